@@ -1,0 +1,304 @@
+//! The shapes of the events' bodies. Several events share a shape; each has its own schema.
+//!
+//! Facts of a step stand as they were *at that step*: a call's `CallQueued` names no agent, even
+//! when the reading that showed it already shows the call finished.
+
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize};
+
+use super::catalogue::Event;
+use crate::model::{
+    Activity, Agent, Call, Direction, EntityId, HandleDuration, Presence, Timestamp, Transfer,
+};
+
+/// Declares a body and how it is written: `meta` first, then its fields in their order, which is
+/// the order of the Avro record's.
+macro_rules! bodies {
+    ($( $(#[$doc:meta])* $name:ident { $( $(#[$field_doc:meta])* $field:ident : $type:ty ),* $(,)? } )*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $name { $( $(#[$field_doc])* pub $field: $type, )* }
+
+        impl Serialize for Event<'_, $name> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                const FIELDS: &[&str] = &["meta", $( stringify!($field) ),*];
+                let mut record = serializer.serialize_struct(stringify!($name), FIELDS.len())?;
+                record.serialize_field("meta", self.meta)?;
+                $( record.serialize_field(stringify!($field), &self.body.$field)?; )*
+                record.end()
+            }
+        }
+    )*};
+}
+
+/// A status as an event names it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatusValue {
+    /// The vendor's id of the status, or its word where it has no ids.
+    pub id: EntityId,
+    /// The vendor's name of it.
+    pub name: Option<String>,
+    /// What it means.
+    pub presence: Presence,
+}
+
+/// The interaction an agent's event belongs to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InteractionReference {
+    /// `call` or `chat`.
+    pub kind: String,
+    /// The vendor's id.
+    pub id: EntityId,
+}
+
+/// A queue in an interaction's context. The vendor's three id spaces stay apart.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+pub struct QueueReference {
+    /// The queue the customer chose (at CCAI: the menu).
+    pub id: Option<EntityId>,
+    /// The path through menus.
+    pub path_id: Option<EntityId>,
+    /// The path's names, joined by `/`.
+    pub path: Option<String>,
+}
+
+/// What every step of an interaction says about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InteractionContext {
+    /// The vendor's id.
+    pub id: EntityId,
+    /// Who began it.
+    pub direction: Direction,
+    /// The queue, from the step on at which there is one.
+    pub queue: Option<QueueReference>,
+    /// The agent, from the step on at which there is one.
+    pub agent_id: Option<EntityId>,
+    /// Language code.
+    pub language: Option<String>,
+}
+
+/// What a breach is a breach of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SlaScope {
+    /// One interaction waited too long.
+    Interaction,
+    /// A queue's service level fell below its target.
+    Queue,
+    /// A scope that this reader does not know yet.
+    Unknown,
+}
+
+/// How a breach is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SlaBasis {
+    /// The vendor says so.
+    VendorVerdict,
+    /// A reading after the deadline still showed it waiting.
+    Deadline,
+    /// The rolling service level.
+    ServiceLevel,
+    /// A basis that this reader does not know yet.
+    Unknown,
+}
+
+bodies! {
+    /// A change of the roster: added, updated, removed.
+    AgentChange {
+        /// As it was; null when it is new or not known.
+        before: Option<Agent>,
+        /// As it is; null when it is gone.
+        after: Option<Agent>,
+        /// The names of the fields that differ.
+        changed: Vec<String>,
+    }
+    /// An agent went from one status to another.
+    AgentStatusChange {
+        /// The status before; null when it is not known.
+        previous: Option<StatusValue>,
+        /// The status now.
+        current: StatusValue,
+        /// Milliseconds spent in the previous status; null when its start is not known.
+        previous_duration_ms: Option<i64>,
+        /// The row of the activity log, where one tells it.
+        activity_id: Option<EntityId>,
+        /// The interaction that brought it.
+        interaction: Option<InteractionReference>,
+    }
+    /// A status that became known after later ones had been published.
+    AgentStatusLate {
+        /// The status the agent was in from `occurred_at` on.
+        status: StatusValue,
+        /// The row of the activity log.
+        activity_id: EntityId,
+        /// The interaction that brought it.
+        interaction: Option<InteractionReference>,
+    }
+    /// An agent logged in or out.
+    AgentPoint {
+        /// The row of the activity log, where one tells it.
+        activity_id: Option<EntityId>,
+        /// Who did it, where it was somebody else.
+        by_agent_id: Option<EntityId>,
+    }
+    /// After-call work began or ended.
+    AgentWrapUp {
+        /// Milliseconds of it, when it ended and its start was seen.
+        duration_ms: Option<i64>,
+    }
+    /// An agent put a customer on hold, or took them off it.
+    AgentHold {
+        /// Milliseconds of it: so far when it began, in all when it ended; null when not known.
+        duration_ms: Option<i64>,
+    }
+    /// A row of the activity log.
+    ActivityRecorded {
+        /// The row.
+        activity: Activity,
+    }
+    /// A call came to be.
+    CallCreation {
+        /// The call.
+        call: InteractionContext,
+        /// The vendor's kind of call.
+        call_type: Option<String>,
+        /// The call it came from.
+        parent_id: Option<EntityId>,
+        /// The contact centre's number that was called.
+        support_number: Option<String>,
+    }
+    /// A call was scheduled.
+    CallSchedule {
+        /// The call.
+        call: InteractionContext,
+        /// The time it is scheduled for.
+        scheduled_at: Option<Timestamp>,
+    }
+    /// A call entered a queue.
+    CallQueueing {
+        /// The call.
+        call: InteractionContext,
+        /// The vendor's row of the stay in the queue.
+        row_id: Option<EntityId>,
+        /// The transfer that brought it there.
+        transfer_id: Option<EntityId>,
+    }
+    /// An agent was chosen for a call.
+    CallAssignment {
+        /// The call.
+        call: InteractionContext,
+        /// The transfer that brought it about.
+        transfer_id: Option<EntityId>,
+    }
+    /// Customer and agent were connected.
+    CallConnection {
+        /// The call.
+        call: InteractionContext,
+        /// The transfer that brought it about.
+        transfer_id: Option<EntityId>,
+    }
+    /// A call was transferred.
+    CallTransfer {
+        /// The call.
+        call: InteractionContext,
+        /// The transfer.
+        transfer: Transfer,
+    }
+    /// A call ended without an error.
+    CallEnd {
+        /// The call.
+        call: InteractionContext,
+        /// The whole record.
+        after: Box<Call>,
+    }
+    /// A call failed or was abandoned.
+    CallFailure {
+        /// The call.
+        call: InteractionContext,
+        /// Why, in the vendor's words, such as `eu_abandoned`.
+        reason: Option<String>,
+        /// Whether the customer hung up before an agent answered.
+        abandoned: bool,
+        /// The whole record.
+        after: Box<Call>,
+    }
+    /// A call was deflected.
+    CallDeflection {
+        /// The call.
+        call: InteractionContext,
+        /// Where to, in the vendor's words.
+        deflection: Option<String>,
+    }
+    /// A failed call was called back with success.
+    CallRecovery {
+        /// The call.
+        call: InteractionContext,
+        /// The call that had failed.
+        parent_id: Option<EntityId>,
+    }
+    /// A voicemail was left or opened.
+    CallVoicemail {
+        /// The call.
+        call: InteractionContext,
+        /// Why there is a voicemail.
+        voicemail_reason: Option<String>,
+    }
+    /// An agent's after-call work on a call ended.
+    CallWrapUp {
+        /// The call.
+        call: InteractionContext,
+        /// The row that tells it.
+        row: HandleDuration,
+        /// The whole record.
+        after: Box<Call>,
+    }
+    /// The customer rated a call.
+    CallRating {
+        /// The call.
+        call: InteractionContext,
+        /// 1 to 5; null when a rating was taken back.
+        rating: Option<i64>,
+        /// The rating before.
+        previous: Option<i64>,
+    }
+    /// A call's record changed in a way that no other event tells.
+    CallUpdate {
+        /// The call.
+        call: InteractionContext,
+        /// As it was; null when it is not known.
+        before: Option<Box<Call>>,
+        /// As it is.
+        after: Box<Call>,
+        /// The names of the fields that differ and that no other event of this reading tells.
+        changed: Vec<String>,
+    }
+    /// A service level was breached.
+    SlaBreach {
+        /// An interaction's or a queue's.
+        scope: SlaScope,
+        /// How it is known.
+        basis: SlaBasis,
+        /// The interaction, where it is one's.
+        interaction: Option<InteractionContext>,
+        /// The queue.
+        queue: Option<QueueReference>,
+        /// The vendor's row that tells it.
+        row_id: Option<EntityId>,
+        /// Seconds within which to answer.
+        target_seconds: Option<i64>,
+        /// Percent of interactions to be answered in time.
+        target_percent: Option<f64>,
+        /// What was reached: seconds waited (INTERACTION) or percent (QUEUE).
+        value: Option<f64>,
+    }
+    /// An event that could not be published and was replaced in its place.
+    Omission {
+        /// The type of the event that is missing.
+        event_type: String,
+        /// Why.
+        reason: String,
+        /// Its size in bytes.
+        size: i64,
+    }
+}

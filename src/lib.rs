@@ -1,0 +1,23 @@
+//! floorcast watches contact centres through their vendors' polling APIs and publishes every
+//! change as a typed Avro event on Kafka.
+//!
+//! The modules follow the way of a record:
+//!
+//! ```text
+//! source ─► detect ─► store ─► publish ─► Kafka
+//!    ▲                          (model and event are the words they share)
+//! schedule
+//! ```
+//!
+//! `source` asks a vendor and decodes the answer into the `model`; `detect` compares it, purely,
+//! with what was last committed; `store` keeps state, cursors and the outbox in one atomic batch;
+//! `publish` sends the outbox in order. `shard` drives that way for the accounts it owns, and
+//! `schedule` decides what the account's rate limit is spent on.
+
+pub mod clock;
+pub mod event;
+pub mod model;
+pub mod schedule;
+pub mod secret;
+pub mod source;
+pub mod telemetry;

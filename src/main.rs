@@ -1,0 +1,3 @@
+//! The `floorcast` command.
+
+fn main() {}

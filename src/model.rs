@@ -1,0 +1,36 @@
+//! The vendor-neutral entities: what a contact centre consists of, in the trade's own terms.
+//!
+//! Every type here is plain data. It is decoded from a vendor's answer by `source`, compared by
+//! `detect`, kept by `store` and written into events by `publish`; the Avro records of the same
+//! name under `schemas/` have the same fields in the same order.
+//!
+//! Vendors' enumerations stay strings, because they are open: a value nobody has seen before
+//! passes through. Vendors' ids are opaque strings for the same reason.
+
+mod activity;
+mod agent;
+mod call;
+mod identity;
+mod interaction;
+mod presence;
+mod time;
+
+pub use activity::Activity;
+pub use agent::{
+    Agent, AgentReference, AgentStatus, ChannelAssignment, CurrentStatus, TeamReference,
+};
+pub use call::{Call, EndUser, Media, OfferEvent, Participant, Recording, RedactionTime};
+pub use identity::{AccountName, EntityId, EntityKey, EntityKind, InvalidAccountName, StreamName};
+pub use interaction::{
+    ConsumerEventDuration, ConsumerHandleDuration, ConsumerInMenuDuration, Direction, Disposition,
+    HandleDuration, Menu, MenuPath, QueueDuration, Transfer, VirtualAgent,
+    VirtualAgentDeflectedEscalation, VirtualAgentHandleDuration,
+};
+pub use presence::Presence;
+pub use time::{Precision, Timestamp};
+
+/// The version of the model's fields, stored beside every value so that a field an older version
+/// did not know can be adopted silently instead of being announced as a change.
+///
+/// Raise it when a field is added to an entity, and say since which version the field exists.
+pub const MODEL_VERSION: u32 = 1;

@@ -1,0 +1,54 @@
+//! Which rows were seen last time, by a fingerprint of their bytes: a row that has not changed by
+//! a single byte is neither decoded nor compared again.
+//!
+//! A memory is only as good as what became of the rows: it may be used for the next reading only
+//! after the reading it came from has been committed. It holds the rows of one reading, no more.
+
+use std::collections::HashMap;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::model::EntityId;
+
+/// A 128-bit hash (XXH3) of a row's bytes as the vendor sent them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fingerprint(u128);
+
+impl Fingerprint {
+    /// The fingerprint of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(xxh3_128(bytes))
+    }
+}
+
+/// The rows of the last committed reading of one stream.
+#[derive(Clone, Debug, Default)]
+pub struct RowMemory {
+    rows: HashMap<Fingerprint, EntityId>,
+}
+
+impl RowMemory {
+    /// Whose row had exactly these bytes.
+    #[must_use]
+    pub fn recall(&self, fingerprint: Fingerprint) -> Option<&EntityId> {
+        self.rows.get(&fingerprint)
+    }
+
+    /// Remembers a row.
+    pub fn remember(&mut self, fingerprint: Fingerprint, id: EntityId) {
+        self.rows.insert(fingerprint, id);
+    }
+
+    /// How many rows are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}

@@ -1,0 +1,102 @@
+//! Questions to a vendor, and the readings that answer them.
+
+use super::memory::RowMemory;
+use super::sweep::Sweep;
+use crate::model::{Activity, Agent, Call, CurrentStatus, EntityId, StreamName, Timestamp};
+
+/// What is asked of a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Question {
+    /// Everything there is.
+    Sweep,
+    /// The state of the moment.
+    Gauge,
+    /// What changed at or after this stamp, in the vendor's clock; the overlap is taken off
+    /// already.
+    Tail {
+        /// The inclusive lower bound.
+        from: Timestamp,
+    },
+    /// These entities.
+    Probe {
+        /// Their ids, at most a page of them.
+        ids: Vec<EntityId>,
+    },
+}
+
+/// The rows of a tail.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TailRows<T> {
+    /// Rows that differ from those of the last committed reading, in order of their stamp and id.
+    pub rows: Vec<T>,
+    /// The newest stamp up to which everything was read, in the vendor's clock; `None` when no
+    /// row was shown. The next question starts here, less the overlap.
+    pub cursor: Option<Timestamp>,
+}
+
+/// What was read, by what it is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rows {
+    /// The roster.
+    Agents(Sweep<Agent>),
+    /// Who is logged in, in which status: absence means not logged in.
+    AgentStatuses(Sweep<CurrentStatus>),
+    /// The activity log.
+    Activities(TailRows<Activity>),
+    /// Calls that changed.
+    Calls(TailRows<Call>),
+    /// Calls that were asked for by id.
+    CallsById(Vec<Call>),
+}
+
+/// Why a row was set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuarantineReason {
+    /// Where in the row, such as `queue_durations[1].started_at`; never a value.
+    pub path: String,
+    /// What was wrong, such as `expected a time`; never a value.
+    pub kind: String,
+}
+
+/// A row that could not be decoded and was stepped over. It holds no byte of the row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// The row's id, where that decoded.
+    pub id: Option<EntityId>,
+    /// Why.
+    pub reason: QuarantineReason,
+    /// A hash of the row's bytes, so that it is told once.
+    pub fingerprint: super::Fingerprint,
+    /// The row's size in bytes.
+    pub size: usize,
+}
+
+/// A value of an open enumeration that no table knows. It passed through as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct UnknownValue {
+    /// The field, such as `call.status`; never the value.
+    pub field: &'static str,
+}
+
+/// One answered question.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The stream that was asked.
+    pub stream: StreamName,
+    /// When the first request was sent, in our clock.
+    pub asked_at: Timestamp,
+    /// When the last body had been read, in our clock.
+    pub answered_at: Timestamp,
+    /// How far the vendor's clock is ahead of ours, in milliseconds, where an answer had a `Date`.
+    pub clock_offset_millis: Option<i64>,
+    /// How many requests it took.
+    pub requests: u32,
+    /// What was read.
+    pub rows: Rows,
+    /// Rows that were stepped over.
+    pub quarantined: Vec<Quarantined>,
+    /// Values that no table knows.
+    pub unknown_values: Vec<UnknownValue>,
+    /// What to remember for the next reading, once this one is committed.
+    pub memory: RowMemory,
+}

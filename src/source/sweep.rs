@@ -1,0 +1,208 @@
+//! A sweep: all entities of a kind, read over several pages. It is complete by construction, or
+//! it is partial and nothing may be concluded from what it does not show.
+
+use std::collections::HashSet;
+
+use crate::model::EntityId;
+
+/// One row of a sweep.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SweepRow<T> {
+    /// A row that is new, or differs by at least a byte from the last committed reading.
+    Seen(T),
+    /// The same bytes as in the last committed reading.
+    Unchanged(EntityId),
+}
+
+/// Why a sweep proves nothing about absence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Partial {
+    /// The vendor's count and the number of different ids disagree.
+    CountDisagrees,
+    /// The count changed between two pages.
+    CountMoved,
+    /// A row had no id that could be decoded.
+    RowWithoutId,
+    /// Two rows with one id differ.
+    ConflictingDuplicate,
+    /// A limit of pages or rows was reached.
+    TooLong,
+}
+
+impl Partial {
+    /// The reason as a metric's label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CountDisagrees => "count_disagrees",
+            Self::CountMoved => "count_moved",
+            Self::RowWithoutId => "row_without_id",
+            Self::ConflictingDuplicate => "conflicting_duplicate",
+            Self::TooLong => "too_long",
+        }
+    }
+}
+
+/// All rows that were read, and what may be concluded from them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sweep<T> {
+    rows: Vec<SweepRow<T>>,
+    present: HashSet<EntityId>,
+    counted: bool,
+    partial: Option<Partial>,
+}
+
+impl<T> Sweep<T> {
+    /// The rows, in the vendor's order, each id once.
+    #[must_use]
+    pub fn rows(&self) -> &[SweepRow<T>] {
+        &self.rows
+    }
+
+    /// The ids that were shown, those of rows that did not decode included.
+    #[must_use]
+    pub fn present(&self) -> &HashSet<EntityId> {
+        &self.present
+    }
+
+    /// Why absence proves nothing; `None` when the sweep is complete.
+    #[must_use]
+    pub const fn partial(&self) -> Option<Partial> {
+        self.partial
+    }
+
+    /// Whether every entity the vendor has was shown.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.partial.is_none()
+    }
+
+    /// Whether the vendor named a count that agreed.
+    #[must_use]
+    pub const fn was_counted(&self) -> bool {
+        self.counted
+    }
+
+    /// The rows, to be taken over.
+    #[must_use]
+    pub fn into_rows(self) -> Vec<SweepRow<T>> {
+        self.rows
+    }
+}
+
+/// Gathers the pages of a sweep. Only [`SweepBuilder::finish`] makes a sweep, and it decides
+/// whether the sweep is complete.
+#[derive(Debug)]
+pub struct SweepBuilder<T> {
+    rows: Vec<SweepRow<T>>,
+    present: HashSet<EntityId>,
+    total: Option<u64>,
+    partial: Option<Partial>,
+}
+
+impl<T> Default for SweepBuilder<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), present: HashSet::new(), total: None, partial: None }
+    }
+}
+
+impl<T> SweepBuilder<T> {
+    /// The count a page named. A count that moves between pages makes the sweep partial.
+    pub fn counted(&mut self, total: u64) {
+        match self.total {
+            Some(before) if before != total => self.mark(Partial::CountMoved),
+            _ => self.total = Some(total),
+        }
+    }
+
+    /// A row. `false` when its id was there already: rows shift between pages, so the second one
+    /// is dropped, and the count will tell whether another was lost.
+    pub fn row(&mut self, id: &EntityId, row: SweepRow<T>) -> bool {
+        let new = self.present.insert(id.clone());
+        if new {
+            self.rows.push(row);
+        }
+        new
+    }
+
+    /// A row whose id decoded and whose rest did not: it is present all the same.
+    pub fn present(&mut self, id: EntityId) {
+        self.present.insert(id);
+    }
+
+    /// Something that makes the sweep prove nothing about absence. The first reason stays.
+    pub fn mark(&mut self, reason: Partial) {
+        self.partial.get_or_insert(reason);
+    }
+
+    /// How many different ids there are so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.present.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.present.is_empty()
+    }
+
+    /// The sweep: complete when nothing marked it and the vendor's count, where there was one,
+    /// equals the number of different ids.
+    #[must_use]
+    pub fn finish(mut self) -> Sweep<T> {
+        if self.total.is_some_and(|total| total != self.present.len() as u64) {
+            self.mark(Partial::CountDisagrees);
+        }
+        Sweep {
+            rows: self.rows,
+            present: self.present,
+            counted: self.total.is_some(),
+            partial: self.partial,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sweep(total: Option<u64>, ids: &[&str]) -> Sweep<()> {
+        let mut builder = SweepBuilder::default();
+        if let Some(total) = total {
+            builder.counted(total);
+        }
+        for id in ids {
+            builder.row(&EntityId::new(*id), SweepRow::Seen(()));
+        }
+        builder.finish()
+    }
+
+    #[test]
+    fn a_sweep_is_complete_when_its_different_ids_reach_the_count() {
+        assert!(sweep(Some(2), &["1", "2"]).is_complete());
+        assert!(sweep(None, &["1"]).is_complete());
+        let shifted = sweep(Some(3), &["1", "2", "2"]);
+        assert_eq!(shifted.partial(), Some(Partial::CountDisagrees));
+        assert_eq!(shifted.rows().len(), 2);
+    }
+
+    #[test]
+    fn a_count_that_moves_between_pages_makes_a_sweep_partial() {
+        let mut builder = SweepBuilder::<()>::default();
+        builder.counted(1);
+        builder.counted(2);
+        builder.row(&EntityId::new("1"), SweepRow::Seen(()));
+        assert_eq!(builder.finish().partial(), Some(Partial::CountMoved));
+    }
+
+    #[test]
+    fn a_row_that_did_not_decode_counts_as_present() {
+        let mut builder = SweepBuilder::<()>::default();
+        builder.counted(1);
+        builder.present(EntityId::new("1"));
+        let sweep = builder.finish();
+        assert!(sweep.is_complete());
+        assert!(sweep.present().contains(&EntityId::new("1")));
+    }
+}

@@ -1,0 +1,5 @@
+//! What an operator sees: metrics, in one file, and logs.
+
+mod metrics;
+
+pub use metrics::{Metrics, RequestOutcome, SweepOutcome};
