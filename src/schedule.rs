@@ -3,4 +3,4 @@
 
 mod budget;
 
-pub use budget::{Budget, BudgetSettings, Turn};
+pub use budget::{Budget, BudgetSettings, BudgetState, Share, Turn};
