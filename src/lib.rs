@@ -15,6 +15,7 @@
 //! `schedule` decides what the account's rate limit is spent on.
 
 pub mod clock;
+pub mod detect;
 pub mod event;
 pub mod model;
 pub mod schedule;

@@ -12,6 +12,7 @@ mod agent;
 mod call;
 mod identity;
 mod interaction;
+mod phase;
 mod presence;
 mod time;
 
@@ -26,6 +27,7 @@ pub use interaction::{
     HandleDuration, Menu, MenuPath, QueueDuration, Transfer, VirtualAgent,
     VirtualAgentDeflectedEscalation, VirtualAgentHandleDuration,
 };
+pub use phase::{Phase, is_abandonment};
 pub use presence::Presence;
 pub use time::{Precision, Timestamp};
 

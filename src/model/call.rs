@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AgentReference, ConsumerEventDuration, ConsumerHandleDuration, ConsumerInMenuDuration,
-    Disposition, EntityId, HandleDuration, Menu, MenuPath, QueueDuration, Timestamp, Transfer,
-    VirtualAgent, VirtualAgentDeflectedEscalation, VirtualAgentHandleDuration,
+    Direction, Disposition, EntityId, HandleDuration, Menu, MenuPath, QueueDuration, Timestamp,
+    Transfer, VirtualAgent, VirtualAgentDeflectedEscalation, VirtualAgentHandleDuration,
 };
 
 /// A telephone call. Durations are whole seconds.
@@ -222,4 +222,31 @@ pub struct RedactionTime {
     pub start_agent_id: Option<EntityId>,
     /// The agent who ended it.
     pub end_agent_id: Option<EntityId>,
+}
+
+impl Call {
+    /// Who began the call, from its type in either of the vendor's two vocabularies.
+    #[must_use]
+    pub fn direction(&self) -> Direction {
+        match self.call_type.as_deref() {
+            Some(
+                "Voice Inbound (IVR)"
+                | "Voice Inbound (App)"
+                | "IvrCall"
+                | "IncomingCallApp"
+                | "IncomingCallWeb"
+                | "ActionOnlyCall",
+            ) => Direction::Inbound,
+            Some("Voice Outbound" | "OutboundCall") => Direction::Outbound,
+            Some(
+                "Voice Callback (Web)"
+                | "Voice Scheduled (App)"
+                | "Voice Scheduled (Web)"
+                | "ScheduledCallApp"
+                | "ScheduledCallWeb"
+                | "AgentScheduledCall",
+            ) => Direction::Scheduled,
+            _ => Direction::Unknown,
+        }
+    }
 }

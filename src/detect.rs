@@ -1,0 +1,88 @@
+//! What changed: the difference between a row that was read and what was last committed.
+//!
+//! Everything here is pure: no clock, no I/O, no async. A function takes the state of one entity,
+//! a row, and the [`Look`] it was taken with, and returns the [`Change`]: the next state and the
+//! drafts of the events. The same row again gives no draft; the next state is what the row says,
+//! so a reading that was lost is repaired by the next.
+//!
+//! One authority a fact: where there is an activity log, it alone tells of status, login and
+//! logout; snapshots seed the start, tell of roster, hold and after-call work, and watch the log.
+
+mod activity;
+mod agents;
+mod calls;
+mod fields;
+mod presence;
+mod steps;
+
+pub use activity::{activity_row, is_activity_wanted};
+pub use agents::{AgentState, Authority, Flag, HeldStatus, roster_absence, roster_row};
+pub use calls::{CallState, call_row, settle};
+pub use presence::{
+    Claim, ClaimOutcome, Dispute, LogWatch, current_status_absence, current_status_row, watch_log,
+};
+
+use std::time::Duration;
+
+use crate::event::{Draft, Occurrence, Origin};
+use crate::model::Timestamp;
+
+/// How long the state of an interaction is remembered after its end.
+pub const HORIZON: Duration = Duration::from_hours(7 * 24);
+
+/// The circumstances of one reading, in the vendor's clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    /// When the reading's first request was sent.
+    pub asked_at: Timestamp,
+    /// When its last answer had been read.
+    pub answered_at: Timestamp,
+    /// When the stream's last committed reading before this one was asked.
+    pub previous_asked_at: Option<Timestamp>,
+    /// From when on changes are wanted.
+    pub start: Timestamp,
+    /// When the account was looked at for the first time.
+    pub first_look: Timestamp,
+    /// Whether the stream has never been read completely before.
+    pub first_sweep: bool,
+}
+
+impl Look {
+    /// Where a change with the vendor's stamp comes from: before the start it stood so already,
+    /// between start and first look it is a backfill.
+    #[must_use]
+    pub fn origin(&self, stamp: Timestamp) -> Origin {
+        if stamp < self.start {
+            Origin::Baseline
+        } else if stamp < self.first_look {
+            Origin::Backfill
+        } else {
+            Origin::Live
+        }
+    }
+
+    /// Where a change that only this reading shows comes from.
+    #[must_use]
+    pub fn origin_of_sight(&self) -> Origin {
+        if self.previous_asked_at.is_none() || self.first_sweep {
+            Origin::Baseline
+        } else {
+            Origin::Live
+        }
+    }
+
+    /// A change that happened somewhere between the last reading and this one.
+    #[must_use]
+    pub fn between(&self) -> Occurrence {
+        Occurrence::bounded(self.asked_at, self.previous_asked_at)
+    }
+}
+
+/// What a row did to an entity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change<S> {
+    /// The entity's next state.
+    pub state: S,
+    /// The events, in order.
+    pub drafts: Vec<Draft>,
+}

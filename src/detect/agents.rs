@@ -1,0 +1,173 @@
+//! Agents as the roster shows them: who they are, where they belong, and after-call work.
+
+use serde::{Deserialize, Serialize};
+
+use super::fields::changed_in_agent;
+use super::{Change, Look};
+use crate::event::{
+    AgentChange, AgentStatusChange, AgentWrapUp, Body, Draft, Occurrence, Origin, StatusValue,
+};
+use crate::model::{Agent, AgentStatus, EntityId, EntityKind, Timestamp};
+
+/// All that is remembered of an agent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AgentState {
+    /// The last row of the roster; `None` before the first one and after the agent's removal.
+    pub roster: Option<Agent>,
+    /// The status, by whoever is its authority.
+    pub status: Option<HeldStatus>,
+    /// After-call work.
+    #[serde(default)]
+    pub wrap_up: Flag,
+    /// A customer on hold.
+    #[serde(default)]
+    pub hold: Flag,
+}
+
+/// Who told of a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Authority {
+    /// The activity log.
+    Log,
+    /// The snapshot of the first look.
+    Seed,
+    /// A snapshot that the log stayed silent about for too long.
+    Snapshot,
+}
+
+/// The status an agent is in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeldStatus {
+    /// The status.
+    pub value: StatusValue,
+    /// Since when, in the vendor's clock.
+    pub since: Option<Timestamp>,
+    /// The row of the log that began it.
+    pub activity_id: Option<EntityId>,
+    /// Who told.
+    pub authority: Authority,
+}
+
+/// Something that is either so or not, and since when it was seen to be so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flag {
+    /// When it began, in the vendor's clock; `None` while it is not so.
+    pub since: Option<Timestamp>,
+}
+
+impl AgentStatus {
+    /// The status as events name it.
+    #[must_use]
+    pub fn value(&self) -> StatusValue {
+        StatusValue { id: self.id.clone(), name: self.name.clone(), presence: self.presence }
+    }
+}
+
+impl AgentState {
+    /// A draft about this agent.
+    pub(super) fn draft(
+        id: &EntityId,
+        occurrence: Occurrence,
+        origin: Origin,
+        body: Body,
+    ) -> Draft {
+        Draft { kind: EntityKind::Agent, entity: id.clone(), occurrence, origin, body }
+    }
+}
+
+/// A row of the roster.
+#[must_use]
+pub fn roster_row(state: Option<&AgentState>, row: &Agent, look: &Look) -> Change<AgentState> {
+    let mut next = state.cloned().unwrap_or_default();
+    let mut drafts = Vec::new();
+    let mut say = |occurrence, origin, body| {
+        drafts.push(AgentState::draft(&row.id, occurrence, origin, body));
+    };
+
+    match &next.roster {
+        None => {
+            let (occurrence, origin) = arrival(row, look);
+            let change = AgentChange { before: None, after: Some(row.clone()), changed: vec![] };
+            say(occurrence, origin, Body::AgentAdded(change));
+        }
+        Some(before) => {
+            let changed = changed_in_agent(before, row);
+            if !changed.is_empty() {
+                let change = AgentChange {
+                    before: Some(before.clone()),
+                    after: Some(row.clone()),
+                    changed: changed.into_iter().map(String::from).collect(),
+                };
+                say(look.between(), Origin::Live, Body::AgentUpdated(change));
+            }
+        }
+    }
+
+    if next.status.is_none()
+        && let Some(status) = &row.status
+        && row.status_updated_at.is_none_or(|since| since < look.first_look)
+    {
+        // What begins later is told by the log, so that it is told once.
+        let current = status.value();
+        next.status = Some(HeldStatus {
+            value: current.clone(),
+            since: row.status_updated_at,
+            activity_id: None,
+            authority: Authority::Seed,
+        });
+        let occurrence = row.status_updated_at.map_or_else(|| look.between(), Occurrence::stamped);
+        let change = AgentStatusChange {
+            previous: None,
+            current,
+            previous_duration_ms: None,
+            activity_id: None,
+            interaction: None,
+        };
+        say(occurrence, look.origin_of_sight(), Body::AgentStatusChanged(change));
+    }
+
+    let wrapping_up = row.wrap_up.unwrap_or(false);
+    match (next.wrap_up.since, wrapping_up) {
+        (None, true) => {
+            next.wrap_up.since = Some(look.asked_at);
+            let body = Body::AgentWrapUpStarted(AgentWrapUp { duration_ms: None });
+            say(look.between(), look.origin_of_sight(), body);
+        }
+        (Some(since), false) => {
+            next.wrap_up.since = None;
+            let duration_ms = Some(look.asked_at.millis_since(since).max(0));
+            let body = Body::AgentWrapUpEnded(AgentWrapUp { duration_ms });
+            say(look.between(), Origin::Live, body);
+        }
+        _ => {}
+    }
+
+    next.roster = Some(row.clone());
+    Change { state: next, drafts }
+}
+
+/// When an agent came: at the vendor's stamp where that lies between the two readings.
+fn arrival(row: &Agent, look: &Look) -> (Occurrence, Origin) {
+    let origin = look.origin_of_sight();
+    let stamped = row.created_at.filter(|created| {
+        origin == Origin::Live
+            && look.previous_asked_at.is_some_and(|previous| *created >= previous)
+            && *created <= look.answered_at
+    });
+    (stamped.map_or_else(|| look.between(), Occurrence::stamped), origin)
+}
+
+/// The roster no longer shows an agent, and that is certain.
+///
+/// What was open ends with the agent: after-call work and hold leave no event behind.
+#[must_use]
+pub fn roster_absence(state: &AgentState, id: &EntityId, look: &Look) -> Change<AgentState> {
+    let mut drafts = Vec::new();
+    if let Some(before) = &state.roster {
+        let change = AgentChange { before: Some(before.clone()), after: None, changed: vec![] };
+        let body = Body::AgentRemoved(change);
+        drafts.push(AgentState::draft(id, look.between(), Origin::Live, body));
+    }
+    Change { state: AgentState::default(), drafts }
+}

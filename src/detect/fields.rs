@@ -1,0 +1,60 @@
+//! Which fields of two records differ.
+//!
+//! The lists name every field, so that a new one cannot be forgotten: the compiler asks for it.
+
+use crate::model::{Agent, Call, TeamReference};
+
+/// Names the fields of `$type` in which `$before` and `$after` differ. The pattern is exhaustive.
+macro_rules! differing {
+    ($type:ident, $before:expr, $after:expr; $($field:ident),* ; except $($except:ident),* $(,)?) => {{
+        let $type { $($field: _,)* $($except: _,)* } = $before;
+        let mut changed = Vec::new();
+        $( if $before.$field != $after.$field { changed.push(stringify!($field)); } )*
+        changed
+    }};
+}
+
+/// The fields of an agent that differ and that no other event tells.
+///
+/// Status and after-call work have events of their own. How many agents a team has is the team's
+/// fact, not its members'.
+pub(super) fn changed_in_agent(before: &Agent, after: &Agent) -> Vec<&'static str> {
+    let mut changed = differing!(
+        Agent, before, after;
+        id, email, name, first_name, middle_name, last_name, avatar_url, agent_number,
+        crm_authenticated, online, call_count, chat_count, location, created_at, last_login_time,
+        roles, channels;
+        except status, status_updated_at, wrap_up, teams
+    );
+    let same_teams = before.teams.len() == after.teams.len()
+        && before.teams.iter().zip(&after.teams).all(|(one, other)| same_team(one, other));
+    if !same_teams {
+        changed.push("teams");
+    }
+    changed
+}
+
+fn same_team(one: &TeamReference, other: &TeamReference) -> bool {
+    let TeamReference { id, name, parent_id, position, deleted, agents_count: _ } = one;
+    (id, name, parent_id, position, deleted)
+        == (&other.id, &other.name, &other.parent_id, &other.position, &other.deleted)
+}
+
+/// The fields of a call that differ. `updated_at` is the record's bookkeeping and no fact of its
+/// own; `wait_duration` is the deprecated twin of `queue_duration`.
+pub(super) fn changed_in_call(before: &Call, after: &Call) -> Vec<&'static str> {
+    differing!(
+        Call, before, after;
+        id, parent_id, lang, call_type, status, created_at, queued_at, assigned_at, connected_at,
+        ends_at, scheduled_at, queue_duration, call_duration, hold_duration, rating, has_feedback,
+        voip_provider, out_ticket_id, out_ticket_url, verified, recording_url,
+        recording_permission, voicemail_reason, deflection, disconnected_by, fail_details,
+        fail_reason, adapter_fail_code, adapter_fail_message, support_number, outbound_number,
+        selected_menu, menu_path, queue_priority_level, offer_type, offer_events, answer_type,
+        agent_info, end_user, photos, videos, wait_time_sms, in_call_sms, transfers, participants,
+        queue_durations, handle_durations, recordings, dispositions, consumer_handle_durations,
+        consumer_in_menu_durations, consumer_event_durations, virtual_agent,
+        virtual_agent_deflected_escalations, virtual_agent_handle_durations;
+        except updated_at, wait_duration
+    )
+}
