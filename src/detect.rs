@@ -14,6 +14,8 @@ mod calls;
 mod fields;
 mod presence;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 pub use activity::{activity_row, is_activity_wanted};
 pub use agents::{AgentState, Authority, Flag, HeldStatus, roster_absence, roster_row};

@@ -44,10 +44,13 @@ pub struct Agent {
     /// When the agent last logged in.
     pub last_login_time: Option<Timestamp>,
     /// Roles, in the vendor's words, sorted.
+    #[serde(default)]
     pub roles: Vec<String>,
     /// Teams the agent belongs to, sorted by id.
+    #[serde(default)]
     pub teams: Vec<TeamReference>,
     /// Queues the agent is assigned to, sorted by channel and queue.
+    #[serde(default)]
     pub channels: Vec<ChannelAssignment>,
 }
 

@@ -86,6 +86,7 @@ pub struct Call {
     /// How the call was offered, such as `cascade`.
     pub offer_type: Option<String>,
     /// When it was offered, and to whom.
+    #[serde(default)]
     pub offer_events: Vec<OfferEvent>,
     /// How it was answered, such as `manual`.
     pub answer_type: Option<String>,
@@ -94,36 +95,51 @@ pub struct Call {
     /// The customer.
     pub end_user: Option<EndUser>,
     /// Content: pictures the customer sent.
+    #[serde(default)]
     pub photos: Vec<Media>,
     /// Content: videos the customer sent.
+    #[serde(default)]
     pub videos: Vec<Media>,
     /// Content: text messages sent while the customer waited, each as the vendor's JSON text.
+    #[serde(default)]
     pub wait_time_sms: Vec<String>,
     /// Content: text messages sent during the call, each as the vendor's JSON text.
+    #[serde(default)]
     pub in_call_sms: Vec<String>,
     /// Transfers, in the vendor's order.
+    #[serde(default)]
     pub transfers: Vec<Transfer>,
     /// Who took part.
+    #[serde(default)]
     pub participants: Vec<Participant>,
     /// Stays in queues.
+    #[serde(default)]
     pub queue_durations: Vec<QueueDuration>,
     /// Handling by agents, and after-call work.
+    #[serde(default)]
     pub handle_durations: Vec<HandleDuration>,
     /// Recordings.
+    #[serde(default)]
     pub recordings: Vec<Recording>,
     /// What agents noted.
+    #[serde(default)]
     pub dispositions: Vec<Disposition>,
     /// The customer's time with agents.
+    #[serde(default)]
     pub consumer_handle_durations: Vec<ConsumerHandleDuration>,
     /// The customer's time in menus.
+    #[serde(default)]
     pub consumer_in_menu_durations: Vec<ConsumerInMenuDuration>,
     /// The customer's time in payments and surveys.
+    #[serde(default)]
     pub consumer_event_durations: Vec<ConsumerEventDuration>,
     /// The virtual agent who handled it.
     pub virtual_agent: Option<VirtualAgent>,
     /// Escalations by virtual agents that were deflected.
+    #[serde(default)]
     pub virtual_agent_deflected_escalations: Vec<VirtualAgentDeflectedEscalation>,
     /// Handling by virtual agents.
+    #[serde(default)]
     pub virtual_agent_handle_durations: Vec<VirtualAgentHandleDuration>,
 }
 
@@ -204,6 +220,7 @@ pub struct Recording {
     /// What kind of recording, such as `default`.
     pub recording_type: Option<String>,
     /// Parts that were removed.
+    #[serde(default)]
     pub redaction_times: Vec<RedactionTime>,
     /// When it began.
     pub started_at: Option<Timestamp>,

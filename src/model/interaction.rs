@@ -68,6 +68,7 @@ pub struct QueueDuration {
     /// Language code.
     pub lang: Option<String>,
     /// Whether the stay began with a transfer.
+    #[serde(default)]
     pub transfer: bool,
     /// The transfer it began with.
     pub transfer_id: Option<EntityId>,
@@ -127,6 +128,7 @@ pub struct HandleDuration {
     /// Whether a supervisor had entered the call.
     pub barged: Option<bool>,
     /// Whether the handling began with a transfer.
+    #[serde(default)]
     pub transfer: bool,
     /// The transfer it began with.
     pub transfer_id: Option<EntityId>,

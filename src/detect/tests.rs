@@ -1,0 +1,63 @@
+//! What detection promises, case by case and by property.
+
+mod activities;
+mod calls;
+mod rosters;
+mod snapshots;
+
+use serde_json::{Value, json};
+
+use super::Look;
+use crate::event::{Body, Draft};
+use crate::model::Timestamp;
+
+/// Midday of an invented day, plus seconds.
+pub(super) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(1_772_366_400_000 + seconds * 1000)
+}
+
+/// A reading that was asked at this second, `since` seconds after the one before.
+pub(super) fn look(asked: i64, since: i64) -> Look {
+    Look {
+        asked_at: at(asked),
+        answered_at: at(asked),
+        previous_asked_at: Some(at(asked - since)),
+        start: at(0),
+        first_look: at(0),
+        first_sweep: false,
+    }
+}
+
+/// The first reading of all.
+pub(super) fn first_look() -> Look {
+    Look { previous_asked_at: None, first_sweep: true, ..look(0, 1) }
+}
+
+pub(super) fn names(drafts: &[Draft]) -> Vec<&'static str> {
+    drafts.iter().map(|draft| draft.body.event_type().as_str()).collect()
+}
+
+/// A value with some fields replaced.
+pub(super) fn with(mut base: Value, changes: &Value) -> Value {
+    if let (Some(base), Some(changes)) = (base.as_object_mut(), changes.as_object()) {
+        for (name, value) in changes {
+            base.insert(name.clone(), value.clone());
+        }
+    }
+    base
+}
+
+pub(super) fn agent_json() -> Value {
+    json!({
+        "id": "17", "first_name": "Ada", "last_name": "Sample", "email": "ada@example.com",
+        "status": {"id": "0", "name": "Available", "presence": "AVAILABLE"},
+        "status_updated_at": at(-60).millis(), "online": true, "wrap_up": false,
+        "roles": ["agent"],
+        "teams": [{"id": "5", "name": "North", "agents_count": 3}],
+        "channels": []
+    })
+}
+
+pub(super) fn body(draft: &Draft) -> &Body {
+    &draft.body
+}

@@ -1,0 +1,88 @@
+use serde_json::json;
+
+use super::{agent_json, at, body, first_look, look, names};
+use crate::detect::{
+    AgentState, Authority, Claim, ClaimOutcome, Dispute, LogWatch, activity_row,
+    current_status_absence, current_status_row, roster_row, watch_log,
+};
+use crate::event::{Body, StatusValue};
+use crate::model::{CurrentStatus, EntityId, Presence};
+
+fn seeded() -> AgentState {
+    let agent = serde_json::from_value(agent_json()).unwrap();
+    roster_row(None, &agent, &first_look()).state
+}
+
+fn claim(id: &str, since: i64) -> Claim {
+    let value = StatusValue { id: EntityId::new(id), name: None, presence: Presence::Break };
+    Claim { value, since: Some(at(since)) }
+}
+
+fn watch(claim: Claim, open: Option<&Dispute>, log_read: i64, now: i64) -> ClaimOutcome {
+    let log = LogWatch { read_at: Some(at(log_read)) };
+    watch_log(&EntityId::new("17"), &seeded(), claim, open, log, &look(now, 5))
+}
+
+#[test]
+fn a_snapshot_that_is_older_than_the_log_or_two_seconds_off_agrees() {
+    assert_eq!(watch(claim("0", -60), None, 0, 10), ClaimOutcome::Agrees);
+    assert_eq!(watch(claim("-2", -58), None, 0, 10), ClaimOutcome::Agrees);
+    assert_eq!(watch(claim("-2", -90), None, 0, 10), ClaimOutcome::Agrees);
+}
+
+#[test]
+fn a_newer_snapshot_asks_for_the_log_and_does_not_speak_for_itself() {
+    let ClaimOutcome::Disputed(dispute) = watch(claim("-2", 5), None, 0, 10) else { panic!() };
+    assert_eq!(dispute.first_seen, at(10));
+    // Still open after half a minute, with the first sight kept.
+    let open = watch(claim("-2", 5), Some(&dispute), 39, 40);
+    assert_eq!(open, ClaimOutcome::Disputed(dispute));
+}
+
+#[test]
+fn a_snapshot_takes_over_only_when_the_log_was_read_and_stayed_silent() {
+    let open = Dispute { claim: claim("-2", 5), first_seen: at(10) };
+    // The log has not been read since.
+    assert!(matches!(watch(claim("-2", 5), Some(&open), 30, 90), ClaimOutcome::Disputed(_)));
+    // Another claim begins its own minute.
+    assert!(matches!(watch(claim("-3", 50), Some(&open), 89, 90), ClaimOutcome::Disputed(_)));
+    let ClaimOutcome::TakeOver { state, draft } = watch(claim("-2", 5), Some(&open), 89, 90) else {
+        panic!()
+    };
+    assert_eq!(state.status.as_ref().unwrap().authority, Authority::Snapshot);
+    assert_eq!(draft.occurrence.at, at(5));
+    let Body::AgentStatusChanged(change) = body(&draft) else { panic!() };
+    assert_eq!(change.activity_id, None);
+
+    // The row of the log that comes after all is a late fact.
+    let row = serde_json::from_value(json!({
+        "id": "1", "agent_id": "17", "activity": "user_status_changed",
+        "started_at": at(6).millis(),
+        "status": {"id": "-2", "name": "Break", "presence": "BREAK"},
+    }));
+    let late = activity_row(Some(&state), &row.unwrap(), &look(95, 5));
+    assert_eq!(names(&late.drafts), ["AgentStatusRecovered"]);
+    assert_eq!(late.state, *state);
+}
+
+#[test]
+fn hold_begins_no_earlier_than_the_last_reading_and_ends_with_absence() {
+    let row = |on_hold, seconds| CurrentStatus {
+        agent_id: EntityId::new("17"),
+        status: serde_json::from_value(agent_json()["status"].clone()).unwrap(),
+        status_updated_at: None,
+        on_hold: Some(on_hold),
+        on_hold_duration: Some(seconds),
+    };
+    let begun = current_status_row(Some(&seeded()), &row(true, 3), &look(20, 5));
+    assert_eq!(names(&begun.drafts), ["AgentHoldStarted"]);
+    assert_eq!(begun.drafts[0].occurrence.at, at(17));
+    assert_eq!(begun.drafts[0].occurrence.after, Some(at(15)));
+    let long = current_status_row(Some(&seeded()), &row(true, 999), &look(20, 5));
+    assert_eq!(long.drafts[0].occurrence.at, at(15));
+
+    assert!(current_status_row(Some(&begun.state), &row(true, 8), &look(25, 5)).drafts.is_empty());
+    let ended = current_status_absence(&begun.state, &EntityId::new("17"), &look(30, 5));
+    let Body::AgentHoldEnded(hold) = body(&ended.drafts[0]) else { panic!() };
+    assert_eq!(hold.duration_ms, Some(13_000));
+}
