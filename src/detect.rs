@@ -8,6 +8,7 @@
 //! One authority a fact: where there is an activity log, it alone tells of status, login and
 //! logout; snapshots seed the start, tell of roster, hold and after-call work, and watch the log.
 
+mod absence;
 mod activity;
 mod agents;
 mod calls;
@@ -17,6 +18,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
+pub use absence::Absences;
 pub use activity::{activity_row, is_activity_wanted};
 pub use agents::{AgentState, Authority, Flag, HeldStatus, roster_absence, roster_row};
 pub use calls::{CallState, call_row, settle};

@@ -66,14 +66,11 @@ pub fn watch_log(
     log: LogWatch,
     look: &Look,
 ) -> ClaimOutcome {
-    let Some(held) = &state.status else {
-        // Nothing is held yet: the log will tell what began after the first look.
-        return dispute(claim, open, look);
-    };
-    let newer = match (claim.since, held.since) {
+    let held = state.status.as_ref();
+    let newer = held.is_none_or(|held| match (claim.since, held.since) {
         (Some(claimed), Some(held)) => claimed > held + WRITE_SKEW,
         _ => claim.value.id != held.value.id,
-    };
+    });
     if !newer {
         return ClaimOutcome::Agrees;
     }
@@ -82,14 +79,18 @@ pub fn watch_log(
             && look.asked_at >= dispute.first_seen + SILENCE
             && log.read_at.is_some_and(|read| read >= dispute.first_seen + SILENCE)
     });
-    if !outlasted || claim.value.id == held.value.id {
+    // The same status with a newer start is the log's to tell: a snapshot cannot say what lay
+    // between.
+    if !outlasted || held.is_some_and(|held| held.value.id == claim.value.id) {
         return dispute(claim, open, look);
     }
     let occurrence = claim.since.map_or_else(|| look.between(), Occurrence::stamped);
-    let previous_duration_ms =
-        claim.since.zip(held.since).map(|(now, before)| now.millis_since(before));
+    let previous_duration_ms = claim
+        .since
+        .zip(held.and_then(|held| held.since))
+        .map(|(now, before)| now.millis_since(before));
     let body = Body::AgentStatusChanged(AgentStatusChange {
-        previous: Some(held.value.clone()),
+        previous: held.map(|held| held.value.clone()),
         current: claim.value.clone(),
         previous_duration_ms,
         activity_id: None,

@@ -1,0 +1,19 @@
+//! The shard: it owns accounts and drives the way of every record, from the question to a vendor
+//! to the outbox.
+//!
+//! Two halves. The *engine* is synchronous and has a thread of its own: it takes one reading at a
+//! time, detects, and commits state, cursor and outbox in one batch. *Polling* is asynchronous: a
+//! task for each stream asks, hands the reading to the engine, and asks again. A reading that
+//! fails at any point leaves nothing behind, and the next one repairs it.
+
+mod account;
+mod engine;
+mod polling;
+mod recent;
+mod thread;
+mod writing;
+
+pub use account::Start;
+pub use engine::{Applied, Engine, EngineError, Output, Pending};
+pub use polling::{AccountPlan, Polling, StreamPlan};
+pub use thread::{EngineHandle, spawn_engine};

@@ -1,0 +1,134 @@
+//! What the engine keeps in memory of one account: indexes over the store, rebuilt at start.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::recent::RecentlyEnded;
+use crate::detect::{Absences, AgentState, Dispute, Look};
+use crate::event::Topic;
+use crate::model::{AccountName, EntityId, Presence, StreamName, Timestamp};
+use crate::source::Reading;
+
+/// From when on an account's changes are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// From the first look on.
+    Now,
+    /// From this time on, in the vendor's clock: what happened since is backfilled.
+    At(Timestamp),
+}
+
+/// What is stored of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct AccountRecord {
+    /// From when on changes are wanted, in the vendor's clock.
+    pub(super) start: Timestamp,
+    /// When the account was looked at for the first time, in the vendor's clock.
+    pub(super) first_look: Timestamp,
+}
+
+/// What is stored of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Position {
+    /// A tail's cursor, in the vendor's clock.
+    pub(super) cursor: Option<Timestamp>,
+    /// When the last committed reading was asked, in the vendor's clock.
+    pub(super) asked_at: Option<Timestamp>,
+    /// Whether there was a complete sweep.
+    #[serde(default)]
+    pub(super) complete: bool,
+}
+
+/// What the index holds of an agent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct AgentBrief {
+    pub(super) on_roster: bool,
+    pub(super) on_hold: bool,
+    pub(super) presence: Option<Presence>,
+    pub(super) since: Option<Timestamp>,
+}
+
+impl AgentBrief {
+    pub(super) fn of(state: &AgentState) -> Self {
+        Self {
+            on_roster: state.roster.is_some(),
+            on_hold: state.hold.since.is_some(),
+            presence: state.status.as_ref().map(|status| status.value.presence),
+            since: state.status.as_ref().and_then(|status| status.since),
+        }
+    }
+}
+
+/// One account's indexes.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub(super) name: AccountName,
+    pub(super) vendor: &'static str,
+    pub(super) start: Start,
+    pub(super) record: Option<AccountRecord>,
+    /// How far the vendor's clock is ahead of ours, by the last answer that said so.
+    pub(super) offset_millis: i64,
+    pub(super) positions: HashMap<StreamName, Position>,
+    pub(super) sequences: HashMap<Topic, u64>,
+    pub(super) agents: HashMap<EntityId, AgentBrief>,
+    pub(super) calls: usize,
+    pub(super) absences: Absences,
+    pub(super) disputes: HashMap<EntityId, Dispute>,
+    pub(super) recent: RecentlyEnded,
+    /// When the log's last committed reading was asked, in the vendor's clock.
+    pub(super) log_read_at: Option<Timestamp>,
+}
+
+impl Account {
+    pub(super) fn new(name: AccountName, vendor: &'static str, start: Start) -> Self {
+        Self {
+            name,
+            vendor,
+            start,
+            record: None,
+            offset_millis: 0,
+            positions: HashMap::new(),
+            sequences: HashMap::new(),
+            agents: HashMap::new(),
+            calls: 0,
+            absences: Absences::default(),
+            disputes: HashMap::new(),
+            recent: RecentlyEnded::default(),
+            log_read_at: None,
+        }
+    }
+
+    /// The circumstances of a reading, in the vendor's clock, and the record they rest on. The
+    /// first reading of an account makes the record.
+    pub(super) fn look(&mut self, reading: &Reading) -> (Look, AccountRecord) {
+        if let Some(offset) = reading.clock_offset_millis {
+            self.offset_millis = offset;
+        }
+        let asked_at = reading.asked_at.plus_millis(self.offset_millis);
+        let record = self.record.unwrap_or_else(|| {
+            // Stamps are whole seconds: what happened in this very second is after the start.
+            let first_look = asked_at.floor_second();
+            let start = match self.start {
+                Start::Now => first_look,
+                Start::At(time) => time,
+            };
+            AccountRecord { start, first_look }
+        });
+        let position = self.positions.get(&reading.stream).copied().unwrap_or_default();
+        let look = Look {
+            asked_at,
+            answered_at: reading.answered_at.plus_millis(self.offset_millis),
+            previous_asked_at: position.asked_at,
+            start: record.start,
+            first_look: record.first_look,
+            first_sweep: !position.complete,
+        };
+        (look, record)
+    }
+
+    /// How many agents the roster shows.
+    pub(super) fn agents_on_roster(&self) -> usize {
+        self.agents.values().filter(|agent| agent.on_roster).count()
+    }
+}

@@ -1,0 +1,290 @@
+//! Polling: a task for each stream of each account that asks, hands the answer to the engine, and
+//! asks again when the stream's turn comes.
+//!
+//! One reading of a stream is under way at a time, so that readings are committed in the order in
+//! which they were asked. A reading that fails is not repeated as such: the next question covers
+//! it. An account whose credentials are refused stops alone, says so, and is tried again every few
+//! minutes, because credentials are also renewed while a process runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::Rng;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::engine::Pending;
+use super::thread::EngineHandle;
+use crate::admin::Health;
+use crate::clock::Clock;
+use crate::model::{AccountName, StreamName};
+use crate::schedule::{Budget, Share};
+use crate::source::{Disposition, Error, RowMemory, Source};
+use crate::telemetry::{Metrics, SweepOutcome};
+
+/// How long an account rests that was stopped.
+const REST_AFTER_STOP: Duration = Duration::from_mins(5);
+/// How long a stream that has nothing to ask, or may not ask, waits before it looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// The longest wait between two attempts of a stream that fails.
+const LONGEST_BACKOFF: Duration = Duration::from_mins(1);
+
+/// How one stream is polled.
+#[derive(Clone, Debug)]
+pub struct StreamPlan {
+    /// The stream.
+    pub name: StreamName,
+    /// What is asked of it.
+    pub pending: Pending,
+    /// What it may claim of the budget.
+    pub share: Share,
+    /// The shortest time from one question to the next.
+    pub min_interval: Duration,
+}
+
+/// How one account is polled.
+pub struct AccountPlan {
+    /// Its name.
+    pub name: AccountName,
+    /// Its budget.
+    pub budget: Arc<Budget>,
+    /// Its streams.
+    pub streams: Vec<StreamPlan>,
+    /// Makes the client anew, with the secrets as they are now.
+    pub connect: Box<dyn Fn() -> Result<Source, String> + Send + Sync>,
+}
+
+/// All that polling needs.
+pub struct Polling {
+    /// The engine.
+    pub engine: EngineHandle,
+    /// What is shown of it.
+    pub health: Arc<Health>,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Whether asking is allowed: not while the outbox is full.
+    pub gate: watch::Receiver<bool>,
+}
+
+/// What one stream's task ended with.
+enum Ended {
+    /// The account has to stop.
+    Stopped(String),
+    /// The engine has stopped: no account can go on.
+    EngineGone,
+}
+
+impl Polling {
+    /// Polls one account until the future is dropped or the engine stops.
+    pub async fn account(self: Arc<Self>, plan: AccountPlan) {
+        for stream in &plan.streams {
+            plan.budget.set_share(&stream.name, stream.share);
+        }
+        loop {
+            let why = match (plan.connect)() {
+                Ok(source) => {
+                    self.metrics.account_up(&plan.name, true);
+                    self.health.account(&plan.name).up();
+                    match self.streams(&plan, Arc::new(source)).await {
+                        Ended::Stopped(why) => why,
+                        Ended::EngineGone => return,
+                    }
+                }
+                Err(why) => why,
+            };
+            self.metrics.account_up(&plan.name, false);
+            self.health.account(&plan.name).stopped(&why);
+            tracing::error!(
+                account = %plan.name, reason = %why, again_in_s = REST_AFTER_STOP.as_secs(),
+                "account stopped"
+            );
+            tokio::time::sleep(REST_AFTER_STOP).await;
+        }
+    }
+
+    /// Polls the streams of an account until one of them says that the account has to stop.
+    async fn streams(self: &Arc<Self>, plan: &AccountPlan, source: Arc<Source>) -> Ended {
+        let log = Arc::new(Notify::new());
+        let mut tasks = JoinSet::new();
+        for stream in &plan.streams {
+            let task = StreamTask {
+                polling: Arc::clone(self),
+                account: plan.name.clone(),
+                budget: Arc::clone(&plan.budget),
+                source: Arc::clone(&source),
+                plan: stream.clone(),
+                log: Arc::clone(&log),
+            };
+            tasks.spawn(task.run());
+        }
+        // The others end when the set is dropped.
+        match tasks.join_next().await {
+            Some(Ok(ended)) => ended,
+            Some(Err(error)) => Ended::Stopped(format!("a stream's task failed: {error}")),
+            None => Ended::Stopped(String::from("no stream is enabled")),
+        }
+    }
+}
+
+/// One stream's task.
+struct StreamTask {
+    polling: Arc<Polling>,
+    account: AccountName,
+    budget: Arc<Budget>,
+    source: Arc<Source>,
+    plan: StreamPlan,
+    /// Rung when a snapshot disagrees with the log.
+    log: Arc<Notify>,
+}
+
+/// What a turn of a stream came to.
+enum Turn {
+    /// Something was read and committed.
+    Committed,
+    /// There is nothing to ask yet.
+    Nothing,
+    /// It failed; the next turn repairs it.
+    Failed,
+}
+
+impl StreamTask {
+    async fn run(mut self) -> Ended {
+        let mut memory = RowMemory::default();
+        let mut failures = 0_u32;
+        let mut incomplete = 0_u32;
+        loop {
+            if self.wait_for_gate().await.is_err() {
+                return Ended::EngineGone;
+            }
+            let began = Instant::now();
+            let turn = match self.turn(&mut memory, &mut incomplete).await {
+                Ok(turn) => turn,
+                Err(ended) => return ended,
+            };
+            let wait = match turn {
+                Turn::Committed => {
+                    failures = 0;
+                    self.plan.min_interval
+                }
+                Turn::Nothing => LOOK_AGAIN,
+                Turn::Failed => {
+                    failures = failures.saturating_add(1);
+                    backoff(failures, rand::rng().random_range(0.5..1.0))
+                }
+            };
+            let until = began + wait;
+            if self.is_log() && matches!(turn, Turn::Committed) {
+                tokio::select! {
+                    () = tokio::time::sleep_until(until) => {}
+                    () = self.log.notified() => {}
+                }
+            } else {
+                tokio::time::sleep_until(until.max(Instant::now())).await;
+            }
+        }
+    }
+
+    fn is_log(&self) -> bool {
+        matches!(self.plan.pending, Pending::Tail { log: true, .. })
+    }
+
+    async fn wait_for_gate(&mut self) -> Result<(), watch::error::RecvError> {
+        let mut gate = self.polling.gate.clone();
+        gate.wait_for(|open| *open).await?;
+        Ok(())
+    }
+
+    async fn turn(&self, memory: &mut RowMemory, incomplete: &mut u32) -> Result<Turn, Ended> {
+        let Polling { engine, health, metrics, clock, .. } = &*self.polling;
+        let (account, stream) = (&self.account, &self.plan.name);
+        let question = engine.question(account.clone(), stream.clone(), self.plan.pending).await;
+        let question = match question {
+            Ok(Some(question)) => question,
+            Ok(None) => return Ok(Turn::Nothing),
+            Err(_) => return Err(Ended::EngineGone),
+        };
+        let is_sweep = matches!(self.plan.pending, Pending::Sweep);
+        let began = Instant::now();
+        let reading = match self.source.read(stream, question.clone(), memory).await {
+            Ok(reading) => reading,
+            Err(error) => {
+                if is_sweep {
+                    *incomplete += 1;
+                    metrics.swept(account, stream, SweepOutcome::Failed, *incomplete);
+                }
+                return self.failed(&error);
+            }
+        };
+        metrics.polled(account, stream, began.elapsed().as_secs_f64());
+        self.budget.answered();
+        for row in &reading.quarantined {
+            metrics.quarantined(account, "undecodable");
+            tracing::warn!(
+                %account, %stream, path = %row.reason.path, kind = %row.reason.kind,
+                size = row.size, "a row cannot be decoded and is set aside"
+            );
+        }
+        for unknown in &reading.unknown_values {
+            metrics.unknown_value(account, unknown.field);
+        }
+        if let Some(partial) = is_sweep.then(|| reading.rows.partial()).flatten() {
+            *incomplete += 1;
+            metrics.swept(account, stream, SweepOutcome::Partial, *incomplete);
+            tracing::debug!(%account, %stream, reason = partial.as_str(), "partial sweep");
+        } else if is_sweep {
+            *incomplete = 0;
+            metrics.swept(account, stream, SweepOutcome::Complete, 0);
+        }
+        let mut reading = reading;
+        let seen = std::mem::take(&mut reading.memory);
+        match engine.apply(account.clone(), reading, question).await {
+            Ok(applied) => {
+                *memory = seen;
+                if applied.ask_log_now {
+                    self.log.notify_one();
+                }
+                health.account(account).stream(stream).committed(clock.now(), applied.events);
+                Ok(Turn::Committed)
+            }
+            Err(error) => {
+                health.store_failed(&error.to_string());
+                tracing::error!(%account, %stream, %error, "a reading cannot be committed; polling stops");
+                Err(Ended::EngineGone)
+            }
+        }
+    }
+
+    fn failed(&self, error: &Error) -> Result<Turn, Ended> {
+        let (account, stream) = (&self.account, &self.plan.name);
+        self.polling.health.account(account).stream(stream).failed(error.reason(), &error.to_string());
+        match error.disposition() {
+            Disposition::Stop => Err(Ended::Stopped(error.to_string())),
+            Disposition::Retry | Disposition::Skip => {
+                tracing::warn!(%account, %stream, reason = error.reason(), %error, "reading failed");
+                Ok(Turn::Failed)
+            }
+        }
+    }
+}
+
+/// How long to wait after this many failures in a row: doubling from half a second, times a random
+/// part between a half and one.
+fn backoff(failures: u32, random: f64) -> Duration {
+    let doubled = Duration::from_millis(500).saturating_mul(1 << failures.min(8).saturating_sub(1));
+    doubled.min(LONGEST_BACKOFF).mul_f64(random)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_that_fails_waits_longer_each_time_up_to_a_minute() {
+        let waits: Vec<_> = (1..=9).map(|n| backoff(n, 1.0).as_millis()).collect();
+        assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+        assert_eq!(backoff(1, 0.5), Duration::from_millis(250));
+    }
+}

@@ -1,0 +1,277 @@
+//! One reading's writes: states, events and cursor, gathered and committed together.
+//!
+//! A large reading is committed in several batches, each whole in itself: an entity's state goes
+//! with its events, and the cursor goes with the last one, so that a crash in between only makes
+//! rows be read again that then show no change.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use serde::{Deserialize, Serialize};
+
+use super::account::{Account, AgentBrief};
+use super::engine::{EngineError, Output};
+use crate::detect::{AgentState, CallState, Change};
+use crate::event::{Body, Draft, Event, EventMeta, EventType, Omission, Topic, event_id};
+use crate::model::{EntityId, EntityKey, EntityKind, StreamName, Timestamp};
+use crate::publish::avro::Encoders;
+use crate::store::{Batch, Key, OutboxEvent, Store};
+use crate::telemetry::Metrics;
+
+/// An event beyond this size would not fit into a broker's default `max.message.bytes` (1 MiB)
+/// together with its key and headers; it is replaced by an `EventOmitted`.
+const LARGEST_EVENT: usize = 900_000;
+/// A batch is committed when it holds this many bytes of events, so that memory stays bounded.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// A state and the count of its entity's published changes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Held<S> {
+    pub(super) revision: u64,
+    pub(super) state: S,
+}
+
+/// What a reading writes.
+pub(super) struct Writing<'a> {
+    store: &'a Store,
+    encoders: &'a Encoders,
+    output: &'a Output,
+    metrics: &'a Metrics,
+    pub(super) account: &'a mut Account,
+    stream: StreamName,
+    observed_at: Timestamp,
+    batch: Batch,
+    /// States that the batch will hold: a later row of the same reading starts from them.
+    agents: HashMap<EntityId, Held<AgentState>>,
+    calls: HashMap<EntityId, Held<CallState>>,
+    bytes: usize,
+    /// How many events the reading has led to.
+    pub(super) events: usize,
+}
+
+impl<'a> Writing<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        encoders: &'a Encoders,
+        output: &'a Output,
+        metrics: &'a Metrics,
+        account: &'a mut Account,
+        stream: StreamName,
+        observed_at: Timestamp,
+    ) -> Self {
+        Self {
+            store,
+            encoders,
+            output,
+            metrics,
+            account,
+            stream,
+            observed_at,
+            batch: Batch::default(),
+            agents: HashMap::new(),
+            calls: HashMap::new(),
+            bytes: 0,
+            events: 0,
+        }
+    }
+
+    fn entity(&self, kind: EntityKind, id: &EntityId) -> EntityKey {
+        EntityKey { account: self.account.name.clone(), kind, id: id.clone() }
+    }
+
+    /// An agent's state, with what this reading has changed already.
+    pub(super) fn agent(&self, id: &EntityId) -> Result<Option<Held<AgentState>>, EngineError> {
+        if let Some(held) = self.agents.get(id) {
+            return Ok(Some(held.clone()));
+        }
+        let stored = self.store.get(&Key::State(self.entity(EntityKind::Agent, id)))?;
+        Ok(stored.map(|stored| stored.value))
+    }
+
+    /// A call's state, with what this reading has changed already.
+    pub(super) fn call(&self, id: &EntityId) -> Result<Option<Held<CallState>>, EngineError> {
+        if let Some(held) = self.calls.get(id) {
+            return Ok(Some(held.clone()));
+        }
+        let stored = self.store.get(&Key::State(self.entity(EntityKind::Call, id)))?;
+        Ok(stored.map(|stored| stored.value))
+    }
+
+    /// Takes over an agent's change. Without a difference nothing is written.
+    pub(super) fn change_agent(
+        &mut self,
+        id: &EntityId,
+        before: Option<Held<AgentState>>,
+        change: Change<AgentState>,
+    ) -> Result<(), EngineError> {
+        let revision = before.as_ref().map_or(0, |held| held.revision);
+        let same = before.is_some_and(|held| held.state == change.state);
+        if same && change.drafts.is_empty() {
+            return Ok(());
+        }
+        let revision = self.events(change.drafts, revision)?;
+        self.account.agents.insert(id.clone(), AgentBrief::of(&change.state));
+        self.agents.insert(id.clone(), Held { revision, state: change.state });
+        self.commit_when_large()
+    }
+
+    /// Takes over a call's change. Without a difference nothing is written.
+    pub(super) fn change_call(
+        &mut self,
+        id: &EntityId,
+        before: Option<Held<CallState>>,
+        change: Change<CallState>,
+    ) -> Result<(), EngineError> {
+        let revision = before.as_ref().map_or(0, |held| held.revision);
+        if before.is_none() {
+            self.account.calls += 1;
+        }
+        let same = before.is_some_and(|held| held.state == change.state);
+        if same && change.drafts.is_empty() {
+            return Ok(());
+        }
+        let revision = self.events(change.drafts, revision)?;
+        self.calls.insert(id.clone(), Held { revision, state: change.state });
+        self.commit_when_large()
+    }
+
+    fn events(&mut self, drafts: Vec<Draft>, mut revision: u64) -> Result<u64, EngineError> {
+        for draft in drafts {
+            revision += 1;
+            self.event(draft, revision)?;
+        }
+        Ok(revision)
+    }
+
+    /// Takes note that a row of the log was told.
+    pub(super) fn mark_activity(
+        &mut self,
+        started_at: Timestamp,
+        id: &EntityId,
+    ) -> Result<(), EngineError> {
+        let key = Key::ActivityMark(self.account.name.clone(), started_at, id.clone());
+        self.batch.put(&key, &())?;
+        Ok(())
+    }
+
+    pub(super) fn was_told(&self, started_at: Timestamp, id: &EntityId) -> Result<bool, EngineError> {
+        let key = Key::ActivityMark(self.account.name.clone(), started_at, id.clone());
+        Ok(self.store.get::<()>(&key)?.is_some())
+    }
+
+    pub(super) fn put<T: Serialize>(&mut self, key: &Key, value: &T) -> Result<(), EngineError> {
+        self.batch.put(key, value)?;
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, key: &Key) {
+        self.batch.remove(key);
+    }
+
+    fn event(&mut self, draft: Draft, revision: u64) -> Result<(), EngineError> {
+        let entity = self.entity(draft.kind, &draft.entity);
+        let mut event_type = draft.body.event_type();
+        let topic = event_type.topic();
+        let sequence = self.next_sequence(topic);
+        let mut meta = EventMeta {
+            event_id: event_id(&entity, revision, event_type.as_str()),
+            account: self.account.name.to_string(),
+            vendor: String::from(self.account.vendor),
+            entity_id: draft.entity.to_string(),
+            revision: i64::try_from(revision).unwrap_or(i64::MAX),
+            sequence: i64::try_from(sequence).unwrap_or(i64::MAX),
+            stream: self.stream.to_string(),
+            occurred_at: draft.occurrence.at,
+            occurred_after: draft.occurrence.after,
+            precision: draft.occurrence.precision,
+            observed_at: self.observed_at,
+            origin: draft.origin,
+            late: false,
+        };
+        self.metrics.decided(&self.account.name, event_type, draft.origin);
+        self.events += 1;
+        if let Output::Lines(lines) = self.output {
+            let line = serde_json::to_string(&Line {
+                event: event_type.as_str(),
+                topic: topic.as_str(),
+                key: entity.to_string(),
+                value: Event { meta: &meta, body: &draft.body },
+            })?;
+            // Whoever reads the lines may have gone; the next line will say so.
+            let _ = lines.send(line);
+            return Ok(());
+        }
+        let mut datum = self.encoders.datum(&meta, &draft.body)?;
+        if datum.len() > LARGEST_EVENT {
+            let size = i64::try_from(datum.len()).unwrap_or(i64::MAX);
+            let omission = Body::EventOmitted(Omission {
+                event_type: String::from(event_type.as_str()),
+                reason: format!("larger than {LARGEST_EVENT} bytes"),
+                size,
+            });
+            event_type = EventType::EventOmitted;
+            meta.event_id = event_id(&entity, revision, event_type.as_str());
+            datum = self.encoders.datum(&meta, &omission)?;
+            tracing::error!(entity = %entity, size, "event too large to publish; omitted in place");
+        }
+        self.bytes += datum.len();
+        self.batch.push(OutboxEvent {
+            topic,
+            entity,
+            event_type,
+            event_id: meta.event_id,
+            sequence,
+            revision,
+            occurred_at: meta.occurred_at,
+            observed_at: meta.observed_at,
+            datum,
+        });
+        Ok(())
+    }
+
+    fn next_sequence(&mut self, topic: Topic) -> u64 {
+        match self.account.sequences.entry(topic) {
+            Entry::Occupied(mut entry) => {
+                *entry.get_mut() += 1;
+                *entry.get()
+            }
+            Entry::Vacant(entry) => *entry.insert(1),
+        }
+    }
+
+    /// Commits what was gathered, when it has become large.
+    fn commit_when_large(&mut self) -> Result<(), EngineError> {
+        if self.bytes >= BATCH_BYTES { self.commit() } else { Ok(()) }
+    }
+
+    /// Commits what was gathered.
+    pub(super) fn commit(&mut self) -> Result<(), EngineError> {
+        for (id, held) in std::mem::take(&mut self.agents) {
+            let key = Key::State(self.entity(EntityKind::Agent, &id));
+            self.batch.put(&key, &held)?;
+        }
+        for (id, held) in std::mem::take(&mut self.calls) {
+            let key = Key::State(self.entity(EntityKind::Call, &id));
+            self.batch.put(&key, &held)?;
+        }
+        if self.bytes > 0 {
+            for (topic, sequence) in &self.account.sequences {
+                let key = Key::Sequence(self.account.name.clone(), *topic);
+                self.batch.put(&key, sequence)?;
+            }
+        }
+        let batch = std::mem::take(&mut self.batch);
+        self.bytes = 0;
+        self.store.apply(batch)?;
+        Ok(())
+    }
+}
+
+/// An event as `--dry-run` prints it.
+#[derive(Serialize)]
+struct Line<'a> {
+    event: &'static str,
+    topic: &'static str,
+    key: String,
+    value: Event<'a, Body>,
+}

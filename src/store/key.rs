@@ -1,0 +1,171 @@
+//! The keys of the one tree. A first byte says what it is; names that are followed by something
+//! end with a zero byte, which no account's name holds, so that no two keys run together.
+
+use std::ops::Range;
+
+use crate::event::Topic;
+use crate::model::{AccountName, EntityId, EntityKey, EntityKind, StreamName, Timestamp};
+
+/// The store's own facts: version, hash, newest number.
+const META: u8 = b'm';
+const STATE: u8 = b's';
+const CURSOR: u8 = b'c';
+const SEQUENCE: u8 = b'q';
+const ACCOUNT: u8 = b'a';
+const ACTIVITY: u8 = b'l';
+const OUTBOX: u8 = b'o';
+
+/// What a value is stored under.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key(Vec<u8>);
+
+#[allow(non_snake_case, reason = "each reads like the variant of the sum that the bytes are")]
+impl Key {
+    /// The state of an entity.
+    #[must_use]
+    pub fn State(entity: &EntityKey) -> Self {
+        let mut key = states_prefix(&entity.account, entity.kind);
+        key.extend_from_slice(entity.id.as_str().as_bytes());
+        Self(key)
+    }
+
+    /// The position of a stream.
+    #[must_use]
+    pub fn Cursor(account: &AccountName, stream: &StreamName) -> Self {
+        let mut key = prefix(CURSOR, account);
+        key.extend_from_slice(stream.as_str().as_bytes());
+        Self(key)
+    }
+
+    /// The last sequence number of an account on a topic.
+    #[must_use]
+    pub fn Sequence(account: &AccountName, topic: Topic) -> Self {
+        let mut key = prefix(SEQUENCE, account);
+        key.extend_from_slice(topic.as_str().as_bytes());
+        Self(key)
+    }
+
+    /// What is known of an account.
+    #[must_use]
+    pub fn Account(account: &AccountName) -> Self {
+        Self(prefix(ACCOUNT, account))
+    }
+
+    /// That a row of the activity log was told.
+    #[must_use]
+    pub fn ActivityMark(account: &AccountName, started_at: Timestamp, id: &EntityId) -> Self {
+        let mut key = marks_at(account, started_at);
+        key.extend_from_slice(id.as_str().as_bytes());
+        Self(key)
+    }
+}
+
+impl Key {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(super) fn raw(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+fn prefix(what: u8, account: &AccountName) -> Vec<u8> {
+    let mut key = vec![what];
+    key.extend_from_slice(account.as_str().as_bytes());
+    key.push(0);
+    key
+}
+
+pub(super) fn states_prefix(account: &AccountName, kind: EntityKind) -> Vec<u8> {
+    let mut key = prefix(STATE, account);
+    key.extend_from_slice(kind.as_str().as_bytes());
+    key.push(0);
+    key
+}
+
+/// The first key after all that begin with this prefix, which ends with a zero byte.
+pub(super) fn after_prefix(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    if let Some(last) = end.last_mut() {
+        *last = 1;
+    }
+    end
+}
+
+fn marks_at(account: &AccountName, time: Timestamp) -> Vec<u8> {
+    let mut key = prefix(ACTIVITY, account);
+    // Flipping the sign makes the bytes sort as the numbers do.
+    #[allow(clippy::cast_sign_loss, reason = "the bits are wanted, not the number")]
+    let sortable = (time.millis() as u64) ^ (1 << 63);
+    key.extend_from_slice(&sortable.to_be_bytes());
+    key
+}
+
+pub(super) fn marks_before(account: &AccountName, time: Timestamp) -> Range<Vec<u8>> {
+    prefix(ACTIVITY, account)..marks_at(account, time)
+}
+
+pub(super) fn outbox(number: u64) -> Vec<u8> {
+    let mut key = vec![OUTBOX];
+    key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+pub(super) fn outbox_end() -> Vec<u8> {
+    vec![OUTBOX + 1]
+}
+
+pub(super) fn outbox_number(key: &[u8]) -> Option<u64> {
+    let (first, rest) = key.split_first()?;
+    (*first == OUTBOX).then_some(())?;
+    Some(u64::from_be_bytes(rest.try_into().ok()?))
+}
+
+/// Where the hash over all other entries and the newest outbox number are kept.
+pub(super) fn seal() -> Vec<u8> {
+    vec![META, b's']
+}
+
+/// Where the format's version is kept.
+pub(super) fn format() -> Vec<u8> {
+    vec![META, b'f']
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn account(name: &str) -> AccountName {
+        AccountName::new(name).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn different_entities_have_different_keys(
+            one in "[a-b]{1,2}", other in "[a-b]{1,2}", a in ".{0,3}", b in ".{0,3}",
+        ) {
+            let key = |account_name: &str, id: &str| {
+                let entity = EntityKey {
+                    account: account(account_name),
+                    kind: EntityKind::Agent,
+                    id: EntityId::new(id),
+                };
+                Key::State(&entity)
+            };
+            prop_assert_eq!(key(&one, &a) == key(&other, &b), one == other && a == b);
+        }
+
+        #[test]
+        fn marks_sort_by_their_time(one in any::<i64>(), other in any::<i64>()) {
+            let at = |millis| marks_at(&account("a"), Timestamp::from_millis(millis));
+            prop_assert_eq!(at(one).cmp(&at(other)), one.cmp(&other));
+        }
+    }
+}
