@@ -18,6 +18,7 @@ pub mod clock;
 pub mod detect;
 pub mod event;
 pub mod model;
+pub mod publish;
 pub mod schedule;
 pub mod secret;
 pub mod source;

@@ -1,0 +1,83 @@
+//! Reading events again: for people who look at topics, and for the checks that compare them with
+//! the truth. The side that writes does not use it.
+
+use std::collections::HashMap;
+
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::types::Value as Avro;
+use serde_json::{Map, Value};
+
+use super::{Error, SINGLE_OBJECT, prepared};
+use crate::event::EventType;
+
+/// Reads single objects of every schema of the catalogue.
+pub struct Decoder {
+    readers: HashMap<[u8; 8], (EventType, GenericDatumReader<'static>)>,
+}
+
+impl std::fmt::Debug for Decoder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Decoder").field("schemas", &self.readers.len()).finish()
+    }
+}
+
+impl Decoder {
+    /// Prepares the readers.
+    ///
+    /// # Errors
+    /// When a schema of this program is not right, which a test rules out.
+    pub fn new() -> Result<Self, Error> {
+        let mut readers = HashMap::new();
+        for (prepared, event) in prepared()?.iter().zip(EventType::ALL) {
+            let reader = GenericDatumReader::builder(&prepared.schema).build();
+            let reader = reader.map_err(|error| Error::Schema {
+                name: String::from(event.as_str()),
+                problem: error.to_string(),
+            })?;
+            readers.insert(prepared.fingerprint, (*event, reader));
+        }
+        Ok(Self { readers })
+    }
+
+    /// The event's type, and its fields as plain JSON: unions unwrapped, enumerations as text,
+    /// times as milliseconds.
+    ///
+    /// # Errors
+    /// When it is no single object, its schema is not known, or it cannot be read by it.
+    pub fn decode(&self, message: &[u8]) -> Result<(EventType, Value), Error> {
+        let framed = message.strip_prefix(&SINGLE_OBJECT);
+        let (fingerprint, mut datum) = framed
+            .and_then(|rest| rest.split_first_chunk::<8>())
+            .ok_or_else(|| Error::Unknown(String::from("no single object")))?;
+        let (event, reader) = self.readers.get(fingerprint).ok_or_else(|| {
+            Error::Unknown(format!("schema {:016x}", u64::from_le_bytes(*fingerprint)))
+        })?;
+        let value = reader.read_value(&mut datum).map_err(|error| Error::Decode {
+            event: String::from(event.as_str()),
+            problem: error.to_string(),
+        })?;
+        Ok((*event, json(value)))
+    }
+}
+
+fn json(value: Avro) -> Value {
+    match value {
+        Avro::Null => Value::Null,
+        Avro::Boolean(value) => Value::Bool(value),
+        Avro::Int(value) => value.into(),
+        Avro::Long(value) | Avro::TimestampMillis(value) => value.into(),
+        Avro::Float(value) => f64::from(value).into(),
+        Avro::Double(value) => value.into(),
+        Avro::String(value) | Avro::Enum(_, value) => Value::String(value),
+        Avro::Uuid(value) => Value::String(value.to_string()),
+        Avro::Union(_, value) => json(*value),
+        Avro::Array(values) => values.into_iter().map(json).collect(),
+        Avro::Record(fields) => fields
+            .into_iter()
+            .map(|(name, value)| (name, json(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        // No schema of the catalogue has any other type.
+        other => Value::String(format!("{other:?}")),
+    }
+}

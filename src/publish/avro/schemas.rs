@@ -1,0 +1,176 @@
+//! The schema files, built into the program.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::Error;
+use crate::event::NAMESPACE;
+
+macro_rules! files {
+    ($($name:ident),* $(,)?) => {
+        &[$((stringify!($name), include_str!(concat!("../../../schemas/", stringify!($name), ".avsc")))),*]
+    };
+}
+
+/// Every file under `schemas/`, by the name of its record.
+const FILES: &[(&str, &str)] = files![
+    Activity,
+    Agent,
+    AgentActivityLogged,
+    AgentAdded,
+    AgentHoldEnded,
+    AgentHoldStarted,
+    AgentLoggedIn,
+    AgentLoggedOut,
+    AgentOfferMissed,
+    AgentReference,
+    AgentRemoved,
+    AgentStatus,
+    AgentStatusChanged,
+    AgentStatusRecovered,
+    AgentUpdated,
+    AgentWrapUpEnded,
+    AgentWrapUpStarted,
+    Call,
+    CallAssigned,
+    CallConnected,
+    CallCreated,
+    CallDeflected,
+    CallFailed,
+    CallFinished,
+    CallQueued,
+    CallRated,
+    CallRecovered,
+    CallScheduled,
+    CallTransferred,
+    CallUpdated,
+    CallVoicemailRead,
+    CallVoicemailReceived,
+    CallWrapUpEnded,
+    ChannelAssignment,
+    ConsumerEventDuration,
+    ConsumerHandleDuration,
+    ConsumerInMenuDuration,
+    Direction,
+    Disposition,
+    EndUser,
+    EventMeta,
+    EventOmitted,
+    HandleDuration,
+    InteractionContext,
+    InteractionReference,
+    Media,
+    Menu,
+    MenuPath,
+    OfferEvent,
+    Origin,
+    Participant,
+    Precision,
+    Presence,
+    QueueDuration,
+    QueueReference,
+    Recording,
+    RedactionTime,
+    SlaBasis,
+    SlaBreached,
+    SlaScope,
+    StatusValue,
+    TeamReference,
+    Transfer,
+    VirtualAgent,
+    VirtualAgentDeflectedEscalation,
+    VirtualAgentHandleDuration,
+];
+
+/// The files as they are, by the name of their record: shared records by reference.
+pub fn joined_files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES.iter().copied()
+}
+
+fn parse(name: &str) -> Result<Value, Error> {
+    let problem = |problem: String| Error::Schema { name: String::from(name), problem };
+    let file = FILES.iter().find(|(known, _)| *known == name);
+    let (_, text) = file.ok_or_else(|| problem(String::from("there is no such file")))?;
+    serde_json::from_str(text).map_err(|error| problem(error.to_string()))
+}
+
+/// The schema of a record with every other record defined where it is first used.
+///
+/// # Errors
+/// When a file is missing or not right, which a test rules out.
+pub fn self_contained(name: &str) -> Result<Value, Error> {
+    let mut defined = BTreeSet::new();
+    define(name, &mut defined)
+}
+
+fn define(name: &str, defined: &mut BTreeSet<String>) -> Result<Value, Error> {
+    defined.insert(String::from(name));
+    let mut schema = parse(name)?;
+    if let Some(Value::Array(fields)) = schema.get_mut("fields") {
+        for field in fields {
+            if let Some(field_type) = field.get_mut("type") {
+                *field_type = inline(field_type.take(), defined)?;
+            }
+        }
+    }
+    Ok(schema)
+}
+
+fn inline(schema: Value, defined: &mut BTreeSet<String>) -> Result<Value, Error> {
+    let prefix = format!("{NAMESPACE}.");
+    match schema {
+        Value::String(name) => match name.strip_prefix(&prefix) {
+            Some(short) if !defined.contains(short) => define(short, defined),
+            _ => Ok(Value::String(name)),
+        },
+        Value::Array(variants) => {
+            variants.into_iter().map(|variant| inline(variant, defined)).collect()
+        }
+        Value::Object(mut attributes) => {
+            if let Some(items) = attributes.get_mut("items") {
+                *items = inline(items.take(), defined)?;
+            }
+            Ok(Value::Object(attributes))
+        }
+        other => Ok(json!(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_folder_is_built_in() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas");
+        let mut there: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .filter_map(|entry| {
+                entry.unwrap().file_name().to_str()?.strip_suffix(".avsc").map(String::from)
+            })
+            .collect();
+        there.sort();
+        let mut built_in: Vec<_> = FILES.iter().map(|(name, _)| String::from(*name)).collect();
+        built_in.sort();
+        assert_eq!(there, built_in);
+    }
+
+    #[test]
+    fn every_record_and_field_says_what_it_is_and_every_enumeration_has_a_default() {
+        for (name, _) in FILES {
+            let schema = parse(name).unwrap();
+            assert_eq!(schema["name"], **name);
+            assert!(schema["doc"].as_str().is_some_and(|doc| doc.len() > 5), "{name}");
+            for field in schema["fields"].as_array().into_iter().flatten() {
+                assert!(field["doc"].as_str().is_some_and(|doc| doc.len() > 3), "{name} {field}");
+                let nullable = field["type"].as_array().is_some_and(|types| types[0] == "null");
+                assert!(!nullable || field["default"].is_null(), "{name} {field}");
+            }
+            if schema["type"] == "enum" {
+                let symbols = schema["symbols"].as_array().unwrap();
+                assert!(symbols.contains(&schema["default"]), "{name}");
+            }
+        }
+    }
+}

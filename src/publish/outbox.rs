@@ -1,0 +1,331 @@
+//! The drain: from the outbox to the broker, in order, and out of the outbox once acknowledged.
+//!
+//! At least once: an entry is sent only when the store is durable up to it, and removed only when
+//! the broker has it. While Kafka is away entries wait, in the same order. After a crash between
+//! the acknowledgement and the removal an entry is sent again, byte for byte the same, with the
+//! same event id.
+//!
+//! It runs on a thread of its own, because the store and librdkafka block.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rdkafka::error::KafkaError;
+
+use super::kafka::{Connection, EventProducer, Report, Settings};
+use crate::clock::Clock;
+use crate::model::Timestamp;
+use crate::store::{self, Store};
+
+/// How many entries may be under way.
+const WINDOW_ENTRIES: usize = 2_000;
+/// How many bytes of them.
+const WINDOW_BYTES: usize = 4 << 20;
+/// How long the drain sleeps when nothing rings.
+const NAP: Duration = Duration::from_millis(100);
+/// How long it waits after a refusal before it sends again; doubles up to the longest.
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+
+/// Is told what happens at the broker.
+pub trait Observer: Send + Sync {
+    /// The connection came or went.
+    fn connection(&self, connection: &Connection);
+    /// An event was acknowledged this many seconds after the reading that showed it.
+    fn published(&self, seconds: f64);
+    /// The store failed: publishing has ended.
+    fn store_failed(&self, error: &store::Error);
+}
+
+/// What was left when the drain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Entries that are still in the outbox and will be sent at the next start.
+    pub remaining: u64,
+}
+
+enum Signal {
+    /// Something happened to a message or the connection.
+    Report(Report),
+    /// The outbox may have grown.
+    Wake,
+    /// Send what is there, and end by this time.
+    Finish(Instant),
+}
+
+/// Publishes a store's outbox.
+pub struct Publisher {
+    signals: Sender<Signal>,
+    thread: JoinHandle<Drained>,
+}
+
+impl std::fmt::Debug for Publisher {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Publisher").finish_non_exhaustive()
+    }
+}
+
+/// Rings when the outbox has grown.
+#[derive(Clone, Debug)]
+pub struct Bell {
+    signals: Sender<Signal>,
+}
+
+impl std::fmt::Debug for Signal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Signal")
+    }
+}
+
+impl Bell {
+    /// The outbox has grown.
+    pub fn ring(&self) {
+        // The publisher may have ended; then nobody needs to be woken.
+        let _ = self.signals.send(Signal::Wake);
+    }
+}
+
+impl Publisher {
+    /// Starts publishing.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(
+        store: Store,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> io::Result<Self> {
+        let (signals, inbox) = channel();
+        let (reports, from_producer) = channel();
+        let forward = signals.clone();
+        std::thread::Builder::new().name(String::from("reports")).spawn(move || {
+            for report in from_producer {
+                if forward.send(Signal::Report(report)).is_err() {
+                    return;
+                }
+            }
+        })?;
+        let thread =
+            std::thread::Builder::new().name(String::from("publisher")).spawn(move || {
+                let drain = Drain {
+                    store,
+                    settings,
+                    clock,
+                    observer,
+                    reports,
+                    producer: None,
+                    connection: None,
+                    under_way: BTreeMap::new(),
+                    bytes_under_way: 0,
+                    handed_over: 0,
+                    rest_until: None,
+                    backoff: FIRST_BACKOFF,
+                    finish: None,
+                };
+                drain.run(&inbox)
+            })?;
+        Ok(Self { signals, thread })
+    }
+
+    /// A bell to ring when the outbox has grown.
+    #[must_use]
+    pub fn bell(&self) -> Bell {
+        Bell { signals: self.signals.clone() }
+    }
+
+    /// Sends what is in the outbox, waits for the acknowledgements, and ends, within the grace
+    /// time. Blocks.
+    #[must_use]
+    pub fn finish(self, grace: Duration) -> Drained {
+        let _ = self.signals.send(Signal::Finish(Instant::now() + grace));
+        self.thread.join().unwrap_or(Drained { remaining: 0 })
+    }
+}
+
+/// An entry that was handed to the producer.
+#[derive(Debug)]
+struct UnderWay {
+    observed_at: Timestamp,
+    bytes: usize,
+    acknowledged: bool,
+}
+
+struct Drain {
+    store: Store,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+    reports: Sender<Report>,
+    producer: Option<EventProducer>,
+    connection: Option<Connection>,
+    /// From the first entry that is not removed yet to the last one handed over.
+    under_way: BTreeMap<u64, UnderWay>,
+    bytes_under_way: usize,
+    handed_over: u64,
+    rest_until: Option<Instant>,
+    backoff: Duration,
+    finish: Option<Instant>,
+}
+
+impl Drain {
+    fn run(mut self, inbox: &Receiver<Signal>) -> Drained {
+        loop {
+            if let Err(error) = self.step() {
+                self.observer.store_failed(&error);
+                tracing::error!(%error, "publishing ends: the local store failed");
+                break;
+            }
+            let level = self.store.outbox_level().events;
+            if self.finish.is_some_and(|until| level == 0 || Instant::now() >= until) {
+                break;
+            }
+            match inbox.recv_timeout(NAP) {
+                Ok(signal) => self.take(signal),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            // Whatever else has come meanwhile costs no further nap.
+            while let Ok(signal) = inbox.try_recv() {
+                self.take(signal);
+            }
+        }
+        if let Some(producer) = self.producer.take() {
+            producer.abandon();
+        }
+        Drained { remaining: self.store.outbox_level().events }
+    }
+
+    fn take(&mut self, signal: Signal) {
+        match signal {
+            Signal::Wake => {}
+            Signal::Finish(until) => self.finish = Some(until),
+            Signal::Report(Report::Connection(connection)) => self.connected(connection),
+            Signal::Report(Report::Acknowledged(number)) => {
+                if let Some(entry) = self.under_way.get_mut(&number) {
+                    entry.acknowledged = true;
+                    self.backoff = FIRST_BACKOFF;
+                    self.connected(Connection::Up);
+                }
+            }
+            Signal::Report(Report::Failed(number, error)) => {
+                // Reports of a producer that was given up speak of entries that are sent again.
+                if self.under_way.contains_key(&number) && self.producer.is_some() {
+                    self.start_over(&error);
+                }
+            }
+        }
+    }
+
+    fn connected(&mut self, connection: Connection) {
+        if self.connection.as_ref() != Some(&connection) {
+            match &connection {
+                Connection::Up => tracing::info!("connected to kafka"),
+                Connection::Down(reason) => tracing::warn!(%reason, "kafka is away; events wait"),
+            }
+            self.observer.connection(&connection);
+            self.connection = Some(connection);
+        }
+    }
+
+    fn step(&mut self) -> Result<(), store::Error> {
+        self.remove_acknowledged()?;
+        if self.rest_until.is_some_and(|until| Instant::now() < until) {
+            return Ok(());
+        }
+        self.rest_until = None;
+        if self.producer.as_ref().is_some_and(EventProducer::is_broken) {
+            self.start_over(&KafkaError::Canceled);
+            return Ok(());
+        }
+        if self.producer.is_none() {
+            match EventProducer::new(&self.settings, self.reports.clone()) {
+                Ok(producer) => self.producer = Some(producer),
+                Err(error) => {
+                    self.start_over(&error);
+                    return Ok(());
+                }
+            }
+        }
+        self.hand_over()
+    }
+
+    fn hand_over(&mut self) -> Result<(), store::Error> {
+        let room = WINDOW_ENTRIES.saturating_sub(self.under_way.len());
+        let bytes = WINDOW_BYTES.saturating_sub(self.bytes_under_way);
+        if room == 0
+            || bytes == 0
+            || self.store.outbox_level().events <= self.under_way.len() as u64
+        {
+            return Ok(());
+        }
+        let entries = self.store.outbox_after(self.handed_over, room, bytes)?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        // An entry may be acted on only when it can no longer be forgotten: otherwise, after a
+        // crash, its number and sequence could be given to another event.
+        self.store.flush()?;
+        for entry in entries {
+            let Some(producer) = &self.producer else { return Ok(()) };
+            match producer.send(&entry) {
+                Ok(true) => {
+                    let bytes = entry.event.datum.len();
+                    self.bytes_under_way += bytes;
+                    self.handed_over = entry.number;
+                    let observed_at = entry.event.observed_at;
+                    let entry_under_way = UnderWay { observed_at, bytes, acknowledged: false };
+                    self.under_way.insert(entry.number, entry_under_way);
+                }
+                Ok(false) => return Ok(()),
+                Err(error) => {
+                    self.start_over(&error);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the longest run of acknowledged entries from the front of the outbox.
+    fn remove_acknowledged(&mut self) -> Result<(), store::Error> {
+        let done: Vec<u64> = self
+            .under_way
+            .iter()
+            .take_while(|(_, entry)| entry.acknowledged)
+            .map(|(number, _)| *number)
+            .collect();
+        let Some(last) = done.last() else { return Ok(()) };
+        self.store.outbox_remove_through(*last)?;
+        let now = self.clock.now();
+        for number in done {
+            if let Some(entry) = self.under_way.remove(&number) {
+                self.bytes_under_way = self.bytes_under_way.saturating_sub(entry.bytes);
+                #[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^52")]
+                let seconds = now.millis_since(entry.observed_at).max(0) as f64 / 1000.0;
+                self.observer.published(seconds);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the producer up and begins again behind the last removed entry, after a rest.
+    fn start_over(&mut self, error: &KafkaError) {
+        let code = error.rdkafka_error_code();
+        let reason = code.map_or_else(|| error.to_string(), |code| code.to_string());
+        tracing::warn!(%reason, rest_ms = self.backoff.as_millis(), "kafka refused; sending again");
+        self.connected(Connection::Down(reason));
+        if let Some(producer) = self.producer.take() {
+            producer.abandon();
+        }
+        self.under_way.clear();
+        self.bytes_under_way = 0;
+        self.handed_over = 0;
+        self.rest_until = Some(Instant::now() + self.backoff);
+        self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
+    }
+}
