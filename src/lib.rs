@@ -14,6 +14,7 @@
 //! `publish` sends the outbox in order. `shard` drives that way for the accounts it owns, and
 //! `schedule` decides what the account's rate limit is spent on.
 
+pub mod admin;
 pub mod clock;
 pub mod detect;
 pub mod event;
@@ -21,6 +22,7 @@ pub mod model;
 pub mod publish;
 pub mod schedule;
 pub mod secret;
+pub mod shard;
 pub mod source;
 pub mod store;
 pub mod telemetry;

@@ -14,6 +14,7 @@ mod identity;
 mod interaction;
 mod phase;
 mod presence;
+mod privacy;
 mod time;
 
 pub use activity::Activity;
@@ -29,6 +30,7 @@ pub use interaction::{
 };
 pub use phase::{Phase, is_abandonment};
 pub use presence::Presence;
+pub use privacy::{Mode, Privacy};
 pub use time::{Precision, Timestamp};
 
 /// The version of the model's fields, stored beside every value so that a field an older version

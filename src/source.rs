@@ -5,10 +5,18 @@
 //! vendor's own stamps give. Nothing outside this folder knows a vendor's name but the table of
 //! vendors.
 
+pub mod ccai;
+mod error;
+mod fields;
+mod http;
 mod memory;
 mod reading;
 mod sweep;
+mod vendors;
 
+pub use error::{Disposition, Error};
+pub use http::{Connection, Limits};
 pub use memory::{Fingerprint, RowMemory};
 pub use reading::{QuarantineReason, Quarantined, Question, Reading, Rows, TailRows, UnknownValue};
 pub use sweep::{Partial, Sweep, SweepBuilder, SweepRow};
+pub use vendors::{Source, StreamKind, StreamSpec, VENDORS, Vendor, VendorSettings};

@@ -23,7 +23,7 @@ use crate::model::{
 };
 use crate::publish::avro::{self, Encoders};
 use crate::source::{Question, Reading, Rows, Sweep, SweepRow, TailRows};
-use crate::store::{self, Batch, Key, Store};
+use crate::store::{self, Key, Store};
 use crate::telemetry::{Metrics, SweepOutcome};
 
 /// How long the marks of rows that were told are kept behind the cursor. A dispute may look back
@@ -135,10 +135,10 @@ impl Engine {
     /// Rebuilds an account's indexes from the store.
     fn load(&self, mut account: Account) -> Result<Account, EngineError> {
         let name = account.name.clone();
-        let record = self.store.get::<AccountRecord>(&Key::Account(name.clone()))?;
+        let record = self.store.get::<AccountRecord>(&Key::Account(&name))?;
         account.record = record.map(|stored| stored.value);
         for topic in Topic::ALL {
-            if let Some(last) = self.store.get::<u64>(&Key::Sequence(name.clone(), *topic))? {
+            if let Some(last) = self.store.get::<u64>(&Key::Sequence(&name, *topic))? {
                 account.sequences.insert(*topic, last.value);
             }
         }
@@ -158,12 +158,16 @@ impl Engine {
         Ok(account)
     }
 
-    fn position(&mut self, name: &AccountName, stream: &StreamName) -> Result<Position, EngineError> {
+    fn position(
+        &mut self,
+        name: &AccountName,
+        stream: &StreamName,
+    ) -> Result<Position, EngineError> {
         let account = self.account(name)?;
         if let Some(position) = account.positions.get(stream) {
             return Ok(*position);
         }
-        let key = Key::Cursor(name.clone(), stream.clone());
+        let key = Key::Cursor(name, stream);
         let stored = self.store.get::<Position>(&key)?;
         let position = stored.map(|stored| stored.value).unwrap_or_default();
         self.account(name)?.positions.insert(stream.clone(), position);
@@ -240,10 +244,8 @@ impl Engine {
         reading: Reading,
         asked: &Question,
     ) -> Result<Applied, EngineError> {
-        let account = self
-            .accounts
-            .get_mut(name)
-            .ok_or_else(|| EngineError::UnknownAccount(name.clone()))?;
+        let account =
+            self.accounts.get_mut(name).ok_or_else(|| EngineError::UnknownAccount(name.clone()))?;
         let (look, record) = account.look(&reading);
         let stream = reading.stream.clone();
         let mut position = account.positions.get(&stream).copied().unwrap_or_default();
@@ -283,9 +285,9 @@ impl Engine {
             }
         }
         if writing.account.record.is_none() {
-            writing.put(&Key::Account(name.clone()), &record)?;
+            writing.put(Key::Account(name), &record)?;
         }
-        writing.put(&Key::Cursor(name.clone(), stream.clone()), &position)?;
+        writing.put(Key::Cursor(name, &stream), &position)?;
         writing.commit()?;
         let events = writing.events;
         account.record = Some(record);
@@ -318,20 +320,21 @@ impl Engine {
     fn forget_of(&mut self, name: &AccountName, now: Timestamp) -> Result<(), EngineError> {
         let Some(account) = self.accounts.get_mut(name) else { return Ok(()) };
         let now = now.plus_millis(account.offset_millis);
-        let mut batch = Batch::default();
-        let key =
-            |id: EntityId| Key::State(EntityKey { account: name.clone(), kind: EntityKind::Call, id });
+        let mut batch = self.store.batch();
+        let key = |id: EntityId| {
+            Key::State(&EntityKey { account: name.clone(), kind: EntityKind::Call, id })
+        };
         for id in account.recent.expired(now) {
             let key = key(id);
             if let Some(stored) = self.store.get::<Held<CallState>>(&key)? {
                 let Held { revision, state } = stored.value;
-                batch.put(&key, &Held { revision, state: settle(&state) })?;
+                batch.put(key, &Held { revision, state: settle(&state) })?;
             }
         }
         if let Some(read_at) = account.log_read_at {
             let old = read_at - MARKS_KEPT;
             for key in self.store.activity_marks_before(name, old, FORGET_AT_ONCE)? {
-                batch.remove(&key);
+                batch.remove(key);
             }
         }
         // The next entries after the last round's, so that a round costs the same however many
@@ -339,14 +342,15 @@ impl Engine {
         let from = self.forgetting.entry(name.clone()).or_default();
         let mut last = None;
         let mut seen = 0;
-        for entry in self.store.states_after::<Held<CallState>>(name, EntityKind::Call, from.as_ref())
+        for entry in
+            self.store.states_after::<Held<CallState>>(name, EntityKind::Call, from.as_ref())
         {
             let (id, stored) = entry?;
             seen += 1;
             let state = stored.value.state;
             let touched = state.ended_at.or(state.updated_at);
             if touched.is_some_and(|touched| touched + HORIZON < now) {
-                batch.remove(&key(id.clone()));
+                batch.remove(key(id.clone()));
                 account.calls = account.calls.saturating_sub(1);
             }
             last = Some(id);
@@ -392,8 +396,7 @@ fn roster(writing: &mut Writing, sweep: &Sweep<Agent>, look: &Look) -> Result<bo
             }
         }
     }
-    let outcome =
-        if sweep.is_complete() { SweepOutcome::Complete } else { SweepOutcome::Partial };
+    let outcome = if sweep.is_complete() { SweepOutcome::Complete } else { SweepOutcome::Partial };
     tracing::trace!(?outcome, partial = ?sweep.partial(), "sweep");
     if sweep.is_complete() {
         let known: Vec<_> = {
@@ -445,7 +448,9 @@ fn current_statuses(
                 .collect()
         };
         for (id, agent) in absent {
-            if agent.on_hold && let Some(before) = writing.agent(&id)? {
+            if agent.on_hold
+                && let Some(before) = writing.agent(&id)?
+            {
                 let change = current_status_absence(&before.state, &id, look);
                 writing.change_agent(&id, Some(before), change)?;
             }

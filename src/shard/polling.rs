@@ -208,7 +208,7 @@ impl StreamTask {
         };
         let is_sweep = matches!(self.plan.pending, Pending::Sweep);
         let began = Instant::now();
-        let reading = match self.source.read(stream, question.clone(), memory).await {
+        let reading = match self.source.read(stream, &question, memory).await {
             Ok(reading) => reading,
             Err(error) => {
                 if is_sweep {
@@ -259,7 +259,7 @@ impl StreamTask {
 
     fn failed(&self, error: &Error) -> Result<Turn, Ended> {
         let (account, stream) = (&self.account, &self.plan.name);
-        self.polling.health.account(account).stream(stream).failed(error.reason(), &error.to_string());
+        self.polling.health.account(account).stream(stream).failed(&error.to_string());
         match error.disposition() {
             Disposition::Stop => Err(Ended::Stopped(error.to_string())),
             Disposition::Retry | Disposition::Skip => {

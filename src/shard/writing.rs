@@ -67,7 +67,7 @@ impl<'a> Writing<'a> {
             account,
             stream,
             observed_at,
-            batch: Batch::default(),
+            batch: store.batch(),
             agents: HashMap::new(),
             calls: HashMap::new(),
             bytes: 0,
@@ -84,7 +84,7 @@ impl<'a> Writing<'a> {
         if let Some(held) = self.agents.get(id) {
             return Ok(Some(held.clone()));
         }
-        let stored = self.store.get(&Key::State(self.entity(EntityKind::Agent, id)))?;
+        let stored = self.store.get(&Key::State(&self.entity(EntityKind::Agent, id)))?;
         Ok(stored.map(|stored| stored.value))
     }
 
@@ -93,7 +93,7 @@ impl<'a> Writing<'a> {
         if let Some(held) = self.calls.get(id) {
             return Ok(Some(held.clone()));
         }
-        let stored = self.store.get(&Key::State(self.entity(EntityKind::Call, id)))?;
+        let stored = self.store.get(&Key::State(&self.entity(EntityKind::Call, id)))?;
         Ok(stored.map(|stored| stored.value))
     }
 
@@ -149,23 +149,23 @@ impl<'a> Writing<'a> {
         started_at: Timestamp,
         id: &EntityId,
     ) -> Result<(), EngineError> {
-        let key = Key::ActivityMark(self.account.name.clone(), started_at, id.clone());
-        self.batch.put(&key, &())?;
+        let key = Key::ActivityMark(&self.account.name, started_at, id);
+        self.batch.put(key, &())?;
         Ok(())
     }
 
-    pub(super) fn was_told(&self, started_at: Timestamp, id: &EntityId) -> Result<bool, EngineError> {
-        let key = Key::ActivityMark(self.account.name.clone(), started_at, id.clone());
+    pub(super) fn was_told(
+        &self,
+        started_at: Timestamp,
+        id: &EntityId,
+    ) -> Result<bool, EngineError> {
+        let key = Key::ActivityMark(&self.account.name, started_at, id);
         Ok(self.store.get::<()>(&key)?.is_some())
     }
 
-    pub(super) fn put<T: Serialize>(&mut self, key: &Key, value: &T) -> Result<(), EngineError> {
+    pub(super) fn put<T: Serialize>(&mut self, key: Key, value: &T) -> Result<(), EngineError> {
         self.batch.put(key, value)?;
         Ok(())
-    }
-
-    pub(super) fn remove(&mut self, key: &Key) {
-        self.batch.remove(key);
     }
 
     fn event(&mut self, draft: Draft, revision: u64) -> Result<(), EngineError> {
@@ -217,8 +217,10 @@ impl<'a> Writing<'a> {
         self.bytes += datum.len();
         self.batch.push(OutboxEvent {
             topic,
-            entity,
+            account: meta.account.clone(),
+            key: entity.to_string(),
             event_type,
+            fingerprint: self.encoders.fingerprint(event_type),
             event_id: meta.event_id,
             sequence,
             revision,
@@ -247,20 +249,20 @@ impl<'a> Writing<'a> {
     /// Commits what was gathered.
     pub(super) fn commit(&mut self) -> Result<(), EngineError> {
         for (id, held) in std::mem::take(&mut self.agents) {
-            let key = Key::State(self.entity(EntityKind::Agent, &id));
-            self.batch.put(&key, &held)?;
+            let key = Key::State(&self.entity(EntityKind::Agent, &id));
+            self.batch.put(key, &held)?;
         }
         for (id, held) in std::mem::take(&mut self.calls) {
-            let key = Key::State(self.entity(EntityKind::Call, &id));
-            self.batch.put(&key, &held)?;
+            let key = Key::State(&self.entity(EntityKind::Call, &id));
+            self.batch.put(key, &held)?;
         }
         if self.bytes > 0 {
             for (topic, sequence) in &self.account.sequences {
-                let key = Key::Sequence(self.account.name.clone(), *topic);
-                self.batch.put(&key, sequence)?;
+                let key = Key::Sequence(&self.account.name, *topic);
+                self.batch.put(key, sequence)?;
             }
         }
-        let batch = std::mem::take(&mut self.batch);
+        let batch = std::mem::replace(&mut self.batch, self.store.batch());
         self.bytes = 0;
         self.store.apply(batch)?;
         Ok(())

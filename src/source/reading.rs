@@ -1,7 +1,7 @@
 //! Questions to a vendor, and the readings that answer them.
 
 use super::memory::RowMemory;
-use super::sweep::Sweep;
+use super::sweep::{Partial, Sweep};
 use crate::model::{Activity, Agent, Call, CurrentStatus, EntityId, StreamName, Timestamp};
 
 /// What is asked of a stream.
@@ -47,6 +47,18 @@ pub enum Rows {
     Calls(TailRows<Call>),
     /// Calls that were asked for by id.
     CallsById(Vec<Call>),
+}
+
+impl Rows {
+    /// Why a sweep proves nothing about absence, where it does not.
+    #[must_use]
+    pub const fn partial(&self) -> Option<Partial> {
+        match self {
+            Self::Agents(sweep) => sweep.partial(),
+            Self::AgentStatuses(sweep) => sweep.partial(),
+            Self::Activities(_) | Self::Calls(_) | Self::CallsById(_) => None,
+        }
+    }
 }
 
 /// Why a row was set aside.

@@ -27,6 +27,8 @@ pub enum Partial {
     ConflictingDuplicate,
     /// A limit of pages or rows was reached.
     TooLong,
+    /// A page after the first was not answered, or could not be read.
+    PageUnanswered,
 }
 
 impl Partial {
@@ -39,6 +41,7 @@ impl Partial {
             Self::RowWithoutId => "row_without_id",
             Self::ConflictingDuplicate => "conflicting_duplicate",
             Self::TooLong => "too_long",
+            Self::PageUnanswered => "page_unanswered",
         }
     }
 }

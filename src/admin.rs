@@ -1,0 +1,7 @@
+//! What a running bridge shows of itself: `/metrics`, `/healthz`, `/readyz`, `/status`.
+
+mod health;
+mod server;
+
+pub use health::{AccountHealth, Health, StreamHealth};
+pub use server::{Admin, AdminError};

@@ -1,0 +1,310 @@
+//! The health of the bridge: written by those who do the work, read by whoever asks.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::model::{AccountName, StreamName, Timestamp};
+
+/// After this long without a sign of life the engine counts as stuck.
+const STUCK_AFTER: Duration = Duration::from_mins(1);
+
+/// The health of everything.
+#[derive(Debug)]
+pub struct Health {
+    deployment: String,
+    started_at: Timestamp,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    accounts: BTreeMap<AccountName, Account>,
+    kafka: Option<Result<(), String>>,
+    publishes: bool,
+    store_failed: Option<String>,
+    outbox: Outbox,
+    alive_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Outbox {
+    events: u64,
+    bytes: u64,
+    limit_bytes: u64,
+    full: bool,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Account {
+    stopped: Option<String>,
+    streams: BTreeMap<String, Stream>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Stream {
+    committed_at: Option<String>,
+    events: u64,
+    failures_in_a_row: u32,
+    last_failure: Option<String>,
+    #[serde(skip)]
+    committed: Option<Timestamp>,
+}
+
+/// Writes the health of one account.
+#[derive(Debug)]
+pub struct AccountHealth<'a> {
+    health: &'a Health,
+    account: &'a AccountName,
+}
+
+/// Writes the health of one stream.
+#[derive(Debug)]
+pub struct StreamHealth<'a> {
+    account: &'a AccountHealth<'a>,
+    stream: &'a StreamName,
+}
+
+impl Health {
+    /// The health of a bridge that has just started and is to poll these streams. `publishes` says
+    /// whether it needs Kafka.
+    #[must_use]
+    pub fn new<'a>(
+        deployment: &str,
+        started_at: Timestamp,
+        publishes: bool,
+        streams: impl IntoIterator<Item = (&'a AccountName, &'a StreamName)>,
+    ) -> Self {
+        let mut state = State { alive_at: started_at, publishes, ..State::default() };
+        for (account, stream) in streams {
+            let account = state.accounts.entry(account.clone()).or_default();
+            account.streams.entry(stream.to_string()).or_default();
+        }
+        Self { deployment: deployment.to_owned(), started_at, state: Mutex::new(state) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every value stands for itself: one that was left half written is shown as it is.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The health of one account.
+    #[must_use]
+    pub const fn account<'a>(&'a self, account: &'a AccountName) -> AccountHealth<'a> {
+        AccountHealth { health: self, account }
+    }
+
+    /// The engine lives.
+    pub fn alive(&self, now: Timestamp) {
+        self.lock().alive_at = now;
+    }
+
+    /// The store failed for good.
+    pub fn store_failed(&self, reason: &str) {
+        self.lock().store_failed.get_or_insert_with(|| reason.to_owned());
+    }
+
+    /// Kafka answers, or why it does not.
+    pub fn kafka(&self, connection: Result<(), String>) {
+        self.lock().kafka = Some(connection);
+    }
+
+    /// What is in the outbox, and its limit in bytes.
+    pub fn outbox(&self, events: u64, bytes: u64, limit_bytes: u64) {
+        let full = bytes >= limit_bytes;
+        self.lock().outbox = Outbox { events, bytes, limit_bytes, full };
+    }
+
+    /// Whether the process does its work, or why not.
+    ///
+    /// # Errors
+    /// One line that says what is stuck.
+    pub fn healthy(&self, now: Timestamp) -> Result<(), String> {
+        let silent = now.millis_since(self.lock().alive_at);
+        if silent > i64::try_from(STUCK_AFTER.as_millis()).unwrap_or(i64::MAX) {
+            return Err(format!("the engine has given no sign of life for {} s", silent / 1000));
+        }
+        Ok(())
+    }
+
+    /// Why the bridge is not ready, a line a reason; empty when it is.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        let state = self.lock();
+        let mut reasons = Vec::new();
+        if let Some(reason) = &state.store_failed {
+            reasons.push(format!("store: {reason}"));
+        }
+        match &state.kafka {
+            _ if !state.publishes => {}
+            None => reasons.push(String::from("kafka: not connected yet")),
+            Some(Err(reason)) => reasons.push(format!("kafka: {reason}")),
+            Some(Ok(())) => {}
+        }
+        if state.outbox.full {
+            reasons.push(format!(
+                "outbox: full ({} of {} bytes), polling pauses until kafka takes events again",
+                state.outbox.bytes, state.outbox.limit_bytes
+            ));
+        }
+        for (name, account) in &state.accounts {
+            if let Some(reason) = &account.stopped {
+                reasons.push(format!("account {name}: stopped: {reason}"));
+            } else if account.streams.values().all(|stream| stream.committed.is_none()) {
+                let failure =
+                    account.streams.values().find_map(|stream| stream.last_failure.clone());
+                let why = failure.map_or_else(String::new, |failure| format!(": {failure}"));
+                reasons.push(format!("account {name}: nothing read yet{why}"));
+            }
+        }
+        reasons
+    }
+
+    /// When each stream was last committed.
+    pub fn each_stream(&self, mut visit: impl FnMut(&AccountName, &str, Option<Timestamp>)) {
+        for (name, account) in &self.lock().accounts {
+            for (stream, health) in &account.streams {
+                visit(name, stream, health.committed);
+            }
+        }
+    }
+
+    /// Everything, as JSON.
+    #[must_use]
+    pub fn status(&self, now: Timestamp) -> Value {
+        let reasons = self.reasons();
+        let state = self.lock();
+        let kafka = match &state.kafka {
+            _ if !state.publishes => json!("not used"),
+            None => json!("not connected yet"),
+            Some(Ok(())) => json!("connected"),
+            Some(Err(reason)) => json!(reason),
+        };
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "deployment": self.deployment,
+            "started_at": self.started_at.to_rfc3339(),
+            "now": now.to_rfc3339(),
+            "ready": reasons.is_empty(),
+            "reasons": reasons,
+            "kafka": kafka,
+            "store": state.store_failed.as_deref().unwrap_or("ok"),
+            "outbox": state.outbox,
+            "accounts": state.accounts.iter().map(|(name, account)| (name.to_string(), json!(account)))
+                .collect::<serde_json::Map<_, _>>(),
+        })
+    }
+}
+
+impl<'a> AccountHealth<'a> {
+    /// The health of one stream.
+    #[must_use]
+    pub const fn stream(&'a self, stream: &'a StreamName) -> StreamHealth<'a> {
+        StreamHealth { account: self, stream }
+    }
+
+    /// The account is polled.
+    pub fn up(&self) {
+        self.write(|account| account.stopped = None);
+    }
+
+    /// The account is not polled any more.
+    pub fn stopped(&self, reason: &str) {
+        self.write(|account| account.stopped = Some(reason.to_owned()));
+    }
+
+    fn write(&self, write: impl FnOnce(&mut Account)) {
+        if let Some(account) = self.health.lock().accounts.get_mut(self.account) {
+            write(account);
+        }
+    }
+}
+
+impl StreamHealth<'_> {
+    /// A reading was committed, with this many events.
+    pub fn committed(&self, now: Timestamp, events: usize) {
+        self.write(|stream| {
+            stream.committed = Some(now);
+            stream.committed_at = Some(now.to_rfc3339());
+            stream.events += events as u64;
+            stream.failures_in_a_row = 0;
+        });
+    }
+
+    /// A reading failed. The message holds no secret and no part of an answer.
+    pub fn failed(&self, message: &str) {
+        self.write(|stream| {
+            stream.failures_in_a_row += 1;
+            stream.last_failure = Some(message.to_owned());
+        });
+    }
+
+    fn write(&self, write: impl FnOnce(&mut Stream)) {
+        self.account.write(|account| {
+            if let Some(stream) = account.streams.get_mut(self.stream.as_str()) {
+                write(stream);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALLS: StreamName = StreamName::new("calls");
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_millis(second * 1000)
+    }
+
+    fn health(acme: &AccountName) -> Health {
+        Health::new("bridge", at(0), true, [(acme, &CALLS)])
+    }
+
+    #[test]
+    fn a_bridge_is_ready_when_kafka_answers_and_every_account_was_read() {
+        let acme = AccountName::new("acme").unwrap();
+        let health = health(&acme);
+        assert_eq!(
+            health.reasons(),
+            ["kafka: not connected yet", "account acme: nothing read yet"]
+        );
+        health.kafka(Ok(()));
+        health.account(&acme).stream(&CALLS).committed(at(1), 3);
+        assert_eq!(health.reasons(), [""; 0]);
+        assert_eq!(health.status(at(2))["ready"], true);
+        assert_eq!(health.status(at(2))["accounts"]["acme"]["streams"]["calls"]["events"], 3);
+    }
+
+    #[test]
+    fn each_trouble_is_a_reason_of_its_own() {
+        let acme = AccountName::new("acme").unwrap();
+        let health = health(&acme);
+        health.kafka(Err("1 broker is down".into()));
+        health.store_failed("disk full");
+        health.outbox(9, 100, 100);
+        health.account(&acme).stopped("401");
+        let reasons = health.reasons();
+        assert_eq!(reasons[0], "store: disk full");
+        assert_eq!(reasons[1], "kafka: 1 broker is down");
+        assert!(reasons[2].starts_with("outbox: full"), "{reasons:?}");
+        assert_eq!(reasons[3], "account acme: stopped: 401");
+        health.account(&acme).up();
+        health.account(&acme).stream(&CALLS).failed("timed out");
+        assert_eq!(health.reasons()[3], "account acme: nothing read yet: timed out");
+    }
+
+    #[test]
+    fn an_engine_without_a_sign_of_life_is_not_healthy() {
+        let acme = AccountName::new("acme").unwrap();
+        let health = health(&acme);
+        assert_eq!(health.healthy(at(60)), Ok(()));
+        assert!(health.healthy(at(61)).is_err());
+        health.alive(at(61));
+        assert_eq!(health.healthy(at(70)), Ok(()));
+    }
+}

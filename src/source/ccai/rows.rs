@@ -1,0 +1,127 @@
+//! From an answer's bytes to rows: each row on its own, so that one that cannot be read leaves the
+//! others alone, and one that has not changed is not read at all.
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::mapping;
+use crate::model::{Agent, EntityId, Privacy, Timestamp};
+use crate::source::fields::{Fields, id};
+use crate::source::{
+    Fingerprint, Partial, QuarantineReason, Quarantined, RowMemory, SweepBuilder, SweepRow,
+    UnknownValue,
+};
+
+/// Reads one row; says which values no table knows.
+pub(super) type Read<T> = fn(&Fields, &mut Vec<UnknownValue>) -> Result<T, QuarantineReason>;
+
+/// The rows of an answer. An answer that is no list of rows is nothing to conclude from.
+pub(super) fn split(body: &[u8]) -> Result<Vec<&RawValue>, &'static str> {
+    serde_json::from_slice::<Vec<&RawValue>>(body).map_err(|error| match error.classify() {
+        serde_json::error::Category::Eof => "it ends in the middle",
+        serde_json::error::Category::Data => "it is no list",
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is no JSON",
+    })
+}
+
+/// Reads one row in full.
+pub(super) fn decode<T>(
+    row: &RawValue,
+    read: Read<T>,
+    unknown: &mut Vec<UnknownValue>,
+) -> Result<T, Quarantined> {
+    let quarantine = |id: Option<EntityId>, reason| Quarantined {
+        id,
+        reason,
+        fingerprint: Fingerprint::of(row.get().as_bytes()),
+        size: row.get().len(),
+    };
+    let value: Value = serde_json::from_str(row.get()).map_err(|error| {
+        let kind = match error.classify() {
+            serde_json::error::Category::Syntax => "expected valid text",
+            _ => "expected a smaller nesting",
+        };
+        let reason = QuarantineReason { path: String::new(), kind: String::from(kind) };
+        quarantine(None, reason)
+    })?;
+    let fields = Fields::of(&value).map_err(|reason| quarantine(None, reason))?;
+    read(&fields, unknown).map_err(|reason| quarantine(value.get("id").and_then(id), reason))
+}
+
+/// The stamp of a row, without reading the rest of it.
+pub(super) fn stamp(row: &RawValue, column: &str) -> Option<Timestamp> {
+    #[derive(serde::Deserialize)]
+    struct Stamps<'a> {
+        #[serde(borrow, default)]
+        started_at: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        updated_at: Option<&'a RawValue>,
+    }
+    let stamps: Stamps = serde_json::from_str(row.get()).ok()?;
+    let raw = if column == "started_at" { stamps.started_at } else { stamps.updated_at };
+    let value = Value::String(serde_json::from_str(raw?.get()).ok()?);
+    let object = Value::Object([(String::from("it"), value)].into_iter().collect());
+    Fields::of(&object).and_then(|fields| fields.time("it")).ok().flatten()
+}
+
+/// What reading a page of a sweep adds to.
+pub(super) struct PageRows<'a> {
+    pub(super) memory: &'a RowMemory,
+    pub(super) next: &'a mut RowMemory,
+    pub(super) quarantined: &'a mut Vec<Quarantined>,
+    pub(super) unknown: &'a mut Vec<UnknownValue>,
+}
+
+impl PageRows<'_> {
+    pub(super) fn agents(
+        &mut self,
+        rows: &[&RawValue],
+        sweep: &mut SweepBuilder<Agent>,
+        privacy: &Privacy,
+    ) {
+        for row in rows {
+            let fingerprint = Fingerprint::of(row.get().as_bytes());
+            if let Some(id) = self.memory.recall(fingerprint) {
+                sweep.row(id, SweepRow::Unchanged(id.clone()));
+                self.next.remember(fingerprint, id.clone());
+                continue;
+            }
+            match decode(row, mapping::agent, self.unknown) {
+                Ok(mut agent) => {
+                    privacy.agent(&mut agent);
+                    let id = agent.id.clone();
+                    if sweep.row(&id, SweepRow::Seen(agent)) {
+                        self.next.remember(fingerprint, id);
+                    }
+                }
+                Err(quarantined) => {
+                    match &quarantined.id {
+                        Some(id) => sweep.present(id.clone()),
+                        None => sweep.mark(Partial::RowWithoutId),
+                    }
+                    self.quarantined.push(quarantined);
+                }
+            }
+        }
+    }
+}
+
+/// Reads one page of agents into a sweep, as a reading does; for measurements.
+///
+/// # Errors
+/// When the page is no list of rows.
+pub fn sweep_agents_page(
+    body: &[u8],
+    memory: &RowMemory,
+    next: &mut RowMemory,
+    sweep: &mut SweepBuilder<Agent>,
+) -> Result<(), &'static str> {
+    let rows = split(body)?;
+    let (mut quarantined, mut unknown) = (Vec::new(), Vec::new());
+    PageRows { memory, next, quarantined: &mut quarantined, unknown: &mut unknown }.agents(
+        &rows,
+        sweep,
+        &Privacy::default(),
+    );
+    Ok(())
+}

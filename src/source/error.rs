@@ -1,0 +1,132 @@
+//! What can go wrong when a vendor is asked, and the one table of what follows from it.
+
+use std::time::Duration;
+
+/// Why a question was not answered. No error holds a body, a query or a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No connection, or it broke before the answer was whole.
+    #[error("no connection to {host}: {problem}")]
+    Disconnected {
+        /// Whom we asked.
+        host: String,
+        /// What the system says, without the address that was asked.
+        problem: String,
+    },
+    /// The answer took too long.
+    #[error("{host} did not answer within {} s ({phase})", .limit.as_secs())]
+    TimedOut {
+        /// Whom we asked.
+        host: String,
+        /// What was waited for.
+        phase: &'static str,
+        /// How long.
+        limit: Duration,
+    },
+    /// 429.
+    #[error("the vendor refuses further requests for now (429)")]
+    RateLimited,
+    /// 401 or 403.
+    #[error(
+        "the vendor refused the credentials ({status}): check the account's username, password \
+         and rights"
+    )]
+    Unauthorized {
+        /// The status code.
+        status: u16,
+    },
+    /// 3xx. It is not followed, so that credentials go nowhere else.
+    #[error("the vendor redirects ({status}) and is not followed: check the account's base_url")]
+    Redirected {
+        /// The status code.
+        status: u16,
+    },
+    /// 5xx.
+    #[error("the vendor failed ({status})")]
+    ServerError {
+        /// The status code.
+        status: u16,
+    },
+    /// Any other status that is not a success.
+    #[error("the vendor refused the request ({status}): check base_url and api_prefix")]
+    Refused {
+        /// The status code.
+        status: u16,
+    },
+    /// An answer beyond the limit.
+    #[error("an answer of more than {limit} bytes ({what})")]
+    TooLarge {
+        /// Compressed or decompressed.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// An answer that is not what the vendor documents.
+    #[error("an answer that cannot be read: {problem} (status {status}, {size} bytes)")]
+    Undecodable {
+        /// The kind of problem; never a part of the answer.
+        problem: String,
+        /// The status code.
+        status: u16,
+        /// The size of the body in bytes.
+        size: usize,
+    },
+    /// The client cannot be made.
+    #[error("the HTTP client cannot be made: {0}")]
+    Client(String),
+    /// A question that the stream cannot answer; that is a fault of this program.
+    #[error("the stream {0} cannot answer such a question")]
+    Misasked(String),
+}
+
+/// What follows from an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// Ask again, after a while that grows; each attempt spends from the budget.
+    Retry,
+    /// Leave this reading; the next one covers it.
+    Skip,
+    /// Stop the account: asking again would only lock it.
+    Stop,
+}
+
+impl Error {
+    /// The one table of what each error means.
+    #[must_use]
+    pub const fn disposition(&self) -> Disposition {
+        match self {
+            // The network and the vendor's machines come back by themselves; a refusal for too
+            // many requests has paused the budget already.
+            Self::Disconnected { .. }
+            | Self::TimedOut { .. }
+            | Self::RateLimited
+            | Self::ServerError { .. } => Disposition::Retry,
+            // The same request would get the same answer: a later reading asks another one.
+            Self::Redirected { .. }
+            | Self::Refused { .. }
+            | Self::TooLarge { .. }
+            | Self::Undecodable { .. }
+            | Self::Misasked(_) => Disposition::Skip,
+            // A person has to look.
+            Self::Unauthorized { .. } | Self::Client(_) => Disposition::Stop,
+        }
+    }
+
+    /// The error as a bounded label.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Disconnected { .. } => "disconnected",
+            Self::TimedOut { .. } => "timed_out",
+            Self::RateLimited => "rate_limited",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::Redirected { .. } => "redirected",
+            Self::ServerError { .. } => "server_error",
+            Self::Refused { .. } => "refused",
+            Self::TooLarge { .. } => "too_large",
+            Self::Undecodable { .. } => "undecodable",
+            Self::Client(_) => "client",
+            Self::Misasked(_) => "misasked",
+        }
+    }
+}

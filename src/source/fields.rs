@@ -1,0 +1,294 @@
+//! Lenient reading of JSON: vendors give one fact in many forms, and each is brought to one type.
+//!
+//! An error says where and what kind of thing was expected, never what was there: the value may be
+//! somebody's name.
+
+use chrono::DateTime;
+use serde_json::{Map, Value};
+
+use super::QuarantineReason;
+use crate::model::{EntityId, Timestamp};
+
+/// A JSON object and the way to it.
+#[derive(Clone, Debug)]
+pub(super) struct Fields<'a> {
+    object: &'a Map<String, Value>,
+    path: String,
+}
+
+type Result<T> = std::result::Result<T, QuarantineReason>;
+
+impl<'a> Fields<'a> {
+    /// The object at the top of a row.
+    pub(super) fn of(row: &'a Value) -> Result<Self> {
+        Self::at(row, String::new())
+    }
+
+    fn at(value: &'a Value, path: String) -> Result<Self> {
+        match value {
+            Value::Object(object) => Ok(Self { object, path }),
+            _ => Err(expected("an object", path)),
+        }
+    }
+
+    /// The way to a field.
+    fn to(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    fn value(&self, name: &str) -> Option<&'a Value> {
+        self.object.get(name).filter(|value| !value.is_null())
+    }
+
+    fn read<T>(
+        &self,
+        name: &str,
+        what: &str,
+        read: impl FnOnce(&'a Value) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        read(value).map(Some).ok_or_else(|| expected(what, self.to(name)))
+    }
+
+    /// A text; numbers and booleans are taken as they are written.
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>> {
+        self.read(name, "a text", text)
+    }
+
+    /// A word, where the vendor's word for nothing is none.
+    pub(super) fn reason(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.text(name)?.filter(|word| word != "nothing"))
+    }
+
+    /// An id: a text or a whole number.
+    pub(super) fn id(&self, name: &str) -> Result<Option<EntityId>> {
+        self.read(name, "an id", id)
+    }
+
+    /// An id that has to be there.
+    pub(super) fn required_id(&self, name: &str) -> Result<EntityId> {
+        self.id(name)?.ok_or_else(|| expected("an id", self.to(name)))
+    }
+
+    /// A whole number; a text of digits and a fraction of zero are one, too.
+    pub(super) fn integer(&self, name: &str) -> Result<Option<i64>> {
+        self.read(name, "a whole number", integer)
+    }
+
+    /// A number.
+    pub(super) fn number(&self, name: &str) -> Result<Option<f64>> {
+        self.read(name, "a number", |value| match value {
+            Value::Number(number) => number.as_f64().filter(|number| number.is_finite()),
+            Value::String(text) => {
+                text.trim().parse().ok().filter(|number: &f64| number.is_finite())
+            }
+            _ => None,
+        })
+    }
+
+    /// Yes or no, in any of the forms that were seen. Other texts say nothing.
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>> {
+        let flag = self.read(name, "yes or no", |value| match value {
+            Value::Bool(flag) => Some(Some(*flag)),
+            Value::Number(number) => number.as_f64().map(|number| Some(number != 0.0)),
+            Value::String(text) => Some(match text.trim().to_ascii_lowercase().as_str() {
+                "true" | "t" | "yes" | "y" | "1" => Some(true),
+                "false" | "f" | "no" | "n" | "0" => Some(false),
+                _ => None,
+            }),
+            _ => None,
+        })?;
+        Ok(flag.flatten())
+    }
+
+    /// A time.
+    pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>> {
+        self.read(name, "a time", time)
+    }
+
+    /// A time that has to be there.
+    pub(super) fn required_time(&self, name: &str) -> Result<Timestamp> {
+        self.time(name)?.ok_or_else(|| expected("a time", self.to(name)))
+    }
+
+    /// An object of its own.
+    pub(super) fn part<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&Fields<'a>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        read(&Fields::at(value, self.to(name))?).map(Some)
+    }
+
+    /// A list of objects; a single object is a list of one, nothing is an empty list.
+    pub(super) fn list<T>(
+        &self,
+        name: &str,
+        read: impl Fn(&Fields<'a>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        match self.value(name) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) => items
+                .iter()
+                .enumerate()
+                .filter(|(_, item)| !item.is_null())
+                .map(|(index, item)| {
+                    read(&Fields::at(item, format!("{}[{index}]", self.to(name)))?)
+                })
+                .collect(),
+            Some(one @ Value::Object(_)) => Ok(vec![read(&Fields::at(one, self.to(name))?)?]),
+            Some(_) => Err(expected("a list", self.to(name))),
+        }
+    }
+
+    /// A list of texts.
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<String>> {
+        match self.value(name) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) => items
+                .iter()
+                .map(|item| text(item).ok_or_else(|| expected("texts", self.to(name))))
+                .collect(),
+            Some(one) => {
+                text(one).map(|one| vec![one]).ok_or_else(|| expected("texts", self.to(name)))
+            }
+        }
+    }
+
+    /// A list of anything, each item as its JSON text.
+    pub(super) fn json_texts(&self, name: &str) -> Vec<String> {
+        match self.value(name) {
+            None => Vec::new(),
+            Some(Value::Array(items)) => items.iter().map(Value::to_string).collect(),
+            Some(one) => vec![one.to_string()],
+        }
+    }
+}
+
+fn expected(what: &str, path: String) -> QuarantineReason {
+    QuarantineReason { path, kind: format!("expected {what}") }
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+/// An id in whatever form.
+pub(super) fn id(value: &Value) -> Option<EntityId> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(EntityId::new(text.as_str())),
+        Value::Number(number) if !number.is_f64() => Some(EntityId::new(number.to_string())),
+        _ => None,
+    }
+}
+
+fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64().or_else(|| {
+            let float = number.as_f64()?;
+            #[allow(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
+            (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64)
+        }),
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Bool(flag) => Some(i64::from(*flag)),
+        _ => None,
+    }
+}
+
+/// A time: RFC 3339, also with an offset that lacks its colon; between the years 1 and 9999.
+fn time(value: &Value) -> Option<Timestamp> {
+    let text = value.as_str()?.trim();
+    let time = DateTime::parse_from_rfc3339(text)
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
+        .ok()?;
+    Timestamp::from_utc(time.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn with<T>(value: Value, read: impl FnOnce(&Fields) -> T) -> T {
+        read(&Fields::of(&json!({"it": value})).unwrap())
+    }
+
+    #[test]
+    fn yes_and_no_come_in_many_forms() {
+        for yes in [json!(true), json!(1), json!("true"), json!("1"), json!("Yes"), json!(1.0)] {
+            assert_eq!(with(yes.clone(), |fields| fields.flag("it")), Ok(Some(true)), "{yes}");
+        }
+        for no in [json!(false), json!(0), json!("false"), json!("0"), json!("no")] {
+            assert_eq!(with(no.clone(), |fields| fields.flag("it")), Ok(Some(false)), "{no}");
+        }
+        assert_eq!(with(json!(null), |fields| fields.flag("it")), Ok(None));
+        assert_eq!(with(json!("string"), |fields| fields.flag("it")), Ok(None));
+        assert!(with(json!([1]), |fields| fields.flag("it")).is_err());
+    }
+
+    #[test]
+    fn ids_are_texts_or_whole_numbers_and_zero_is_one() {
+        assert_eq!(with(json!(0), |fields| fields.id("it")), Ok(Some(EntityId::new("0"))));
+        assert_eq!(with(json!(-6), |fields| fields.id("it")), Ok(Some(EntityId::new("-6"))));
+        assert_eq!(with(json!("x7"), |fields| fields.id("it")), Ok(Some(EntityId::new("x7"))));
+        for bad in [json!(1.5), json!(""), json!({}), json!(1e300)] {
+            assert!(with(bad.clone(), |fields| fields.id("it")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_come_as_numbers_texts_and_fractions_of_zero() {
+        for four in [json!(4), json!("4"), json!(4.0), json!(" 4 ")] {
+            assert_eq!(with(four.clone(), |fields| fields.integer("it")), Ok(Some(4)), "{four}");
+        }
+        for bad in [json!(4.5), json!("four"), json!(1e30), json!([4])] {
+            assert!(with(bad.clone(), |fields| fields.integer("it")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn times_are_read_with_and_without_milliseconds_and_colons() {
+        let noon = Timestamp::from_millis(1_772_366_400_000);
+        for text in [
+            "2026-03-01T12:00:00.000Z",
+            "2026-03-01T12:00:00Z",
+            "2026-03-01T13:00:00+01:00",
+            "2026-03-01T12:00:00.000+0000",
+        ] {
+            assert_eq!(with(json!(text), |fields| fields.time("it")), Ok(Some(noon)), "{text}");
+        }
+        for bad in ["0000-01-01T00:00:00Z", "294276-12-31T00:00:00Z", "yesterday", ""] {
+            assert!(with(json!(bad), |fields| fields.time("it")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_word_nothing_is_none() {
+        assert_eq!(with(json!("nothing"), |fields| fields.reason("it")), Ok(None));
+        assert_eq!(with(json!("expired"), |f| f.reason("it")), Ok(Some("expired".into())));
+    }
+
+    #[test]
+    fn one_object_is_a_list_of_one() {
+        let read = |fields: &Fields| fields.id("id");
+        let list = |value| with(value, |fields| fields.list("it", read).map(|list| list.len()));
+        assert_eq!(list(json!({"id": 1})), Ok(1));
+        assert_eq!(list(json!([{"id": 1}, {"id": 2}])), Ok(2));
+        assert_eq!(list(json!(null)), Ok(0));
+        assert!(list(json!("none")).is_err());
+    }
+
+    #[test]
+    fn an_error_names_the_place_and_never_the_value() {
+        let row = json!({"rows": [{"at": "2026-03-01T12:00:00Z"}, {"at": "Ada Sample"}]});
+        let error = Fields::of(&row).unwrap().list("rows", |row| row.time("at")).unwrap_err();
+        assert_eq!((error.path.as_str(), error.kind.as_str()), ("rows[1].at", "expected a time"));
+    }
+}

@@ -1,0 +1,400 @@
+//! One account's HTTP client: it spends the budget, keeps the limits, and gives credentials to
+//! nobody but the configured host.
+//!
+//! No redirect is followed. Every phase has a time limit: connecting, the head of the answer, the
+//! whole body. Bodies are capped twice, as they come over the wire and decompressed, so that
+//! neither an endless answer nor a bomb fills the memory; gzip is undone here for that reason.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::DateTime;
+use flate2::read::MultiGzDecoder;
+use rand::Rng;
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, DATE, HeaderMap, HeaderValue, LINK,
+    RETRY_AFTER, USER_AGENT,
+};
+use reqwest::{Response, StatusCode};
+use url::Url;
+
+use super::error::{Disposition, Error};
+use crate::clock::Clock;
+use crate::model::{AccountName, StreamName, Timestamp};
+use crate::schedule::Budget;
+use crate::secret::Secret;
+use crate::telemetry::{Metrics, RequestOutcome};
+
+/// How often one request is sent at most, the first time included.
+const ATTEMPTS: u32 = 3;
+
+/// What a client waits for and takes in.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// For a connection to stand, TLS included.
+    pub connect: Duration,
+    /// From the request to the head of the answer. Vendors compute large pages for many seconds.
+    pub head: Duration,
+    /// For the whole body.
+    pub body: Duration,
+    /// Bytes over the wire.
+    pub compressed: usize,
+    /// Bytes after decompression. A page of 100 calls has some hundred kilobytes.
+    pub decompressed: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            head: Duration::from_secs(20),
+            body: Duration::from_mins(1),
+            compressed: 8 << 20,
+            decompressed: 32 << 20,
+        }
+    }
+}
+
+/// What a client belongs to.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The account.
+    pub account: AccountName,
+    /// Its budget, which every request spends from.
+    pub budget: Arc<Budget>,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// What it waits for and takes in.
+    pub limits: Limits,
+}
+
+/// A client for one account.
+#[derive(Debug)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    authorization: HeaderValue,
+    connection: Connection,
+}
+
+/// A whole answer with a success status.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) body: Vec<u8>,
+    pub(super) status: u16,
+    pub(super) asked_at: Timestamp,
+    pub(super) answered_at: Timestamp,
+    /// How far the vendor's clock is ahead of ours, in milliseconds, by the header `Date`.
+    pub(super) clock_offset_millis: Option<i64>,
+    /// How many entities there are in all, by the header `Total`.
+    pub(super) total: Option<u64>,
+    /// Whether there is a further page, where the header `Link` tells.
+    pub(super) has_next: Option<bool>,
+    /// How many requests it took.
+    pub(super) requests: u32,
+}
+
+impl Client {
+    /// A client with basic authentication.
+    pub(super) fn basic(
+        connection: Connection,
+        username: &str,
+        password: &Secret,
+    ) -> Result<Self, Error> {
+        let pair = STANDARD.encode(format!("{username}:{}", password.expose()));
+        let mut authorization = HeaderValue::try_from(format!("Basic {pair}"))
+            .map_err(|_| Error::Client(String::from("the credentials are no header")))?;
+        authorization.set_sensitive(true);
+        // Only the first call of the process installs it; the others find it there.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(connection.limits.connect)
+            .pool_max_idle_per_host(4)
+            .pool_idle_timeout(Duration::from_secs(90))
+            .build()
+            .map_err(|error| Error::Client(bare(&error)))?;
+        Ok(Self { http, authorization, connection })
+    }
+
+    /// Asks, and asks again where that may help.
+    pub(super) async fn get(&self, stream: &StreamName, url: &Url) -> Result<Answer, Error> {
+        let mut attempt = 1;
+        loop {
+            let error = match self.attempt(stream, url).await {
+                Ok(mut answer) => {
+                    answer.requests = attempt;
+                    return Ok(answer);
+                }
+                Err(error) => error,
+            };
+            if error.disposition() != Disposition::Retry || attempt == ATTEMPTS {
+                return Err(error);
+            }
+            tracing::debug!(stream = %stream, %error, attempt, "asking again");
+            let random = rand::rng().random_range(0.0..1.0);
+            tokio::time::sleep(pause(attempt, random)).await;
+            attempt += 1;
+        }
+    }
+
+    async fn attempt(&self, stream: &StreamName, url: &Url) -> Result<Answer, Error> {
+        let _turn = self.connection.budget.turn(stream).await;
+        let answer = self.send(url).await;
+        let outcome = match &answer {
+            Ok(_) => RequestOutcome::Answered,
+            Err(Error::Disconnected { .. } | Error::Client(_)) => RequestOutcome::Disconnected,
+            Err(Error::TimedOut { .. }) => RequestOutcome::TimedOut,
+            Err(Error::RateLimited) => RequestOutcome::RateLimited,
+            Err(Error::Unauthorized { .. }) => RequestOutcome::Unauthorized,
+            Err(Error::ServerError { .. }) => RequestOutcome::ServerError,
+            Err(Error::TooLarge { .. }) => RequestOutcome::TooLarge,
+            Err(Error::Undecodable { .. }) => RequestOutcome::Undecodable,
+            Err(Error::Redirected { .. } | Error::Refused { .. } | Error::Misasked(_)) => {
+                RequestOutcome::Refused
+            }
+        };
+        self.connection.metrics.requested(&self.connection.account, stream, outcome);
+        answer
+    }
+
+    async fn send(&self, url: &Url) -> Result<Answer, Error> {
+        let limits = self.connection.limits;
+        let host = || url.host_str().unwrap_or_default().to_owned();
+        let asked_at = self.connection.clock.now();
+        let request = self
+            .http
+            .get(url.clone())
+            .header(AUTHORIZATION, self.authorization.clone())
+            .header(ACCEPT, "application/json")
+            .header(ACCEPT_ENCODING, "gzip")
+            .header(USER_AGENT, concat!("floorcast/", env!("CARGO_PKG_VERSION")));
+        let timed_out = |phase, limit| Error::TimedOut { host: host(), phase, limit };
+        let disconnected = |error: reqwest::Error| {
+            if error.is_timeout() {
+                timed_out("connection", limits.connect)
+            } else {
+                Error::Disconnected { host: host(), problem: bare(&error) }
+            }
+        };
+        let response = tokio::time::timeout(limits.head, request.send())
+            .await
+            .map_err(|_| timed_out("head of the answer", limits.head))?
+            .map_err(disconnected)?;
+        let head_at = self.connection.clock.now();
+        let status = response.status();
+        self.refuse(status, response.headers())?;
+        let headers = response.headers().clone();
+        let body = tokio::time::timeout(limits.body, read(response, limits.compressed))
+            .await
+            .map_err(|_| timed_out("body", limits.body))?
+            .map_err(|problem| match problem {
+                BodyProblem::Broken(error) => disconnected(error),
+                BodyProblem::TooLarge => {
+                    Error::TooLarge { what: "over the wire", limit: limits.compressed }
+                }
+            })?;
+        let body = decompress(body, &headers, status, limits.decompressed)?;
+        // The header has whole seconds: half of one is the best guess of what it cut off.
+        let clock_offset_millis = date(&headers).map(|date| {
+            let middle = asked_at.plus_millis(head_at.millis_since(asked_at) / 2);
+            date.plus_millis(500).millis_since(middle)
+        });
+        Ok(Answer {
+            body,
+            status: status.as_u16(),
+            asked_at,
+            answered_at: self.connection.clock.now(),
+            clock_offset_millis,
+            total: whole_number(&headers, "total"),
+            has_next: has_next(&headers),
+            requests: 1,
+        })
+    }
+
+    /// Anything but a success.
+    fn refuse(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), Error> {
+        let code = status.as_u16();
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(match code {
+            429 => {
+                let now = self.connection.clock.now();
+                self.connection.budget.refused(retry_after(headers, now));
+                Error::RateLimited
+            }
+            401 | 403 => Error::Unauthorized { status: code },
+            300..=399 => Error::Redirected { status: code },
+            500..=599 => Error::ServerError { status: code },
+            _ => Error::Refused { status: code },
+        })
+    }
+}
+
+enum BodyProblem {
+    Broken(reqwest::Error),
+    TooLarge,
+}
+
+async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, BodyProblem> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(BodyProblem::Broken)? {
+        if body.len() + chunk.len() > limit {
+            return Err(BodyProblem::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn decompress(
+    body: Vec<u8>,
+    headers: &HeaderMap,
+    status: StatusCode,
+    limit: usize,
+) -> Result<Vec<u8>, Error> {
+    let undecodable = |problem: &str, size| Error::Undecodable {
+        problem: String::from(problem),
+        status: status.as_u16(),
+        size,
+    };
+    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"identity") => Ok(body),
+        Some(b"gzip" | b"x-gzip") => {
+            let mut plain = Vec::new();
+            let mut decoder = MultiGzDecoder::new(&body[..]).take(limit as u64 + 1);
+            decoder
+                .read_to_end(&mut plain)
+                .map_err(|_| undecodable("the gzip stream is broken", body.len()))?;
+            if plain.len() > limit {
+                return Err(Error::TooLarge { what: "decompressed", limit });
+            }
+            Ok(plain)
+        }
+        Some(_) => Err(undecodable("an encoding that was not asked for", body.len())),
+    }
+}
+
+/// An error's own words without the address, which holds the query.
+fn bare(error: &reqwest::Error) -> String {
+    let mut source = std::error::Error::source(error);
+    let mut text = String::from("the connection failed");
+    while let Some(error) = source {
+        text = error.to_string();
+        source = error.source();
+    }
+    text
+}
+
+/// The pause before another attempt: up to half a second, then up to a second, by chance.
+fn pause(attempt: u32, random: f64) -> Duration {
+    Duration::from_millis(500).saturating_mul(1 << attempt.saturating_sub(1).min(6)).mul_f64(random)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn whole_number(headers: &HeaderMap, name: &str) -> Option<u64> {
+    text(headers, name)?.trim().parse().ok()
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    DateTime::parse_from_rfc2822(text.trim()).ok().and_then(|time| Timestamp::from_utc(time.into()))
+}
+
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    http_date(text(headers, DATE.as_str())?)
+}
+
+/// How long the vendor asks us to wait: seconds or a date. What is absurd is bounded by the
+/// budget; what is past or no number is no wish.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let wish = text(headers, RETRY_AFTER.as_str())?.trim();
+    if let Ok(seconds) = wish.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = http_date(wish)?.millis_since(now);
+    u64::try_from(until).ok().filter(|millis| *millis > 0).map(Duration::from_millis)
+}
+
+/// Whether a header `Link` (RFC 8288) names a next page. Only that it does is taken from it: the
+/// address is the server's and is not followed.
+fn has_next(headers: &HeaderMap) -> Option<bool> {
+    let links = text(headers, LINK.as_str())?;
+    let is_next = |link: &str| {
+        let mut parameters = link.split(';').skip(1).map(str::trim);
+        parameters.any(|parameter| {
+            parameter.strip_prefix("rel=").is_some_and(|rel| {
+                rel.trim_matches('"').split_ascii_whitespace().any(|word| word == "next")
+            })
+        })
+    };
+    Some(links.split(',').any(is_next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &str)| {
+            (reqwest::header::HeaderName::from_static(name), value.parse().unwrap())
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn a_wish_to_wait_is_taken_in_seconds_or_as_a_date_and_nonsense_is_none() {
+        let now = Timestamp::from_millis(1_772_366_400_000);
+        let cases = [
+            ("7", Some(7_000)),
+            ("978307200", Some(978_307_200_000)),
+            ("Sun, 01 Mar 2026 12:00:30 GMT", Some(30_000)),
+            ("Sun, 01 Mar 2026 11:59:30 GMT", None),
+            ("-5", None),
+            ("soon", None),
+            ("99999999999999999999999", None),
+        ];
+        for (wish, millis) in cases {
+            let expected = millis.map(Duration::from_millis);
+            assert_eq!(retry_after(&headers(&[("retry-after", wish)]), now), expected, "{wish}");
+        }
+    }
+
+    #[test]
+    fn a_next_page_is_known_by_its_relation_alone() {
+        let cases = [
+            ("<https://a.example/agents?page=2>; rel=\"next\"", Some(true)),
+            ("<https://evil.example/>; rel=next, <x>; rel=\"last\"", Some(true)),
+            ("<https://a.example/agents?page=1>; rel=\"last\"", Some(false)),
+        ];
+        for (link, expected) in cases {
+            assert_eq!(has_next(&headers(&[("link", link)])), expected, "{link}");
+        }
+        assert_eq!(has_next(&headers(&[])), None);
+    }
+
+    #[test]
+    fn a_bomb_stops_at_the_cap() {
+        use std::io::Write;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&vec![b' '; 1 << 20]).unwrap();
+        let bomb = encoder.finish().unwrap();
+        let gzip = headers(&[("content-encoding", "gzip")]);
+        let error = decompress(bomb.clone(), &gzip, StatusCode::OK, 1000).unwrap_err();
+        assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+        assert_eq!(decompress(bomb, &gzip, StatusCode::OK, 2 << 20).unwrap().len(), 1 << 20);
+    }
+
+    #[test]
+    fn attempts_are_spread_and_bounded() {
+        assert_eq!(pause(1, 1.0), Duration::from_millis(500));
+        assert_eq!(pause(2, 0.5), Duration::from_millis(500));
+    }
+}
