@@ -16,6 +16,7 @@
 
 pub mod admin;
 pub mod clock;
+pub mod config;
 pub mod detect;
 pub mod event;
 pub mod model;
