@@ -18,6 +18,8 @@
 #![recursion_limit = "256"]
 
 pub mod admin;
+pub mod bridge;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod detect;
@@ -31,3 +33,4 @@ pub mod simulate;
 pub mod source;
 pub mod store;
 pub mod telemetry;
+pub mod topics;
