@@ -442,7 +442,7 @@ impl World {
                     flip(flips, row["on_hold"] == true);
                 }
                 for id in known {
-                    if rows.iter().all(|row| row["id"] != id) {
+                    if !rows.iter().any(|row| has_id(row, &id)) {
                         flip(self.truth.served_holds.entry(id).or_default(), false);
                     }
                 }
@@ -457,6 +457,11 @@ impl World {
             _ => {}
         }
     }
+}
+
+/// Whether a row is of this id; the vendor's ids are numbers.
+pub(super) fn has_id(row: &Value, id: &str) -> bool {
+    row["id"].as_u64().is_some_and(|number| number.to_string() == id)
 }
 
 /// A change of a yes or no that begins as no.

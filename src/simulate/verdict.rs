@@ -7,6 +7,7 @@ use std::fmt;
 use chrono::DateTime;
 use serde_json::Value;
 
+use super::server::has_id;
 use super::world::Truth;
 
 /// An event as a consumer found it.
@@ -351,9 +352,9 @@ fn name_of(event: &Published) -> Option<String> {
 fn is_invented(truth: &Truth, name: &str) -> bool {
     let mut words = name.split(' ').skip(1);
     let id = words.next().unwrap_or_default();
-    let known_row = truth.activities.iter().any(|row| row["id"] == id);
+    let known_row = truth.activities.iter().any(|row| has_id(row, id));
     let before = truth.calls.iter().any(|call| {
-        call["id"] == id
+        has_id(call, id)
             && truth.first_answer.is_some_and(|first| {
                 millis(&call["ends_at"]).is_some_and(|ended| ended < first.millis())
             })
