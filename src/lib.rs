@@ -15,6 +15,7 @@
 //! `schedule` decides what the account's rate limit is spent on.
 
 pub mod admin;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod detect;

@@ -38,7 +38,6 @@ impl Decoder {
     pub fn new() -> Result<Self, Error> {
         // A limit of the whole process, which only reading looks at.
         max_allocation_bytes(ALLOCATION_LIMIT);
-
         let mut readers = HashMap::new();
         for (prepared, event) in prepared()?.iter().zip(EventType::ALL) {
             let reader = GenericDatumReader::builder(&prepared.schema).build();

@@ -1,0 +1,3 @@
+//! The commands: wiring only, each in a module of its own.
+
+pub mod schemas;
