@@ -40,7 +40,10 @@ enum Command {
     /// Show events as they come, decoded
     Tail(tail::TailArguments),
     /// Show or export the Avro schemas of all events
-    Schemas(schemas::SchemasArguments),
+    Schemas {
+        #[command(subcommand)]
+        command: schemas::Command,
+    },
 }
 
 /// Why a command ended without having done its work.
@@ -102,7 +105,9 @@ async fn dispatch(command: Command, environment: Environment) -> Result<(), Fail
         Command::Simulate(arguments) => simulate::simulate(&arguments).await,
         Command::Check(arguments) => check::check(&arguments, &environment).await,
         Command::Tail(arguments) => tail::tail(arguments).await,
-        Command::Schemas(arguments) => schemas::schemas(&arguments),
+        Command::Schemas { command } => {
+            command.run(&mut std::io::stdout()).map_err(Failure::failed)
+        }
     }
 }
 
@@ -110,10 +115,11 @@ async fn dispatch(command: Command, environment: Environment) -> Result<(), Fail
 /// `FLOORCAST_LOG_FORMAT=json` in which form.
 fn log_to_stderr(command: &Command, environment: &Environment) {
     let usual = match command {
-        Command::Run(_) => "floorcast=info,warn",
-        Command::Simulate(_) => "floorcast=info,warn",
+        Command::Run(_) | Command::Simulate(_) => "floorcast=info,warn",
         // Their words are on the standard output.
-        Command::Demo(_) | Command::Check(_) | Command::Tail(_) | Command::Schemas(_) => "error",
+        Command::Demo(_) | Command::Check(_) | Command::Tail(_) | Command::Schemas { .. } => {
+            "error"
+        }
     };
     let wanted = environment.get("FLOORCAST_LOG").map_or(usual, String::as_str);
     let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new(usual));
