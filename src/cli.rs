@@ -6,7 +6,7 @@
 mod check;
 mod demo;
 mod run;
-mod schemas;
+pub mod schemas;
 mod simulate;
 mod tail;
 
