@@ -1,0 +1,5 @@
+//! What is only true against a real Apache Kafka.
+
+mod broker;
+mod consumers;
+mod tail;
