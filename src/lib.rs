@@ -15,7 +15,9 @@
 //! `schedule` decides what the account's rate limit is spent on.
 
 pub mod admin;
+pub mod cli;
 pub mod clock;
+pub mod consume;
 pub mod detect;
 pub mod event;
 pub mod model;
