@@ -2,4 +2,5 @@
 
 mod broker;
 mod consumers;
+mod events;
 mod tail;

@@ -16,6 +16,7 @@ pub(crate) mod kafka;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod python;
+pub(crate) mod schemas;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

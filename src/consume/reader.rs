@@ -228,7 +228,11 @@ impl Reader {
                 return Ok(None);
             }
             attempts_left -= 1;
-            match self.consumer.fetch_metadata(Some(topic), ATTEMPT) {
+            let answer = self.consumer.fetch_metadata(Some(topic), ATTEMPT);
+            // librdkafka tells the reason only to those who poll. Nothing is assigned yet, so that
+            // no record can get lost here.
+            while self.consumer.poll(Duration::ZERO).is_some() {}
+            match answer {
                 Ok(metadata) => break metadata,
                 Err(error) if attempts_left == 0 => return Err(self.unreachable(&error)),
                 Err(_) => {}

@@ -34,7 +34,7 @@ def load_schemas(directory):
         key = bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
         if key in schemas:
             sys.exit(f"{path.name}: its fingerprint is that of another schema")
-        schemas[key] = (schema["name"], fastavro.parse_schema(schema, {}))
+        schemas[key] = (schema["name"].rpartition(".")[2], fastavro.parse_schema(schema, {}))
     if not schemas:
         sys.exit(f"{directory}: no floorcast.v1.*.avsc; export the schemas there first")
     return schemas
@@ -64,7 +64,7 @@ def plain(value):
 
 
 def read(bootstrap, prefix):
-    """All committed records of the topics, partition by partition in order."""
+    """All committed records of the topics, in order within each partition."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -84,7 +84,8 @@ def read(bootstrap, prefix):
     if not partitions:
         sys.exit(f"{bootstrap}: no topic starts with {prefix}")
     consumer.assign(partitions)
-    unread = len(partitions)
+    # A partition that grows meanwhile reaches its end more than once.
+    unread = {(partition.topic, partition.partition) for partition in partitions}
     deadline = time.monotonic() + PATIENCE_SECONDS
     while unread:
         if time.monotonic() > deadline:
@@ -95,7 +96,7 @@ def read(bootstrap, prefix):
         if message.error() is None:
             yield message
         elif message.error().code() == KafkaError._PARTITION_EOF:
-            unread -= 1
+            unread.discard((message.topic(), message.partition()))
         else:
             sys.exit(f"{bootstrap}: {message.error()}")
     consumer.close()

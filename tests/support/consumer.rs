@@ -37,15 +37,16 @@ pub(crate) fn topics_of(bootstrap: &str, prefix: &str) -> Vec<String> {
     names
 }
 
-/// Reads topics from their beginnings to their ends, committed records only, without a group.
-/// In order within each partition.
+/// Reads topics from their beginnings to their ends, committed records only, without a group:
+/// partition by partition, in order. A partition's end is where it is when it is reached.
 ///
 /// # Panics
 /// When a topic does not exist, or the ends are not reached within a minute.
 #[track_caller]
 pub(crate) fn read_all<T: AsRef<str>>(bootstrap: &str, topics: &[T]) -> Vec<Record> {
     let consumer = consumer(bootstrap);
-    let mut assignment = TopicPartitionList::new();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut records = vec![];
     for topic in topics {
         let topic = topic.as_ref();
         let metadata =
@@ -53,30 +54,25 @@ pub(crate) fn read_all<T: AsRef<str>>(bootstrap: &str, topics: &[T]) -> Vec<Reco
         let partitions = metadata.topics()[0].partitions();
         assert!(!partitions.is_empty(), "topic {topic} does not exist");
         for partition in partitions {
+            // One at a time: librdkafka does not say of which topic an end is the end.
+            let mut assignment = TopicPartitionList::new();
             assignment
                 .add_partition_offset(topic, partition.id(), Offset::Beginning)
-                .expect("the partition is new");
-        }
-    }
-    consumer.assign(&assignment).expect("an assignment without a group");
-    let mut unread = assignment.count();
-    let mut records = vec![];
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while unread > 0 {
-        assert!(Instant::now() < deadline, "the ends of the topics are not reached");
-        match consumer.poll(Duration::from_millis(200)) {
-            Some(Ok(message)) => records.push(record(&message)),
-            // At the last stable offset: behind an open transaction there is nothing to see.
-            Some(Err(KafkaError::PartitionEOF(_))) => unread -= 1,
-            Some(Err(error)) => panic!("reading {:?}: {error}", topics_named(topics)),
-            None => {}
+                .expect("the offset is valid");
+            consumer.assign(&assignment).expect("an assignment without a group");
+            loop {
+                assert!(Instant::now() < deadline, "the end of {topic} is not reached");
+                match consumer.poll(Duration::from_millis(200)) {
+                    Some(Ok(message)) => records.push(record(&message)),
+                    // At the last stable offset: behind an open transaction nothing is visible.
+                    Some(Err(KafkaError::PartitionEOF(_))) => break,
+                    Some(Err(error)) => panic!("reading {topic}: {error}"),
+                    None => {}
+                }
+            }
         }
     }
     records
-}
-
-fn topics_named<T: AsRef<str>>(topics: &[T]) -> Vec<&str> {
-    topics.iter().map(AsRef::as_ref).collect()
 }
 
 fn consumer(bootstrap: &str) -> BaseConsumer {
@@ -88,6 +84,8 @@ fn consumer(bootstrap: &str) -> BaseConsumer {
         // A group is never joined; assigning by hand asks for a name all the same.
         .set("group.id", "floorcast-tests")
         .set("allow.auto.create.topics", "false")
+        // The end of a partition is told by an empty answer, which should not be waited for.
+        .set("fetch.wait.max.ms", "20")
         .create()
         .expect("the properties are right")
 }
