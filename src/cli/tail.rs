@@ -6,17 +6,22 @@
 mod arguments;
 mod line;
 
-use std::io::{ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use self::line::Place;
-use crate::consume::{self, Finish, Missing, Reader, Record, Start, Step};
+use super::run::{kafka_settings, read_config};
+use super::{Failure, asked_to_end};
+use crate::config::Environment;
+use crate::consume::{self, Cluster, Finish, Missing, Reader, Record, Start, Step};
 use crate::event::{EventType, Topic};
 use crate::publish::avro::{self, Decoder};
 
-pub use arguments::{EntityFilter, Format, Source, TailArgs};
+pub use arguments::{EntityFilter, Format, Source, TailArguments};
 
 /// How soon an order to stop is heard.
 const ATTENTION: Duration = Duration::from_millis(100);
@@ -32,6 +37,34 @@ pub enum Error {
     Write(#[source] std::io::Error),
 }
 
+/// Prints events to the standard output until the end, or until asked to end.
+pub(super) async fn tail(
+    arguments: TailArguments,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    let mut configured = None;
+    if let Some(path) = &arguments.config {
+        let config = read_config(path, environment)?;
+        let kafka = kafka_settings(&config, environment)?;
+        let (bootstrap_servers, properties) = (kafka.bootstrap_servers, kafka.properties);
+        let cluster = Cluster { bootstrap_servers, properties };
+        configured = Some(Source { cluster, prefix: kafka.topic_prefix });
+    }
+    let source = arguments.source(configured);
+    let decoder = Decoder::new().map_err(Failure::failed)?;
+    let asked = Arc::new(AtomicBool::new(false));
+    let heard = Arc::clone(&asked);
+    tokio::spawn(async move {
+        asked_to_end().await;
+        heard.store(true, Ordering::Relaxed);
+    });
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut out = BufWriter::new(std::io::stdout());
+        run(&arguments, &source, &decoder, &mut out, &|| asked.load(Ordering::Relaxed))
+    });
+    reading.await.map_err(Failure::failed)?.map_err(Failure::failed)
+}
+
 /// Prints events until the end, the wanted number, or `stop` answers true.
 ///
 /// A reader that goes away (`floorcast tail … | head`) is a way to stop, and no error.
@@ -39,7 +72,7 @@ pub enum Error {
 /// # Errors
 /// When no broker answers, it refuses, topics are missing, or the output cannot be written.
 pub fn run(
-    arguments: &TailArgs,
+    arguments: &TailArguments,
     source: &Source,
     decoder: &Decoder,
     out: &mut impl Write,
@@ -52,7 +85,7 @@ pub fn run(
 }
 
 fn print(
-    arguments: &TailArgs,
+    arguments: &TailArguments,
     source: &Source,
     decoder: &Decoder,
     out: &mut impl Write,
@@ -94,7 +127,7 @@ fn print(
 
 /// The line of a record, unless the filters leave it out.
 fn render(
-    arguments: &TailArgs,
+    arguments: &TailArguments,
     source: &Source,
     decoder: &Decoder,
     record: &Record,

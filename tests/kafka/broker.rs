@@ -145,7 +145,7 @@ fn a_broker_dies_with_the_tests_even_when_they_are_killed() {
             broker.bootstrap(),
             left_over.into_iter().flatten().collect::<Vec<_>>().join(" ")
         );
-        std::thread::sleep(Duration::from_secs(600));
+        std::thread::sleep(Duration::from_mins(10));
         return;
     }
     let this_test = "kafka::broker::a_broker_dies_with_the_tests_even_when_they_are_killed";

@@ -3,6 +3,7 @@
 
 use floorcast::consume::{Cluster, Error, read_all};
 use floorcast::event::Topic;
+use floorcast::model::Timestamp;
 use floorcast::publish::avro::Decoder;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
@@ -45,7 +46,7 @@ fn three_consumers_read_the_same_events() {
     let decoder = Decoder::new().unwrap();
     for (ours, independent) in ours.iter().zip(&independent) {
         assert_eq!(
-            (&ours.topic, ours.partition, ours.offset, ours.timestamp.map(|time| time.millis())),
+            (&ours.topic, ours.partition, ours.offset, ours.timestamp.map(Timestamp::millis)),
             (&independent.topic, independent.partition, independent.offset, independent.timestamp),
         );
         assert_eq!(ours.value.as_ref(), Some(&independent.value));

@@ -125,7 +125,12 @@ pub(super) fn samples(prefix: &str) -> Vec<Sample> {
 
 /// Puts the samples on the topics.
 pub(super) fn publish(broker: &Broker, samples: &[Sample]) {
-    let producer = producer(broker.bootstrap());
+    publish_at(broker.bootstrap(), samples);
+}
+
+/// Puts the samples on the topics, by way of this address.
+pub(super) fn publish_at(address: &str, samples: &[Sample]) {
+    let producer = producer(address);
     for sample in samples {
         let record = BaseRecord::to(&sample.topic)
             .key(&sample.key)

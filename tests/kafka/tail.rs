@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use clap::{Args, FromArgMatches};
-use floorcast::cli::tail::{self, TailArgs};
+use floorcast::cli::tail::{self, TailArguments};
 use floorcast::publish::avro::Decoder;
 use serde_json::{Value, json};
 
 use super::consumers::topics;
-use super::events::{publish, samples};
+use super::events::{publish, publish_at, samples};
+use crate::support::process::Floorcast;
 use crate::support::{kafka, wait_until};
 
 /// A place for lines that others look into while they are written.
@@ -36,10 +37,10 @@ impl Write for Output {
     }
 }
 
-fn arguments(brokers: &str, words: &[&str]) -> TailArgs {
-    let command = TailArgs::augment_args(clap::Command::new("tail").no_binary_name(true));
+fn arguments(brokers: &str, words: &[&str]) -> TailArguments {
+    let command = TailArguments::augment_args(clap::Command::new("tail").no_binary_name(true));
     let words = ["--brokers", brokers].into_iter().chain(words.iter().copied());
-    TailArgs::from_arg_matches(&command.get_matches_from(words)).unwrap()
+    TailArguments::from_arg_matches(&command.get_matches_from(words)).unwrap()
 }
 
 fn run(
@@ -56,7 +57,7 @@ fn run(
 fn lines(brokers: &str, words: &[&str]) -> Vec<String> {
     let mut out = Output::default();
     let start = Instant::now();
-    run(brokers, words, &mut out, &|| start.elapsed() > Duration::from_secs(60)).unwrap();
+    run(brokers, words, &mut out, &|| start.elapsed() > Duration::from_mins(1)).unwrap();
     out.lines()
 }
 
@@ -193,4 +194,91 @@ fn an_order_to_stop_is_heard_while_no_broker_answers() {
     let stop = || start.elapsed() > Duration::from_millis(500);
     run(&brokers, &[], &mut Output::default(), &stop).unwrap();
     assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_a_tail_without_an_error() {
+    struct Gone;
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let broker = kafka::shared();
+    let prefix = kafka::unique_prefix("gone");
+    topics(broker, &prefix);
+    publish(broker, &samples(&prefix));
+    let arguments = arguments(broker.bootstrap(), &["--prefix", &prefix, "--from", "beginning"]);
+    let (source, decoder) = (arguments.source(None), Decoder::new().unwrap());
+    let start = Instant::now();
+    let stop = || start.elapsed() > Duration::from_secs(30);
+    tail::run(&arguments, &source, &decoder, &mut Gone, &stop).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(30), "it went on reading for nobody");
+}
+
+#[test]
+fn a_following_tail_outlives_a_cut_connection() {
+    let (broker, proxy) = kafka::behind_proxy();
+    let prefix = kafka::unique_prefix("cut");
+    topics(&broker, &prefix);
+    let samples = samples(&prefix);
+    publish(&broker, &samples[..1]);
+    let (out, stop) = (Output::default(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let tailing = scope.spawn(|| {
+            let words = ["--prefix", &prefix, "--from", "beginning"];
+            run(broker.bootstrap(), &words, &mut out.clone(), &|| stop.load(Ordering::SeqCst))
+        });
+        let deadline = Duration::from_secs(20);
+        wait_until(deadline, "what was there is printed", || out.lines().len() == 1);
+        proxy.cut();
+        publish_at(broker.direct(), &samples[1..]);
+        proxy.open();
+        wait_until(deadline, "what came is printed", || out.lines().len() == samples.len());
+        stop.store(true, Ordering::SeqCst);
+        tailing.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn the_command_follows_until_it_is_signalled_and_ends_well() {
+    let broker = kafka::shared();
+    let prefix = kafka::unique_prefix("command");
+    topics(broker, &prefix);
+    publish(broker, &samples(&prefix));
+    let words = ["tail", "--brokers", broker.bootstrap(), "--prefix", &prefix];
+    for signal in [Floorcast::interrupt, Floorcast::terminate] {
+        let mut following = Floorcast::start(&[&words[..], &["--from", "beginning"]].concat(), &[]);
+        following.wait_for_line("SlaBreached", Duration::from_secs(20));
+        wait_until(Duration::from_secs(20), "all is printed", || following.stdout().len() == 4);
+        signal(&following);
+        let status = following.wait(Duration::from_secs(5));
+        assert_eq!(status.code(), Some(0), "{}", following.said());
+        assert_eq!(following.stderr(), Vec::<String>::new());
+    }
+    let mut killed = Floorcast::start(&words, &[]);
+    killed.kill();
+    assert_eq!(killed.wait(Duration::ZERO).code(), None);
+
+    let mut bounded = Floorcast::start(&[&words[..], &["--until-end", "--max", "3"]].concat(), &[]);
+    assert_eq!(bounded.wait(Duration::from_secs(20)).code(), Some(0), "{}", bounded.said());
+    assert_eq!(bounded.stdout().len(), 3);
+}
+
+#[test]
+fn the_command_tells_failure_from_misuse() {
+    for (words, status, text) in [
+        (&["tail", "--brokers", "127.0.0.1:1"][..], 1, "no Kafka answers at 127.0.0.1:1"),
+        (&["tail", "--type", "CallFinish"], 2, "did you mean CallFinished?"),
+        (&["tail", "--config", "/nowhere/floorcast.toml"], 2, "/nowhere/floorcast.toml"),
+    ] {
+        let mut tail = Floorcast::start(words, &[]);
+        let code = tail.wait(Duration::from_secs(20)).code();
+        assert_eq!(code, Some(status), "{words:?}: {}", tail.said());
+        assert!(tail.stderr().join("\n").contains(text), "{words:?}: {}", tail.said());
+        assert_eq!(tail.stdout(), Vec::<String>::new());
+    }
 }

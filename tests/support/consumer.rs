@@ -45,7 +45,7 @@ pub(crate) fn topics_of(bootstrap: &str, prefix: &str) -> Vec<String> {
 #[track_caller]
 pub(crate) fn read_all<T: AsRef<str>>(bootstrap: &str, topics: &[T]) -> Vec<Record> {
     let consumer = consumer(bootstrap);
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     let mut records = vec![];
     for topic in topics {
         let topic = topic.as_ref();

@@ -41,7 +41,7 @@ pub(crate) struct Broker {
 #[derive(Debug)]
 enum Backing {
     Elsewhere,
-    Container(docker::Container),
+    Container(Box<docker::Container>),
     Process(jars::Server),
 }
 
@@ -186,7 +186,8 @@ impl Broker {
         let mut reasons = vec![];
         if docker::answers() {
             match Self::attempt(advertised_port, |ports, advertised| {
-                docker::Container::start_new(ports, advertised).map(Backing::Container)
+                docker::Container::start_new(ports, advertised)
+                    .map(|container| Backing::Container(Box::new(container)))
             }) {
                 Ok(broker) => return Ok(broker),
                 Err(reason) => reasons.push(format!("Docker: {reason}")),

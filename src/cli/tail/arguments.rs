@@ -11,6 +11,8 @@ use crate::consume::{Cluster, Start};
 use crate::event::{EventType, Topic};
 use crate::model::{AccountName, EntityKind, Timestamp};
 
+/// The broker when neither the command line nor a configuration names one.
+const DEFAULT_BROKERS: &str = "localhost:9092";
 /// The prefix of topics when neither the command line nor a configuration names one.
 const DEFAULT_PREFIX: &str = "floor";
 
@@ -44,9 +46,9 @@ pub struct EntityFilter {
 ///
 /// Follows the topics from now on; with --until-end it prints what is there and ends.
 #[derive(Clone, Debug, clap::Args)]
-pub struct TailArgs {
-    /// Kafka's address
-    #[arg(long, value_name = "HOST:PORT", required_unless_present = "config")]
+pub struct TailArguments {
+    /// Kafka's address [default: the configuration's, or localhost:9092]
+    #[arg(long, value_name = "HOST:PORT")]
     pub brokers: Option<String>,
     /// Take address, credentials and prefix from a configuration
     #[arg(long, value_name = "FILE")]
@@ -57,7 +59,7 @@ pub struct TailArgs {
     /// Only this topic, such as agents (may be given again) [default: all that exist]
     #[arg(long = "topic", value_name = "TOPIC", value_parser = topic)]
     pub topics: Vec<Topic>,
-    /// Only this type of event, such as CallFinished (may be given again)
+    /// Only this type of event, such as `CallFinished` (may be given again)
     #[arg(long = "type", value_name = "TYPE", value_parser = event_type)]
     pub types: Vec<EventType>,
     /// Only this account
@@ -81,13 +83,16 @@ pub struct TailArgs {
     pub format: Format,
 }
 
-impl TailArgs {
+impl TailArguments {
     /// Where to read: what the configuration says, if there is one, under what the command line
     /// says.
     #[must_use]
     pub fn source(&self, configured: Option<Source>) -> Source {
         let mut source = configured.unwrap_or_else(|| Source {
-            cluster: Cluster { bootstrap_servers: String::new(), properties: vec![] },
+            cluster: Cluster {
+                bootstrap_servers: String::from(DEFAULT_BROKERS),
+                properties: vec![],
+            },
             prefix: String::from(DEFAULT_PREFIX),
         });
         if let Some(brokers) = &self.brokers {
@@ -168,10 +173,10 @@ mod tests {
 
     use super::*;
 
-    fn parse(words: &[&str]) -> Result<TailArgs, String> {
-        let command = TailArgs::augment_args(clap::Command::new("tail").no_binary_name(true));
+    fn parse(words: &[&str]) -> Result<TailArguments, String> {
+        let command = TailArguments::augment_args(clap::Command::new("tail").no_binary_name(true));
         let matches = command.try_get_matches_from(words).map_err(|error| error.to_string())?;
-        TailArgs::from_arg_matches(&matches).map_err(|error| error.to_string())
+        TailArguments::from_arg_matches(&matches).map_err(|error| error.to_string())
     }
 
     fn wanted(words: &[&str], keys: &[&'static str]) -> Vec<&'static str> {
@@ -221,7 +226,6 @@ mod tests {
     #[test]
     fn mistakes_are_answered_with_what_is_right() {
         let problem = |words: &[&str]| parse(words).unwrap_err();
-        assert!(problem(&[]).contains("--brokers"));
         assert!(problem(&["--brokers", "a:1", "--topic", "floor.calls"]).contains("agents, calls"));
         assert!(problem(&["--brokers", "a:1", "--type", "CallFinish"]).contains("CallFinished?"));
         assert!(problem(&["--brokers", "a:1", "--type", "Weather"]).contains("schemas list"));
@@ -251,5 +255,6 @@ mod tests {
             ("b:1".into(), "p".into(), 1)
         );
         assert_eq!(source(&["--brokers", "b:1"], None), ("b:1".into(), "floor".into(), 0));
+        assert_eq!(source(&[], None), ("localhost:9092".into(), "floor".into(), 0));
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn answers() -> bool {
 /// A broker in a container.
 #[derive(Debug)]
 pub(crate) struct Container {
-    container: Option<ContainerAsync<GenericImage>>,
+    running: Option<ContainerAsync<GenericImage>>,
     guard: Option<Guard>,
     ports: Ports,
 }
@@ -56,7 +56,7 @@ impl Container {
             wait_for(async { request.start().await }).map_err(|error| error.to_string())?;
         // Dropping a container is no help when this process is killed.
         let guard = Guard::new("docker rm -f -v \"$1\"", &[container.id()]);
-        Ok(Self { container: Some(container), guard: Some(guard), ports })
+        Ok(Self { running: Some(container), guard: Some(guard), ports })
     }
 
     pub(crate) fn ports(&self) -> Ports {
@@ -64,25 +64,25 @@ impl Container {
     }
 
     pub(crate) fn stop(&mut self) {
-        let container = self.container.as_ref().expect("it is there until it is dropped");
+        let container = self.running.as_ref().expect("it is there until it is dropped");
         wait_for(async { container.stop().await }).expect("the engine stops it");
     }
 
     pub(crate) fn kill(&mut self) {
-        let container = self.container.as_ref().expect("it is there until it is dropped");
+        let container = self.running.as_ref().expect("it is there until it is dropped");
         wait_for(async { container.stop_with_timeout(Some(0)).await })
             .expect("the engine kills it");
     }
 
     pub(crate) fn start(&mut self) {
-        let container = self.container.as_ref().expect("it is there until it is dropped");
+        let container = self.running.as_ref().expect("it is there until it is dropped");
         wait_for(async { container.start().await }).expect("the engine starts it");
     }
 }
 
 impl Drop for Container {
     fn drop(&mut self) {
-        let Some(container) = self.container.take() else { return };
+        let Some(container) = self.running.take() else { return };
         let removed = wait_for(async { container.rm().await });
         if let (Ok(()), Some(guard)) = (removed, self.guard.take()) {
             guard.release();

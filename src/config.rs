@@ -1,0 +1,418 @@
+//! The configuration: a TOML file and the environment, read into a [`Config`] that is valid
+//! because it exists. Nothing here touches disk or network; secrets are only named.
+//!
+//! Every mistake is one line: where, what, what to do. All of a file's mistakes are told at once.
+
+mod mistakes;
+mod reader;
+mod secret;
+mod tree;
+mod values;
+
+pub use mistakes::{Mistake, Mistakes, Place};
+pub use secret::{SecretError, SecretSource};
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use self::reader::Section;
+use crate::model::{AccountName, Mode, Privacy, Timestamp};
+use crate::shard::Start;
+use crate::source::{VENDORS, Vendor};
+
+/// The environment, as it was handed in.
+pub type Environment = BTreeMap<String, String>;
+
+/// A valid configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The broker, the topics, the delivery.
+    pub kafka: Kafka,
+    /// Where the local store lies.
+    pub state_dir: PathBuf,
+    /// Where the admin pages listen.
+    pub admin_listen: SocketAddr,
+    /// What becomes of personal data.
+    pub privacy: Privacy,
+    /// The accounts, at least one.
+    pub accounts: Vec<Account>,
+    /// What is allowed and yet worth a word.
+    pub warnings: Vec<String>,
+}
+
+/// The broker, the topics, the delivery.
+#[derive(Clone, Debug)]
+pub struct Kafka {
+    /// `host:port`, several separated by commas.
+    pub bootstrap_servers: String,
+    /// The name under which this bridge owns its accounts.
+    pub deployment: String,
+    /// The prefix of the topics' names.
+    pub topic_prefix: String,
+    /// Whether missing topics are made.
+    pub create_topics: bool,
+    /// Partitions of a topic that is made.
+    pub partitions: i32,
+    /// Copies of a topic that is made.
+    pub replication_factor: i32,
+    /// How long a topic that is made keeps events.
+    pub retention: Duration,
+    /// Bytes of events that may wait in the store before polling pauses.
+    pub outbox_limit: u64,
+    /// Further properties of librdkafka.
+    pub properties: BTreeMap<String, Property>,
+}
+
+/// A property of librdkafka.
+#[derive(Clone, Debug)]
+pub enum Property {
+    /// Written in the file.
+    Plain(String),
+    /// Named there.
+    Secret(SecretSource),
+}
+
+/// An account: one set of credentials at one vendor.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its name.
+    pub name: AccountName,
+    /// Its vendor.
+    pub vendor: Vendor,
+    /// How it is reached.
+    pub access: Access,
+    /// The vendor's limit, in requests per second.
+    pub requests_per_second: f64,
+    /// The longest pause that a vendor's `Retry-After` may impose.
+    pub longest_pause: Duration,
+    /// From when on changes are wanted.
+    pub start: Start,
+    /// What differs from the streams' defaults.
+    pub streams: BTreeMap<String, Stream>,
+}
+
+/// How an account is reached.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// Google CCAI Platform.
+    Ccai {
+        /// `https://{subdomain}.{domain}`.
+        base_url: Url,
+        /// The path before the endpoints.
+        api_prefix: String,
+        /// The subdomain.
+        username: String,
+        /// The token.
+        password: SecretSource,
+    },
+}
+
+/// What differs from a stream's defaults.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Stream {
+    /// Whether it is polled.
+    pub disabled: bool,
+    /// Its part of the budget beside the others'.
+    pub weight: Option<f64>,
+    /// After this long it goes before the others.
+    pub max_interval: Option<Duration>,
+}
+
+/// Properties of librdkafka that delivery depends on, and why they are not free.
+const OWN_PROPERTIES: &[(&str, &str)] = &[
+    ("bootstrap.servers", "set [kafka] bootstrap_servers"),
+    ("metadata.broker.list", "set [kafka] bootstrap_servers"),
+    ("enable.idempotence", "order and single delivery depend on it"),
+    ("acks", "an event counts as published when all replicas have it"),
+    ("request.required.acks", "an event counts as published when all replicas have it"),
+    ("max.in.flight.requests.per.connection", "order depends on it"),
+    ("max.in.flight", "order depends on it"),
+    ("message.timeout.ms", "an event never expires"),
+    ("delivery.timeout.ms", "an event never expires"),
+    ("transactional.id", "it is made from topic_prefix and deployment"),
+    ("partitioner", "consumers that join by key depend on it"),
+    ("queue.buffering.max.kbytes", "memory is bounded by it"),
+    ("enable.gapless.guarantee", "order depends on it"),
+];
+
+impl Config {
+    /// Reads a configuration from the text of a file and the environment. `file` is only named in
+    /// mistakes.
+    ///
+    /// # Errors
+    /// All mistakes, in the order of their lines.
+    pub fn read(file: &str, text: &str, environment: &Environment) -> Result<Self, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let root = tree::read(file, text, environment, &mut mistakes);
+        let config = root.and_then(|root| {
+            let mut section = Section::root(&root, &mut mistakes);
+            let config = Self::of(&mut section);
+            section.finish();
+            config
+        });
+        match config {
+            Some(config) if mistakes.is_empty() => Ok(config),
+            _ => Err(mistakes.sorted()),
+        }
+    }
+
+    fn of(root: &mut Section) -> Option<Self> {
+        let mut warnings = Vec::new();
+        let kafka = root.required_section(
+            "kafka",
+            "add [kafka] with bootstrap_servers and deployment",
+            kafka,
+        );
+        let registry = root.section("registry", |registry| {
+            registry.know_everything();
+            Some(())
+        });
+        if registry.is_some() {
+            root.mistake(
+                "registry",
+                "a schema registry is not available in this version",
+                "leave [registry] out: events are Avro single objects",
+            );
+        }
+        let state_dir = root
+            .section("state", |state| Some(state.text("dir").map(PathBuf::from)))
+            .flatten()
+            .unwrap_or_else(|| PathBuf::from("state"));
+        let admin_listen = root
+            .section("admin", |admin| {
+                Some(admin.parsed("listen", "an address such as \"127.0.0.1:9464\"", |text| {
+                    text.parse().ok()
+                }))
+            })
+            .flatten()
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9464)));
+        let privacy = root.section("privacy", |section| Some(privacy(section))).unwrap_or_default();
+        let accounts = root.tables(
+            "account",
+            "add at least one [[account]] with name, vendor, base_url, username and password",
+            |section| account(section, &mut warnings),
+        );
+        let mut names: Vec<_> = accounts.iter().map(|account| account.name.clone()).collect();
+        names.sort();
+        for pair in names.windows(2).filter(|pair| pair[0] == pair[1]) {
+            root.mistake(
+                "account",
+                &format!("two accounts are named {}", pair[0]),
+                "give each its own name",
+            );
+        }
+        Some(Self { kafka: kafka?, state_dir, admin_listen, privacy, accounts, warnings })
+    }
+}
+
+fn kafka(section: &mut Section) -> Option<Kafka> {
+    let bootstrap_servers = section
+        .required_text("bootstrap_servers", "where the broker is, such as \"localhost:9092\"");
+    let deployment = section
+        .required_text("deployment", "the name under which this bridge owns its accounts")
+        .filter(|name| section.check_name("deployment", name));
+    let topic_prefix = section.text("topic_prefix").unwrap_or_else(|| String::from("floor"));
+    section.check_name("topic_prefix", &topic_prefix);
+    if let Some("exactly_once") = section.choice("delivery", &["at_least_once", "exactly_once"]) {
+        section.mistake(
+            "delivery",
+            "\"exactly_once\" is not available in this version",
+            "set \"at_least_once\": repeats only after a crash, with equal event ids",
+        );
+    }
+    if section.flag("standby") == Some(true) {
+        section.mistake(
+            "standby",
+            "a standby is not available in this version",
+            "leave it out and run one bridge for each deployment",
+        );
+    }
+    let create_topics = section.flag("create_topics").unwrap_or(true);
+    let partitions = section.whole("partitions", 1, 10_000).unwrap_or(6);
+    let replication_factor = section.whole("replication_factor", -1, 100).unwrap_or(-1);
+    let retention = section.duration("retention").unwrap_or_else(|| Duration::from_hours(7 * 24));
+    let outbox_limit = section.size("outbox_limit").unwrap_or(1 << 30);
+    let properties = section
+        .section("properties", |properties| {
+            // What librdkafka does not know it says itself.
+            properties.know_everything();
+            let mut all = BTreeMap::new();
+            for name in properties.names() {
+                let own = OWN_PROPERTIES.iter().find(|(own, _)| *own == name);
+                if let Some((_, reason)) = own {
+                    properties.mistake(&name, "this property is not free", reason);
+                } else if properties.is_table(&name) || is_secret_property(&name) {
+                    if let Some(source) = properties.secret(&name) {
+                        all.insert(name, Property::Secret(source));
+                    }
+                } else if let Some(text) = properties.any_text(&name) {
+                    all.insert(name, Property::Plain(text));
+                }
+            }
+            Some(all)
+        })
+        .unwrap_or_default();
+    Some(Kafka {
+        bootstrap_servers: bootstrap_servers?,
+        deployment: deployment?,
+        topic_prefix,
+        create_topics,
+        partitions: i32::try_from(partitions).unwrap_or(6),
+        replication_factor: i32::try_from(replication_factor).unwrap_or(-1),
+        retention,
+        outbox_limit,
+        properties,
+    })
+}
+
+/// Properties whose value is a secret by nature.
+fn is_secret_property(name: &str) -> bool {
+    name.ends_with("password") || name.ends_with("ssl.key.pem") || name.ends_with("client.secret")
+}
+
+fn privacy(section: &mut Section) -> Privacy {
+    let default = Privacy::default();
+    let mut mode =
+        |name: &str, default: Mode| match section.choice(name, &["drop", "keep", "pseudonymise"]) {
+            Some("drop") => Mode::Drop,
+            Some("keep") => Mode::Keep,
+            Some(_) => {
+                section.mistake(
+                    name,
+                    "\"pseudonymise\" is not available in this version",
+                    "set \"drop\" or \"keep\"",
+                );
+                default
+            }
+            None => default,
+        };
+    Privacy {
+        agents: mode("agents", default.agents),
+        customers: mode("customers", default.customers),
+        content: mode("content", default.content),
+    }
+}
+
+fn account(section: &mut Section, warnings: &mut Vec<String>) -> Option<Account> {
+    let name = section.required_text("name", "a-z, 0-9 and '-'; it stands in every key and metric");
+    let name = name.and_then(|name| match AccountName::new(name) {
+        Ok(name) => Some(name),
+        Err(error) => {
+            section.mistake("name", &error.to_string(), "choose another one");
+            None
+        }
+    });
+    let vendors: Vec<_> = VENDORS.iter().map(|vendor| vendor.name).collect();
+    let vendor = section.required_choice("vendor", &vendors, "which system it is");
+    let vendor = VENDORS.iter().find(|known| Some(known.name) == vendor).copied();
+    let longest_pause = section.duration("longest_pause").unwrap_or(Duration::from_mins(1));
+    let requests_per_second = section.number("requests_per_second", 0.001, 1000.0);
+    let start = section
+        .parsed("start", "\"now\" or a time such as \"2026-03-01T08:00:00Z\"", |text| {
+            if text == "now" {
+                return Some(Start::Now);
+            }
+            let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
+            Timestamp::from_utc(time.into()).map(Start::At)
+        })
+        .unwrap_or(Start::Now);
+    section.section("sla", |sla| {
+        // Used where the vendor's rows name no target; read here so that a file for later
+        // versions is valid.
+        sla.whole("target_seconds", 1, 86_400);
+        sla.number("target_percent", 0.0, 100.0);
+        sla.whole("minutes", 1, 1_440);
+        Some(())
+    });
+    // Without a vendor nothing more can be said about the rest.
+    let Some(vendor) = vendor else {
+        section.know_everything();
+        return None;
+    };
+    let streams = section
+        .section("streams", |streams| {
+            let known: Vec<_> = vendor.streams.iter().map(|stream| stream.name.as_str()).collect();
+            let mut all = BTreeMap::new();
+            for name in known {
+                if let Some(stream) = streams.section(name, |stream| Some(self::stream(stream))) {
+                    all.insert(String::from(name), stream);
+                }
+            }
+            Some(all)
+        })
+        .unwrap_or_default();
+    let access = ccai(section, warnings);
+    Some(Account {
+        name: name?,
+        vendor,
+        access: access?,
+        requests_per_second: requests_per_second.unwrap_or(vendor.requests_per_second),
+        longest_pause,
+        start,
+        streams,
+    })
+}
+
+fn stream(section: &mut Section) -> Stream {
+    Stream {
+        disabled: section.flag("enabled") == Some(false),
+        weight: section.number("weight", 0.001, 1000.0),
+        max_interval: section.duration("max_interval"),
+    }
+}
+
+fn ccai(section: &mut Section, warnings: &mut Vec<String>) -> Option<Access> {
+    let base_url = section
+        .required_text("base_url", "the vendor's address, such as \"https://acme.example.com\"");
+    let base_url = base_url.and_then(|text| match values::base_url(&text) {
+        Ok(url) => Some(url),
+        Err((problem, remedy)) => {
+            section.mistake("base_url", problem, remedy);
+            None
+        }
+    });
+    if let Some(url) = base_url.as_ref().filter(|url| values::is_open_to_others(url)) {
+        let host = url.host_str().unwrap_or_default();
+        warnings.push(format!(
+            "{host} is asked over plain http: everybody on the way can read the credentials"
+        ));
+    }
+    let api_prefix = section.text("api_prefix").unwrap_or_else(|| String::from("/manager/api/v1"));
+    if !api_prefix.starts_with('/') {
+        section.mistake("api_prefix", "it does not start with '/'", "such as \"/manager/api/v1\"");
+    }
+    let username = section.required_text("username", "at CCAI, the subdomain");
+    let password = section.required_secret("password");
+    Some(Access::Ccai { base_url: base_url?, api_prefix, username: username?, password: password? })
+}
+
+/// What is in force, without any secret.
+impl fmt::Display for Config {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kafka = &self.kafka;
+        writeln!(out, "kafka      {} as {}", kafka.bootstrap_servers, kafka.deployment)?;
+        writeln!(out, "topics     {}.*", kafka.topic_prefix)?;
+        writeln!(out, "state      {}", self.state_dir.display())?;
+        writeln!(out, "admin      http://{}", self.admin_listen)?;
+        for account in &self.accounts {
+            let Access::Ccai { base_url, api_prefix, .. } = &account.access;
+            writeln!(
+                out,
+                "account    {} ({}) at {}{api_prefix}, {} requests/s",
+                account.name,
+                account.vendor.name,
+                base_url.as_str().trim_end_matches('/'),
+                account.requests_per_second,
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const MINIMAL: &str = include_str!("../../config/minimal.toml");
+
+fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+    let environment =
+        variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    Config::read("f.toml", text, &environment)
+        .map_err(|mistakes| mistakes.all().iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn the_shipped_files_are_valid() {
+    for (name, text) in
+        [("minimal", MINIMAL), ("floorcast", include_str!("../../config/floorcast.toml"))]
+    {
+        let config = read(text, &[]).unwrap_or_else(|mistakes| panic!("{name}: {mistakes:?}"));
+        assert_eq!(config.kafka.topic_prefix, "floor");
+        assert_eq!(config.accounts[0].requests_per_second.to_bits(), 1.0_f64.to_bits());
+    }
+    // What is commented out is what holds anyway.
+    let shipped = include_str!("../../config/floorcast.toml");
+    let told: String = shipped
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(rest)
+                if rest.contains(" = ") && !rest.contains("sasl") && !rest.ends_with('.') =>
+            {
+                format!("{rest}\n")
+            }
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let (told, silent) = (read(&told, &[]).unwrap(), read(shipped, &[]).unwrap());
+    assert_eq!(format!("{:?}", told.kafka), format!("{:?}", silent.kafka));
+    assert_eq!(format!("{:?}", told.privacy), format!("{:?}", silent.privacy));
+}
+
+#[test]
+fn each_mistake_is_one_line_with_place_and_remedy() {
+    let kafka = "[kafka]\nbootstrap_servers = \"b:1\"\ndeployment = \"d\"\n";
+    let account = "[[account]]\nname = \"acme\"\nvendor = \"ccai\"\n\
+                   base_url = \"https://a.example\"\nusername = \"u\"\npassword = { env = \"P\" }\n";
+    let in_kafka = |line: &str| format!("{kafka}{line}\n{account}");
+    let in_account = |line: &str| format!("{kafka}{account}{line}\n");
+    let cases = [
+        ("[kafka", "f.toml:1: this is no TOML:"),
+        (
+            account,
+            "f.toml:1: kafka: it is missing; add [kafka] with bootstrap_servers and deployment",
+        ),
+        (kafka, "f.toml:1: account: it is missing; add at least one [[account]]"),
+        (
+            &in_kafka("deliverry = \"x\""),
+            "f.toml:4: kafka.deliverry: no such key; did you mean delivery?",
+        ),
+        (
+            &in_kafka("delivery = \"exactly_once\""),
+            "f.toml:4: kafka.delivery: \"exactly_once\" is not available in this version; set \"at_least_once\"",
+        ),
+        (
+            &in_kafka("delivery = \"at_most_once\""),
+            "f.toml:4: kafka.delivery: no such choice; did you mean \"at_least_once\"?",
+        ),
+        (&in_kafka("standby = true"), "f.toml:4: kafka.standby: a standby is not available"),
+        (
+            &in_kafka("outbox_limit = 5"),
+            "f.toml:4: kafka.outbox_limit: expected a size such as \"512 MiB\" or \"1 GiB\"",
+        ),
+        (
+            &in_kafka("partitions = 0"),
+            "f.toml:4: kafka.partitions: expected a whole number from 1 to 10000",
+        ),
+        (
+            &in_kafka("create_topics = \"yes\""),
+            "f.toml:4: kafka.create_topics: expected true or false",
+        ),
+        (
+            &in_kafka("[kafka.properties]\nacks = 1"),
+            "f.toml:5: kafka.properties.acks: this property is not free; an event counts as published when all replicas have it",
+        ),
+        (
+            &in_kafka("[kafka.properties]\n\"sasl.password\" = \"hunter2\""),
+            "f.toml:5: kafka.properties.sasl.password: a secret is not written here; name it",
+        ),
+        (
+            &in_kafka("[registry]\nurl = \"http://r\""),
+            "f.toml:4: registry: a schema registry is not available",
+        ),
+        (
+            &in_kafka("[admin]\nlisten = \"here\""),
+            "f.toml:5: admin.listen: expected an address such as",
+        ),
+        (
+            &in_kafka("[privacy]\nagents = \"hide\""),
+            "f.toml:5: privacy.agents: no such choice; one of drop, keep, pseudonymise",
+        ),
+        (&in_kafka("[statee]"), "f.toml:4: statee: no such key; did you mean state?"),
+        (
+            &in_account("requests_per_second = 0"),
+            "f.toml:10: account.requests_per_second: expected a number from 0.001 to 1000",
+        ),
+        (
+            &in_account("start = \"yesterday\""),
+            "f.toml:10: account.start: expected \"now\" or a time such as",
+        ),
+        (
+            &in_account("[account.streams.call]"),
+            "f.toml:10: account.streams.call: no such key; did you mean calls?",
+        ),
+        (
+            &in_account("[account.streams.calls]\nmax_interval = 30"),
+            "f.toml:11: account.streams.calls.max_interval: expected a duration such as",
+        ),
+        (
+            &in_account("").replace("{ env = \"P\" }", "\"hunter2\""),
+            "f.toml:9: account.password: a secret is not written here; name it: { env = \"NAME\" } or { file = \"PATH\" }",
+        ),
+        (
+            &in_account("").replace("{ env = \"P\" }", "{ env = \"P\", file = \"p\" }"),
+            "f.toml:9: account.password.env: a secret has one source",
+        ),
+        (
+            &in_account("").replace("\"acme\"", "\"Acme GmbH\""),
+            "f.toml:5: account.name: an account's name has 1 to 63",
+        ),
+        (
+            &in_account("").replace("\"ccai\"", "\"ccia\""),
+            "f.toml:6: account.vendor: no such choice; did you mean \"ccai\"?",
+        ),
+        (
+            &in_account("").replace("https://a.example", "https://u:p@a.example"),
+            "f.toml:7: account.base_url: it holds credentials; set username and password beside it",
+        ),
+        (
+            &in_account("").replace("https://a.example", "a.example"),
+            "f.toml:7: account.base_url: it is no address",
+        ),
+        (
+            &in_account("").replace("username = \"u\"", ""),
+            "f.toml:4: account.username: it is missing; set it: at CCAI, the subdomain",
+        ),
+        (
+            &format!("{kafka}{account}{account}"),
+            "f.toml:4: account: two accounts are named acme; give each its own name",
+        ),
+        (
+            &format!("{kafka}[account]\nname = \"a\""),
+            "f.toml:4: account: expected [[account]], with two brackets",
+        ),
+    ];
+    for (text, expected) in cases {
+        let mistakes = read(text, &[]).expect_err(text);
+        assert!(mistakes[0].starts_with(expected), "expected {expected}\n   found {mistakes:?}");
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+        assert!(!mistakes[0].contains("hunter2") && !mistakes[0].contains('\n'));
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_in_the_order_of_their_lines() {
+    let text =
+        MINIMAL.replace("deployment", "deploymant").replace("vendor = \"ccai\"", "vendor = 5");
+    let mistakes = read(&text, &[]).unwrap_err();
+    let places: Vec<_> =
+        mistakes.iter().map(|mistake| mistake.split(": ").next().unwrap()).collect();
+    assert_eq!(places, ["f.toml:3", "f.toml:5", "f.toml:9"], "{mistakes:?}");
+}
+
+#[test]
+fn the_environment_beats_the_file() {
+    let config = read(
+        MINIMAL,
+        &[
+            ("FLOORCAST_KAFKA__BOOTSTRAP_SERVERS", "elsewhere:9092"),
+            ("FLOORCAST_KAFKA__CREATE_TOPICS", "false"),
+            ("FLOORCAST_ADMIN__LISTEN", "0.0.0.0:1"),
+            ("FLOORCAST_ACCOUNT__ACME__REQUESTS_PER_SECOND", "7.5"),
+            ("FLOORCAST_ACCOUNT__ACME__STREAMS__CALLS__WEIGHT", "9"),
+            ("FLOORCAST_LOG", "debug"),
+            ("FLOORCAST_TEST_KAFKA", "x:1"),
+            ("PATH", "/bin"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.kafka.bootstrap_servers, "elsewhere:9092");
+    assert!(!config.kafka.create_topics);
+    assert_eq!(config.admin_listen.port(), 1);
+    assert!((config.accounts[0].requests_per_second - 7.5).abs() < 1e-9);
+    assert_eq!(config.accounts[0].streams["calls"].weight, Some(9.0));
+}
+
+#[test]
+fn a_variable_that_means_nothing_is_a_mistake_that_names_it() {
+    let cases = [
+        (
+            "FLOORCAST_KAFKA__BOOTSTRAP_SERVER",
+            "FLOORCAST_KAFKA__BOOTSTRAP_SERVER: kafka.bootstrap_server: no such key; did you mean bootstrap_servers?",
+        ),
+        (
+            "FLOORCAST_ACCOUNT__OTHER__USERNAME",
+            "FLOORCAST_ACCOUNT__OTHER__USERNAME: there is no account other in the file",
+        ),
+        (
+            "FLOORCAST_KAFKA__PARTITIONS",
+            "FLOORCAST_KAFKA__PARTITIONS: kafka.partitions: expected a whole number",
+        ),
+    ];
+    for (name, expected) in cases {
+        let mistakes = read(MINIMAL, &[(name, "x")]).unwrap_err();
+        assert!(mistakes[0].starts_with(expected), "{mistakes:?}");
+    }
+}
+
+#[test]
+fn secrets_are_fetched_by_name_and_never_shown() {
+    let config = read(MINIMAL, &[]).unwrap();
+    let Access::Ccai { password, .. } = &config.accounts[0].access;
+    let missing = password.fetch(&Environment::new()).unwrap_err().to_string();
+    assert_eq!(
+        missing,
+        "account.password: the variable ACME_TOKEN is not set; set it to the secret"
+    );
+    let environment = Environment::from([("ACME_TOKEN".into(), "hunter2\n".into())]);
+    assert_eq!(password.fetch(&environment).unwrap().expose(), "hunter2");
+    let empty = Environment::from([("ACME_TOKEN".into(), "\n".into())]);
+    assert!(password.fetch(&empty).is_err());
+    assert!(!format!("{config} {config:?}").contains("hunter2"));
+
+    // A variable of the configuration's own holds the secret itself.
+    let name = "FLOORCAST_ACCOUNT__ACME__PASSWORD";
+    let config = read(MINIMAL, &[(name, "hunter3")]).unwrap();
+    let Access::Ccai { password, .. } = &config.accounts[0].access;
+    let environment = Environment::from([(name.into(), "hunter3".into())]);
+    assert_eq!(password.fetch(&environment).unwrap().expose(), "hunter3");
+    assert!(!format!("{config:?}").contains("hunter3"));
+}
+
+#[test]
+fn plain_http_to_another_machine_is_warned_of() {
+    let config = read(&MINIMAL.replace("https://", "http://"), &[]).unwrap();
+    assert_eq!(config.warnings.len(), 1);
+    assert!(config.warnings[0].starts_with("acme.example.com is asked over plain http"));
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(text in ".{0,200}", at in 0..400_usize) {
+        let _ = read(&text, &[]);
+        // A valid file with something in the middle of it.
+        let mut broken: String = MINIMAL.chars().take(at).collect();
+        broken.push_str(&text);
+        broken.extend(MINIMAL.chars().skip(at));
+        let _ = read(&broken, &[("FLOORCAST_KAFKA__PROPERTIES", &text)]);
+    }
+}

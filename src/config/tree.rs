@@ -1,0 +1,155 @@
+//! File and environment as one tree, in which every value knows its place.
+
+use std::collections::BTreeMap;
+
+use toml_edit::{Document, Item, TableLike, Value as Toml};
+
+use super::Environment;
+use super::mistakes::{Mistakes, Place};
+
+/// Variables that are not part of the configuration.
+const OTHER_VARIABLES: &[&str] = &["FLOORCAST_LOG"];
+const PREFIX: &str = "FLOORCAST_";
+const TEST_PREFIX: &str = "FLOORCAST_TEST_";
+
+/// A value and its place.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) place: Place,
+    pub(super) value: Value,
+}
+
+/// A value.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Text(String),
+    Whole(i64),
+    Number(f64),
+    Flag(bool),
+    /// From the environment: read as whatever is wanted.
+    Variable(String),
+    Table(BTreeMap<String, Node>),
+    List(Vec<Node>),
+}
+
+/// Reads both. `None` when the file is no TOML.
+pub(super) fn read(
+    file: &str,
+    text: &str,
+    environment: &Environment,
+    mistakes: &mut Mistakes,
+) -> Option<Node> {
+    let line_of = |offset: usize| {
+        text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
+    };
+    let at = |span: Option<std::ops::Range<usize>>| Place::Line {
+        file: file.to_owned(),
+        line: span.map_or(1, |span| line_of(span.start)),
+    };
+    let document = match Document::parse(text) {
+        Ok(document) => document,
+        Err(error) => {
+            let problem = error.message().replace('\n', ", ");
+            mistakes.add(at(error.span()), format!("this is no TOML: {problem}"));
+            return None;
+        }
+    };
+    let mut root = Node { place: at(None), value: table(document.as_table(), &at) };
+    for (name, value) in environment.range(PREFIX.to_owned()..) {
+        let Some(path) = name.strip_prefix(PREFIX) else { break };
+        if OTHER_VARIABLES.contains(&name.as_str()) || name.starts_with(TEST_PREFIX) {
+            continue;
+        }
+        let path: Vec<_> = path.split("__").map(str::to_ascii_lowercase).collect();
+        overlay(&mut root, &path, name, value, mistakes);
+    }
+    Some(root)
+}
+
+fn table(table: &dyn TableLike, at: &dyn Fn(Option<std::ops::Range<usize>>) -> Place) -> Value {
+    let mut all = BTreeMap::new();
+    for (name, item) in table.iter() {
+        let key_span = table.get_key_value(name).and_then(|(key, _)| key.span());
+        let place = at(key_span.or_else(|| item.span()));
+        let value = match item {
+            Item::Value(value) => scalar(value, at),
+            Item::Table(inner) => self::table(inner, at),
+            Item::ArrayOfTables(tables) => Value::List(
+                tables
+                    .iter()
+                    .map(|inner| Node { place: at(inner.span()), value: self::table(inner, at) })
+                    .collect(),
+            ),
+            Item::None => continue,
+        };
+        all.insert(name.to_owned(), Node { place, value });
+    }
+    Value::Table(all)
+}
+
+fn scalar(value: &Toml, at: &dyn Fn(Option<std::ops::Range<usize>>) -> Place) -> Value {
+    match value {
+        Toml::String(text) => Value::Text(text.value().clone()),
+        Toml::Integer(whole) => Value::Whole(*whole.value()),
+        Toml::Float(number) => Value::Number(*number.value()),
+        Toml::Boolean(flag) => Value::Flag(*flag.value()),
+        Toml::Datetime(time) => Value::Text(time.value().to_string()),
+        Toml::Array(items) => Value::List(
+            items
+                .iter()
+                .map(|item| Node { place: at(item.span()), value: scalar(item, at) })
+                .collect(),
+        ),
+        Toml::InlineTable(inner) => table(inner, at),
+    }
+}
+
+/// Puts a variable into the tree. An account is found by its name.
+fn overlay(node: &mut Node, path: &[String], name: &str, value: &str, mistakes: &mut Mistakes) {
+    let place = Place::Variable(name.to_owned());
+    let [first, rest @ ..] = path else { return };
+    let table = match &mut node.value {
+        Value::Table(table) => table,
+        Value::List(items) => {
+            let wanted = |item: &&mut Node| {
+                match &item.value {
+                Value::Table(fields) => fields.get("name").is_some_and(|node| {
+                    matches!(&node.value, Value::Text(text) if text.replace('-', "_") == *first)
+                }),
+                _ => false,
+            }
+            };
+            let mut found = items.iter_mut().filter(wanted);
+            match (found.next(), found.next()) {
+                (Some(item), None) => overlay(item, rest, name, value, mistakes),
+                (None, _) => mistakes.add(
+                    place,
+                    format!(
+                        "there is no account {first} in the file; name it as there, with '-' as '_'"
+                    ),
+                ),
+                (Some(_), Some(_)) => mistakes.add(
+                    place,
+                    format!("more than one account could be meant by {first}; set it in the file"),
+                ),
+            }
+            return;
+        }
+        other => {
+            *other = Value::Table(BTreeMap::new());
+            return overlay(node, path, name, value, mistakes);
+        }
+    };
+    if rest.is_empty() {
+        table.insert(first.clone(), Node { place, value: Value::Variable(value.to_owned()) });
+        return;
+    }
+    if first == "account" && !table.contains_key(first) {
+        mistakes.add(place, String::from("the file has no [[account]]; add it there"));
+        return;
+    }
+    let inner = table
+        .entry(first.clone())
+        .or_insert_with(|| Node { place: place.clone(), value: Value::Table(BTreeMap::new()) });
+    overlay(inner, rest, name, value, mistakes);
+}
