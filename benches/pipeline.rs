@@ -5,6 +5,8 @@
 //! - The diff of 10,000 calls of which 1 % changed, beside a plain comparison of the records.
 //! - `CallFinished` as Avro, beside the same event as JSON.
 
+#![allow(clippy::expect_used, reason = "what is measured is made here, and right")]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

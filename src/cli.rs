@@ -8,7 +8,7 @@ mod demo;
 mod run;
 pub mod schemas;
 mod simulate;
-mod tail;
+pub mod tail;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -38,7 +38,7 @@ enum Command {
     /// Check a configuration, then ask each account, the broker and the topics
     Check(check::CheckArguments),
     /// Show events as they come, decoded
-    Tail(tail::TailArguments),
+    Tail(Box<tail::TailArguments>),
     /// Show or export the Avro schemas of all events
     Schemas {
         #[command(subcommand)]
@@ -104,7 +104,7 @@ async fn dispatch(command: Command, environment: Environment) -> Result<(), Fail
         Command::Demo(arguments) => demo::demo(&arguments).await,
         Command::Simulate(arguments) => simulate::simulate(&arguments).await,
         Command::Check(arguments) => check::check(&arguments, &environment).await,
-        Command::Tail(arguments) => tail::tail(arguments).await,
+        Command::Tail(arguments) => tail::tail(*arguments, &environment).await,
         Command::Schemas { command } => {
             command.run(&mut std::io::stdout()).map_err(Failure::failed)
         }

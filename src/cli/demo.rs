@@ -16,6 +16,7 @@ use super::simulate::WorldArguments;
 use super::{Failure, asked_to_end, say};
 use crate::bridge::{AccountParts, Bridge, BridgeParts, Destination, default_streams};
 use crate::clock::{Clock, SystemClock};
+use crate::consume::{Cluster, Record, read_all};
 use crate::event::Topic;
 use crate::model::{AccountName, Privacy};
 use crate::publish::avro::Decoder;
@@ -25,7 +26,6 @@ use crate::secret::Secret;
 use crate::shard::Start;
 use crate::simulate::{Published, Simulator, Verdict, judge};
 use crate::source::{VENDORS, VendorSettings, ccai};
-use crate::topics::{From, TopicReader};
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArguments {
@@ -244,16 +244,16 @@ async fn settle(
 fn read_topics(servers: &str, prefix: &str) -> Result<Vec<Published>, Failure> {
     let decoder = Decoder::new().map_err(Failure::failed)?;
     let topics: Vec<_> = Topic::ALL.iter().map(|topic| topic.full_name(prefix)).collect();
-    let mut reader =
-        TopicReader::open(servers, &[], &topics, From::Beginning).map_err(Failure::failed)?;
-    let records = reader.read_to_end(Duration::from_secs(20));
-    let decode = |record: crate::topics::Record| {
-        let (event, value) = decoder.decode(&record.value).map_err(Failure::failed)?;
+    let cluster = Cluster { bootstrap_servers: servers.to_owned(), properties: Vec::new() };
+    let records = read_all(&cluster, &topics).map_err(Failure::failed)?;
+    let decode = |record: Record| {
+        let bytes = record.value.as_deref().unwrap_or_default();
+        let (event, value) = decoder.decode(bytes).map_err(Failure::failed)?;
         Ok(Published {
             topic: record.topic,
             partition: record.partition,
             offset: record.offset,
-            key: record.key,
+            key: String::from_utf8_lossy(record.key.as_deref().unwrap_or_default()).into_owned(),
             event_type: String::from(event.as_str()),
             value,
         })

@@ -1,211 +1,183 @@
-//! `floorcast tail`: events, decoded, as they come.
+//! `floorcast tail`: events as they lie on the topics, decoded, one per line.
+//!
+//! For people and for shell pipelines. What cannot be decoded is said in its place and does not
+//! end the reading: a topic may hold events of a newer release.
 
+mod arguments;
+mod line;
+
+use std::io::{BufWriter, ErrorKind, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{Failure, asked_to_end, say};
+use self::line::Place;
+use super::run::{kafka_settings, read_config};
+use super::{Failure, asked_to_end};
+use crate::config::Environment;
+use crate::consume::{self, Cluster, Finish, Missing, Reader, Record, Start, Step};
 use crate::event::{EventType, Topic};
-use crate::model::Timestamp;
-use crate::publish::avro::Decoder;
-use crate::topics::{From, Record, TopicReader};
+use crate::publish::avro::{self, Decoder};
 
-#[derive(Debug, Args)]
-pub(super) struct TailArguments {
-    /// Where the broker is
-    #[arg(long, value_name = "HOST:PORT", default_value = "localhost:9092")]
-    brokers: String,
-    /// Further properties of librdkafka, such as security.protocol=ssl
-    #[arg(long = "property", value_name = "NAME=VALUE")]
-    properties: Vec<String>,
-    /// The prefix of the topics' names
-    #[arg(long, default_value = "floor")]
-    prefix: String,
-    /// Only these topics, by their name after the prefix
-    #[arg(long, value_name = "NAME")]
-    topic: Vec<String>,
-    /// Only these events
-    #[arg(long = "type", value_name = "EVENT")]
-    event_type: Vec<String>,
-    /// Only this account
-    #[arg(long, value_name = "NAME")]
-    account: Option<String>,
-    /// Only this entity, by its id or as kind:id
-    #[arg(long, value_name = "ID")]
-    entity: Option<String>,
-    /// Where to begin: beginning, end, or a time such as 2026-03-01T08:00:00Z
-    #[arg(long, value_name = "WHERE", default_value = "end")]
-    from: String,
-    /// End when everything was read that is there now
-    #[arg(long)]
-    until_end: bool,
-    /// End after this many events
-    #[arg(long, value_name = "NUMBER")]
-    max: Option<usize>,
-    /// How an event is shown
-    #[arg(long, value_enum, default_value_t = Format::Line)]
-    format: Format,
+pub use arguments::{EntityFilter, Format, Source, TailArguments};
+
+/// How soon an order to stop is heard.
+const ATTENTION: Duration = Duration::from_millis(100);
+
+/// Why nothing more is printed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The topics cannot be read.
+    #[error(transparent)]
+    Consume(#[from] consume::Error),
+    /// The lines cannot be written.
+    #[error("the events cannot be written: {0}")]
+    Write(#[source] std::io::Error),
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    /// One readable line
-    Line,
-    /// One line of JSON, whole
-    Json,
-}
-
-pub(super) async fn tail(arguments: TailArguments) -> Result<(), Failure> {
-    let from = match arguments.from.as_str() {
-        "beginning" => From::Beginning,
-        "end" => From::End,
-        time => chrono::DateTime::parse_from_rfc3339(time)
-            .ok()
-            .and_then(|time| Timestamp::from_utc(time.into()))
-            .map(From::Time)
-            .ok_or_else(|| {
-                Failure::Misused(format!("--from {time}: neither beginning, end nor a time"))
-            })?,
-    };
-    for name in &arguments.event_type {
-        if EventType::ALL.iter().all(|event| event.as_str() != name) {
-            return Err(Failure::Misused(format!(
-                "--type {name}: no such event; `floorcast schemas list` names them"
-            )));
-        }
+/// Prints events to the standard output until the end, or until asked to end.
+pub(super) async fn tail(
+    arguments: TailArguments,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    let mut configured = None;
+    if let Some(path) = &arguments.config {
+        let config = read_config(path, environment)?;
+        let kafka = kafka_settings(&config, environment)?;
+        let (bootstrap_servers, properties) = (kafka.bootstrap_servers, kafka.properties);
+        let cluster = Cluster { bootstrap_servers, properties };
+        configured = Some(Source { cluster, prefix: kafka.topic_prefix });
     }
-    let topics: Vec<_> = Topic::ALL
-        .iter()
-        .filter(|topic| {
-            arguments.topic.is_empty() || arguments.topic.iter().any(|name| name == topic.as_str())
-        })
-        .map(|topic| topic.full_name(&arguments.prefix))
-        .collect();
-    if topics.is_empty() {
-        let names: Vec<_> = Topic::ALL.iter().map(|topic| topic.as_str()).collect();
-        return Err(Failure::Misused(format!("--topic: one of {}", names.join(", "))));
-    }
-    let mut properties = Vec::new();
-    for property in &arguments.properties {
-        let (name, value) = property
-            .split_once('=')
-            .ok_or_else(|| Failure::Misused(String::from("--property: write it as NAME=VALUE")))?;
-        properties.push((name.to_owned(), value.to_owned()));
-    }
-    let ended = Arc::new(AtomicBool::new(false));
-    let end = Arc::clone(&ended);
+    let source = arguments.source(configured);
+    let decoder = Decoder::new().map_err(Failure::failed)?;
+    let asked = Arc::new(AtomicBool::new(false));
+    let heard = Arc::clone(&asked);
     tokio::spawn(async move {
         asked_to_end().await;
-        end.store(true, Ordering::Relaxed);
+        heard.store(true, Ordering::Relaxed);
     });
-    tokio::task::spawn_blocking(move || read(&arguments, &properties, &topics, from, &ended))
-        .await
-        .map_err(Failure::failed)?
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut out = BufWriter::new(std::io::stdout());
+        run(&arguments, &source, &decoder, &mut out, &|| asked.load(Ordering::Relaxed))
+    });
+    reading.await.map_err(Failure::failed)?.map_err(Failure::failed)
 }
 
-fn read(
+/// Prints events until the end, the wanted number, or `stop` answers true.
+///
+/// A reader that goes away (`floorcast tail … | head`) is a way to stop, and no error.
+///
+/// # Errors
+/// When no broker answers, it refuses, topics are missing, or the output cannot be written.
+pub fn run(
     arguments: &TailArguments,
-    properties: &[(String, String)],
-    topics: &[String],
-    from: From,
-    ended: &AtomicBool,
-) -> Result<(), Failure> {
-    let decoder = Decoder::new().map_err(Failure::failed)?;
-    let mut reader =
-        TopicReader::open(&arguments.brokers, properties, topics, from).map_err(Failure::failed)?;
-    let mut shown = 0;
-    while !ended.load(Ordering::Relaxed) {
-        if arguments.until_end && reader.is_at_end() {
-            break;
-        }
-        let Some(record) = reader.next(Duration::from_millis(200)) else { continue };
-        let (event, value) = match decoder.decode(&record.value) {
-            Ok((event, value)) => (event.as_str(), value),
-            Err(error) => {
-                let place = format!("{} {}/{}", record.topic, record.partition, record.offset);
-                say(format_args!("{place}: {error}"));
-                continue;
-            }
-        };
-        if !is_wanted(arguments, event, &record.key) {
-            continue;
-        }
-        match arguments.format {
-            Format::Json => say(whole(event, &record, value)),
-            Format::Line => say(line(event, &record, &value)),
-        }
-        shown += 1;
-        if arguments.max == Some(shown) {
-            break;
-        }
+    source: &Source,
+    decoder: &Decoder,
+    out: &mut impl Write,
+    stop: &dyn Fn() -> bool,
+) -> Result<(), Error> {
+    match print(arguments, source, decoder, out, stop) {
+        Err(Error::Write(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other,
     }
-    Ok(())
 }
 
-fn is_wanted(arguments: &TailArguments, event: &str, key: &str) -> bool {
-    let mut parts = key.splitn(3, ':');
-    let (account, kind, id) =
-        (parts.next().unwrap_or(""), parts.next().unwrap_or(""), parts.next().unwrap_or(""));
-    let types = &arguments.event_type;
-    (types.is_empty() || types.iter().any(|name| name == event))
-        && arguments.account.as_ref().is_none_or(|wanted| wanted == account)
-        && arguments
-            .entity
-            .as_ref()
-            .is_none_or(|wanted| wanted == id || *wanted == format!("{kind}:{id}"))
-}
-
-fn whole(event: &str, record: &Record, mut value: Value) -> Value {
-    if let Some(fields) = value.as_object_mut() {
-        let place = json!({
-            "topic": record.topic, "partition": record.partition, "offset": record.offset,
-            "key": record.key,
-        });
-        fields.shift_insert(0, String::from("_kafka"), place);
-        fields.shift_insert(0, String::from("_event"), json!(event));
-    }
-    value
-}
-
-/// When, whose, which change, what, and how late it was seen.
-fn line(event: &str, record: &Record, value: &Value) -> String {
-    let meta = &value["meta"];
-    let time = |name: &str| meta[name].as_i64().map(Timestamp::from_millis);
-    let at = time("occurred_at").map_or_else(String::new, |at| {
-        at.to_rfc3339_millis().split_once('T').map_or_else(String::new, |(_, time)| time.to_owned())
-    });
-    let about = if meta["precision"] == "BOUNDED" { "~" } else { " " };
-    format!("{about}{at} {:<28} r{:<3} {event:<22} {}", record.key, meta["revision"], gist(value))
-}
-
-/// The facts that tell one event from another.
-fn gist(value: &Value) -> String {
-    let mut parts = Vec::new();
-    let mut add = |name: &str, value: &Value| match value {
-        Value::Null => {}
-        Value::String(text) if text.is_empty() => {}
-        Value::String(text) => parts.push(format!("{name}={text}")),
-        Value::Bool(_) | Value::Number(_) => parts.push(format!("{name}={value}")),
-        Value::Array(list) if !list.is_empty() => {
-            let list: Vec<_> = list.iter().filter_map(Value::as_str).collect();
-            parts.push(format!("{name}={}", list.join(",")));
-        }
-        _ => {}
+fn print(
+    arguments: &TailArguments,
+    source: &Source,
+    decoder: &Decoder,
+    out: &mut impl Write,
+    stop: &dyn Fn() -> bool,
+) -> Result<(), Error> {
+    // Topics that were asked for by name must be there. Of all topics, those that are.
+    let (topics, missing) = match arguments.topics.as_slice() {
+        [] => (Topic::ALL, Missing::Skip),
+        named => (named, Missing::Refuse),
     };
-    add("from", &value["previous"]["name"]);
-    add("to", &value["current"]["name"]);
-    add("status", &value["status"]["name"]);
-    add("agent", &value["call"]["agent_id"]);
-    add("queue", &value["call"]["queue"]["path"]);
-    add("reason", &value["reason"]);
-    add("rating", &value["rating"]);
-    add("changed", &value["changed"]);
-    add("activity", &value["activity"]["activity"]);
-    add("waited_s", &value["value"]);
-    add("duration_ms", &value["duration_ms"]);
-    add("previous_ms", &value["previous_duration_ms"]);
-    parts.join(" ")
+    let names: Vec<_> = topics.iter().map(|topic| topic.full_name(&source.prefix)).collect();
+    let finish = if arguments.until_end { Finish::End } else { Finish::Never };
+    let start = arguments.from.unwrap_or(match finish {
+        Finish::End => Start::Beginning,
+        Finish::Never => Start::End,
+    });
+    let mut reader = Reader::open(&source.cluster, &names, missing, start, finish, stop)?;
+    let mut printed = 0;
+    // What is there already is printed without a flush after every line.
+    let mut patience = Duration::ZERO;
+    while !stop() && arguments.max.is_none_or(|max| printed < max.get()) {
+        match reader.next(patience)? {
+            Step::Record(record) => {
+                patience = Duration::ZERO;
+                if let Some(line) = render(arguments, source, decoder, &record) {
+                    writeln!(out, "{line}").map_err(Error::Write)?;
+                    printed += 1;
+                }
+            }
+            Step::Idle => {
+                out.flush().map_err(Error::Write)?;
+                patience = ATTENTION;
+            }
+            Step::Finished => break,
+        }
+    }
+    out.flush().map_err(Error::Write)
+}
+
+/// The line of a record, unless the filters leave it out.
+fn render(
+    arguments: &TailArguments,
+    source: &Source,
+    decoder: &Decoder,
+    record: &Record,
+) -> Option<String> {
+    let key = record.key.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+    if !arguments.wants_key(&key) {
+        return None;
+    }
+    let place = Place { prefix: &source.prefix, key: &key, record };
+    match decode(decoder, record) {
+        Ok((event_type, event)) => {
+            let wanted = arguments.types.is_empty() || arguments.types.contains(&event_type);
+            wanted.then(|| match arguments.format {
+                Format::Line => line::event(&place, event_type, &event),
+                Format::Json => json_event(&place, event_type, event).to_string(),
+            })
+        }
+        // Its type is not known, so that no filter on types can leave it out.
+        Err(error) => Some(match arguments.format {
+            Format::Line => line::undecoded(&place, &error.to_string()),
+            Format::Json => {
+                json!({ "_undecoded": error.to_string(), "_kafka": kafka(&place) }).to_string()
+            }
+        }),
+    }
+}
+
+fn decode(decoder: &Decoder, record: &Record) -> Result<(EventType, Value), avro::Error> {
+    let value = record.value.as_deref();
+    decoder.decode(value.ok_or_else(|| avro::Error::Unknown(String::from("no value")))?)
+}
+
+/// The whole event, with its type before and its place behind its own fields.
+fn json_event(place: &Place<'_>, event_type: EventType, event: Value) -> Value {
+    let mut line = Map::new();
+    line.insert(String::from("_type"), event_type.as_str().into());
+    if let Value::Object(fields) = event {
+        line.extend(fields);
+    }
+    line.insert(String::from("_kafka"), kafka(place));
+    Value::Object(line)
+}
+
+fn kafka(place: &Place<'_>) -> Value {
+    let Record { topic, partition, offset, timestamp, .. } = place.record;
+    json!({
+        "topic": topic,
+        "partition": partition,
+        "offset": offset,
+        "timestamp": timestamp,
+        "key": place.key,
+    })
 }

@@ -500,10 +500,9 @@ fn activities(
     look: &Look,
 ) -> Result<(), EngineError> {
     for row in tail.rows {
-        if !is_activity_wanted(&row, look) || writing.was_told(row.started_at, &row.id)? {
+        if !is_activity_wanted(&row, look) || !writing.tell_activity(row.started_at, &row.id)? {
             continue;
         }
-        writing.mark_activity(row.started_at, &row.id)?;
         let before = writing.agent(&row.agent_id)?;
         let change = activity_row(before.as_ref().map(|held| &held.state), &row, look);
         writing.change_agent(&row.agent_id, before, change)?;

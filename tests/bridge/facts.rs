@@ -24,7 +24,9 @@ fn every_recorded_fact_is_published_once_and_in_order_through_a_vendors_faults()
     centre.simulator.stop_world();
     // What was written last is visible after three seconds at the latest, and then has to be read.
     let settled = centre.requests() + 60;
-    wait_until(Duration::from_secs(60), "the bridge goes on asking", || centre.requests() > settled);
+    wait_until(Duration::from_secs(60), "the bridge goes on asking", || {
+        centre.requests() > settled
+    });
     let verdict = place.verdict(&centre, broker.bootstrap());
     println!("{verdict}");
     assert!(verdict.passed(), "{verdict}");
@@ -60,10 +62,14 @@ fn an_outage_of_kafka_and_a_restart_lose_nothing_and_keep_the_order() {
     let mut bridge = place.run();
     bridge.wait_for_line("connected to kafka", Duration::from_secs(60));
     let so_far = centre.requests();
-    wait_until(Duration::from_secs(60), "the bridge polls again", || centre.requests() > so_far + 60);
+    wait_until(Duration::from_secs(60), "the bridge polls again", || {
+        centre.requests() > so_far + 60
+    });
     centre.simulator.stop_world();
     let settled = centre.requests() + 60;
-    wait_until(Duration::from_secs(60), "the bridge goes on asking", || centre.requests() > settled);
+    wait_until(Duration::from_secs(60), "the bridge goes on asking", || {
+        centre.requests() > settled
+    });
     let verdict = place.verdict(&centre, broker.bootstrap());
     println!("{verdict}");
     assert!(verdict.passed(), "{verdict}");
