@@ -262,9 +262,11 @@ fn decompress(
         problem: String::from(problem),
         status: status.as_u16(),
         size,
+        in_rows: false,
     };
-    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
-        None | Some(b"identity") => Ok(body),
+    let encoding = headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase());
+    match encoding.as_deref() {
+        None | Some(b"" | b"identity") => Ok(body),
         Some(b"gzip" | b"x-gzip") => {
             let mut plain = Vec::new();
             let mut decoder = MultiGzDecoder::new(&body[..]).take(limit as u64 + 1);

@@ -42,10 +42,21 @@ pub(super) fn decode<T>(
             _ => "expected a smaller nesting",
         };
         let reason = QuarantineReason { path: String::new(), kind: String::from(kind) };
-        quarantine(None, reason)
+        quarantine(row_id(row), reason)
     })?;
     let fields = Fields::of(&value).map_err(|reason| quarantine(None, reason))?;
     read(&fields, unknown).map_err(|reason| quarantine(value.get("id").and_then(id), reason))
+}
+
+/// The id of a row that cannot be read as a whole.
+fn row_id(row: &RawValue) -> Option<EntityId> {
+    #[derive(serde::Deserialize)]
+    struct Row<'a> {
+        #[serde(borrow)]
+        id: &'a RawValue,
+    }
+    let row: Row = serde_json::from_str(row.get()).ok()?;
+    id(&serde_json::from_str(row.id.get()).ok()?)
 }
 
 /// The stamp of a row, without reading the rest of it.
@@ -81,29 +92,39 @@ impl PageRows<'_> {
     ) {
         for row in rows {
             let fingerprint = Fingerprint::of(row.get().as_bytes());
-            if let Some(id) = self.memory.recall(fingerprint) {
-                sweep.row(id, SweepRow::Unchanged(id.clone()));
-                self.next.remember(fingerprint, id.clone());
-                continue;
-            }
-            match decode(row, mapping::agent, self.unknown) {
-                Ok(mut agent) => {
-                    privacy.agent(&mut agent);
-                    let id = agent.id.clone();
-                    if sweep.row(&id, SweepRow::Seen(agent)) {
-                        self.next.remember(fingerprint, id);
+            let (id, seen) = if let Some(id) = self.memory.recall(fingerprint) {
+                (id.clone(), SweepRow::Unchanged(id.clone()))
+            } else {
+                match decode(row, mapping::agent, self.unknown) {
+                    Ok(mut agent) => {
+                        privacy.agent(&mut agent);
+                        (agent.id.clone(), SweepRow::Seen(agent))
+                    }
+                    Err(quarantined) => {
+                        match &quarantined.id {
+                            Some(id) => sweep.present(id.clone()),
+                            None => sweep.mark(Partial::RowWithoutId),
+                        }
+                        self.quarantined.push(quarantined);
+                        continue;
                     }
                 }
-                Err(quarantined) => {
-                    match &quarantined.id {
-                        Some(id) => sweep.present(id.clone()),
-                        None => sweep.mark(Partial::RowWithoutId),
-                    }
-                    self.quarantined.push(quarantined);
-                }
+            };
+            if sweep.row(&id, seen) {
+                self.next.remember(fingerprint, id);
+            } else if conflicts(rows, row, &id) {
+                sweep.mark(Partial::ConflictingDuplicate);
             }
         }
     }
+}
+
+/// Two rows of one page are one state of the vendor's data: when they differ and have one id, the
+/// id does not tell entities apart. (Rows of different pages may differ because the entity changed
+/// in between; there the count decides.)
+fn conflicts(page: &[&RawValue], row: &RawValue, id: &EntityId) -> bool {
+    let mut others = page.iter().filter(|other| other.get() != row.get());
+    others.any(|other| row_id(other).as_ref() == Some(id))
 }
 
 /// Reads one page of agents into a sweep, as a reading does; for measurements.
