@@ -271,6 +271,7 @@ mod tests {
     }
 
     /// A server with rows of (second, number).
+    #[allow(clippy::struct_excessive_bools, reason = "each is a quirk of its own")]
     struct Server {
         rows: Vec<(i64, u32)>,
         link: bool,
@@ -474,8 +475,8 @@ mod tests {
 
     #[test]
     fn a_short_page_proves_nothing_and_headers_end_a_sweep() {
-        let end = |rows, new, has_next, total| PageEnd { rows, new, has_next, total };
         use SweepStep::{Ask, Done};
+        let end = |rows, new, has_next, total| PageEnd { rows, new, has_next, total };
         let cases: &[(&[PageEnd], SweepStep, Option<Partial>)] = &[
             (&[end(100, 100, Some(true), Some(250))], Ask, None),
             (&[end(40, 40, Some(true), None)], Ask, None),
