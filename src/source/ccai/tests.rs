@@ -2,6 +2,7 @@
 //! badly as vendors do.
 
 mod documents;
+mod privacy;
 mod traps;
 mod vendor;
 
