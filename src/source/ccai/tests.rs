@@ -3,6 +3,7 @@
 
 mod documents;
 mod privacy;
+mod robustness;
 mod traps;
 mod vendor;
 
@@ -277,6 +278,7 @@ async fn rows_of_one_second_come_in_the_order_of_their_numbers() {
     let vendor = Vendor::answering(move |asked| page(&rows, asked, "started_at")).await;
     let reading = account(&vendor).ask("agent_activity", since(-60)).await.unwrap();
     assert_eq!(ids(&reading), ["9", "10", "100"]);
+    assert_eq!(cursor(&reading), Some(NOON.plus_millis(-30_000)));
 }
 
 #[tokio::test]
@@ -342,8 +344,11 @@ async fn recent_calls_are_asked_by_id_and_others_are_not_taken() {
 async fn an_answer_that_is_no_list_is_an_error_and_is_never_shown() {
     for body in ["<html>Ada Sample</html>", "null", "", "{\"error\":\"Ada Sample\"}", "[1,"] {
         let vendor = Vendor::answering(move |_| Answer::body(body)).await;
-        let error = account(&vendor).ask("agents", Question::Sweep).await.unwrap_err();
+        let account = account(&vendor);
+        let error = account.ask("agents", Question::Sweep).await.unwrap_err();
         assert_eq!(error.reason(), "undecodable", "{body}");
+        let outcome = if body.starts_with(['[', '{']) { "answered" } else { "undecodable" };
+        assert!(account.metrics.render().contains(&format!("outcome=\"{outcome}\"")), "{body}");
         assert_eq!(error.disposition(), Disposition::Skip);
         assert!(!format!("{error} {error:?}").contains("Ada"), "{error:?}");
         assert_eq!(vendor.asked().len(), 1, "the same question would get the same answer");
