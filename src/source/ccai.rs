@@ -67,6 +67,15 @@ impl Gathered {
         self.requests += answer.requests;
     }
 
+    /// A row is stepped over; it is told of unless the last reading did so.
+    fn set_aside(&mut self, quarantined: Quarantined, memory: &RowMemory) {
+        let fingerprint = quarantined.fingerprint;
+        if !memory.was_set_aside(fingerprint) && !self.memory.was_set_aside(fingerprint) {
+            self.quarantined.push(quarantined);
+        }
+        self.memory.remember_set_aside(fingerprint);
+    }
+
     fn into_reading(self, stream: &StreamName, rows: Rows) -> Reading {
         Reading {
             stream: stream.clone(),
@@ -107,10 +116,10 @@ impl Ccai {
     ) -> Result<Reading, Error> {
         match (stream.as_str(), question) {
             ("agents", Question::Sweep) => self.agents(memory).await,
-            ("agent_statuses", Question::Gauge) => self.agent_statuses().await,
+            ("agent_statuses", Question::Gauge) => self.agent_statuses(memory).await,
             ("agent_activity", Question::Tail { from }) => self.activities(*from, memory).await,
             ("calls", Question::Tail { from }) => self.calls(*from, memory).await,
-            ("recent", Question::Probe { ids }) => self.calls_by_id(ids).await,
+            ("recent", Question::Probe { ids }) => self.calls_by_id(ids, memory).await,
             _ => Err(Error::Misasked(stream.to_string())),
         }
     }

@@ -79,17 +79,18 @@ pub(super) fn stamp(row: &RawValue, column: &str) -> Option<Timestamp> {
 pub(super) struct PageRows<'a> {
     pub(super) memory: &'a RowMemory,
     pub(super) next: &'a mut RowMemory,
-    pub(super) quarantined: &'a mut Vec<Quarantined>,
     pub(super) unknown: &'a mut Vec<UnknownValue>,
 }
 
 impl PageRows<'_> {
+    /// Takes in the rows of a page; returns those that could not be read.
     pub(super) fn agents(
         &mut self,
         rows: &[&RawValue],
         sweep: &mut SweepBuilder<Agent>,
         privacy: &Privacy,
-    ) {
+    ) -> Vec<Quarantined> {
+        let mut unreadable = Vec::new();
         for row in rows {
             let fingerprint = Fingerprint::of(row.get().as_bytes());
             let (id, seen) = if let Some(id) = self.memory.recall(fingerprint) {
@@ -105,7 +106,7 @@ impl PageRows<'_> {
                             Some(id) => sweep.present(id.clone()),
                             None => sweep.mark(Partial::RowWithoutId),
                         }
-                        self.quarantined.push(quarantined);
+                        unreadable.push(quarantined);
                         continue;
                     }
                 }
@@ -116,6 +117,7 @@ impl PageRows<'_> {
                 sweep.mark(Partial::ConflictingDuplicate);
             }
         }
+        unreadable
     }
 }
 
@@ -138,11 +140,6 @@ pub fn sweep_agents_page(
     sweep: &mut SweepBuilder<Agent>,
 ) -> Result<(), &'static str> {
     let rows = split(body)?;
-    let (mut quarantined, mut unknown) = (Vec::new(), Vec::new());
-    PageRows { memory, next, quarantined: &mut quarantined, unknown: &mut unknown }.agents(
-        &rows,
-        sweep,
-        &Privacy::default(),
-    );
+    PageRows { memory, next, unknown: &mut Vec::new() }.agents(&rows, sweep, &Privacy::default());
     Ok(())
 }

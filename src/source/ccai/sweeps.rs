@@ -51,10 +51,12 @@ impl Ccai {
             let mut page_rows = PageRows {
                 memory,
                 next: &mut gathered.memory,
-                quarantined: &mut gathered.quarantined,
                 unknown: &mut gathered.unknown_values,
             };
-            page_rows.agents(&rows, &mut sweep, &self.privacy);
+            let quarantined = page_rows.agents(&rows, &mut sweep, &self.privacy);
+            for row in quarantined {
+                gathered.set_aside(row, memory);
+            }
             let end = PageEnd {
                 rows: rows.len(),
                 new: sweep.len() - before,
@@ -76,7 +78,7 @@ impl Ccai {
     }
 
     /// Who is logged in. One answer is everything; absence means not logged in.
-    pub(super) async fn agent_statuses(&self) -> Result<Reading, Error> {
+    pub(super) async fn agent_statuses(&self, memory: &RowMemory) -> Result<Reading, Error> {
         let mut gathered = Gathered::default();
         let answer =
             self.client.get(&AGENT_STATUSES, &self.url("agents/current_status", &[])).await?;
@@ -102,7 +104,7 @@ impl Ccai {
                         Some(id) => sweep.present(id.clone()),
                         None => sweep.mark(Partial::RowWithoutId),
                     }
-                    gathered.quarantined.push(quarantined);
+                    gathered.set_aside(quarantined, memory);
                 }
             }
         }
@@ -110,7 +112,11 @@ impl Ccai {
     }
 
     /// Calls asked for by their ids. A call that is not shown is not there; that says nothing.
-    pub(super) async fn calls_by_id(&self, ids: &[EntityId]) -> Result<Reading, Error> {
+    pub(super) async fn calls_by_id(
+        &self,
+        ids: &[EntityId],
+        memory: &RowMemory,
+    ) -> Result<Reading, Error> {
         let mut gathered = Gathered::default();
         let mut walk = SweepWalk::default();
         let mut seen = HashSet::new();
@@ -139,7 +145,7 @@ impl Ccai {
                     Ok(_) => {}
                     Err(quarantined) => {
                         seen.extend(quarantined.id.clone().filter(|id| ids.contains(id)));
-                        gathered.quarantined.push(quarantined);
+                        gathered.set_aside(quarantined, memory);
                     }
                 }
             }

@@ -97,7 +97,7 @@ impl Ccai {
                 match walk.unreadable() {
                     Narrowing::Fewer => continue,
                     Narrowing::SteppedOver => {
-                        gathered.quarantined.push(stepped_over(tail, &walk, &error));
+                        gathered.set_aside(stepped_over(tail, &walk, &error), memory);
                         continue;
                     }
                     Narrowing::GivenUp => {}
@@ -181,12 +181,7 @@ impl Gathered {
                 self.memory.remember(fingerprint, value.id().clone());
                 found.push(value);
             }
-            Err(quarantined) => {
-                // It is told once, so long as it is shown again and again.
-                let id = quarantined.id.clone().unwrap_or_else(|| EntityId::new(""));
-                self.memory.remember(fingerprint, id);
-                self.quarantined.push(quarantined);
-            }
+            Err(quarantined) => self.set_aside(quarantined, memory),
         }
     }
 }

@@ -225,7 +225,8 @@ async fn an_undecodable_row_is_set_aside_counts_as_present_and_the_others_go_on(
         Answer::body(rows).header("Total", "4").header("Link", "<x>; rel=\"last\"")
     })
     .await;
-    let reading = account(&vendor).ask("agents", Question::Sweep).await.unwrap();
+    let account = account(&vendor);
+    let reading = account.ask("agents", Question::Sweep).await.unwrap();
     let sweep = agents(&reading);
     assert!(sweep.is_complete(), "{:?}", sweep.partial());
     assert_eq!((sweep.rows().len(), sweep.present().len()), (2, 4));
@@ -233,6 +234,12 @@ async fn an_undecodable_row_is_set_aside_counts_as_present_and_the_others_go_on(
     assert_eq!(flag.id, Some(EntityId::new("5")));
     assert_eq!(flag.reason.path, "online");
     assert_eq!(text.id, Some(EntityId::new("6")));
+    // Shown again, they are present again, and told of no more.
+    let again = account.ask_knowing("agents", Question::Sweep, &reading.memory).await.unwrap();
+    assert_eq!(agents(&again).present(), agents(&reading).present());
+    assert_eq!(again.quarantined, []);
+    let third = account.ask_knowing("agents", Question::Sweep, &again.memory).await.unwrap();
+    assert_eq!(third.quarantined, []);
 }
 
 #[tokio::test]
