@@ -223,7 +223,7 @@ fn kafka(section: &mut Section) -> Option<Kafka> {
             "delivery",
             "\"exactly_once\" is not available in this version",
             "set \"at_least_once\": repeats only after a crash, with equal event ids",
-        )
+        );
     }
     if section.flag("standby") == Some(true) {
         section.mistake(

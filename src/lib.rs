@@ -14,9 +14,15 @@
 //! `publish` sends the outbox in order. `shard` drives that way for the accounts it owns, and
 //! `schedule` decides what the account's rate limit is spent on.
 
+// A simulated record has more fields than the JSON macro allows by default.
+#![recursion_limit = "256"]
+
 pub mod admin;
+pub mod bridge;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod consume;
 pub mod detect;
 pub mod event;
 pub mod model;
@@ -24,6 +30,7 @@ pub mod publish;
 pub mod schedule;
 pub mod secret;
 pub mod shard;
+pub mod simulate;
 pub mod source;
 pub mod store;
 pub mod telemetry;

@@ -1,3 +1,7 @@
 //! The `floorcast` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    floorcast::cli::main()
+}

@@ -144,7 +144,7 @@ fn each_mistake_is_one_line_with_place_and_remedy() {
         ),
         (
             &format!("{kafka}{account}{account}"),
-            "f.toml:1: account: two accounts are named acme; give each its own name",
+            "f.toml:4: account: two accounts are named acme; give each its own name",
         ),
         (
             &format!("{kafka}[account]\nname = \"a\""),

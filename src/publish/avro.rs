@@ -12,6 +12,7 @@ mod schemas;
 use std::sync::LazyLock;
 
 use apache_avro::Schema;
+use apache_avro::error::Details;
 use apache_avro::writer::datum::GenericDatumWriter;
 use serde_json::Value;
 
@@ -130,13 +131,9 @@ impl Encoders {
     pub fn datum(&self, meta: &EventMeta, body: &Body) -> Result<Vec<u8>, Error> {
         let event = body.event_type();
         let mut datum = Vec::with_capacity(512);
-        self.writers[event as usize].write_ser(&mut datum, &Event { meta, body }).map_err(
-            // The crate's own text may quote values.
-            |_| Error::Encode {
-                event: event.as_str(),
-                problem: String::from("a field has another type"),
-            },
-        )?;
+        self.writers[event as usize]
+            .write_ser(&mut datum, &Event { meta, body })
+            .map_err(|error| Error::Encode { event: event.as_str(), problem: place(&error) })?;
         Ok(datum)
     }
 
@@ -144,6 +141,18 @@ impl Encoders {
     #[must_use]
     pub fn fingerprint(&self, event: EventType) -> [u8; 8] {
         self.fingerprints[event as usize]
+    }
+}
+
+/// Where a value did not fit its schema. Only the fields' names are taken from the crate's error,
+/// whose own text may quote values.
+fn place(error: &apache_avro::Error) -> String {
+    match error.details() {
+        Details::SerializeRecordFieldWithSchema { field_name, record_schema, .. } => {
+            format!("field {field_name} of {} has another type", record_schema.name)
+        }
+        Details::GetField(field) => format!("there is no field {field}"),
+        _ => String::from("it is no such record"),
     }
 }
 

@@ -98,6 +98,20 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Whether the store in this directory can be opened and is whole. Nothing is moved.
+    ///
+    /// # Errors
+    /// When it is locked, unreadable or not to be trusted.
+    pub fn check(dir: &Path, options: Options) -> Result<(), Error> {
+        match try_open(dir, options) {
+            Ok(_) => Ok(()),
+            Err(Refusal::Fatal(error)) => Err(error),
+            Err(Refusal::Untrusted(reason)) => Err(Error::Damaged(reason.as_str().to_owned())),
+        }
+    }
+}
+
 enum Refusal {
     Fatal(Error),
     Untrusted(Reason),

@@ -274,8 +274,8 @@ impl Metrics {
     }
 
     /// The age of a stream's last committed reading.
-    pub fn stale(&self, account: &AccountName, stream: &StreamName, seconds: f64) {
-        self.staleness.with_label_values(&[account.as_str(), stream.as_str()]).set(seconds);
+    pub fn stale(&self, account: &AccountName, stream: &str, seconds: f64) {
+        self.staleness.with_label_values(&[account.as_str(), stream]).set(seconds);
     }
 
     /// A sweep ended; `in_a_row` counts the ones since the last complete one.

@@ -1,14 +1,23 @@
 //! Reading events again: for people who look at topics, and for the checks that compare them with
 //! the truth. The side that writes does not use it.
+//!
+//! A topic may hold anything, so a message is read to its last byte or refused: what ends early,
+//! goes on after its end, or claims more memory than an event can have is an error.
 
 use std::collections::HashMap;
+use std::io::Read;
 
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value as Avro;
+use apache_avro::util::max_allocation_bytes;
 use serde_json::{Map, Value};
 
 use super::{Error, SINGLE_OBJECT, prepared};
 use crate::event::EventType;
+
+/// What one text or one list of a message may claim. Brokers refuse messages of this size long
+/// before.
+const ALLOCATION_LIMIT: usize = 16 * 1024 * 1024;
 
 /// Reads single objects of every schema of the catalogue.
 pub struct Decoder {
@@ -27,6 +36,8 @@ impl Decoder {
     /// # Errors
     /// When a schema of this program is not right, which a test rules out.
     pub fn new() -> Result<Self, Error> {
+        // A limit of the whole process, which only reading looks at.
+        max_allocation_bytes(ALLOCATION_LIMIT);
         let mut readers = HashMap::new();
         for (prepared, event) in prepared()?.iter().zip(EventType::ALL) {
             let reader = GenericDatumReader::builder(&prepared.schema).build();
@@ -39,24 +50,44 @@ impl Decoder {
         Ok(Self { readers })
     }
 
-    /// The event's type, and its fields as plain JSON: unions unwrapped, enumerations as text,
-    /// times as milliseconds.
+    /// The event's type, and its fields as plain JSON in the order of the schema: unions
+    /// unwrapped, enumerations as text, times as milliseconds.
     ///
     /// # Errors
     /// When it is no single object, its schema is not known, or it cannot be read by it.
     pub fn decode(&self, message: &[u8]) -> Result<(EventType, Value), Error> {
         let framed = message.strip_prefix(&SINGLE_OBJECT);
-        let (fingerprint, mut datum) = framed
+        let (fingerprint, datum) = framed
             .and_then(|rest| rest.split_first_chunk::<8>())
             .ok_or_else(|| Error::Unknown(String::from("no single object")))?;
         let (event, reader) = self.readers.get(fingerprint).ok_or_else(|| {
             Error::Unknown(format!("schema {:016x}", u64::from_le_bytes(*fingerprint)))
         })?;
-        let value = reader.read_value(&mut datum).map_err(|error| Error::Decode {
-            event: String::from(event.as_str()),
-            problem: error.to_string(),
-        })?;
-        Ok((*event, json(value)))
+        let refuse = |problem| Error::Decode { event: String::from(event.as_str()), problem };
+        let mut datum = Datum { rest: datum, ended_early: false };
+        let value = reader.read_value(&mut datum).map_err(|error| refuse(error.to_string()))?;
+        if datum.ended_early {
+            return Err(refuse(String::from("it ends too early")));
+        }
+        match datum.rest.len() {
+            0 => Ok((*event, json(value))),
+            more => Err(refuse(format!("it goes on for {more} bytes after its end"))),
+        }
+    }
+}
+
+/// The bytes of a datum. It remembers that more was asked for than there was, because the crate
+/// reads a boolean or a text that is cut off as null.
+struct Datum<'a> {
+    rest: &'a [u8],
+    ended_early: bool,
+}
+
+impl Read for Datum<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.rest.read(buffer)?;
+        self.ended_early |= read < buffer.len();
+        Ok(read)
     }
 }
 

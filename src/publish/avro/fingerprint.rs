@@ -2,8 +2,9 @@
 //! "Parsing Canonical Form for Schemas" and "Schema Fingerprints").
 //!
 //! Written here because the crate keeps `{"type":"long"}` in the canonical form of a logical type
-//! where the specification, Java and Python collapse it to `"long"`: the same schema would have
-//! another fingerprint, and Java's `BinaryMessageDecoder` would not find it.
+//! where the specification, Java and fastavro collapse it to `"long"`: the same schema would have
+//! another fingerprint, and Java's `BinaryMessageDecoder` would not find it. (Python's `avro` has
+//! the crate's fault.)
 
 use serde_json::Value;
 

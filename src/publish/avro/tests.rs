@@ -1,223 +1,28 @@
-use serde_json::{Value, json};
-use uuid::Uuid;
+mod samples;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use serde_json::Value;
 
 use super::*;
-use crate::event::{
-    ActivityRecorded, AgentChange, AgentHold, AgentPoint, AgentStatusChange, AgentStatusLate,
-    AgentWrapUp, CallAssignment, CallConnection, CallCreation, CallDeflection, CallEnd,
-    CallFailure, CallQueueing, CallRating, CallRecovery, CallSchedule, CallTransfer, CallUpdate,
-    CallVoicemail, CallWrapUp, InteractionContext, Omission, Origin, SlaBasis, SlaBreach, SlaScope,
-    StatusValue,
-};
-use crate::model::{Activity, Agent, Call, EntityId, Precision, Timestamp};
-
-fn meta() -> EventMeta {
-    EventMeta {
-        event_id: Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
-        account: "acme".into(),
-        vendor: "ccai".into(),
-        entity_id: "17".into(),
-        revision: 3,
-        sequence: 40,
-        stream: "agents".into(),
-        occurred_at: Timestamp::from_millis(1_772_366_400_000),
-        occurred_after: None,
-        precision: Precision::Bounded,
-        observed_at: Timestamp::from_millis(1_772_366_401_500),
-        origin: Origin::Live,
-        late: false,
-    }
-}
-
-/// A value for each field of a schema, by its type: everything set, or as little as possible.
-fn sample(schema: &Value, full: bool, namespace: &Value) -> Value {
-    match schema {
-        Value::String(name) => match name.as_str() {
-            "string" => json!("text"),
-            "boolean" => json!(true),
-            "long" => json!(42),
-            "double" => json!(0.5),
-            "null" => Value::Null,
-            named => {
-                let short = named.rsplit('.').next().unwrap();
-                let file = joined_files().find(|(name, _)| *name == short).unwrap().1;
-                sample(&serde_json::from_str(file).unwrap(), full, namespace)
-            }
-        },
-        Value::Array(variants) => {
-            if full {
-                sample(&variants[1], full, namespace)
-            } else {
-                Value::Null
-            }
-        }
-        Value::Object(attributes) => match attributes["type"].as_str().unwrap() {
-            "record" => attributes["fields"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|field| {
-                    let name = field["name"].as_str().unwrap().to_owned();
-                    (name, sample(&field["type"], full, namespace))
-                })
-                .collect::<serde_json::Map<_, _>>()
-                .into(),
-            "enum" => attributes["symbols"][0].clone(),
-            "array" => {
-                if full {
-                    json!([sample(&attributes["items"], full, namespace)])
-                } else {
-                    json!([])
-                }
-            }
-            "string" => json!("01234567-89ab-cdef-0123-456789abcdef"),
-            _ => json!(1_772_366_400_000_i64),
-        },
-        _ => Value::Null,
-    }
-}
-
-/// A body of every event, made from a JSON sample of its schema.
-fn body(event: EventType, sample: &Value) -> Body {
-    fn part<T: serde::de::DeserializeOwned>(sample: &Value, name: &str) -> T {
-        serde_json::from_value(sample[name].clone())
-            .unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-    let roster = || AgentChange {
-        before: part::<Option<Agent>>(sample, "before"),
-        after: part(sample, "after"),
-        changed: part(sample, "changed"),
-    };
-    let point = || AgentPoint {
-        activity_id: part(sample, "activity_id"),
-        by_agent_id: part(sample, "by_agent_id"),
-    };
-    let recorded = || ActivityRecorded { activity: part::<Activity>(sample, "activity") };
-    let call = || part::<InteractionContext>(sample, "call");
-    let after = || part::<Box<Call>>(sample, "after");
-    let voicemail =
-        || CallVoicemail { call: call(), voicemail_reason: part(sample, "voicemail_reason") };
-    let duration_ms = || part::<Option<i64>>(sample, "duration_ms");
-    match event {
-        EventType::AgentAdded => Body::AgentAdded(roster()),
-        EventType::AgentUpdated => Body::AgentUpdated(roster()),
-        EventType::AgentRemoved => Body::AgentRemoved(roster()),
-        EventType::AgentStatusChanged => Body::AgentStatusChanged(AgentStatusChange {
-            previous: part(sample, "previous"),
-            current: part::<StatusValue>(sample, "current"),
-            previous_duration_ms: part(sample, "previous_duration_ms"),
-            activity_id: part(sample, "activity_id"),
-            interaction: part(sample, "interaction"),
-        }),
-        EventType::AgentStatusRecovered => Body::AgentStatusRecovered(AgentStatusLate {
-            status: part(sample, "status"),
-            activity_id: part(sample, "activity_id"),
-            interaction: part(sample, "interaction"),
-        }),
-        EventType::AgentLoggedIn => Body::AgentLoggedIn(point()),
-        EventType::AgentLoggedOut => Body::AgentLoggedOut(point()),
-        EventType::AgentWrapUpStarted => {
-            Body::AgentWrapUpStarted(AgentWrapUp { duration_ms: duration_ms() })
-        }
-        EventType::AgentWrapUpEnded => {
-            Body::AgentWrapUpEnded(AgentWrapUp { duration_ms: duration_ms() })
-        }
-        EventType::AgentHoldStarted => {
-            Body::AgentHoldStarted(AgentHold { duration_ms: duration_ms() })
-        }
-        EventType::AgentHoldEnded => Body::AgentHoldEnded(AgentHold { duration_ms: duration_ms() }),
-        EventType::AgentOfferMissed => Body::AgentOfferMissed(recorded()),
-        EventType::AgentActivityLogged => Body::AgentActivityLogged(recorded()),
-        EventType::CallCreated => Body::CallCreated(CallCreation {
-            call: call(),
-            call_type: part(sample, "call_type"),
-            parent_id: part(sample, "parent_id"),
-            support_number: part(sample, "support_number"),
-        }),
-        EventType::CallScheduled => Body::CallScheduled(CallSchedule {
-            call: call(),
-            scheduled_at: part(sample, "scheduled_at"),
-        }),
-        EventType::CallQueued => Body::CallQueued(CallQueueing {
-            call: call(),
-            row_id: part(sample, "row_id"),
-            transfer_id: part(sample, "transfer_id"),
-        }),
-        EventType::CallAssigned => Body::CallAssigned(CallAssignment {
-            call: call(),
-            transfer_id: part(sample, "transfer_id"),
-        }),
-        EventType::CallConnected => Body::CallConnected(CallConnection {
-            call: call(),
-            transfer_id: part(sample, "transfer_id"),
-        }),
-        EventType::CallTransferred => {
-            Body::CallTransferred(CallTransfer { call: call(), transfer: part(sample, "transfer") })
-        }
-        EventType::CallFinished => Body::CallFinished(CallEnd { call: call(), after: after() }),
-        EventType::CallFailed => Body::CallFailed(CallFailure {
-            call: call(),
-            reason: part(sample, "reason"),
-            abandoned: part(sample, "abandoned"),
-            after: after(),
-        }),
-        EventType::CallDeflected => Body::CallDeflected(CallDeflection {
-            call: call(),
-            deflection: part(sample, "deflection"),
-        }),
-        EventType::CallRecovered => {
-            Body::CallRecovered(CallRecovery { call: call(), parent_id: part(sample, "parent_id") })
-        }
-        EventType::CallVoicemailReceived => Body::CallVoicemailReceived(voicemail()),
-        EventType::CallVoicemailRead => Body::CallVoicemailRead(voicemail()),
-        EventType::CallWrapUpEnded => Body::CallWrapUpEnded(CallWrapUp {
-            call: call(),
-            row: part(sample, "row"),
-            after: after(),
-        }),
-        EventType::CallRated => Body::CallRated(CallRating {
-            call: call(),
-            rating: part(sample, "rating"),
-            previous: part(sample, "previous"),
-        }),
-        EventType::CallUpdated => Body::CallUpdated(CallUpdate {
-            call: call(),
-            before: part(sample, "before"),
-            after: after(),
-            changed: part(sample, "changed"),
-        }),
-        EventType::SlaBreached => Body::SlaBreached(SlaBreach {
-            scope: SlaScope::Interaction,
-            basis: SlaBasis::VendorVerdict,
-            interaction: part(sample, "interaction"),
-            queue: part(sample, "queue"),
-            row_id: part(sample, "row_id"),
-            target_seconds: part(sample, "target_seconds"),
-            target_percent: part(sample, "target_percent"),
-            value: part(sample, "value"),
-        }),
-        EventType::EventOmitted => Body::EventOmitted(Omission {
-            event_type: part(sample, "event_type"),
-            reason: part(sample, "reason"),
-            size: part(sample, "size"),
-        }),
-    }
-}
+use crate::event::{AgentStatusChange, Origin, SlaBasis, SlaScope, StatusValue};
+use crate::model::{Direction, EntityId, Precision, Presence};
+use samples::{Extent, meta, sample};
 
 #[test]
 fn every_event_is_written_and_read_again_full_and_empty() {
     let (encoders, decoder) = (Encoders::new().unwrap(), Decoder::new().unwrap());
     for event in EventType::ALL {
-        let schema = self_contained(event.as_str()).unwrap();
-        for full in [true, false] {
-            let sample = sample(&schema, full, &schema["namespace"]);
-            let body = body(*event, &sample);
-            let expected = serde_json::to_value(Event { meta: &meta(), body: &body }).unwrap();
-            let datum = encoders.datum(&meta(), &body).unwrap();
+        for extent in [Extent::Full, Extent::Empty] {
+            let (meta, body) = (meta(extent), sample(*event, extent));
+            let expected = serde_json::to_value(Event { meta: &meta, body: &body }).unwrap();
+            let datum = encoders.datum(&meta, &body).unwrap();
             let message = single_object(encoders.fingerprint(*event), &datum);
             let (read, value) = decoder.decode(&message).unwrap();
             assert_eq!(read, *event);
-            assert_eq!(value, expected, "{event:?}");
+            assert_eq!(value, expected, "{event:?} {extent:?}");
         }
     }
 }
@@ -226,8 +31,9 @@ fn every_event_is_written_and_read_again_full_and_empty() {
 fn a_schema_has_the_fields_of_its_event_in_their_order() {
     for event in EventType::ALL {
         let schema = self_contained(event.as_str()).unwrap();
-        let body = body(*event, &sample(&schema, true, &schema["namespace"]));
-        let written = serde_json::to_value(Event { meta: &meta(), body: &body }).unwrap();
+        assert_eq!(schema["name"], event.as_str());
+        let (meta, body) = (meta(Extent::Full), sample(*event, Extent::Full));
+        let written = serde_json::to_value(Event { meta: &meta, body: &body }).unwrap();
         compare(event.as_str(), &schema, &written);
     }
 }
@@ -255,40 +61,144 @@ fn compare(place: &str, schema: &Value, written: &Value) {
 }
 
 #[test]
-fn the_bytes_of_an_event_never_change() {
-    let encoders = Encoders::new().unwrap();
-    let body = Body::AgentStatusChanged(AgentStatusChange {
+fn the_symbols_of_an_enumeration_are_its_variants_and_a_last_one_for_what_is_unknown() {
+    use Direction::{Inbound, Outbound, Scheduled};
+    use Presence::{Available, Away, Break, Busy, Offline, Other, WrapUp};
+    let variants = [
+        ("Precision", words(&[Precision::Exact, Precision::Second, Precision::Bounded]), None),
+        (
+            "Origin",
+            words(&[Origin::Live, Origin::Baseline, Origin::Backfill, Origin::Recovered]),
+            Some("UNKNOWN"),
+        ),
+        ("Presence", words(&[Available, Busy, WrapUp, Break, Away, Offline, Other]), None),
+        ("Direction", words(&[Inbound, Outbound, Scheduled, Direction::Unknown]), None),
+        ("SlaScope", words(&[SlaScope::Interaction, SlaScope::Queue, SlaScope::Unknown]), None),
+        (
+            "SlaBasis",
+            words(&[
+                SlaBasis::VendorVerdict,
+                SlaBasis::Deadline,
+                SlaBasis::ServiceLevel,
+                SlaBasis::Unknown,
+            ]),
+            None,
+        ),
+    ];
+    let mut enumerations = 0;
+    for (name, file) in joined_files() {
+        let schema: Value = serde_json::from_str(file).unwrap();
+        if schema["type"] != "enum" {
+            continue;
+        }
+        enumerations += 1;
+        let (_, expected, more) = variants.iter().find(|(known, ..)| *known == name).unwrap();
+        let mut expected = expected.clone();
+        expected.extend(more.iter().map(|symbol| Value::from(*symbol)));
+        assert_eq!(schema["symbols"], Value::from(expected), "{name}");
+        assert_eq!(schema["default"], *schema["symbols"].as_array().unwrap().last().unwrap());
+    }
+    assert_eq!(enumerations, variants.len());
+}
+
+fn words<T: serde::Serialize>(variants: &[T]) -> Vec<Value> {
+    variants.iter().map(|variant| serde_json::to_value(variant).unwrap()).collect()
+}
+
+/// The messages under `tests/avro/golden/`, which Java and Python read as well.
+fn golden_messages() -> Vec<(EventMeta, Body)> {
+    let small = Body::AgentStatusChanged(AgentStatusChange {
         previous: None,
         current: StatusValue {
             id: EntityId::new("-2"),
             name: Some("Break".into()),
-            presence: crate::model::Presence::Break,
+            presence: Presence::Break,
         },
         previous_duration_ms: Some(1500),
         activity_id: None,
         interaction: None,
     });
-    let datum = encoders.datum(&meta(), &body).unwrap();
-    let message = single_object(encoders.fingerprint(EventType::AgentStatusChanged), &datum);
-    let golden = include_str!("../../../tests/avro/golden/AgentStatusChanged.hex");
-    assert_eq!(hex(&message), golden.trim());
+    let mut messages = vec![(meta(Extent::Empty), small)];
+    for (event, extent) in [
+        (EventType::AgentUpdated, Extent::Full),
+        (EventType::AgentRemoved, Extent::Empty),
+        (EventType::AgentStatusRecovered, Extent::Full),
+        (EventType::AgentOfferMissed, Extent::Full),
+        (EventType::CallQueued, Extent::Full),
+        (EventType::CallFinished, Extent::Full),
+        (EventType::CallFailed, Extent::Empty),
+        (EventType::SlaBreached, Extent::Full),
+    ] {
+        messages.push((meta(extent), sample(event, extent)));
+    }
+    messages
+}
+
+/// Compares a golden file with what it should hold; or writes it, when that is asked for.
+fn golden(name: &str, now: &str) {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/avro/golden");
+    let path = PathBuf::from(folder).join(name);
+    if std::env::var_os("FLOORCAST_WRITE_GOLDEN").is_some() {
+        std::fs::write(&path, now).unwrap();
+    }
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        there == now,
+        "tests/avro/golden/{name} differs from what is written now. If a schema changed on \
+         purpose, set FLOORCAST_WRITE_GOLDEN=1 and look at the difference."
+    );
+}
+
+#[test]
+fn the_bytes_of_an_event_never_change() {
+    let (encoders, decoder) = (Encoders::new().unwrap(), Decoder::new().unwrap());
+    for (meta, body) in golden_messages() {
+        let event = body.event_type();
+        let datum = encoders.datum(&meta, &body).unwrap();
+        let message = single_object(encoders.fingerprint(event), &datum);
+        golden(&format!("{}.hex", event.as_str()), &hex(&message));
+        let (_, value) = decoder.decode(&message).unwrap();
+        let text = serde_json::to_string_pretty(&value).unwrap();
+        golden(&format!("{}.json", event.as_str()), &format!("{text}\n"));
+    }
+}
+
+#[test]
+fn the_golden_messages_hold_every_shared_record() {
+    fn named(schema: &Value, found: &mut BTreeSet<String>) {
+        match schema {
+            Value::Array(parts) => parts.iter().for_each(|part| named(part, found)),
+            Value::Object(attributes) => {
+                found.extend(attributes.get("name").and_then(Value::as_str).map(String::from));
+                for field in
+                    attributes.get("fields").and_then(Value::as_array).into_iter().flatten()
+                {
+                    named(&field["type"], found);
+                }
+                attributes.get("items").into_iter().for_each(|items| named(items, found));
+            }
+            _ => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    for (_, body) in golden_messages() {
+        named(&self_contained(body.event_type().as_str()).unwrap(), &mut found);
+    }
+    for (name, _) in joined_files() {
+        let event = EventType::ALL.iter().any(|event| event.as_str() == name);
+        // A transfer stands in a call's record, too.
+        assert!(event || found.contains(name), "{name} is in no golden message");
+    }
 }
 
 #[test]
 fn fingerprints_never_change_within_a_release() {
-    let golden = include_str!("../../../tests/avro/golden/fingerprints.txt");
-    let now: Vec<_> = EventType::ALL
-        .iter()
-        .map(|event| {
-            let fingerprint = u64::from_le_bytes(schema(*event).unwrap().1);
-            format!("{} {fingerprint:016x}", event.as_str())
-        })
-        .collect();
-    assert_eq!(
-        now.join("\n"),
-        golden.trim(),
-        "write the new ones when a schema changed on purpose"
-    );
+    let now = EventType::ALL.iter().fold(String::new(), |mut text, event| {
+        let fingerprint = u64::from_le_bytes(schema(*event).unwrap().1);
+        writeln!(text, "{} {fingerprint:016x}", event.as_str()).unwrap();
+        text
+    });
+    golden("fingerprints.txt", &now);
 }
 
 #[test]
@@ -299,6 +209,50 @@ fn foreign_messages_are_refused_by_name() {
     }
 }
 
+#[test]
+fn a_message_that_is_cut_off_or_goes_on_is_refused() {
+    let (encoders, decoder) = (Encoders::new().unwrap(), Decoder::new().unwrap());
+    for (meta, body) in golden_messages() {
+        let event = body.event_type();
+        let datum = encoders.datum(&meta, &body).unwrap();
+        let message = single_object(encoders.fingerprint(event), &datum);
+        for end in 10..message.len() {
+            let cut = decoder.decode(&message[..end]);
+            assert!(matches!(cut, Err(Error::Decode { .. })), "{event:?} cut at {end}");
+        }
+        let longer = [&message[..], b"\0"].concat();
+        assert!(matches!(decoder.decode(&longer), Err(Error::Decode { .. })), "{event:?}");
+    }
+}
+
+#[test]
+fn a_damaged_message_claims_no_memory_that_it_does_not_have() {
+    let (encoders, decoder) = (Encoders::new().unwrap(), Decoder::new().unwrap());
+    let fingerprint = encoders.fingerprint(EventType::AgentLoggedIn);
+    // A text of 64 MiB where the account's name stands, after the 36 letters of the event's id.
+    let mut datum = vec![72];
+    datum.extend_from_slice(b"01234567-89ab-cdef-0123-456789abcdef");
+    datum.extend_from_slice(&[0x80, 0x80, 0x80, 0x40]);
+    let read = decoder.decode(&single_object(fingerprint, &datum));
+    assert!(matches!(read, Err(Error::Decode { problem, .. }) if problem.contains("allocate")));
+}
+
+#[test]
+fn an_event_that_does_not_fit_is_named_by_its_field_and_never_quoted() {
+    let schema = Schema::parse(schema(EventType::AgentLoggedIn).unwrap().0).unwrap();
+    let writer = GenericDatumWriter::builder(&schema).human_readable(true).build().unwrap();
+    let meta = serde_json::json!({"event_id": "secret", "account": 5});
+    let error = writer.write_ser(&mut Vec::new(), &serde_json::json!({"meta": meta})).unwrap_err();
+    assert_eq!(place(&error), "field meta of floorcast.v1.AgentLoggedIn has another type");
+}
+
+/// Hexadecimal, 40 bytes a line.
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    bytes.chunks(40).fold(String::new(), |mut text, line| {
+        for byte in line {
+            write!(text, "{byte:02x}").unwrap();
+        }
+        text.push('\n');
+        text
+    })
 }

@@ -1,0 +1,399 @@
+//! The bridge: all parts wired together, from the first question to the last acknowledgement.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::admin::{Admin, AdminError, Health};
+use crate::clock::Clock;
+use crate::model::{AccountName, Privacy, StreamName};
+use crate::publish::avro::{self, Encoders};
+use crate::publish::{
+    Bell, Connection as Kafka, Drained, Observer, Publisher, Settings as KafkaSettings, TopicPlan,
+    TopicsError, ensure_topics,
+};
+use crate::schedule::{Budget, BudgetSettings, Share};
+use crate::secret::Secret;
+use crate::shard::{
+    AccountPlan, Engine, EngineError, Output, Pending, Polling, Start, StreamPlan, spawn_engine,
+};
+use crate::source::{Connection, Limits, Source, StreamKind, Vendor, VendorSettings};
+use crate::store::{self, Opened, Options, Store};
+use crate::telemetry::Metrics;
+
+/// How often gauges are brought up to date and the outbox's level is looked at.
+const ROUND: Duration = Duration::from_millis(500);
+/// How long to wait before a broker that did not answer is asked for its topics again.
+const TOPICS_AGAIN: Duration = Duration::from_secs(3);
+
+/// Fetches an account's secret, as it is now. The error is one line without the secret.
+pub type FetchSecret = Arc<dyn Fn() -> Result<Secret, String> + Send + Sync>;
+
+/// How an account is reached, once its secret is fetched.
+pub type Access = Arc<dyn Fn(Secret) -> VendorSettings + Send + Sync>;
+
+/// One account.
+pub struct AccountParts {
+    /// Its name.
+    pub name: AccountName,
+    /// Its vendor.
+    pub vendor: Vendor,
+    /// Its secret.
+    pub secret: FetchSecret,
+    /// How it is reached.
+    pub access: Access,
+    /// Its limit.
+    pub budget: BudgetSettings,
+    /// From when on changes are wanted.
+    pub start: Start,
+    /// Its streams: those of the vendor that are enabled, with the configured shares.
+    pub streams: Vec<(StreamName, Pending, Share, Duration)>,
+}
+
+/// Where events go.
+pub enum Destination {
+    /// To Kafka. Without a plan the topics are taken to be there.
+    Kafka(KafkaSettings, Option<TopicPlan>),
+    /// As lines of JSON to whoever holds the other end.
+    Lines(std::sync::mpsc::Sender<String>),
+}
+
+/// All that a bridge is made of.
+pub struct BridgeParts {
+    /// The name under which it owns its accounts.
+    pub deployment: String,
+    /// The accounts.
+    pub accounts: Vec<AccountParts>,
+    /// Where events go.
+    pub destination: Destination,
+    /// Where the store lies.
+    pub state_dir: PathBuf,
+    /// Bytes of events that may wait before polling pauses.
+    pub outbox_limit: u64,
+    /// What becomes of personal data.
+    pub privacy: Privacy,
+    /// Where the admin pages listen; `None` for none.
+    pub admin: Option<SocketAddr>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why a bridge cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum BridgeError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The schemas.
+    #[error(transparent)]
+    Schemas(#[from] avro::Error),
+    /// The admin pages.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// The metrics.
+    #[error("metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// A thread.
+    #[error("a thread cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+    /// Topics are missing or refused, and waiting does not help.
+    #[error(transparent)]
+    Topics(#[from] TopicsError),
+}
+
+/// The streams of a vendor, with their defaults.
+#[must_use]
+pub fn default_streams(vendor: &Vendor) -> Vec<(StreamName, Pending, Share, Duration)> {
+    let stream = |spec: &crate::source::StreamSpec| {
+        let pending = match spec.kind {
+            StreamKind::Sweep => Pending::Sweep,
+            StreamKind::Gauge => Pending::Gauge,
+            StreamKind::Tail { overlap, log } => Pending::Tail { overlap, log },
+            StreamKind::Recent => Pending::Recent,
+        };
+        let share = Share { weight: spec.weight, ceiling: spec.max_interval };
+        (spec.name.clone(), pending, share, spec.min_interval)
+    };
+    vendor.streams.iter().map(stream).collect()
+}
+
+/// A running bridge.
+pub struct Bridge {
+    health: Arc<Health>,
+    store: Store,
+    tasks: JoinSet<()>,
+    engine: JoinHandle<()>,
+    publisher: Arc<Mutex<Option<Publisher>>>,
+    admin_address: Option<SocketAddr>,
+}
+
+/// Tells health and metrics what happens at the broker.
+struct Watcher {
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+}
+
+impl Observer for Watcher {
+    fn connection(&self, connection: &Kafka) {
+        self.health.kafka(match connection {
+            Kafka::Up => Ok(()),
+            Kafka::Down(reason) => Err(reason.clone()),
+        });
+    }
+
+    fn published(&self, seconds: f64) {
+        self.metrics.published(seconds);
+    }
+
+    fn store_failed(&self, error: &store::Error) {
+        self.health.store_failed(&error.to_string());
+    }
+}
+
+impl Bridge {
+    /// Starts everything. Kafka and the vendors may be away: that is waited out, and said.
+    ///
+    /// # Errors
+    /// When the store, the admin address or a thread cannot be had.
+    pub async fn start(parts: BridgeParts) -> Result<Self, BridgeError> {
+        let BridgeParts { deployment, accounts, destination, clock, .. } = parts;
+        let metrics = Arc::new(Metrics::new()?);
+        let publishes = matches!(destination, Destination::Kafka(..));
+        let streams = accounts
+            .iter()
+            .flat_map(|account| account.streams.iter().map(|stream| (&account.name, &stream.0)));
+        let health = Arc::new(Health::new(&deployment, clock.now(), publishes, streams));
+        let mut tasks = JoinSet::new();
+        let mut admin_address = None;
+        if let Some(listen) = parts.admin {
+            let admin = Admin::bind(listen).await?;
+            admin_address = Some(admin.address());
+            let pages = admin.serve(Arc::clone(&health), Arc::clone(&metrics), Arc::clone(&clock));
+            tasks.spawn(pages);
+        }
+
+        let options = Options { privacy: parts.privacy.fingerprint(), now: clock.now() };
+        let (store, opened) = Store::open(&parts.state_dir, options)?;
+        if let Opened::Replaced { reason, moved_to } = &opened {
+            metrics.state_restored(reason.as_str());
+            tracing::error!(
+                reason = reason.as_str(), moved_to = %moved_to.display(),
+                "the local store cannot be trusted; it was set aside and begun anew"
+            );
+        }
+        let (output, kafka) = match destination {
+            Destination::Kafka(settings, plan) => (Output::Outbox, Some((settings, plan))),
+            Destination::Lines(lines) => (Output::Lines(lines), None),
+        };
+        let owned: Vec<_> = accounts
+            .iter()
+            .map(|account| (account.name.clone(), account.vendor.name, account.start))
+            .collect();
+        let encoders = Arc::new(Encoders::new()?);
+        let engine = Engine::new(store.clone(), encoders, Arc::clone(&metrics), output, owned)?;
+        let bell: Arc<OnceLock<Bell>> = Arc::default();
+        let (alive_health, alive_clock) = (Arc::clone(&health), Arc::clone(&clock));
+        let ring = Arc::clone(&bell);
+        let (engine_handle, engine_thread) = spawn_engine(
+            engine,
+            Arc::clone(&clock),
+            move || alive_health.alive(alive_clock.now()),
+            move || {
+                if let Some(bell) = ring.get() {
+                    bell.ring();
+                }
+            },
+        )?;
+
+        let publisher: Arc<Mutex<Option<Publisher>>> = Arc::default();
+        if let Some((settings, plan)) = kafka {
+            let watcher =
+                Arc::new(Watcher { health: Arc::clone(&health), metrics: Arc::clone(&metrics) });
+            let (store, clock, slot) = (store.clone(), Arc::clone(&clock), Arc::clone(&publisher));
+            tasks.spawn(async move {
+                wait_for_topics(&settings, plan.as_ref(), &watcher).await;
+                match Publisher::start(store, settings, clock, watcher) {
+                    Ok(started) => {
+                        let _ = bell.set(started.bell());
+                        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(started);
+                    }
+                    Err(error) => tracing::error!(%error, "publishing cannot start"),
+                }
+            });
+        }
+
+        let (gate, may_ask) = watch::channel(true);
+        let polling = Arc::new(Polling {
+            engine: engine_handle,
+            health: Arc::clone(&health),
+            metrics: Arc::clone(&metrics),
+            clock: Arc::clone(&clock),
+            gate: may_ask,
+        });
+        let mut budgets = HashMap::new();
+        for account in accounts {
+            let budget = Arc::new(Budget::new(account.budget));
+            budgets.insert(account.name.clone(), Arc::clone(&budget));
+            let plan = plan_of(account, budget, &metrics, &clock, parts.privacy);
+            tasks.spawn(Arc::clone(&polling).account(plan));
+        }
+        let rounds = Rounds {
+            store: store.clone(),
+            outbox_limit: parts.outbox_limit,
+            health: Arc::clone(&health),
+            metrics,
+            clock,
+            budgets,
+            gate,
+        };
+        tasks.spawn(rounds.run());
+        Ok(Self { health, store, tasks, engine: engine_thread, publisher, admin_address })
+    }
+
+    /// What is shown of it.
+    #[must_use]
+    pub const fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// Where the admin pages listen.
+    #[must_use]
+    pub const fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
+    }
+
+    /// Stops asking, commits what was read, sends what is in the outbox and waits for it to be
+    /// acknowledged, within the grace time.
+    pub async fn stop(mut self, grace: Duration) -> Drained {
+        self.tasks.shutdown().await;
+        let publisher = self.publisher.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (engine, store) = (self.engine, self.store);
+        let drained = tokio::task::spawn_blocking(move || {
+            // Every handle to it is gone with the tasks; it ends after what it has in hand.
+            let _ = engine.join();
+            let drained = match publisher {
+                Some(publisher) => publisher.finish(grace),
+                None => Drained { remaining: store.outbox_level().events },
+            };
+            if let Err(error) = store.flush() {
+                tracing::error!(%error, "the local store cannot be flushed");
+            }
+            drained
+        });
+        drained.await.unwrap_or(Drained { remaining: 0 })
+    }
+}
+
+async fn wait_for_topics(settings: &KafkaSettings, plan: Option<&TopicPlan>, watcher: &Watcher) {
+    let Some(plan) = plan else { return };
+    let mut told = String::new();
+    loop {
+        match ensure_topics(settings, plan).await {
+            Ok(made) => {
+                if !made.is_empty() {
+                    tracing::info!(topics = made.join(", "), "topics made");
+                }
+                watcher.connection(&Kafka::Up);
+                return;
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                if reason != told {
+                    tracing::warn!(%reason, "kafka is not ready; events wait in the outbox");
+                    told.clone_from(&reason);
+                }
+                watcher.connection(&Kafka::Down(reason));
+            }
+        }
+        tokio::time::sleep(TOPICS_AGAIN).await;
+    }
+}
+
+fn plan_of(
+    account: AccountParts,
+    budget: Arc<Budget>,
+    metrics: &Arc<Metrics>,
+    clock: &Arc<dyn Clock>,
+    privacy: Privacy,
+) -> AccountPlan {
+    let connection = Connection {
+        account: account.name.clone(),
+        budget: Arc::clone(&budget),
+        metrics: Arc::clone(metrics),
+        clock: Arc::clone(clock),
+        limits: Limits::default(),
+    };
+    let (secret, access) = (account.secret, account.access);
+    let connect = move || {
+        let settings = access(secret()?);
+        Source::new(&settings, privacy, connection.clone()).map_err(|error| error.to_string())
+    };
+    let streams = account.streams.into_iter().map(|(name, pending, share, min_interval)| {
+        StreamPlan { name, pending, share, min_interval }
+    });
+    AccountPlan {
+        name: account.name,
+        budget,
+        streams: streams.collect(),
+        connect: Box::new(connect),
+    }
+}
+
+/// Looks at the levels, again and again.
+struct Rounds {
+    store: Store,
+    outbox_limit: u64,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
+    budgets: HashMap<AccountName, Arc<Budget>>,
+    gate: watch::Sender<bool>,
+}
+
+impl Rounds {
+    async fn run(self) {
+        let mut open = true;
+        loop {
+            let level = self.store.outbox_level();
+            self.health.outbox(level.events, level.bytes, self.outbox_limit);
+            let now = self.clock.now();
+            let oldest = level.oldest.map_or(0.0, |oldest| seconds(now.millis_since(oldest)));
+            self.metrics.outbox(0, level.events, level.bytes, oldest);
+            // Asking begins again when a tenth has been sent, not with every single event.
+            let full = level.bytes >= self.outbox_limit;
+            let eased = level.bytes < self.outbox_limit - self.outbox_limit / 10;
+            if full && open {
+                tracing::warn!(bytes = level.bytes, "the outbox is full; polling pauses");
+                open = false;
+            } else if eased && !open {
+                tracing::info!("the outbox has room again; polling goes on");
+                open = true;
+            }
+            self.gate.send_replace(open);
+            for (account, budget) in &self.budgets {
+                let state = budget.state();
+                self.metrics.rate(account, state.working_rate, state.unspent);
+            }
+            self.health.each_stream(|account, stream, committed| {
+                if let Some(committed) = committed {
+                    self.metrics.stale(account, stream, seconds(now.millis_since(committed)));
+                }
+            });
+            tokio::time::sleep(ROUND).await;
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^52")]
+fn seconds(millis: i64) -> f64 {
+    millis.max(0) as f64 / 1000.0
+}

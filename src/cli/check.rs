@@ -1,0 +1,125 @@
+//! `floorcast check`: is the configuration right, and does everything answer?
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::run::{account_parts, kafka_settings, read_config, topic_plan};
+use super::{Failure, say};
+use crate::clock::SystemClock;
+use crate::config::Environment;
+use crate::publish::{TopicPlan, TopicsError, ensure_topics};
+use crate::schedule::Budget;
+use crate::shard::Pending;
+use crate::source::{Connection, Limits, Question, RowMemory, Source};
+use crate::store::{Options, Store};
+use crate::telemetry::Metrics;
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Check the file only; ask nobody
+    #[arg(long)]
+    offline: bool,
+}
+
+/// One line with its mark.
+fn mark(what: &str, outcome: Result<String, String>, failed: &mut bool) {
+    match outcome {
+        Ok(text) => say(format_args!("✓ {what}: {text}")),
+        Err(text) => {
+            *failed = true;
+            say(format_args!("✗ {what}: {text}"));
+        }
+    }
+}
+
+pub(super) async fn check(
+    arguments: &CheckArguments,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    let config = read_config(&arguments.config, environment)?;
+    let mut failed = false;
+    mark("configuration", Ok(format!("{} account(s)", config.accounts.len())), &mut failed);
+    for warning in &config.warnings {
+        say(format_args!("! {warning}"));
+    }
+    if arguments.offline {
+        say(config.to_string().trim_end());
+        return Ok(());
+    }
+    let environment = Arc::new(environment.clone());
+    for account in &config.accounts {
+        let what = format!("account {}", account.name);
+        let outcome = match account_parts(account, &environment) {
+            Ok(parts) => one_request(parts, config.privacy).await,
+            Err(Failure::Misused(text) | Failure::Failed(text)) => Err(text),
+        };
+        mark(&what, outcome, &mut failed);
+    }
+    let kafka = match kafka_settings(&config, &environment) {
+        Ok(settings) => {
+            // A check makes nothing: it says what is missing and whether it would be made.
+            let plan = TopicPlan { create: false, ..topic_plan(&config) };
+            match ensure_topics(&settings, &plan).await {
+                Ok(_) => Ok(String::from("answers, all topics are there")),
+                Err(TopicsError::Missing(topics)) if config.kafka.create_topics => {
+                    Ok(format!("answers; to be made at the start: {}", topics.join(", ")))
+                }
+                Err(error) => Err(error.to_string()),
+            }
+        }
+        Err(Failure::Misused(text) | Failure::Failed(text)) => Err(text),
+    };
+    mark("kafka", kafka, &mut failed);
+    let state = if config.state_dir.exists() {
+        let options = Options { privacy: config.privacy.fingerprint(), ..Options::default() };
+        match Store::check(&config.state_dir, options) {
+            Ok(()) => Ok(format!("{} can be opened", config.state_dir.display())),
+            Err(error) => Err(error.to_string()),
+        }
+    } else {
+        Ok(format!("{} will be made", config.state_dir.display()))
+    };
+    mark("state", state, &mut failed);
+    if failed { Err(Failure::failed("not everything is right, see above")) } else { Ok(()) }
+}
+
+/// One request with the account's credentials.
+async fn one_request(
+    parts: crate::bridge::AccountParts,
+    privacy: crate::model::Privacy,
+) -> Result<String, String> {
+    let settings = (parts.access)((parts.secret)()?);
+    let connection = Connection {
+        account: parts.name,
+        budget: Arc::new(Budget::new(parts.budget)),
+        metrics: Arc::new(Metrics::new().map_err(|error| error.to_string())?),
+        clock: Arc::new(SystemClock),
+        limits: Limits { head: Duration::from_secs(10), ..Limits::default() },
+    };
+    let source = Source::new(&settings, privacy, connection).map_err(|error| error.to_string())?;
+    let gauge = parts.streams.iter().find(|stream| matches!(stream.1, Pending::Gauge));
+    let (stream, question) = match gauge {
+        Some((name, ..)) => (name.clone(), Question::Gauge),
+        None => {
+            let first = parts.streams.first().ok_or("no stream is enabled")?;
+            (first.0.clone(), Question::Sweep)
+        }
+    };
+    let reading = source.read(&stream, &question, &RowMemory::default()).await;
+    let reading = reading.map_err(|error| error.to_string())?;
+    let offset = reading.clock_offset_millis.map_or_else(String::new, |millis| {
+        format!(", its clock is {:+.1} s off ours", seconds(millis))
+    });
+    Ok(format!("answers{offset}"))
+}
+
+#[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^52")]
+fn seconds(millis: i64) -> f64 {
+    millis as f64 / 1000.0
+}

@@ -1,0 +1,262 @@
+//! `floorcast demo`: a simulated contact centre, a broker and the bridge in one process, and a
+//! verdict that holds the topics against the truth.
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use url::Url;
+
+use super::simulate::WorldArguments;
+use super::{Failure, asked_to_end, say};
+use crate::bridge::{AccountParts, Bridge, BridgeParts, Destination, default_streams};
+use crate::clock::{Clock, SystemClock};
+use crate::consume::{Cluster, Record, read_all};
+use crate::event::Topic;
+use crate::model::{AccountName, Privacy};
+use crate::publish::avro::Decoder;
+use crate::publish::{Settings as KafkaSettings, TopicPlan};
+use crate::schedule::BudgetSettings;
+use crate::secret::Secret;
+use crate::shard::Start;
+use crate::simulate::{Published, Simulator, Verdict, judge};
+use crate::source::{VENDORS, VendorSettings, ccai};
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArguments {
+    /// End by itself after this long, with a verdict
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    length: Option<Duration>,
+    /// Use this broker instead of an embedded one
+    #[arg(long, value_name = "HOST:PORT")]
+    kafka: Option<String>,
+    /// Where the admin pages listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    admin: SocketAddr,
+    #[command(flatten)]
+    world: WorldArguments,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = text.strip_suffix('s').unwrap_or(text);
+    let seconds: u64 = seconds.parse().map_err(|_| String::from("write it such as 60s"))?;
+    if (1..=86_400).contains(&seconds) {
+        Ok(Duration::from_secs(seconds))
+    } else {
+        Err(String::from("from 1s to 86400s"))
+    }
+}
+
+/// A directory that is gone when the demo is.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The broker: embedded, or somebody's.
+enum Broker {
+    Embedded(Box<MockCluster<'static, DefaultProducerContext>>),
+    External(String),
+}
+
+impl Broker {
+    fn servers(&self) -> String {
+        match self {
+            Self::Embedded(cluster) => cluster.bootstrap_servers(),
+            Self::External(servers) => servers.clone(),
+        }
+    }
+}
+
+pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
+    let clock = Arc::new(SystemClock);
+    let run = format!("{}-{}", std::process::id(), clock.now().millis());
+    let scratch = Scratch(std::env::temp_dir().join(format!("floorcast-demo-{run}")));
+    let settings = arguments.world.settings();
+    let (username, token) = (settings.username.clone(), settings.token.clone());
+    let local = SocketAddr::from(([127, 0, 0, 1], 0));
+    let simulator =
+        Simulator::start(settings, local, clock.clone()).await.map_err(Failure::failed)?;
+    simulator.set_faults(arguments.world.faults());
+
+    // A broker that is kept may hold the events of an earlier demo.
+    let (broker, prefix) = match &arguments.kafka {
+        Some(servers) => (Broker::External(servers.clone()), format!("demo-{run}")),
+        None => {
+            let cluster = MockCluster::new(1).map_err(Failure::failed)?;
+            for topic in Topic::ALL {
+                cluster.create_topic(&topic.full_name("floor"), 3, 1).map_err(Failure::failed)?;
+            }
+            (Broker::Embedded(Box::new(cluster)), String::from("floor"))
+        }
+    };
+    let servers = broker.servers();
+    let kafka = KafkaSettings {
+        bootstrap_servers: servers.clone(),
+        client_id: String::from("floorcast-demo"),
+        deployment: String::from("demo"),
+        topic_prefix: prefix.clone(),
+        properties: Vec::new(),
+    };
+    let plan = matches!(broker, Broker::External(_)).then_some(TopicPlan {
+        create: true,
+        partitions: 3,
+        replication_factor: -1,
+        retention: Duration::from_hours(1),
+    });
+    let base_url = Url::parse(&simulator.base_url()).map_err(Failure::failed)?;
+    let account = AccountParts {
+        name: AccountName::new("demo").map_err(Failure::failed)?,
+        vendor: VENDORS[0],
+        secret: Arc::new(move || Ok(Secret::new(token.clone()))),
+        access: Arc::new(move |password| {
+            VendorSettings::Ccai(ccai::Settings {
+                base_url: base_url.clone(),
+                api_prefix: String::from("/manager/api/v1"),
+                username: username.clone(),
+                password,
+            })
+        }),
+        budget: BudgetSettings {
+            requests_per_second: arguments.world.requests_per_second,
+            longest_pause: Duration::from_secs(5),
+        },
+        start: Start::Now,
+        streams: default_streams(&VENDORS[0]),
+    };
+    let bridge = Bridge::start(BridgeParts {
+        deployment: String::from("demo"),
+        accounts: vec![account],
+        destination: Destination::Kafka(kafka, plan),
+        state_dir: scratch.0.join("state"),
+        outbox_limit: 256 << 20,
+        privacy: Privacy::default(),
+        admin: Some(arguments.admin),
+        clock: clock.clone(),
+    })
+    .await
+    .map_err(Failure::failed)?;
+
+    say(format_args!("simulated contact centre  {}", simulator.base_url()));
+    say(format_args!(
+        "kafka                     {servers} (topics {prefix}.agents, {prefix}.calls, {prefix}.sla)"
+    ));
+    if let Some(address) = bridge.admin_address() {
+        say(format_args!("admin                     http://{address}"));
+    }
+    say("");
+    say("look at the events from another terminal:");
+    say(format_args!("  floorcast tail --brokers {servers} --prefix {prefix} --from beginning"));
+    say(format_args!("  kcat -b {servers} -t {prefix}.calls -C -f '%k %h\\n'"));
+    say("");
+
+    let begun = Instant::now();
+    let ended_early = tokio::select! {
+        () = asked_to_end() => true,
+        () = live(&bridge, begun, arguments.length) => false,
+    };
+    let verdict = match arguments.length {
+        Some(_) if !ended_early => {
+            simulator.stop_world();
+            say("the simulated world stands still; the bridge settles …");
+            Some(settle(&simulator, &servers, &prefix, arguments.world.requests_per_second).await?)
+        }
+        _ => None,
+    };
+    let drained = bridge.stop(Duration::from_secs(10)).await;
+    if let Some(verdict) = verdict {
+        say(&verdict);
+        if !verdict.passed() {
+            return Err(Failure::failed("the topics do not agree with the truth, see above"));
+        }
+    }
+    if drained.remaining > 0 {
+        return Err(Failure::failed(format!("{} events were not sent", drained.remaining)));
+    }
+    Ok(())
+}
+
+/// Shows what happens, a line a second, until the time is up.
+async fn live(bridge: &Bridge, begun: Instant, length: Option<Duration>) {
+    let terminal = std::io::stdout().is_terminal();
+    loop {
+        if length.is_some_and(|length| begun.elapsed() >= length) {
+            if terminal {
+                say("");
+            }
+            return;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if terminal {
+            let status = bridge.health().status(SystemClock.now());
+            let streams = status["accounts"]["demo"]["streams"].as_object();
+            let counts: Vec<_> = streams
+                .into_iter()
+                .flatten()
+                .map(|(name, stream)| format!("{name} {}", stream["events"]))
+                .collect();
+            let mut out = std::io::stdout().lock();
+            let _ = write!(
+                out,
+                "\r\x1b[K{:>4} s  events: {}",
+                begun.elapsed().as_secs(),
+                counts.join(", ")
+            );
+            let _ = out.flush();
+        }
+    }
+}
+
+/// Waits until the topics agree with the truth, or for as long as the bridge may need to ask
+/// everything again, and judges.
+async fn settle(
+    simulator: &Simulator,
+    servers: &str,
+    prefix: &str,
+    requests_per_second: f64,
+) -> Result<Verdict, Failure> {
+    // What was written last becomes visible within three seconds; then every stream has to be
+    // asked once more, a sweep three times.
+    let needed = Duration::from_secs(10) + Duration::from_secs_f64(60.0 / requests_per_second);
+    let until = Instant::now() + needed.min(Duration::from_secs(90));
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    loop {
+        let (servers, prefix) = (servers.to_owned(), prefix.to_owned());
+        let published = tokio::task::spawn_blocking(move || read_topics(&servers, &prefix));
+        let published = published.await.map_err(Failure::failed)??;
+        let verdict = judge(&simulator.truth(), &published);
+        if verdict.passed() || Instant::now() >= until {
+            return Ok(verdict);
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+}
+
+/// Everything that is on the topics, as a consumer finds it.
+fn read_topics(servers: &str, prefix: &str) -> Result<Vec<Published>, Failure> {
+    let decoder = Decoder::new().map_err(Failure::failed)?;
+    let topics: Vec<_> = Topic::ALL.iter().map(|topic| topic.full_name(prefix)).collect();
+    let cluster = Cluster { bootstrap_servers: servers.to_owned(), properties: Vec::new() };
+    let records = read_all(&cluster, &topics).map_err(Failure::failed)?;
+    let decode = |record: Record| {
+        let bytes = record.value.as_deref().unwrap_or_default();
+        let (event, value) = decoder.decode(bytes).map_err(Failure::failed)?;
+        Ok(Published {
+            topic: record.topic,
+            partition: record.partition,
+            offset: record.offset,
+            key: String::from_utf8_lossy(record.key.as_deref().unwrap_or_default()).into_owned(),
+            event_type: String::from(event.as_str()),
+            value,
+        })
+    };
+    records.into_iter().map(decode).collect()
+}

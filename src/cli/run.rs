@@ -1,0 +1,171 @@
+//! `floorcast run`: the bridge.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Failure, asked_to_end, say};
+use crate::bridge::{AccountParts, Bridge, BridgeParts, Destination, default_streams};
+use crate::clock::SystemClock;
+use crate::config::{self, Config, Environment, Property};
+use crate::publish::{Settings as KafkaSettings, TopicPlan};
+use crate::schedule::BudgetSettings;
+use crate::source::{VendorSettings, ccai};
+
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Print events as lines of JSON, touch no Kafka, and keep no state
+    #[arg(long)]
+    dry_run: bool,
+    /// How long to go on sending after the signal to end
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    grace: u64,
+}
+
+/// Reads and validates a configuration file.
+pub(super) fn read_config(path: &Path, environment: &Environment) -> Result<Config, Failure> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::Misused(format!("{name}: cannot be read: {error}")))?;
+    Config::read(&name, &text, environment)
+        .map_err(|mistakes| Failure::Misused(mistakes.to_string()))
+}
+
+/// What the broker's client is made of, secrets fetched.
+pub(super) fn kafka_settings(
+    config: &Config,
+    environment: &Environment,
+) -> Result<KafkaSettings, Failure> {
+    let mut properties = Vec::new();
+    for (name, property) in &config.kafka.properties {
+        let value = match property {
+            Property::Plain(text) => text.clone(),
+            Property::Secret(source) => {
+                let secret = source
+                    .fetch(environment)
+                    .map_err(|error| Failure::Misused(error.to_string()))?;
+                secret.expose().to_owned()
+            }
+        };
+        properties.push((name.clone(), value));
+    }
+    Ok(KafkaSettings {
+        bootstrap_servers: config.kafka.bootstrap_servers.clone(),
+        client_id: format!("floorcast-{}", config.kafka.deployment),
+        deployment: config.kafka.deployment.clone(),
+        topic_prefix: config.kafka.topic_prefix.clone(),
+        properties,
+    })
+}
+
+pub(super) fn topic_plan(config: &Config) -> TopicPlan {
+    TopicPlan {
+        create: config.kafka.create_topics,
+        partitions: config.kafka.partitions,
+        replication_factor: config.kafka.replication_factor,
+        retention: config.kafka.retention,
+    }
+}
+
+/// The parts of an account, as configured.
+pub(super) fn account_parts(
+    account: &config::Account,
+    environment: &Arc<Environment>,
+) -> Result<AccountParts, Failure> {
+    let config::Access::Ccai { base_url, api_prefix, username, password } = account.access.clone();
+    // A secret that is not there is a mistake at the start, and a reason to stop later.
+    password.fetch(environment).map_err(|error| Failure::Misused(error.to_string()))?;
+    let environment = Arc::clone(environment);
+    let mut streams = default_streams(&account.vendor);
+    streams.retain_mut(|(name, _, share, _)| {
+        let Some(settings) = account.streams.get(name.as_str()) else { return true };
+        share.weight = settings.weight.unwrap_or(share.weight);
+        share.ceiling = settings.max_interval.unwrap_or(share.ceiling);
+        !settings.disabled
+    });
+    Ok(AccountParts {
+        name: account.name.clone(),
+        vendor: account.vendor,
+        secret: Arc::new(move || password.fetch(&environment).map_err(|error| error.to_string())),
+        access: Arc::new(move |password| {
+            VendorSettings::Ccai(ccai::Settings {
+                base_url: base_url.clone(),
+                api_prefix: api_prefix.clone(),
+                username: username.clone(),
+                password,
+            })
+        }),
+        budget: BudgetSettings {
+            requests_per_second: account.requests_per_second,
+            longest_pause: account.longest_pause,
+        },
+        start: account.start,
+        streams,
+    })
+}
+
+pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> Result<(), Failure> {
+    let config = read_config(&arguments.config, &environment)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let environment = Arc::new(environment);
+    let accounts = config.accounts.iter().map(|account| account_parts(account, &environment));
+    let accounts = accounts.collect::<Result<Vec<_>, _>>()?;
+    let mut dry_dir = None;
+    let mut printer = None;
+    let (destination, state_dir) = if arguments.dry_run {
+        let (lines, printed) = channel::<String>();
+        printer = Some(std::thread::spawn(move || printed.iter().for_each(say)));
+        let dir = std::env::temp_dir().join(format!("floorcast-dry-run-{}", std::process::id()));
+        dry_dir = Some(dir.clone());
+        (Destination::Lines(lines), dir)
+    } else {
+        let settings = kafka_settings(&config, &environment)?;
+        (Destination::Kafka(settings, Some(topic_plan(&config))), config.state_dir.clone())
+    };
+    let parts = BridgeParts {
+        deployment: config.kafka.deployment.clone(),
+        accounts,
+        destination,
+        state_dir,
+        outbox_limit: config.kafka.outbox_limit,
+        privacy: config.privacy,
+        admin: Some(config.admin_listen),
+        clock: Arc::new(SystemClock),
+    };
+    let bridge = Bridge::start(parts).await.map_err(Failure::failed)?;
+    for line in config.to_string().lines() {
+        tracing::info!("{line}");
+    }
+    if let Some(address) = bridge.admin_address() {
+        tracing::info!("admin pages at http://{address}");
+    }
+    asked_to_end().await;
+    tracing::info!(grace_s = arguments.grace, "ending: no more questions, sending what is left");
+    let drained = tokio::select! {
+        drained = bridge.stop(Duration::from_secs(arguments.grace)) => drained,
+        () = asked_to_end() => return Err(Failure::failed("ended at once, by the second signal")),
+    };
+    if let Some(printer) = printer {
+        let _ = printer.join();
+    }
+    if let Some(dir) = dry_dir {
+        let _ = std::fs::remove_dir_all(dir);
+    }
+    if drained.remaining > 0 {
+        tracing::warn!(
+            events = drained.remaining,
+            "ended with events in the outbox; they are sent at the next start"
+        );
+    } else {
+        tracing::info!("ended; the outbox is empty");
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! `floorcast schemas`: the catalogue of events, for people and for the tools of those who read
+//! the topics.
+//!
+//! What is exported is what is written: the self-contained schema of each event is the one whose
+//! fingerprint stands before its messages.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+
+use crate::event::{EventType, NAMESPACE};
+use crate::publish::avro;
+
+/// What to do with the schemas.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// List the events: type, topic, and the fingerprint of the schema (CRC-64-AVRO).
+    ///
+    /// The fingerprint is written as a number in hexadecimal. In a message it follows the bytes
+    /// C3 01, least significant byte first.
+    List,
+    /// Write the schemas to a folder: one self-contained file for each event.
+    Export {
+        /// The folder. It is made if it is not there; files of the same names are replaced.
+        directory: PathBuf,
+        /// Write one file for each record instead, which name each other, for code generators.
+        #[arg(long)]
+        joined: bool,
+    },
+}
+
+/// Why the command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A schema of this program is not right, which a test rules out.
+    #[error(transparent)]
+    Catalogue(#[from] avro::Error),
+    /// A file or the folder could not be written.
+    #[error("cannot write {}: {source}; name a folder that may be written", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// What was to be said could not be said.
+    #[error("cannot write to the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Command {
+    /// Does it, and says on `out` what was done.
+    ///
+    /// # Errors
+    /// When a file or the output cannot be written.
+    pub fn run(&self, out: &mut impl Write) -> Result<(), Error> {
+        match self {
+            Self::List => list(out),
+            Self::Export { directory, joined } => {
+                let files = if *joined { joined_files() } else { self_contained_files()? };
+                write_files(directory, &files)?;
+                Ok(writeln!(out, "{} schemas written to {}", files.len(), directory.display())?)
+            }
+        }
+    }
+}
+
+/// A header, then one line for each event.
+fn list(out: &mut impl Write) -> Result<(), Error> {
+    let width = EventType::ALL.iter().map(|event| event.as_str().len()).max().unwrap_or_default();
+    writeln!(out, "{:width$}  {:6}  FINGERPRINT", "EVENT", "TOPIC")?;
+    for event in EventType::ALL {
+        let (_, fingerprint) = avro::schema(*event)?;
+        let topic = match event {
+            // It stands in for another event, on that one's topic.
+            EventType::EventOmitted => "any",
+            event => event.topic().as_str(),
+        };
+        let fingerprint = u64::from_le_bytes(fingerprint);
+        writeln!(out, "{:width$}  {topic:6}  {fingerprint:016x}", event.as_str())?;
+    }
+    Ok(())
+}
+
+/// Name and text of one file for each event, with every record defined where it is first used.
+fn self_contained_files() -> Result<Vec<(String, String)>, Error> {
+    let file = |event: &EventType| {
+        let (schema, _) = avro::schema(*event)?;
+        Ok((format!("{NAMESPACE}.{}.avsc", event.as_str()), format!("{schema:#}\n")))
+    };
+    EventType::ALL.iter().map(file).collect()
+}
+
+/// Name and text of one file for each record, as they are kept. The names are full ones: that is
+/// how readers such as fastavro's `load_schema` find a record that another one names.
+fn joined_files() -> Vec<(String, String)> {
+    let file = |(name, text)| (format!("{NAMESPACE}.{name}.avsc"), String::from(text));
+    avro::joined_files().map(file).collect()
+}
+
+fn write_files(directory: &Path, files: &[(String, String)]) -> Result<(), Error> {
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| Error::File { path, source }
+    };
+    std::fs::create_dir_all(directory).map_err(failed(directory))?;
+    for (name, text) in files {
+        let path = directory.join(name);
+        std::fs::write(&path, text).map_err(failed(&path))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use apache_avro::Schema;
+
+    use super::*;
+
+    fn run(command: &Command) -> String {
+        let mut out = Vec::new();
+        command.run(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn folder(path: &Path) -> BTreeMap<String, String> {
+        let read = |entry: io::Result<std::fs::DirEntry>| {
+            let entry = entry.unwrap();
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            (entry.file_name().into_string().unwrap(), text)
+        };
+        std::fs::read_dir(path).unwrap().map(read).collect()
+    }
+
+    #[test]
+    fn the_list_has_one_aligned_line_for_each_event() {
+        let list = run(&Command::List);
+        let lines: Vec<_> = list.lines().collect();
+        assert_eq!(lines.len(), EventType::ALL.len() + 1);
+        assert_eq!(lines[0], "EVENT                  TOPIC   FINGERPRINT");
+        let queued = lines.iter().find(|line| line.starts_with("CallQueued ")).unwrap();
+        let golden = include_str!("../../tests/avro/golden/fingerprints.txt");
+        let golden = golden.lines().find(|line| line.starts_with("CallQueued ")).unwrap();
+        let fingerprint = golden.rsplit(' ').next().unwrap();
+        assert_eq!(*queued, format!("CallQueued             calls   {fingerprint}"));
+        assert!(list.contains("EventOmitted           any     "), "{list}");
+    }
+
+    #[test]
+    fn an_exported_file_needs_no_other_and_is_the_same_each_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = directory.path().join("first/new");
+        let command = Command::Export { directory: first.clone(), joined: false };
+        let said = run(&command);
+        let count = EventType::ALL.len();
+        assert_eq!(said, format!("{count} schemas written to {}\n", first.display()));
+        let files = folder(&first);
+        assert_eq!(files.len(), count);
+        for (name, text) in &files {
+            let schema = Schema::parse_str(text).unwrap();
+            assert_eq!(format!("{}.avsc", schema.name().unwrap()), *name);
+        }
+        run(&command);
+        assert_eq!(folder(&first), files);
+    }
+
+    #[test]
+    fn joined_files_are_the_ones_that_are_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        run(&Command::Export { directory: directory.path().to_path_buf(), joined: true });
+        let files = folder(directory.path());
+        let kept = folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas"));
+        assert!(files.values().eq(kept.values()));
+        for (name, text) in &files {
+            let schema: serde_json::Value = serde_json::from_str(text).unwrap();
+            assert_eq!(*name, format!("floorcast.v1.{}.avsc", schema["name"].as_str().unwrap()));
+        }
+        // Together they define all that they name.
+        assert!(Schema::parse_list(files.values()).is_ok());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let command = Command::Export { directory: file.path().join("below"), joined: false };
+        let error = command.run(&mut Vec::new()).unwrap_err().to_string();
+        assert!(error.contains(&file.path().join("below").display().to_string()), "{error}");
+    }
+}

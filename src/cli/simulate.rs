@@ -1,0 +1,88 @@
+//! `floorcast simulate`: the simulated vendor API alone.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Failure, asked_to_end, say};
+use crate::clock::SystemClock;
+use crate::simulate::{Faults, Settings, Simulator};
+
+#[derive(Debug, Args)]
+pub(super) struct SimulateArguments {
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8900")]
+    listen: SocketAddr,
+    #[command(flatten)]
+    world: WorldArguments,
+    /// Write what was recorded to this file at the end, as lines of JSON
+    #[arg(long, value_name = "FILE")]
+    ground_truth: Option<PathBuf>,
+}
+
+/// How large the simulated contact centre is.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct WorldArguments {
+    /// What chance depends on: the same seed gives the same history
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many agents there are
+    #[arg(long, default_value_t = 30)]
+    agents: u32,
+    /// How many calls come in a second
+    #[arg(long, value_name = "RATE", default_value_t = 0.5)]
+    calls_per_second: f64,
+    /// The vendor's limit
+    #[arg(long, value_name = "RATE", default_value_t = 10.0)]
+    pub(super) requests_per_second: f64,
+    /// Answer every request, and at once
+    #[arg(long)]
+    no_faults: bool,
+}
+
+impl WorldArguments {
+    pub(super) fn settings(self) -> Settings {
+        Settings {
+            seed: self.seed,
+            agents: self.agents.clamp(1, 100_000),
+            calls_per_second: self.calls_per_second.clamp(0.001, 1_000.0),
+            requests_per_second: self.requests_per_second.clamp(0.1, 1_000.0),
+            ..Settings::default()
+        }
+    }
+
+    pub(super) fn faults(self) -> Faults {
+        if self.no_faults { Faults::default() } else { Faults::mild() }
+    }
+}
+
+pub(super) async fn simulate(arguments: &SimulateArguments) -> Result<(), Failure> {
+    let settings = arguments.world.settings();
+    let (username, token) = (settings.username.clone(), settings.token.clone());
+    let simulator = Simulator::start(settings, arguments.listen, Arc::new(SystemClock)).await;
+    let simulator = simulator.map_err(Failure::failed)?;
+    simulator.set_faults(arguments.world.faults());
+    say(format_args!("base_url = \"{}\"", simulator.base_url()));
+    say(format_args!("username = \"{username}\"   the password is {token}"));
+    say("Ctrl-C ends it");
+    asked_to_end().await;
+    if let Some(path) = &arguments.ground_truth {
+        let truth = simulator.truth();
+        let write = || -> std::io::Result<()> {
+            let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+            for row in &truth.activities {
+                writeln!(file, "{}", json!({"activity": row}))?;
+            }
+            for call in &truth.calls {
+                writeln!(file, "{}", json!({"call": call}))?;
+            }
+            file.flush()
+        };
+        write().map_err(|error| Failure::failed(format!("{}: {error}", path.display())))?;
+    }
+    Ok(())
+}

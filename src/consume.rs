@@ -1,0 +1,147 @@
+//! Reading topics back, for people who look at them and for checks that compare them with the
+//! truth. The bridge itself never uses it.
+//!
+//! What it promises:
+//! - Committed records only, in order within each partition.
+//! - No trace at the broker: partitions are assigned by hand, no group is joined and no offset
+//!   committed.
+//! - A bounded reading ends at the offsets that were the ends when it began, however busy the
+//!   topics are meanwhile; it goes partition by partition.
+//! - Memory stays bounded: librdkafka's read-ahead has a limit, and so has [`read_all`].
+
+mod reader;
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::model::Timestamp;
+
+pub use reader::{Reader, read_all};
+
+/// Where topics are read, and with which properties of librdkafka.
+#[derive(Clone)]
+pub struct Cluster {
+    /// `host:port`, several separated by commas.
+    pub bootstrap_servers: String,
+    /// Further properties, secrets resolved; as the producer's.
+    pub properties: Vec<(String, String)>,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The properties may hold passwords.
+        formatter
+            .debug_struct("Cluster")
+            .field("bootstrap_servers", &self.bootstrap_servers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where reading begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At the oldest record there is.
+    Beginning,
+    /// Behind the newest record.
+    End,
+    /// At the first record of that time or later, by the records' own times.
+    At(Timestamp),
+}
+
+/// Where reading ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// At the records that were the last ones when it began.
+    End,
+    /// Never.
+    Never,
+}
+
+/// What to do about topics that do not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Refuse to read.
+    Refuse,
+    /// Read the others, of which there must be one.
+    Skip,
+}
+
+/// A record as it lies on a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The topic's full name.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The offset in the partition.
+    pub offset: i64,
+    /// The record's time.
+    pub timestamp: Option<Timestamp>,
+    /// The key.
+    pub key: Option<Vec<u8>>,
+    /// The headers, in their order.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// The value; `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+}
+
+/// What [`Reader::next`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The next record.
+    Record(Record),
+    /// Nothing yet.
+    Idle,
+    /// Nothing more: the end of a bounded reading.
+    Finished,
+}
+
+/// Why topics cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// librdkafka does not take a property. Its own message quotes the value, this does not.
+    #[error("kafka does not take the property \"{0}\": correct it in [kafka.properties]")]
+    Property(String),
+    /// The client cannot be made or used.
+    #[error("kafka's client cannot be used: {0}")]
+    Client(#[source] KafkaError),
+    /// No broker answers.
+    #[error("no Kafka answers at {servers} ({reason}): is it running, and is the address right?")]
+    Unreachable {
+        /// Where it was looked for.
+        servers: String,
+        /// The last thing that librdkafka said.
+        reason: String,
+    },
+    /// Topics do not exist.
+    #[error("no topic {} at {servers}: is the prefix right?", .topics.join(", "))]
+    Missing {
+        /// Where they were looked for.
+        servers: String,
+        /// Which.
+        topics: Vec<String>,
+    },
+    /// The broker refuses.
+    #[error("{servers} does not let us read{}: {code}", .topic.as_ref().map(|name| format!(" {name}")).unwrap_or_default())]
+    Refused {
+        /// Who refuses.
+        servers: String,
+        /// What was asked for, where it was one topic.
+        topic: Option<String>,
+        /// Why.
+        code: RDKafkaErrorCode,
+    },
+    /// A bounded reading came to a halt.
+    #[error("{servers} has sent nothing for {seconds} s although there is more to read")]
+    Stalled {
+        /// Who went silent.
+        servers: String,
+        /// For how long.
+        seconds: u64,
+    },
+    /// More than is kept in memory.
+    #[error("the topics hold more than {limit} bytes: read them record by record")]
+    TooMuch {
+        /// What is kept at most.
+        limit: usize,
+    },
+}

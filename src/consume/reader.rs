@@ -1,0 +1,395 @@
+//! The consumer behind the readings.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Headers, Message};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::{Cluster, Error, Finish, Missing, Record, Start, Step};
+use crate::model::Timestamp;
+
+/// How long the broker may take to answer before it counts as away.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one attempt may take, so that an order to stop is heard in between.
+const ATTEMPT: Duration = Duration::from_secs(1);
+/// How long a bounded reading waits for the next record.
+const SILENCE: Duration = Duration::from_secs(30);
+/// What [`read_all`] keeps at most, in bytes of keys, headers and values.
+const KEPT: usize = 1 << 30;
+/// What librdkafka reads ahead. Its default is 64 MiB a partition.
+const READ_AHEAD_KIB: u32 = 8 * 1024;
+
+/// Remembers the last thing that went wrong.
+#[derive(Clone, Debug, Default)]
+struct Context {
+    trouble: Arc<Mutex<Option<String>>>,
+}
+
+impl Context {
+    fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, trouble: &str) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble.to_owned());
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // The reason why a connection fails is told by a log line alone, which begins with the
+        // name of librdkafka's thread: "[thrd:host:9092/bootstrap]: host:9092/bootstrap: reason".
+        if facility == "FAIL" {
+            self.note(message.rsplit_once("/bootstrap: ").map_or(message, |(_, reason)| reason));
+        }
+        tracing::debug!(?level, facility, message, "librdkafka");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "librdkafka");
+    }
+}
+
+impl ConsumerContext for Context {}
+
+/// A part of a partition: `start` is read, `end` is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Span {
+    topic: String,
+    partition: i32,
+    start: i64,
+    end: i64,
+}
+
+/// Reads topics, record by record.
+pub struct Reader {
+    consumer: BaseConsumer<Context>,
+    servers: String,
+    reading: Reading,
+    away: bool,
+}
+
+/// What is left to read.
+enum Reading {
+    Following,
+    Bounded { current: Option<Span>, rest: VecDeque<Span> },
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Reader").field("servers", &self.servers).finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// Finds the topics' partitions and their ends. Takes five seconds at most when nobody
+    /// answers; `stop` ends that early, and then a reading of nothing is what comes back.
+    ///
+    /// # Errors
+    /// When no broker answers, it refuses, or topics are missing.
+    pub fn open(
+        cluster: &Cluster,
+        topics: &[String],
+        missing: Missing,
+        start: Start,
+        finish: Finish,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Self, Error> {
+        let servers = cluster.bootstrap_servers.clone();
+        let consumer = client(cluster, finish)?;
+        let mut reader = Self { consumer, servers, reading: Reading::Following, away: false };
+        let Some(partitions) = reader.partitions(topics, missing, stop)? else {
+            reader.reading = Reading::Bounded { current: None, rest: VecDeque::new() };
+            return Ok(reader);
+        };
+        let spans = reader.spans(&partitions, start)?;
+        match finish {
+            Finish::Never => reader.assign(&spans)?,
+            Finish::End => {
+                let rest = spans.into_iter().filter(|span| span.start < span.end).collect();
+                reader.reading = Reading::Bounded { current: None, rest };
+            }
+        }
+        Ok(reader)
+    }
+
+    /// The next record, if it comes in that time. Lost connections are made again.
+    ///
+    /// # Errors
+    /// When the broker refuses for good.
+    pub fn next(&mut self, patience: Duration) -> Result<Step, Error> {
+        if let Reading::Bounded { current: current @ None, rest } = &mut self.reading {
+            let Some(span) = rest.pop_front() else { return Ok(Step::Finished) };
+            *current = Some(span.clone());
+            self.assign(&[span])?;
+        }
+        let found = match self.consumer.poll(patience) {
+            None => return Ok(Step::Idle),
+            Some(Ok(message)) => Ok(record(&message)),
+            Some(Err(error)) => Err(error),
+        };
+        match found {
+            Ok(record) => {
+                self.away = false;
+                Ok(self.take(record))
+            }
+            // The end that is visible: what lies behind it is not committed.
+            Err(KafkaError::PartitionEOF(partition)) => {
+                if let Reading::Bounded { current, .. } = &mut self.reading {
+                    current.take_if(|span| span.partition == partition);
+                }
+                Ok(Step::Idle)
+            }
+            Err(error) => self.trouble(error).map(|()| Step::Idle),
+        }
+    }
+
+    /// Sees to where a bounded reading stands.
+    fn take(&mut self, record: Record) -> Step {
+        if let Reading::Bounded { current, .. } = &mut self.reading {
+            let Some(span) = current else { return Step::Idle };
+            if (record.topic.as_str(), record.partition) != (span.topic.as_str(), span.partition) {
+                return Step::Idle;
+            }
+            let (is_last, is_later) = (record.offset + 1 >= span.end, record.offset >= span.end);
+            if is_last {
+                *current = None;
+            }
+            if is_later {
+                return Step::Idle;
+            }
+        }
+        Step::Record(record)
+    }
+
+    /// Tells what passes from what does not.
+    fn trouble(&mut self, error: KafkaError) -> Result<(), Error> {
+        use RDKafkaErrorCode as Code;
+        let code = match &error {
+            KafkaError::MessageConsumptionFatal(_) => return Err(Error::Client(error)),
+            other => other.rdkafka_error_code(),
+        };
+        match code {
+            Some(
+                code @ (Code::TopicAuthorizationFailed
+                | Code::ClusterAuthorizationFailed
+                | Code::SaslAuthenticationFailed
+                | Code::Authentication
+                | Code::UnknownTopicOrPartition
+                | Code::UnknownTopic
+                | Code::UnknownPartition),
+            ) => Err(Error::Refused { servers: self.servers.clone(), topic: None, code }),
+            _ => {
+                // librdkafka goes on trying; once is enough to say it.
+                if !self.away {
+                    tracing::warn!(servers = self.servers, %error, "reading is interrupted");
+                }
+                self.away = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// The partitions of the topics that exist. `None` when told to stop.
+    fn partitions(
+        &self,
+        topics: &[String],
+        missing: Missing,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Vec<(String, i32)>>, Error> {
+        let (mut partitions, mut absent) = (vec![], vec![]);
+        for topic in topics {
+            let Some(found) = self.partitions_of(topic, stop)? else { return Ok(None) };
+            if found.is_empty() {
+                absent.push(topic.clone());
+            }
+            partitions.extend(found.into_iter().map(|partition| (topic.clone(), partition)));
+        }
+        if partitions.is_empty() || (missing == Missing::Refuse && !absent.is_empty()) {
+            return Err(Error::Missing { servers: self.servers.clone(), topics: absent });
+        }
+        Ok(Some(partitions))
+    }
+
+    fn partitions_of(
+        &self,
+        topic: &str,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Vec<i32>>, Error> {
+        let mut attempts_left = PATIENCE.as_secs() / ATTEMPT.as_secs();
+        let metadata = loop {
+            if stop() {
+                return Ok(None);
+            }
+            attempts_left -= 1;
+            let answer = self.consumer.fetch_metadata(Some(topic), ATTEMPT);
+            // librdkafka tells the reason only to those who poll. Nothing is assigned yet, so that
+            // no record can get lost here.
+            while self.consumer.poll(Duration::ZERO).is_some() {}
+            match answer {
+                Ok(metadata) => break metadata,
+                Err(error) if attempts_left == 0 => return Err(self.unreachable(&error)),
+                Err(_) => {}
+            }
+        };
+        let Some(found) = metadata.topics().first() else { return Ok(Some(vec![])) };
+        if let Some(code) = found.error().map(RDKafkaErrorCode::from)
+            && code != RDKafkaErrorCode::UnknownTopicOrPartition
+        {
+            let (servers, topic) = (self.servers.clone(), Some(topic.to_owned()));
+            return Err(Error::Refused { servers, topic, code });
+        }
+        Ok(Some(found.partitions().iter().map(rdkafka::metadata::MetadataPartition::id).collect()))
+    }
+
+    /// Where reading starts and where the partitions end now.
+    fn spans(&self, partitions: &[(String, i32)], start: Start) -> Result<Vec<Span>, Error> {
+        let since = match start {
+            Start::At(time) => Some(self.offsets_at(partitions, time)?),
+            Start::Beginning | Start::End => None,
+        };
+        let span = |(topic, partition): &(String, i32)| {
+            let ends = self.consumer.fetch_watermarks(topic, *partition, PATIENCE);
+            let (first, end) = ends.map_err(|error| self.unreachable(&error))?;
+            let start = match (start, &since) {
+                (Start::Beginning, _) => first,
+                (Start::End, _) => end,
+                (Start::At(_), offsets) => {
+                    let found =
+                        offsets.as_ref().and_then(|all| all.find_partition(topic, *partition));
+                    match found.map(|found| found.offset()) {
+                        Some(Offset::Offset(offset)) => offset,
+                        _ => end,
+                    }
+                }
+            };
+            Ok(Span { topic: topic.clone(), partition: *partition, start, end })
+        };
+        partitions.iter().map(span).collect()
+    }
+
+    fn offsets_at(
+        &self,
+        partitions: &[(String, i32)],
+        time: Timestamp,
+    ) -> Result<TopicPartitionList, Error> {
+        let mut times = TopicPartitionList::new();
+        for (topic, partition) in partitions {
+            // In this request the offsets stand for times.
+            times
+                .add_partition_offset(topic, *partition, Offset::Offset(time.millis().max(0)))
+                .map_err(Error::Client)?;
+        }
+        self.consumer.offsets_for_times(times, PATIENCE).map_err(|error| self.unreachable(&error))
+    }
+
+    fn assign(&self, spans: &[Span]) -> Result<(), Error> {
+        let mut assignment = TopicPartitionList::new();
+        for Span { topic, partition, start, .. } in spans {
+            assignment
+                .add_partition_offset(topic, *partition, Offset::Offset(*start))
+                .map_err(Error::Client)?;
+        }
+        self.consumer.assign(&assignment).map_err(Error::Client)
+    }
+
+    fn unreachable(&self, error: &KafkaError) -> Error {
+        let reason = self.consumer.context().trouble();
+        Error::Unreachable {
+            servers: self.servers.clone(),
+            reason: reason.unwrap_or_else(|| match error.rdkafka_error_code() {
+                Some(code) => code.to_string(),
+                None => error.to_string(),
+            }),
+        }
+    }
+}
+
+/// Reads topics from their beginnings to their ends.
+///
+/// # Errors
+/// As [`Reader`]; when the broker falls silent for half a minute; or when the topics hold more
+/// than a gibibyte.
+pub fn read_all(cluster: &Cluster, topics: &[String]) -> Result<Vec<Record>, Error> {
+    let stop = || false;
+    let mut reader =
+        Reader::open(cluster, topics, Missing::Refuse, Start::Beginning, Finish::End, &stop)?;
+    let (mut records, mut bytes) = (vec![], 0);
+    let mut last = Instant::now();
+    loop {
+        match reader.next(Duration::from_millis(200))? {
+            Step::Record(record) => {
+                bytes += size(&record);
+                if bytes > KEPT {
+                    return Err(Error::TooMuch { limit: KEPT });
+                }
+                records.push(record);
+                last = Instant::now();
+            }
+            Step::Finished => return Ok(records),
+            Step::Idle if last.elapsed() > SILENCE => {
+                let servers = cluster.bootstrap_servers.clone();
+                return Err(Error::Stalled { servers, seconds: SILENCE.as_secs() });
+            }
+            Step::Idle => {}
+        }
+    }
+}
+
+fn client(cluster: &Cluster, finish: Finish) -> Result<BaseConsumer<Context>, Error> {
+    let mut config = ClientConfig::new();
+    for (name, value) in &cluster.properties {
+        config.set(name, value);
+    }
+    config
+        .set("bootstrap.servers", &cluster.bootstrap_servers)
+        .set("isolation.level", "read_committed")
+        // Never joined; librdkafka asks for a name all the same.
+        .set("group.id", "floorcast-tail")
+        .set("enable.auto.commit", "false")
+        .set("allow.auto.create.topics", "false")
+        // A record that retention took away meanwhile is no reason to jump to the end.
+        .set("auto.offset.reset", "earliest")
+        .set("queued.max.messages.kbytes", READ_AHEAD_KIB.to_string())
+        .set("reconnect.backoff.max.ms", "1000")
+        .set("enable.partition.eof", (finish == Finish::End).to_string())
+        .set_log_level(RDKafkaLogLevel::Warning);
+    if finish == Finish::End {
+        // The end of a partition is told by an empty answer: it should not be waited for.
+        config.set("fetch.wait.max.ms", "20");
+    }
+    config.create_with_context(Context::default()).map_err(|error| match error {
+        KafkaError::ClientConfig(_, _, property, _) => Error::Property(property),
+        other => Error::Client(other),
+    })
+}
+
+fn record(message: &impl Message) -> Record {
+    let headers = message.headers().map(|headers| {
+        let own = |header: rdkafka::message::Header<'_, &[u8]>| {
+            (header.key.to_owned(), header.value.map(<[u8]>::to_vec))
+        };
+        headers.iter().map(own).collect()
+    });
+    Record {
+        topic: message.topic().to_owned(),
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp: message.timestamp().to_millis().map(Timestamp::from_millis),
+        key: message.key().map(<[u8]>::to_vec),
+        headers: headers.unwrap_or_default(),
+        value: message.payload().map(<[u8]>::to_vec),
+    }
+}
+
+fn size(record: &Record) -> usize {
+    let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+    let headers = record.headers.iter().map(|(name, value)| name.len() + length(value));
+    length(&record.key) + length(&record.value) + headers.sum::<usize>()
+}

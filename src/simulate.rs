@@ -1,0 +1,18 @@
+//! A simulated contact centre that speaks the vendors' APIs: to try floorcast without a contact
+//! centre, and to know the truth that its events are held against.
+//!
+//! The *world* is people, calls and what the vendor recorded of them; it depends only on its seed
+//! and the times it is advanced to. The *server* shows it through the vendor's endpoints, with
+//! their habits and, on demand, their faults. The *verdict* compares what was recorded and served
+//! with what was published. Nothing here uses the bridge's code, so that no mistake is made twice.
+
+mod people;
+mod records;
+mod server;
+mod telephony;
+mod verdict;
+mod world;
+
+pub use server::{Faults, Simulator, SimulatorError};
+pub use verdict::{Published, Verdict, VerdictRow, judge};
+pub use world::{Settings, Truth, World};

@@ -1,0 +1,54 @@
+//! What the vendor shows of something: versions that become visible a little after they were
+//! written, always in the order in which they were written.
+
+use std::collections::VecDeque;
+
+use serde_json::Value;
+
+use crate::model::Timestamp;
+
+/// A record and its versions that are not visible yet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shown {
+    visible: Option<Value>,
+    pending: VecDeque<(Timestamp, Value)>,
+}
+
+impl Shown {
+    /// Writes a version that becomes visible at this time, or after the one before it.
+    pub(super) fn write(&mut self, visible_at: Timestamp, version: Value) {
+        let after = self.pending.back().map_or(visible_at, |(last, _)| visible_at.max(*last));
+        self.pending.push_back((after, version));
+    }
+
+    /// The version that is visible now.
+    pub(super) fn at(&mut self, now: Timestamp) -> Option<&Value> {
+        while self.pending.front().is_some_and(|(visible_at, _)| *visible_at <= now) {
+            self.visible = self.pending.pop_front().map(|(_, version)| version);
+        }
+        self.visible.as_ref()
+    }
+
+    /// The version that was written last, visible or not.
+    pub(super) fn last(&self) -> Option<&Value> {
+        self.pending.back().map(|(_, version)| version).or(self.visible.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn versions_become_visible_late_and_in_their_order() {
+        let at = Timestamp::from_millis;
+        let mut shown = Shown::default();
+        shown.write(at(500), json!(1));
+        shown.write(at(200), json!(2));
+        assert_eq!(shown.at(at(499)), None);
+        assert_eq!(shown.at(at(500)), Some(&json!(2)));
+        assert_eq!(shown.last(), Some(&json!(2)));
+    }
+}

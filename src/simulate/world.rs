@@ -1,0 +1,259 @@
+//! The world: what happens, when, and what the vendor records of it.
+//!
+//! Time is handed in. The same seed and settings give the same history.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
+
+use super::people::Person;
+use super::records::Shown;
+use super::telephony::CallInProgress;
+use crate::model::Timestamp;
+
+/// How large the contact centre is and how it behaves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What chance depends on.
+    pub seed: u64,
+    /// How many agents there are at the start.
+    pub agents: u32,
+    /// How many calls come in a second, on average.
+    pub calls_per_second: f64,
+    /// The vendor's limit, in requests per second.
+    pub requests_per_second: f64,
+    /// How far the vendor's clock is ahead of ours, in milliseconds.
+    pub clock_offset_millis: i64,
+    /// How late a record may become visible, in milliseconds.
+    pub jitter_millis: i64,
+    /// How far the snapshots may lag behind the log, in milliseconds.
+    pub skew_millis: i64,
+    /// The user name that is let in.
+    pub username: String,
+    /// The token that is let in.
+    pub token: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            agents: 30,
+            calls_per_second: 0.5,
+            requests_per_second: 10.0,
+            clock_offset_millis: 1_500,
+            jitter_millis: 1_500,
+            skew_millis: 2_000,
+            username: String::from("simulated"),
+            token: String::from("simulated-token"),
+        }
+    }
+}
+
+/// Something that is going to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Action {
+    CallArrives,
+    CallQueues(u64),
+    CallLooksForAgent(u64),
+    CallIsGivenUp(u64),
+    OfferIsMissed(u64, u64),
+    CallConnects(u64),
+    HoldBegins(u64),
+    HoldEnds(u64),
+    CallIsTransferred(u64),
+    CallEnds(u64),
+    CallFails(u64),
+    WrapUpEnds(u64, u64),
+    CallIsRated(u64),
+    VoicemailBegins(u64),
+    VoicemailIsLeft(u64),
+    VoicemailIsRead(u64),
+    AgentLogsIn(u64),
+    AgentLogsOut(u64),
+    BreakBegins(u64),
+    BreakEnds(u64),
+    RosterChanges,
+    AgentIsHired,
+    AgentLeaves,
+}
+
+/// A row of the activity log.
+#[derive(Clone, Debug)]
+pub(super) struct LogRow {
+    pub(super) stamp: Timestamp,
+    pub(super) shown: Shown,
+}
+
+/// The truth that events are held against.
+#[derive(Clone, Debug, Default)]
+pub struct Truth {
+    /// How far the vendor's clock is ahead of ours, in milliseconds.
+    pub clock_offset_millis: i64,
+    /// The second of the first answer, in the vendor's clock.
+    pub first_answer: Option<Timestamp>,
+    /// Rows of the activity log as they stand now.
+    pub activities: Vec<Value>,
+    /// Calls as they stand now.
+    pub calls: Vec<Value>,
+    /// Statuses that were served of each call.
+    pub served_statuses: HashMap<String, BTreeSet<String>>,
+    /// When things truly happened, in our clock: by call and step, or by row of the log.
+    pub happened: HashMap<String, Timestamp>,
+    /// The rows of the roster that were served of each agent, each different one once in a row.
+    pub served_agents: BTreeMap<String, Vec<Value>>,
+    /// Changes of after-call work that were served: true begins.
+    pub served_wrap_ups: BTreeMap<String, Vec<bool>>,
+    /// Changes of hold that were served: true begins.
+    pub served_holds: BTreeMap<String, Vec<bool>>,
+    /// Agents that have left.
+    pub removed_agents: BTreeSet<String>,
+}
+
+/// The contact centre.
+#[derive(Debug)]
+pub struct World {
+    pub(super) settings: Settings,
+    pub(super) random: StdRng,
+    pub(super) now: Timestamp,
+    pub(super) agents: BTreeMap<u64, Person>,
+    pub(super) calls: BTreeMap<u64, CallInProgress>,
+    pub(super) log: Vec<LogRow>,
+    pub(super) next_id: u64,
+    pub(super) truth: Truth,
+    agenda: BinaryHeap<Reverse<(Timestamp, u64, Action)>>,
+    ordinal: u64,
+    stopped: bool,
+}
+
+/// Calls that ended longer ago are forgotten.
+const FORGET_AFTER_MILLIS: i64 = 2 * 3_600_000;
+
+impl World {
+    /// A contact centre that opens at this time.
+    #[must_use]
+    pub fn new(settings: Settings, now: Timestamp) -> Self {
+        let mut world = Self {
+            random: StdRng::seed_from_u64(settings.seed),
+            now,
+            agents: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            log: Vec::new(),
+            next_id: 1_000,
+            truth: Truth { clock_offset_millis: settings.clock_offset_millis, ..Truth::default() },
+            agenda: BinaryHeap::new(),
+            ordinal: 0,
+            stopped: false,
+            settings,
+        };
+        for _ in 0..world.settings.agents {
+            world.hire();
+        }
+        world.after(500, Action::CallArrives);
+        world.after(4_000, Action::RosterChanges);
+        world.after(20_000, Action::AgentIsHired);
+        world.after(30_000, Action::AgentLeaves);
+        world
+    }
+
+    /// Lets everything happen up to this time.
+    pub fn advance(&mut self, to: Timestamp) {
+        while !self.stopped && self.agenda.peek().is_some_and(|Reverse((time, _, _))| *time <= to) {
+            if let Some(Reverse((time, _, action))) = self.agenda.pop() {
+                self.now = time;
+                self.happen(action);
+            }
+        }
+        self.now = self.now.max(to);
+        let forgotten = self.now.plus_millis(-FORGET_AFTER_MILLIS);
+        self.calls.retain(|_, call| call.ended.is_none_or(|ended| ended > forgotten));
+    }
+
+    /// Nothing happens any more; what was written still becomes visible.
+    pub const fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// The truth as it stands.
+    #[must_use]
+    pub fn truth(&self) -> Truth {
+        let mut truth = self.truth.clone();
+        truth.activities = self.log.iter().filter_map(|row| row.shown.last().cloned()).collect();
+        truth.calls = self.calls.values().filter_map(|call| call.shown.last().cloned()).collect();
+        truth
+    }
+
+    pub(super) fn after(&mut self, millis: i64, action: Action) {
+        self.ordinal += 1;
+        self.agenda.push(Reverse((self.now.plus_millis(millis), self.ordinal, action)));
+    }
+
+    pub(super) fn chance(&mut self, probability: f64) -> bool {
+        self.random.random_bool(probability.clamp(0.0, 1.0))
+    }
+
+    pub(super) fn between(&mut self, least: i64, most: i64) -> i64 {
+        self.random.random_range(least..=most)
+    }
+
+    pub(super) fn id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// A stamp of the vendor: its clock, cut to the second.
+    pub(super) fn stamp(&self, time: Timestamp) -> Timestamp {
+        time.plus_millis(self.settings.clock_offset_millis).floor_second()
+    }
+
+    /// The stamp of now, as the vendor writes it.
+    pub(super) fn stamp_now(&self) -> Value {
+        json!(self.stamp(self.now).to_rfc3339_millis())
+    }
+
+    /// When something written now becomes visible.
+    pub(super) fn visible_at(&mut self, most_millis: i64) -> Timestamp {
+        let late = self.between(0, most_millis.max(0));
+        self.now.plus_millis(late)
+    }
+
+    /// Takes down when something truly happened.
+    pub(super) fn happened(&mut self, what: String) {
+        let now = self.now;
+        self.truth.happened.entry(what).or_insert(now);
+    }
+
+    fn happen(&mut self, action: Action) {
+        match action {
+            Action::CallArrives => self.call_arrives(),
+            Action::CallQueues(call) => self.call_queues(call),
+            Action::CallLooksForAgent(call) => self.call_looks_for_agent(call),
+            Action::CallIsGivenUp(call) => self.call_is_given_up(call),
+            Action::OfferIsMissed(call, agent) => self.offer_is_missed(call, agent),
+            Action::CallConnects(call) => self.call_connects(call),
+            Action::HoldBegins(call) => self.hold(call, true),
+            Action::HoldEnds(call) => self.hold(call, false),
+            Action::CallIsTransferred(call) => self.call_is_transferred(call),
+            Action::CallEnds(call) => self.call_ends(call),
+            Action::CallFails(call) => self.call_fails(call),
+            Action::WrapUpEnds(call, agent) => self.wrap_up_ends(call, agent),
+            Action::CallIsRated(call) => self.call_is_rated(call),
+            Action::VoicemailBegins(call) => self.voicemail(call, "voicemail"),
+            Action::VoicemailIsLeft(call) => self.voicemail(call, "voicemail_received"),
+            Action::VoicemailIsRead(call) => self.voicemail(call, "voicemail_read"),
+            Action::AgentLogsIn(agent) => self.log_in(agent),
+            Action::AgentLogsOut(agent) => self.log_out(agent),
+            Action::BreakBegins(agent) => self.take_break(agent),
+            Action::BreakEnds(agent) => self.end_break(agent),
+            Action::RosterChanges => self.roster_changes(),
+            Action::AgentIsHired => {
+                self.hire();
+                self.after(25_000, Action::AgentIsHired);
+            }
+            Action::AgentLeaves => self.agent_leaves(),
+        }
+    }
+}

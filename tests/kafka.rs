@@ -1,0 +1,6 @@
+//! What is only true against a real Apache Kafka.
+
+mod broker;
+mod consumers;
+mod events;
+mod tail;

@@ -1,0 +1,95 @@
+//! What the integration tests share.
+//!
+//! - [`kafka::shared`]: the one broker of the test binary. Use topic names of your own
+//!   ([`kafka::unique_prefix`]).
+//! - [`kafka::dedicated`]: a broker of one's own, to be stopped, killed and started again;
+//!   [`kafka::behind_proxy`]: the same behind a [`proxy::Proxy`] that can cut the connection.
+//! - [`consumer`]: reads topics without a line of the library; [`python`]: the same in Python.
+//! - [`process::Floorcast`]: the built program as a process.
+//! - [`wait_until`]: waits for a condition, not for a time.
+//!
+//! Whatever a test starts dies with it, also when the test binary is killed: see [`guard`].
+
+pub(crate) mod consumer;
+pub(crate) mod guard;
+pub(crate) mod kafka;
+pub(crate) mod process;
+pub(crate) mod proxy;
+pub(crate) mod python;
+pub(crate) mod schemas;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Waits until the condition holds.
+///
+/// # Panics
+/// When it does not hold within the deadline; `what` says what was waited for.
+#[track_caller]
+pub(crate) fn wait_until(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < deadline, "waited {deadline:?} in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A directory below `target/` for what is fetched once and kept between runs.
+pub(crate) fn cache_directory(name: &str) -> PathBuf {
+    // Cargo gives integration tests a directory of their own inside the target directory.
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// A file of the repository.
+pub(crate) fn repository_file(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Does something once for a certain input, also when several test binaries run at the same time:
+/// `make` fills the directory, which is then kept until the input changes.
+///
+/// # Errors
+/// What `make` says; or a sentence, when the directory cannot be written.
+pub(crate) fn cached(
+    name: &str,
+    input: &str,
+    make: impl FnOnce(&std::path::Path) -> Result<(), String>,
+) -> Result<PathBuf, String> {
+    let directory = cache_directory(name);
+    let in_vain =
+        |error: std::io::Error| format!("{} is not writable: {error}", directory.display());
+    std::fs::create_dir_all(cache_directory("")).map_err(in_vain)?;
+    let lock = std::fs::File::create(cache_directory(&format!("{name}.lock"))).map_err(in_vain)?;
+    lock.lock().map_err(in_vain)?;
+    let stamp = directory.join("made-from");
+    if std::fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == input) {
+        return Ok(directory);
+    }
+    if directory.exists() {
+        std::fs::remove_dir_all(&directory).map_err(in_vain)?;
+    }
+    std::fs::create_dir_all(&directory).map_err(in_vain)?;
+    make(&directory)?;
+    std::fs::write(&stamp, input).map_err(in_vain)?;
+    Ok(directory)
+}
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// When it cannot be started or fails: a line with the end of what it said.
+pub(crate) fn run(command: &mut std::process::Command) -> Result<String, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .stdin(std::process::Stdio::null())
+        .output()
+        .map_err(|error| format!("{name} cannot be started: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        return Ok(said);
+    }
+    let complaint = format!("{said}{}", String::from_utf8_lossy(&output.stderr));
+    let end: Vec<_> = complaint.lines().rev().take(15).collect();
+    let end: Vec<_> = end.into_iter().rev().collect();
+    Err(format!("{name}: {}: {}", output.status, end.join("\n")))
+}

@@ -1,0 +1,77 @@
+//! How a broker of the tests is configured: one node that is broker and controller, replication
+//! factors of 1, nothing made by accident.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+/// The ports of a broker on this machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    /// For the clients under test, who may be sent through a proxy.
+    pub(crate) client: u16,
+    /// For the tests themselves, past any proxy.
+    pub(crate) direct: u16,
+    /// For the broker to talk with itself.
+    pub(crate) internal: u16,
+    /// For the controller.
+    pub(crate) controller: u16,
+}
+
+impl Ports {
+    /// Four ports that are free now. Another process may take one before the broker does.
+    pub(crate) fn free() -> std::io::Result<Self> {
+        // All are held until all are known, so that no two are the same.
+        let held = [(); 4].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+        let mut ports = [0; 4];
+        for (port, listener) in ports.iter_mut().zip(held) {
+            *port = listener?.local_addr()?.port();
+        }
+        let [client, direct, internal, controller] = ports;
+        Ok(Self { client, direct, internal, controller })
+    }
+}
+
+/// The broker's properties. `listen` are the addresses it binds, `reached` those of the two outer
+/// listeners as clients see them.
+pub(crate) fn properties(
+    host: &str,
+    listen: Ports,
+    advertised_client: u16,
+    advertised_direct: u16,
+) -> Vec<(&'static str, String)> {
+    let Ports { client, direct, internal, controller } = listen;
+    vec![
+        ("process.roles", "broker,controller".into()),
+        ("node.id", "1".into()),
+        ("controller.quorum.voters", format!("1@127.0.0.1:{controller}")),
+        ("controller.listener.names", "CONTROLLER".into()),
+        ("inter.broker.listener.name", "INTERNAL".into()),
+        (
+            "listener.security.protocol.map",
+            "CLIENT:PLAINTEXT,DIRECT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT".into(),
+        ),
+        (
+            "listeners",
+            format!(
+                "CLIENT://{host}:{client},DIRECT://{host}:{direct},\
+                 INTERNAL://127.0.0.1:{internal},CONTROLLER://127.0.0.1:{controller}"
+            ),
+        ),
+        (
+            "advertised.listeners",
+            format!(
+                "CLIENT://127.0.0.1:{advertised_client},DIRECT://127.0.0.1:{advertised_direct},\
+                 INTERNAL://127.0.0.1:{internal}"
+            ),
+        ),
+        ("auto.create.topics.enable", "false".into()),
+        ("default.replication.factor", "1".into()),
+        ("offsets.topic.replication.factor", "1".into()),
+        ("offsets.topic.num.partitions", "3".into()),
+        ("transaction.state.log.replication.factor", "1".into()),
+        ("transaction.state.log.min.isr", "1".into()),
+        ("transaction.state.log.num.partitions", "3".into()),
+        ("share.coordinator.state.topic.replication.factor", "1".into()),
+        ("share.coordinator.state.topic.min.isr", "1".into()),
+        ("group.initial.rebalance.delay.ms", "0".into()),
+    ]
+}
