@@ -1,0 +1,34 @@
+# The recipes of everyday work. `.ci/run` does the same in one go, and installs what is missing.
+
+# Show the recipes
+default:
+    @just --list
+
+# Put the code in its form
+fmt:
+    cargo fmt
+
+# Check form and lints, as CI does
+lint:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+
+# All tests, with a real Kafka (Docker, or Java 17 and Maven)
+test *FILTER:
+    cargo test {{ FILTER }}
+
+# The tests that need nothing but cargo
+test-lib *FILTER:
+    cargo test --lib {{ FILTER }}
+
+# A simulated contact centre, a broker and the bridge, with a verdict at the end
+demo length="60s":
+    cargo run --release -- demo --for {{ length }}
+
+# Measure
+bench *FILTER:
+    cargo bench {{ FILTER }}
+
+# Everything that CI does
+ci:
+    .ci/run
