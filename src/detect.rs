@@ -21,7 +21,7 @@ mod tests;
 pub use absence::Absences;
 pub use activity::{activity_row, is_activity_wanted};
 pub use agents::{AgentState, Authority, Flag, HeldStatus, roster_absence, roster_row};
-pub use calls::{CallState, call_row, settle};
+pub use calls::{CallState, call_is_unchanged, call_row, settle};
 pub use presence::{
     Claim, ClaimOutcome, Dispute, LogWatch, current_status_absence, current_status_row, watch_log,
 };

@@ -9,5 +9,6 @@
 )]
 
 mod avro;
+mod bridge;
 mod kafka;
 mod support;

@@ -144,6 +144,9 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
     for line in config.to_string().lines() {
         tracing::info!("{line}");
     }
+    if let Some(address) = bridge.admin_address() {
+        tracing::info!("admin pages at http://{address}");
+    }
     asked_to_end().await;
     tracing::info!(grace_s = arguments.grace, "ending: no more questions, sending what is left");
     let drained = tokio::select! {

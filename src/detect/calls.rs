@@ -32,13 +32,20 @@ pub struct CallState {
     pub updated_at: Option<Timestamp>,
 }
 
+/// Whether a row says just what is known. It is asked first, because most rows do.
+#[must_use]
+pub fn call_is_unchanged(state: &CallState, row: &Call) -> bool {
+    match &state.record {
+        Some(record) => **record == *row,
+        None => state.content == content(row),
+    }
+}
+
 /// A row of the calls.
 #[must_use]
 pub fn call_row(state: Option<&CallState>, row: &Call, look: &Look) -> Change<CallState> {
-    let content = content(row);
     if let Some(state) = state
-        && (state.record.as_deref() == Some(row)
-            || (state.record.is_none() && state.content == content))
+        && call_is_unchanged(state, row)
     {
         return Change { state: state.clone(), drafts: Vec::new() };
     }
@@ -70,7 +77,7 @@ pub fn call_row(state: Option<&CallState>, row: &Call, look: &Look) -> Change<Ca
     }
 
     next.record = Some(Box::new(row.clone()));
-    next.content = content;
+    next.content = content(row);
     next.updated_at = row.updated_at;
     let over = row.status.as_deref().map_or(Phase::Unknown, Phase::of_call).is_over();
     next.ended_at = over.then(|| row.ends_at.or(row.updated_at).unwrap_or(look.asked_at));

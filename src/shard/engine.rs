@@ -13,8 +13,8 @@ use super::account::{Account, AccountRecord, AgentBrief, Position, Start};
 use super::writing::{Held, Writing};
 use crate::detect::{
     AgentState, CallState, Change, Claim, ClaimOutcome, HORIZON, LogWatch, Look, activity_row,
-    call_row, current_status_absence, current_status_row, is_activity_wanted, roster_absence,
-    roster_row, settle, watch_log,
+    call_is_unchanged, call_row, current_status_absence, current_status_row, is_activity_wanted,
+    roster_absence, roster_row, settle, watch_log,
 };
 use crate::event::Topic;
 use crate::model::{
@@ -500,10 +500,9 @@ fn activities(
     look: &Look,
 ) -> Result<(), EngineError> {
     for row in tail.rows {
-        if !is_activity_wanted(&row, look) || writing.was_told(row.started_at, &row.id)? {
+        if !is_activity_wanted(&row, look) || !writing.tell_activity(row.started_at, &row.id)? {
             continue;
         }
-        writing.mark_activity(row.started_at, &row.id)?;
         let before = writing.agent(&row.agent_id)?;
         let change = activity_row(before.as_ref().map(|held| &held.state), &row, look);
         writing.change_agent(&row.agent_id, before, change)?;
@@ -516,6 +515,14 @@ fn activities(
 fn calls(writing: &mut Writing, rows: Vec<Call>, look: &Look) -> Result<(), EngineError> {
     for row in rows {
         let before = writing.call(&row.id)?;
+        if let Some(held) = &before
+            && call_is_unchanged(&held.state, &row)
+        {
+            if let Some(ended_at) = held.state.ended_at {
+                writing.account.recent.saw(&row.id, ended_at, look.asked_at);
+            }
+            continue;
+        }
         let change = call_row(before.as_ref().map(|held| &held.state), &row, look);
         if let Some(ended_at) = change.state.ended_at {
             writing.account.recent.saw(&row.id, ended_at, look.asked_at);

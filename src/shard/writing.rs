@@ -4,8 +4,8 @@
 //! with its events, and the cursor goes with the last one, so that a crash in between only makes
 //! rows be read again that then show no change.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,8 @@ pub(super) struct Writing<'a> {
     /// States that the batch will hold: a later row of the same reading starts from them.
     agents: HashMap<EntityId, Held<AgentState>>,
     calls: HashMap<EntityId, Held<CallState>>,
+    /// Rows of the log that this reading tells.
+    told: HashSet<Key>,
     bytes: usize,
     /// How many events the reading has led to.
     pub(super) events: usize,
@@ -70,6 +72,7 @@ impl<'a> Writing<'a> {
             batch: store.batch(),
             agents: HashMap::new(),
             calls: HashMap::new(),
+            told: HashSet::new(),
             bytes: 0,
             events: 0,
         }
@@ -143,24 +146,20 @@ impl<'a> Writing<'a> {
         Ok(revision)
     }
 
-    /// Takes note that a row of the log was told.
-    pub(super) fn mark_activity(
+    /// Takes note that a row of the log is told. `false` when it was told before, also by this
+    /// very reading: a row may change between two of its pages and be shown in both forms.
+    pub(super) fn tell_activity(
         &mut self,
-        started_at: Timestamp,
-        id: &EntityId,
-    ) -> Result<(), EngineError> {
-        let key = Key::ActivityMark(&self.account.name, started_at, id);
-        self.batch.put(key, &())?;
-        Ok(())
-    }
-
-    pub(super) fn was_told(
-        &self,
         started_at: Timestamp,
         id: &EntityId,
     ) -> Result<bool, EngineError> {
         let key = Key::ActivityMark(&self.account.name, started_at, id);
-        Ok(self.store.get::<()>(&key)?.is_some())
+        if self.told.contains(&key) || self.store.get::<()>(&key)?.is_some() {
+            return Ok(false);
+        }
+        self.batch.put(key.clone(), &())?;
+        self.told.insert(key);
+        Ok(true)
     }
 
     pub(super) fn put<T: Serialize>(&mut self, key: Key, value: &T) -> Result<(), EngineError> {

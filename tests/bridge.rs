@@ -1,0 +1,125 @@
+//! The whole way: a simulated contact centre, the built program, a real Kafka, and an independent
+//! reader whose findings are held against the truth.
+
+mod commands;
+mod facts;
+mod troubles;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use floorcast::clock::SystemClock;
+use floorcast::simulate::{Faults, Published, Settings, Simulator, Verdict, judge};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::support::process::Floorcast;
+use crate::support::{python, schemas};
+
+/// The simulator answers on the tests' own threads.
+pub(crate) struct Centre {
+    runtime: Runtime,
+    pub(crate) simulator: Simulator,
+}
+
+impl Centre {
+    pub(crate) fn open(settings: Settings, faults: Faults) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let simulator = Simulator::start(settings, local, Arc::new(SystemClock));
+        let simulator = runtime.block_on(simulator).unwrap();
+        simulator.set_faults(faults);
+        Self { runtime, simulator }
+    }
+
+    /// The requests that have come so far.
+    pub(crate) fn requests(&self) -> usize {
+        self.simulator.requests().len()
+    }
+}
+
+impl Drop for Centre {
+    fn drop(&mut self) {
+        // The server goes with its runtime.
+        let _guard = self.runtime.enter();
+    }
+}
+
+/// A configuration and the directory it keeps its state in.
+pub(crate) struct Place {
+    directory: TempDir,
+    prefix: String,
+}
+
+pub(crate) const TOKEN: &str = "simulated-token";
+
+impl Place {
+    pub(crate) fn new(centre: &Centre, bootstrap: &str, prefix: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let text = format!(
+            "[kafka]\nbootstrap_servers = \"{bootstrap}\"\ndeployment = \"tests\"\n\
+             topic_prefix = \"{prefix}\"\npartitions = 3\nreplication_factor = 1\n\
+             [state]\ndir = \"{}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+             [[account]]\nname = \"acme\"\nvendor = \"ccai\"\nbase_url = \"{}\"\n\
+             username = \"simulated\"\npassword = {{ env = \"ACME_TOKEN\" }}\n\
+             requests_per_second = 10\nlongest_pause = \"5s\"\n",
+            directory.path().join("state").display(),
+            centre.simulator.base_url(),
+        );
+        std::fs::write(directory.path().join("floorcast.toml"), text).unwrap();
+        Self { directory, prefix: prefix.to_owned() }
+    }
+
+    pub(crate) fn config(&self) -> String {
+        self.directory.path().join("floorcast.toml").display().to_string()
+    }
+
+    pub(crate) fn run(&self) -> Floorcast {
+        self.run_as(TOKEN)
+    }
+
+    pub(crate) fn run_as(&self, token: &str) -> Floorcast {
+        Floorcast::start(&["run", "--config", &self.config()], &[("ACME_TOKEN", token)])
+    }
+
+    /// What an independent reader finds: another client, another Avro library, and only the
+    /// exported schemas to go by.
+    pub(crate) fn published(&self, bootstrap: &str) -> Vec<Published> {
+        let exported = schemas::exported();
+        let found = python::read_all(bootstrap, &self.prefix, exported.path());
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        found
+            .into_iter()
+            .map(|record| {
+                let headers = &record["headers"];
+                let event_type = text(&record["type"]);
+                // The headers say the same as the payload.
+                assert_eq!(text(&headers["ce_type"]), format!("floorcast.v1.{event_type}"));
+                assert_eq!(headers["ce_id"], record["event"]["meta"]["event_id"]);
+                assert_eq!(headers["ce_subject"], record["key"]);
+                assert_eq!(headers["ce_specversion"], "1.0");
+                Published {
+                    topic: text(&record["topic"]),
+                    partition: i32::try_from(record["partition"].as_i64().unwrap()).unwrap(),
+                    offset: record["offset"].as_i64().unwrap(),
+                    key: text(&record["key"]),
+                    event_type,
+                    value: record["event"].clone(),
+                }
+            })
+            .collect()
+    }
+
+    /// Waits until the topics agree with the truth, or for a minute, and judges.
+    pub(crate) fn verdict(&self, centre: &Centre, bootstrap: &str) -> Verdict {
+        let begun = Instant::now();
+        loop {
+            let verdict = judge(&centre.simulator.truth(), &self.published(bootstrap));
+            if verdict.passed() || begun.elapsed() > Duration::from_mins(1) {
+                return verdict;
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+}

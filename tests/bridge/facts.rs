@@ -1,0 +1,78 @@
+use std::time::Duration;
+
+use floorcast::simulate::{Faults, Settings};
+
+use super::{Centre, Place};
+use crate::support::{kafka, wait_until};
+
+/// Waits until the world has seen enough.
+fn let_things_happen(centre: &Centre, calls: usize) {
+    wait_until(Duration::from_secs(90), "calls come and end", || {
+        let truth = centre.simulator.truth();
+        truth.calls.iter().filter(|call| !call["ends_at"].is_null()).count() >= calls
+    });
+}
+
+#[test]
+fn every_recorded_fact_is_published_once_and_in_order_through_a_vendors_faults() {
+    let broker = kafka::shared();
+    let settings = Settings { seed: 7, calls_per_second: 1.0, ..Settings::default() };
+    let centre = Centre::open(settings, Faults::mild());
+    let place = Place::new(&centre, broker.bootstrap(), &kafka::unique_prefix("facts"));
+    let mut bridge = place.run();
+    let_things_happen(&centre, 70);
+    centre.simulator.stop_world();
+    // What was written last is visible after three seconds at the latest, and then has to be read.
+    let settled = centre.requests() + 60;
+    wait_until(Duration::from_secs(60), "the bridge goes on asking", || {
+        centre.requests() > settled
+    });
+    let verdict = place.verdict(&centre, broker.bootstrap());
+    println!("{verdict}");
+    assert!(verdict.passed(), "{verdict}");
+    assert!(verdict.events > 500, "{verdict}");
+    for kind in ["call steps", "status changes", "after-call work", "roster", "hold", "ratings"] {
+        let row = verdict.rows.iter().find(|row| row.kind == kind);
+        assert!(row.is_some_and(|row| row.facts > 0), "nothing of {kind}: {verdict}");
+    }
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(30)).success());
+}
+
+#[test]
+fn an_outage_of_kafka_and_a_restart_lose_nothing_and_keep_the_order() {
+    let mut broker = kafka::dedicated();
+    let settings = Settings { seed: 8, calls_per_second: 1.0, ..Settings::default() };
+    let centre = Centre::open(settings, Faults::default());
+    let place = Place::new(&centre, broker.bootstrap(), &kafka::unique_prefix("outage"));
+    let mut bridge = place.run();
+    bridge.wait_for_line("connected to kafka", Duration::from_secs(30));
+    let_things_happen(&centre, 45);
+
+    broker.stop();
+    let before = centre.requests();
+    bridge.wait_for_line("kafka is away", Duration::from_secs(60));
+    // Polling goes on meanwhile: at 10 requests a second, this is an outage of some 20 seconds.
+    wait_until(Duration::from_secs(90), "the bridge polls on", || centre.requests() > before + 120);
+    broker.start();
+
+    // A graceful restart, with whatever the outbox holds at that moment.
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(60)).success());
+    let mut bridge = place.run();
+    bridge.wait_for_line("connected to kafka", Duration::from_secs(60));
+    let so_far = centre.requests();
+    wait_until(Duration::from_secs(60), "the bridge polls again", || {
+        centre.requests() > so_far + 60
+    });
+    centre.simulator.stop_world();
+    let settled = centre.requests() + 60;
+    wait_until(Duration::from_secs(60), "the bridge goes on asking", || {
+        centre.requests() > settled
+    });
+    let verdict = place.verdict(&centre, broker.bootstrap());
+    println!("{verdict}");
+    assert!(verdict.passed(), "{verdict}");
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(30)).success());
+}

@@ -1,0 +1,73 @@
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use floorcast::simulate::{Faults, Settings};
+
+use super::{Centre, Place};
+use crate::support::process::Floorcast;
+use crate::support::{kafka, wait_until};
+
+/// One page of the admin listener, whose address is in the log.
+fn page(bridge: &mut Floorcast, path: &str) -> String {
+    let line = bridge.wait_for_line("admin pages at", Duration::from_secs(30));
+    let address = line.rsplit("http://").next().unwrap().trim();
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn wrong_credentials_stop_the_account_loudly_and_not_the_process() {
+    let broker = kafka::shared();
+    let centre = Centre::open(Settings::default(), Faults::default());
+    let place = Place::new(&centre, broker.bootstrap(), &kafka::unique_prefix("credentials"));
+    let mut bridge = place.run_as("wrong-and-secret");
+    bridge.wait_for_line("account stopped", Duration::from_secs(30));
+    let ready = page(&mut bridge, "/readyz");
+    assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
+    assert!(ready.contains("account acme: stopped: the vendor refused the credentials (401)"));
+    assert!(page(&mut bridge, "/metrics").contains("floorcast_account_up{account=\"acme\"} 0"));
+    assert!(page(&mut bridge, "/healthz").starts_with("HTTP/1.1 200"));
+    // It does not go on knocking.
+    let asked = centre.requests();
+    assert!(asked < 10, "{asked} requests with credentials that were refused");
+    assert!(!bridge.has_ended());
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(30)).success());
+    let said = format!("{:?} {:?}", bridge.stdout(), bridge.stderr());
+    assert!(!said.contains("wrong-and-secret"), "{said}");
+}
+
+#[test]
+fn without_a_broker_polling_goes_on_and_the_bridge_says_that_it_is_not_ready() {
+    let centre = Centre::open(Settings::default(), Faults::default());
+    // Nobody listens there.
+    let place = Place::new(&centre, "127.0.0.1:1", "nobody");
+    let mut bridge = place.run();
+    bridge.wait_for_line("kafka is not ready", Duration::from_secs(60));
+    wait_until(Duration::from_secs(30), "polling goes on", || centre.requests() > 30);
+    let ready = page(&mut bridge, "/readyz");
+    assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("kafka"), "{ready}");
+    let status = page(&mut bridge, "/status");
+    assert!(status.contains("\"ready\": false"), "{status}");
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(40)).success());
+    bridge.wait_for_line("they are sent at the next start", Duration::from_secs(1));
+}
+
+#[test]
+fn a_dry_run_prints_events_and_touches_no_kafka() {
+    let centre = Centre::open(Settings::default(), Faults::default());
+    let place = Place::new(&centre, "127.0.0.1:1", "nobody");
+    let arguments = ["run", "--dry-run", "--config", &place.config()];
+    let mut bridge = Floorcast::start(&arguments, &[("ACME_TOKEN", super::TOKEN)]);
+    let line = bridge.wait_for_line("\"AgentAdded\"", Duration::from_secs(30));
+    let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(event["value"]["meta"]["origin"], "BASELINE");
+    bridge.interrupt();
+    assert!(bridge.wait(Duration::from_secs(30)).success());
+    assert!(!bridge.stderr().iter().any(|line| line.contains("kafka is")));
+}
