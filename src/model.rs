@@ -30,7 +30,7 @@ pub use interaction::{
 };
 pub use phase::{Phase, is_abandonment};
 pub use presence::Presence;
-pub use privacy::{Mode, Privacy};
+pub use privacy::{Mode, Privacy, PseudonymKey, ShortKey};
 pub use time::{Precision, Timestamp};
 
 /// The version of the model's fields, stored beside every value so that a field an older version

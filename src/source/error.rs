@@ -70,6 +70,8 @@ pub enum Error {
         status: u16,
         /// The size of the body in bytes.
         size: usize,
+        /// Whether it began as a list of rows, so that one of them may be to blame.
+        in_rows: bool,
     },
     /// The client cannot be made.
     #[error("the HTTP client cannot be made: {0}")]

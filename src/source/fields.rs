@@ -179,10 +179,15 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
+/// The longest text that is taken for an id: ids stand in keys, memories and headers.
+const LONGEST_ID: usize = 256;
+
 /// An id in whatever form.
 pub(super) fn id(value: &Value) -> Option<EntityId> {
     match value {
-        Value::String(text) if !text.is_empty() => Some(EntityId::new(text.as_str())),
+        Value::String(text) if (1..=LONGEST_ID).contains(&text.len()) => {
+            Some(EntityId::new(text.as_str()))
+        }
         Value::Number(number) if !number.is_f64() => Some(EntityId::new(number.to_string())),
         _ => None,
     }
@@ -238,7 +243,7 @@ mod tests {
         assert_eq!(with(json!(0), |fields| fields.id("it")), Ok(Some(EntityId::new("0"))));
         assert_eq!(with(json!(-6), |fields| fields.id("it")), Ok(Some(EntityId::new("-6"))));
         assert_eq!(with(json!("x7"), |fields| fields.id("it")), Ok(Some(EntityId::new("x7"))));
-        for bad in [json!(1.5), json!(""), json!({}), json!(1e300)] {
+        for bad in [json!(1.5), json!(""), json!({}), json!(1e300), json!("7".repeat(257))] {
             assert!(with(bad.clone(), |fields| fields.id("it")).is_err(), "{bad}");
         }
     }

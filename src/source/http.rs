@@ -30,6 +30,11 @@ use crate::telemetry::{Metrics, RequestOutcome};
 
 /// How often one request is sent at most, the first time included.
 const ATTEMPTS: u32 = 3;
+/// How much of an error page is read. It is never shown: reading it keeps the connection, so that
+/// a refusal does not cost a handshake more.
+const ERROR_PAGE: usize = 64 << 10;
+/// How long an error page may take; after that its connection is given up.
+const ERROR_PAGE_TIME: Duration = Duration::from_secs(1);
 
 /// What a client waits for and takes in.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +49,8 @@ pub struct Limits {
     pub compressed: usize,
     /// Bytes after decompression. A page of 100 calls has some hundred kilobytes.
     pub decompressed: usize,
+    /// The longest pause before the second attempt; it doubles with each further one.
+    pub pause: Duration,
 }
 
 impl Default for Limits {
@@ -54,6 +61,7 @@ impl Default for Limits {
             body: Duration::from_mins(1),
             compressed: 8 << 20,
             decompressed: 32 << 20,
+            pause: Duration::from_millis(500),
         }
     }
 }
@@ -121,6 +129,11 @@ impl Client {
         Ok(Self { http, authorization, connection })
     }
 
+    #[cfg(test)]
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Asks, and asks again where that may help.
     pub(super) async fn get(&self, stream: &StreamName, url: &Url) -> Result<Answer, Error> {
         let mut attempt = 1;
@@ -137,7 +150,7 @@ impl Client {
             }
             tracing::debug!(stream = %stream, %error, attempt, "asking again");
             let random = rand::rng().random_range(0.0..1.0);
-            tokio::time::sleep(pause(attempt, random)).await;
+            tokio::time::sleep(pause(self.connection.limits.pause, attempt, random)).await;
             attempt += 1;
         }
     }
@@ -187,7 +200,10 @@ impl Client {
             .map_err(disconnected)?;
         let head_at = self.connection.clock.now();
         let status = response.status();
-        self.refuse(status, response.headers())?;
+        if let Err(error) = self.refuse(status, response.headers()) {
+            let _ = tokio::time::timeout(ERROR_PAGE_TIME, read(response, ERROR_PAGE)).await;
+            return Err(error);
+        }
         let headers = response.headers().clone();
         let body = tokio::time::timeout(limits.body, read(response, limits.compressed))
             .await
@@ -199,6 +215,16 @@ impl Client {
                 }
             })?;
         let body = decompress(body, &headers, status, limits.decompressed)?;
+        // All vendors answer with a list or an object. A page for people, of a gateway or a log-in,
+        // comes with a success status, too.
+        if !matches!(body.trim_ascii_start().first(), Some(b'[' | b'{')) {
+            return Err(Error::Undecodable {
+                problem: String::from("it is neither a list nor an object"),
+                status: status.as_u16(),
+                size: body.len(),
+                in_rows: false,
+            });
+        }
         // The header has whole seconds: half of one is the best guess of what it cut off.
         let clock_offset_millis = date(&headers).map(|date| {
             let middle = asked_at.plus_millis(head_at.millis_since(asked_at) / 2);
@@ -262,9 +288,11 @@ fn decompress(
         problem: String::from(problem),
         status: status.as_u16(),
         size,
+        in_rows: false,
     };
-    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
-        None | Some(b"identity") => Ok(body),
+    let encoding = headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase());
+    match encoding.as_deref() {
+        None | Some(b"" | b"identity") => Ok(body),
         Some(b"gzip" | b"x-gzip") => {
             let mut plain = Vec::new();
             let mut decoder = MultiGzDecoder::new(&body[..]).take(limit as u64 + 1);
@@ -291,9 +319,10 @@ fn bare(error: &reqwest::Error) -> String {
     text
 }
 
-/// The pause before another attempt: up to half a second, then up to a second, by chance.
-fn pause(attempt: u32, random: f64) -> Duration {
-    Duration::from_millis(500).saturating_mul(1 << attempt.saturating_sub(1).min(6)).mul_f64(random)
+/// The pause before another attempt: anything up to the longest one, by chance, so that those who
+/// failed together do not come back together.
+fn pause(longest: Duration, attempt: u32, random: f64) -> Duration {
+    longest.saturating_mul(1 << attempt.saturating_sub(1).min(6)).mul_f64(random)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -323,19 +352,25 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     u64::try_from(until).ok().filter(|millis| *millis > 0).map(Duration::from_millis)
 }
 
-/// Whether a header `Link` (RFC 8288) names a next page. Only that it does is taken from it: the
-/// address is the server's and is not followed.
+/// Whether the headers `Link` (RFC 8288) name a next page; `None` when they are not about pages.
+/// Only that there is one is taken from them: the address is the server's and is not followed.
 fn has_next(headers: &HeaderMap) -> Option<bool> {
-    let links = text(headers, LINK.as_str())?;
-    let is_next = |link: &str| {
-        let mut parameters = link.split(';').skip(1).map(str::trim);
-        parameters.any(|parameter| {
-            parameter.strip_prefix("rel=").is_some_and(|rel| {
-                rel.trim_matches('"').split_ascii_whitespace().any(|word| word == "next")
-            })
-        })
-    };
-    Some(links.split(',').any(is_next))
+    let mut paged = false;
+    let links = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
+    for parameter in links.flat_map(|links| links.split([',', ';'])) {
+        let Some((name, value)) = parameter.split_once('=') else { continue };
+        if !name.trim().eq_ignore_ascii_case("rel") {
+            continue;
+        }
+        for relation in value.trim().trim_matches('"').split_ascii_whitespace() {
+            match relation.to_ascii_lowercase().as_str() {
+                "next" => return Some(true),
+                "first" | "prev" | "previous" | "last" => paged = true,
+                _ => {}
+            }
+        }
+    }
+    paged.then_some(false)
 }
 
 #[cfg(test)]
@@ -373,10 +408,19 @@ mod tests {
             ("<https://a.example/agents?page=2>; rel=\"next\"", Some(true)),
             ("<https://evil.example/>; rel=next, <x>; rel=\"last\"", Some(true)),
             ("<https://a.example/agents?page=1>; rel=\"last\"", Some(false)),
+            ("</style.css>; rel=preload", None),
+            ("", None),
         ];
         for (link, expected) in cases {
             assert_eq!(has_next(&headers(&[("link", link)])), expected, "{link}");
         }
+        let mut two = headers(&[("link", "</style.css>; rel=preload")]);
+        assert_eq!(has_next(&two), None);
+        two.append(
+            "link",
+            "<https://a.example/calls?id[]=1,2&page=2>; REL = \"next last\"".parse().unwrap(),
+        );
+        assert_eq!(has_next(&two), Some(true));
         assert_eq!(has_next(&headers(&[])), None);
     }
 
@@ -394,7 +438,9 @@ mod tests {
 
     #[test]
     fn attempts_are_spread_and_bounded() {
-        assert_eq!(pause(1, 1.0), Duration::from_millis(500));
-        assert_eq!(pause(2, 0.5), Duration::from_millis(500));
+        let longest = Duration::from_millis(500);
+        assert_eq!(pause(longest, 1, 1.0), longest);
+        assert_eq!(pause(longest, 2, 0.5), longest);
+        assert_eq!(pause(longest, 99, 1.0), Duration::from_secs(32));
     }
 }

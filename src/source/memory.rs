@@ -4,7 +4,7 @@
 //! A memory is only as good as what became of the rows: it may be used for the next reading only
 //! after the reading it came from has been committed. It holds the rows of one reading, no more.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -26,6 +26,7 @@ impl Fingerprint {
 #[derive(Clone, Debug, Default)]
 pub struct RowMemory {
     rows: HashMap<Fingerprint, EntityId>,
+    set_aside: HashSet<Fingerprint>,
 }
 
 impl RowMemory {
@@ -40,13 +41,24 @@ impl RowMemory {
         self.rows.insert(fingerprint, id);
     }
 
-    /// How many rows are remembered.
+    /// Whether a row of exactly these bytes was set aside, and told of, in the last reading.
+    #[must_use]
+    pub fn was_set_aside(&self, fingerprint: Fingerprint) -> bool {
+        self.set_aside.contains(&fingerprint)
+    }
+
+    /// Remembers a row that was set aside, so that it is told of once while it is shown.
+    pub fn remember_set_aside(&mut self, fingerprint: Fingerprint) {
+        self.set_aside.insert(fingerprint);
+    }
+
+    /// How many decoded rows are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether none is.
+    /// Whether no decoded row is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()

@@ -29,6 +29,9 @@ pub enum Partial {
     TooLong,
     /// A page after the first was not answered, or could not be read.
     PageUnanswered,
+    /// Rows came twice, so they moved from page to page while these were read, and no count says
+    /// whether another one was lost.
+    RowsShifted,
 }
 
 impl Partial {
@@ -42,6 +45,7 @@ impl Partial {
             Self::ConflictingDuplicate => "conflicting_duplicate",
             Self::TooLong => "too_long",
             Self::PageUnanswered => "page_unanswered",
+            Self::RowsShifted => "rows_shifted",
         }
     }
 }

@@ -16,8 +16,10 @@ fn let_things_happen(centre: &Centre, calls: usize) {
 #[test]
 fn every_recorded_fact_is_published_once_and_in_order_through_a_vendors_faults() {
     let broker = kafka::shared();
-    let settings = Settings { seed: 7, calls_per_second: 1.0, ..Settings::default() };
-    let centre = Centre::open(settings, Faults::mild());
+    // Two pages of agents, whose rows shift now and then.
+    let settings = Settings { seed: 7, agents: 120, calls_per_second: 1.0, ..Settings::default() };
+    let faults = Faults { shifted_rows: 0.3, ..Faults::mild() };
+    let centre = Centre::open(settings, faults);
     let place = Place::new(&centre, broker.bootstrap(), &kafka::unique_prefix("facts"));
     let mut bridge = place.run();
     let_things_happen(&centre, 70);

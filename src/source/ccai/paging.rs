@@ -1,33 +1,50 @@
 //! Paging, as pure decisions: what to ask next, and when everything was read.
 //!
-//! A page that is shorter than was asked for proves nothing, because the server cuts `per` down to
-//! 100 silently: the end is told by the headers `Link` and `Total`, and without them by an empty
-//! page or one that shows nothing new.
+//! A page that is shorter than was asked for proves nothing by itself, because the server cuts
+//! `per` down to 100 (or less) silently. The end is told by the headers `Link` and `Total`; without
+//! them by an empty page, by one that shows nothing new, or by one that is shorter than a page the
+//! same server has just given.
 
 use std::collections::HashSet;
 
 use super::PER_PAGE;
 use crate::model::Timestamp;
-use crate::source::Fingerprint;
+use crate::source::{Fingerprint, Partial};
 
-/// What a page of a sweep says about the end.
-#[derive(Clone, Copy, Debug)]
+/// What a page says about whether there is another one.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct PageEnd {
+    /// Rows on the page.
     pub(super) rows: usize,
-    pub(super) new: bool,
+    /// How many of them were not there before.
+    pub(super) new: usize,
+    /// Whether there is a further page, where the header `Link` tells.
     pub(super) has_next: Option<bool>,
+    /// How many rows there are in all, by the header `Total`.
     pub(super) total: Option<u64>,
+}
+
+/// What a sweep does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SweepStep {
+    /// Ask for [`SweepWalk::page`].
+    Ask,
+    /// That was the last page.
+    Done,
 }
 
 /// The way through the pages of a sweep.
 #[derive(Debug)]
 pub(super) struct SweepWalk {
     page: u32,
+    rows: u64,
+    counted: bool,
+    shifted: bool,
 }
 
 impl Default for SweepWalk {
     fn default() -> Self {
-        Self { page: 1 }
+        Self { page: 1, rows: 0, counted: false, shifted: false }
     }
 }
 
@@ -36,46 +53,102 @@ impl SweepWalk {
         self.page
     }
 
-    /// Whether there is another page to ask for; `seen` counts the different ids so far.
-    pub(super) fn goes_on(&mut self, end: PageEnd, seen: usize) -> bool {
+    /// Takes in a page.
+    pub(super) fn page_read(&mut self, end: PageEnd) -> SweepStep {
         self.page += 1;
-        match (end.has_next, end.total) {
-            _ if end.rows == 0 => false,
-            (Some(next), _) => next,
-            // Rows may have shifted: the count is reached by different ids, or never.
-            (None, Some(total)) => {
-                (seen as u64) < total && u64::from(self.page - 1) * (PER_PAGE as u64) < total
-            }
-            (None, None) => end.new,
+        self.rows += end.rows as u64;
+        self.counted |= end.total.is_some();
+        let more = end.has_next.or_else(|| end.total.map(|total| total > self.rows));
+        // Rows that come twice have moved, and another one may have moved away unseen. A whole
+        // page that comes again is the way some servers answer a question beyond the end; but not
+        // when they have just announced that page.
+        let shifted = end.new > 0 && end.rows > end.new;
+        self.shifted |= shifted || (end.new == 0 && more == Some(true));
+        if end.rows == 0 || end.new == 0 || more == Some(false) {
+            return SweepStep::Done;
         }
+        SweepStep::Ask
+    }
+
+    /// Why the pages prove nothing about absence, so far as paging can tell. Where the vendor
+    /// names a count, the number of different ids decides instead.
+    pub(super) fn doubt(&self) -> Option<Partial> {
+        (self.shifted && !self.counted).then_some(Partial::RowsShifted)
     }
 }
 
 /// What a tail does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TailStep {
-    /// Ask for [`TailWalk::from`] and [`TailWalk::page`].
+    /// Ask for [`TailWalk::from`], [`TailWalk::page`] and [`TailWalk::per`].
     Ask,
     /// Everything there is was read.
     Done,
 }
 
+/// What becomes of an answer that cannot be taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Narrowing {
+    /// Fewer rows are asked for.
+    Fewer,
+    /// It was a single row: it was stepped over.
+    SteppedOver,
+    /// Too many rows in a row: it is not the rows' fault.
+    GivenUp,
+}
+
+/// Single rows that are stepped over in one reading before it is given up.
+const MOST_STEPPED_OVER: u32 = 20;
+
 /// The way through a tail: by key, so that rows which move while it is read are never stepped
 /// over. The next question starts at the last stamp; an offset is used only inside one second that
-/// holds more than a page.
+/// holds more than a page, where the overlap of later readings repairs what an offset may miss.
+///
+/// A server that does not sort is read by offset from the start, also when its first pages were in
+/// order by chance: a later page tells, or the count of rows that the first page named. An answer that cannot be taken in
+/// (too large, broken in the middle) is asked for in smaller pages, down to one row, which is then
+/// stepped over: smaller pages isolate a row surely, while the bounds of a smaller window are
+/// fields whose documentation contradicts their names.
 #[derive(Debug)]
 pub(super) struct TailWalk {
+    origin: Timestamp,
     from: Timestamp,
     page: u32,
+    per: usize,
+    /// Rows behind the offset: those since `from` was set last.
+    passed: u64,
+    /// The longest page since `per` was set last.
+    longest: usize,
+    /// The page before, by the fingerprints of its rows; empty when `page` is the first.
+    previous: Vec<Fingerprint>,
+    /// How many rows there are in all, as the first page said.
+    expected: Option<u64>,
     seen: HashSet<Fingerprint>,
     newest: Option<Timestamp>,
     done: bool,
     sorted: bool,
+    stepped_over: u32,
+    stepped_over_here: bool,
 }
 
 impl TailWalk {
     pub(super) fn new(from: Timestamp) -> Self {
-        Self { from, page: 1, seen: HashSet::new(), newest: None, done: false, sorted: true }
+        Self {
+            origin: from,
+            from,
+            page: 1,
+            per: PER_PAGE,
+            passed: 0,
+            longest: 0,
+            previous: Vec::new(),
+            expected: None,
+            seen: HashSet::new(),
+            newest: None,
+            done: false,
+            sorted: true,
+            stepped_over: 0,
+            stepped_over_here: false,
+        }
     }
 
     pub(super) const fn from(&self) -> Timestamp {
@@ -86,6 +159,16 @@ impl TailWalk {
         self.page
     }
 
+    pub(super) const fn per(&self) -> usize {
+        self.per
+    }
+
+    /// Whether a row belongs to what was asked for. The filters' descriptions contradict their
+    /// names, so nobody relies on the server for it.
+    pub(super) fn wanted(&self, stamp: Option<Timestamp>) -> bool {
+        stamp.is_none_or(|stamp| stamp >= self.origin.floor_second())
+    }
+
     /// Takes in the stamps and fingerprints of a page, in the server's order.
     pub(super) fn page_read(
         &mut self,
@@ -94,38 +177,87 @@ impl TailWalk {
         total: Option<u64>,
     ) -> TailStep {
         let stamps: Vec<_> = rows.iter().filter_map(|(stamp, _)| *stamp).collect();
-        self.sorted &= stamps.is_sorted();
-        let mut new = false;
-        for (_, fingerprint) in rows {
-            new |= self.seen.insert(*fingerprint);
+        let page: Vec<_> = rows.iter().map(|(_, fingerprint)| *fingerprint).collect();
+        if self.from == self.origin && self.page == 1 {
+            self.expected = self.expected.or(total);
         }
+        self.seen.extend(&page);
         self.newest = self.newest.max(stamps.iter().max().copied());
-        let before = u64::from(self.page - 1) * (PER_PAGE as u64);
-        let more = has_next.or_else(|| total.map(|total| total > before + rows.len() as u64));
-        if rows.is_empty() || more == Some(false) || (more.is_none() && !new) {
+        let advanced = self.from != self.origin;
+        if self.sorted && !stamps.is_sorted() {
+            self.sorted = false;
+            if advanced {
+                self.restart(self.origin);
+                return TailStep::Ask;
+            }
+        }
+        self.passed += rows.len() as u64;
+        let more = has_next.or_else(|| total.map(|total| total > self.passed));
+        let full = rows.len() >= self.longest;
+        self.longest = self.longest.max(rows.len());
+        if rows.is_empty() || !more.unwrap_or(full && page != self.previous) {
+            let seen = self.seen.len() as u64 + u64::from(self.stepped_over);
+            if self.sorted && advanced && self.expected.is_some_and(|expected| expected > seen) {
+                self.sorted = false;
+                self.restart(self.origin);
+                return TailStep::Ask;
+            }
             self.done = true;
             return TailStep::Done;
         }
         match stamps.last() {
             Some(last) if self.sorted && last.floor_second() > self.from => {
-                self.from = last.floor_second();
-                self.page = 1;
+                self.restart(last.floor_second());
             }
-            // Inside one second, or a server that does not sort: by offset, from the same start.
-            _ => self.page += 1,
+            _ => {
+                self.page += 1;
+                self.previous = page;
+            }
         }
         TailStep::Ask
     }
 
-    /// The stamp up to which everything was read. A walk that was cut off has read only what lies
-    /// before the second it was in; one through unsorted pages, nothing for certain.
-    pub(super) fn cursor(&self) -> Option<Timestamp> {
+    /// Begins anew at a stamp.
+    fn restart(&mut self, from: Timestamp) {
+        self.from = from;
+        self.page = 1;
+        self.passed = 0;
+        self.previous.clear();
+        if std::mem::take(&mut self.stepped_over_here) {
+            self.per = PER_PAGE;
+            self.longest = 0;
+        }
+    }
+
+    /// The answer cannot be taken in: asks for fewer rows, or steps over the one there was.
+    pub(super) fn unreadable(&mut self) -> Narrowing {
+        if self.per > 1 {
+            self.per = if self.per > 10 { 10 } else { 1 };
+            self.longest = 0;
+            self.previous.clear();
+            self.page = u32::try_from(self.passed / self.per as u64).unwrap_or(u32::MAX - 1) + 1;
+            self.passed = u64::from(self.page - 1) * self.per as u64;
+            return Narrowing::Fewer;
+        }
+        if self.stepped_over == MOST_STEPPED_OVER {
+            return Narrowing::GivenUp;
+        }
+        self.stepped_over += 1;
+        self.stepped_over_here = true;
+        self.passed += 1;
+        self.page += 1;
+        Narrowing::SteppedOver
+    }
+
+    /// The stamp up to which everything was read; `now` is the vendor's clock. A walk that was cut
+    /// off has read only what lies before the second it was in. A stamp of the future is no
+    /// cursor: everything that is recorded until then would be missed.
+    pub(super) fn cursor(&self, now: Timestamp) -> Option<Timestamp> {
+        let newest = self.newest?;
         if self.done {
-            self.newest
-        } else if self.sorted && self.newest.is_some() {
-            Some(self.from)
+            Some(newest.min(now))
         } else {
-            None
+            (self.from > self.origin).then_some(self.from.min(now))
         }
     }
 }
@@ -138,31 +270,69 @@ mod tests {
         Timestamp::from_millis(second * 1000)
     }
 
-    /// Serves rows of (stamp, number) as the vendor does: sorted, filtered, clamped.
-    fn walk(all: &[(i64, u32)], headers: bool, sorted: bool) -> (Vec<u32>, TailWalk, u32) {
-        let mut walk = TailWalk::new(at(0));
-        let mut found = Vec::new();
-        let mut requests = 0;
-        loop {
-            requests += 1;
-            assert!(requests < 100, "the walk does not end");
-            let mut there: Vec<_> = all.iter().filter(|row| at(row.0) >= walk.from()).collect();
-            if sorted {
-                there.sort();
+    /// A server with rows of (second, number).
+    #[allow(clippy::struct_excessive_bools, reason = "each is a quirk of its own")]
+    struct Server {
+        rows: Vec<(i64, u32)>,
+        link: bool,
+        total: bool,
+        sorts: bool,
+        filters: bool,
+        clamp: usize,
+        /// Rows that no answer with them in it can be read.
+        bad: Vec<u32>,
+    }
+
+    impl Server {
+        fn new(rows: Vec<(i64, u32)>) -> Self {
+            Self {
+                rows,
+                link: true,
+                total: false,
+                sorts: true,
+                filters: true,
+                clamp: PER_PAGE,
+                bad: Vec::new(),
             }
-            let start = (walk.page() as usize - 1) * PER_PAGE;
-            let page: Vec<_> = there.iter().skip(start).take(PER_PAGE).collect();
-            let rows: Vec<_> = page
-                .iter()
-                .map(|row| (Some(at(row.0)), Fingerprint::of(&row.1.to_be_bytes())))
-                .collect();
-            found.extend(page.iter().map(|row| row.1));
-            let next = headers.then_some(start + page.len() < there.len());
-            if walk.page_read(&rows, next, None) == TailStep::Done {
-                found.sort_unstable();
-                found.dedup();
-                return (found, walk, requests);
+        }
+
+        /// Walks from a second until it is done, or for that many requests.
+        fn walk(&self, from: i64, most: u32) -> (Vec<u32>, TailWalk, u32) {
+            let mut walk = TailWalk::new(at(from));
+            let mut found = Vec::new();
+            for request in 1..=most {
+                let mut there: Vec<_> = self
+                    .rows
+                    .iter()
+                    .filter(|row| !self.filters || at(row.0) >= walk.from())
+                    .collect();
+                if self.sorts {
+                    there.sort();
+                }
+                let per = walk.per().min(self.clamp);
+                let start = (walk.page() as usize - 1) * per;
+                let page: Vec<_> = there.iter().skip(start).take(per).collect();
+                if page.iter().any(|row| self.bad.contains(&row.1)) {
+                    if walk.unreadable() == Narrowing::GivenUp {
+                        return (found, walk, request);
+                    }
+                    continue;
+                }
+                let rows: Vec<_> = page
+                    .iter()
+                    .map(|row| (Some(at(row.0)), Fingerprint::of(&row.1.to_be_bytes())))
+                    .collect();
+                let wanted = page.iter().filter(|row| walk.wanted(Some(at(row.0))));
+                found.extend(wanted.map(|row| row.1));
+                let next = self.link.then_some(start + page.len() < there.len());
+                let total = self.total.then_some(there.len() as u64);
+                if walk.page_read(&rows, next, total) == TailStep::Done {
+                    found.sort_unstable();
+                    found.dedup();
+                    return (found, walk, request);
+                }
             }
+            (found, walk, most)
         }
     }
 
@@ -171,65 +341,170 @@ mod tests {
     }
 
     #[test]
-    fn a_tail_reads_every_row_with_and_without_headers() {
+    fn a_tail_reads_every_row_whatever_the_headers_and_the_clamp() {
         for (count, per_second) in [(0, 1), (1, 1), (99, 7), (100, 10), (101, 10), (1000, 30)] {
-            for headers in [true, false] {
-                let (found, walk, _) = walk(&rows(count, per_second), headers, true);
-                assert_eq!(found.len(), count as usize, "{count} {per_second} {headers}");
-                assert_eq!(
-                    walk.cursor(),
-                    count.checked_sub(1).map(|n| at(i64::from(n / per_second)))
-                );
+            for (link, total) in [(true, false), (false, true), (true, true), (false, false)] {
+                for clamp in [PER_PAGE, 50, 33] {
+                    let mut server = Server::new(rows(count, per_second));
+                    (server.link, server.total, server.clamp) = (link, total, clamp);
+                    let (found, walk, _) = server.walk(0, 200);
+                    assert!(walk.done, "{count} {per_second} {link} {total} {clamp}");
+                    assert_eq!(found.len(), count as usize, "{link} {total} {clamp}");
+                    let newest = count.checked_sub(1).map(|n| at(i64::from(n / per_second)));
+                    assert_eq!(walk.cursor(at(9999)), newest);
+                }
             }
         }
     }
 
     #[test]
     fn a_second_with_more_than_a_page_is_paged_inside() {
-        for headers in [true, false] {
-            let mut all = rows(30, 10);
-            all.extend((1000..1250).map(|number| (3, number)));
-            all.extend([(4, 2000)]);
-            let (found, walk, _) = walk(&all, headers, true);
-            assert_eq!(found.len(), 281, "{headers}");
-            assert_eq!(walk.cursor(), Some(at(4)));
+        for (link, total) in [(true, false), (false, true), (false, false)] {
+            for clamp in [PER_PAGE, 50] {
+                let mut all = rows(30, 10);
+                all.extend((1000..1250).map(|number| (3, number)));
+                all.extend([(4, 2000)]);
+                let mut server = Server::new(all);
+                (server.link, server.total, server.clamp) = (link, total, clamp);
+                let (found, walk, _) = server.walk(0, 100);
+                assert_eq!(found.len(), 281, "{link} {total} {clamp}");
+                assert_eq!(walk.cursor(at(9999)), Some(at(4)));
+            }
         }
     }
 
     #[test]
+    fn an_idle_tail_takes_one_request_with_headers_and_few_without() {
+        let mut server = Server::new(rows(5, 1));
+        assert_eq!(server.walk(0, 10).2, 1);
+        server.link = false;
+        assert_eq!(server.walk(0, 10).2, 2);
+    }
+
+    #[test]
     fn a_server_that_does_not_sort_is_read_by_offset() {
-        let mut all = rows(250, 5);
-        all.reverse();
-        let (found, walk, _) = walk(&all, true, false);
-        assert_eq!(found.len(), 250);
-        assert_eq!(walk.cursor(), Some(at(49)));
+        for (link, total) in [(true, false), (false, true), (false, false)] {
+            let mut all = rows(250, 5);
+            all.reverse();
+            let mut server = Server::new(all);
+            (server.link, server.total, server.sorts) = (link, total, false);
+            let (found, walk, _) = server.walk(0, 100);
+            assert_eq!(found.len(), 250, "{link} {total}");
+            assert_eq!(walk.cursor(at(9999)), Some(at(49)));
+        }
+    }
+
+    #[test]
+    fn a_first_page_that_is_in_order_by_chance_does_not_hide_older_rows() {
+        // The first hundred are in order, and rows of later pages lie before them.
+        let mut all: Vec<_> = (0..100).map(|n| (i64::from(n) + 500, n)).collect();
+        all.extend((100..150).map(|n| (i64::from(n), n)));
+        // Told by the count alone: what lies at or after the last stamp is in order.
+        let mut server = Server::new(all.clone());
+        (server.sorts, server.total) = (false, true);
+        assert_eq!(server.walk(0, 100).0.len(), 150);
+        // Told by a page that is out of order.
+        all.extend([(602, 150), (601, 151)]);
+        let mut server = Server::new(all);
+        server.sorts = false;
+        for total in [true, false] {
+            server.total = total;
+            let (found, walk, _) = server.walk(0, 100);
+            assert_eq!(found.len(), 152);
+            assert_eq!(walk.cursor(at(9999)), Some(at(602)));
+        }
+    }
+
+    #[test]
+    fn a_filter_that_is_ignored_shows_nothing_older_than_was_asked_for() {
+        let mut server = Server::new(rows(300, 10));
+        server.filters = false;
+        let (found, walk, _) = server.walk(25, 100);
+        assert_eq!(found, (250..300).collect::<Vec<_>>());
+        assert_eq!(walk.cursor(at(9999)), Some(at(29)));
     }
 
     #[test]
     fn a_walk_that_is_cut_off_has_read_what_lies_before_its_second() {
-        let mut walk = TailWalk::new(at(0));
-        assert_eq!(walk.cursor(), None);
-        let page: Vec<_> =
-            (0..100).map(|n| (Some(at(n / 10)), Fingerprint::of(&n.to_be_bytes()))).collect();
-        assert_eq!(walk.page_read(&page, Some(true), None), TailStep::Ask);
-        assert_eq!(walk.cursor(), Some(at(9)));
+        let (_, walk, _) = Server::new(rows(300, 10)).walk(0, 1);
+        assert_eq!(walk.cursor(at(9999)), Some(at(9)));
+        assert_eq!(TailWalk::new(at(0)).cursor(at(9999)), None);
+    }
+
+    #[test]
+    fn a_cut_off_walk_through_pages_without_order_has_read_nothing_for_certain() {
+        let mut server = Server::new(rows(300, 10).into_iter().rev().collect());
+        server.sorts = false;
+        assert_eq!(server.walk(0, 2).1.cursor(at(9999)), None);
+    }
+
+    #[test]
+    fn a_stamp_of_the_future_is_no_cursor() {
+        let mut all = rows(10, 1);
+        all.push((4_000_000, 99));
+        let (found, walk, _) = Server::new(all).walk(0, 10);
+        assert_eq!(found.len(), 11);
+        assert_eq!(walk.cursor(at(12)), Some(at(12)));
+    }
+
+    #[test]
+    fn one_row_that_no_answer_can_hold_is_stepped_over_and_the_others_are_read() {
+        for (link, total) in [(true, false), (false, true), (false, false)] {
+            for clamp in [PER_PAGE, 30] {
+                for bad in [0, 7, 142, 249] {
+                    let mut server = Server::new(rows(250, 5));
+                    (server.link, server.total, server.clamp) = (link, total, clamp);
+                    server.bad = vec![bad];
+                    let (found, walk, requests) = server.walk(0, 400);
+                    assert_eq!(found.len(), 249, "{link} {total} {clamp} {bad}");
+                    assert!(walk.stepped_over >= 1 && walk.done);
+                    assert!(requests < 60, "{requests}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_of_which_nothing_can_be_read_is_given_up() {
+        let mut server = Server::new(rows(250, 5));
+        server.bad = (0..250).collect();
+        let (found, walk, requests) = server.walk(0, 400);
+        assert!(found.is_empty() && !walk.done);
+        assert_eq!(requests, 3 + MOST_STEPPED_OVER);
     }
 
     #[test]
     fn a_short_page_proves_nothing_and_headers_end_a_sweep() {
+        use SweepStep::{Ask, Done};
         let end = |rows, new, has_next, total| PageEnd { rows, new, has_next, total };
-        let cases = [
-            (end(100, true, Some(true), Some(250)), 100, true),
-            (end(40, true, Some(true), None), 40, true),
-            (end(100, true, Some(false), Some(100)), 100, false),
-            (end(100, true, None, Some(250)), 100, true),
-            (end(50, true, None, Some(50)), 50, false),
-            (end(30, true, None, None), 30, true),
-            (end(30, false, None, None), 30, false),
-            (end(0, false, None, Some(9)), 5, false),
+        let cases: &[(&[PageEnd], SweepStep, Option<Partial>)] = &[
+            (&[end(100, 100, Some(true), Some(250))], Ask, None),
+            (&[end(40, 40, Some(true), None)], Ask, None),
+            (&[end(100, 100, Some(false), Some(100))], Done, None),
+            (&[end(100, 100, None, Some(250))], Ask, None),
+            (&[end(50, 50, None, Some(50))], Done, None),
+            // Without headers: until a page is empty, or comes again.
+            (&[end(30, 30, None, None)], Ask, None),
+            (&[end(30, 30, None, None), end(30, 0, None, None)], Done, None),
+            (&[end(30, 30, None, None), end(0, 0, None, None)], Done, None),
+            (&[end(0, 0, None, Some(9))], Done, None),
+            // A server that clamps at 50, counted: all three pages are asked for.
+            (&[end(50, 50, None, Some(150)), end(50, 50, None, Some(150))], Ask, None),
+            // Rows that moved: the count decides; without one, nothing may be concluded.
+            (&[end(9, 9, None, Some(19)), end(9, 8, None, Some(19))], Ask, None),
+            (&[end(9, 9, None, None), end(9, 8, None, None)], Ask, Some(Partial::RowsShifted)),
+            // A page that was announced and shows the last one again, for ever.
+            (
+                &[end(9, 9, Some(true), None), end(9, 0, Some(true), None)],
+                Done,
+                Some(Partial::RowsShifted),
+            ),
         ];
-        for (end, seen, expected) in cases {
-            assert_eq!(SweepWalk::default().goes_on(end, seen), expected, "{end:?}");
+        for (pages, step, doubt) in cases {
+            let mut walk = SweepWalk::default();
+            let steps: Vec<_> = pages.iter().map(|page| walk.page_read(*page)).collect();
+            assert_eq!(steps.last(), Some(step), "{pages:?}");
+            assert_eq!(walk.doubt(), *doubt, "{pages:?}");
         }
     }
 }

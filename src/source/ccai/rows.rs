@@ -42,10 +42,21 @@ pub(super) fn decode<T>(
             _ => "expected a smaller nesting",
         };
         let reason = QuarantineReason { path: String::new(), kind: String::from(kind) };
-        quarantine(None, reason)
+        quarantine(row_id(row), reason)
     })?;
     let fields = Fields::of(&value).map_err(|reason| quarantine(None, reason))?;
     read(&fields, unknown).map_err(|reason| quarantine(value.get("id").and_then(id), reason))
+}
+
+/// The id of a row that cannot be read as a whole.
+fn row_id(row: &RawValue) -> Option<EntityId> {
+    #[derive(serde::Deserialize)]
+    struct Row<'a> {
+        #[serde(borrow)]
+        id: &'a RawValue,
+    }
+    let row: Row = serde_json::from_str(row.get()).ok()?;
+    id(&serde_json::from_str(row.id.get()).ok()?)
 }
 
 /// The stamp of a row, without reading the rest of it.
@@ -68,42 +79,54 @@ pub(super) fn stamp(row: &RawValue, column: &str) -> Option<Timestamp> {
 pub(super) struct PageRows<'a> {
     pub(super) memory: &'a RowMemory,
     pub(super) next: &'a mut RowMemory,
-    pub(super) quarantined: &'a mut Vec<Quarantined>,
     pub(super) unknown: &'a mut Vec<UnknownValue>,
 }
 
 impl PageRows<'_> {
+    /// Takes in the rows of a page; returns those that could not be read.
     pub(super) fn agents(
         &mut self,
         rows: &[&RawValue],
         sweep: &mut SweepBuilder<Agent>,
         privacy: &Privacy,
-    ) {
+    ) -> Vec<Quarantined> {
+        let mut unreadable = Vec::new();
         for row in rows {
             let fingerprint = Fingerprint::of(row.get().as_bytes());
-            if let Some(id) = self.memory.recall(fingerprint) {
-                sweep.row(id, SweepRow::Unchanged(id.clone()));
-                self.next.remember(fingerprint, id.clone());
-                continue;
-            }
-            match decode(row, mapping::agent, self.unknown) {
-                Ok(mut agent) => {
-                    privacy.agent(&mut agent);
-                    let id = agent.id.clone();
-                    if sweep.row(&id, SweepRow::Seen(agent)) {
-                        self.next.remember(fingerprint, id);
+            let (id, seen) = if let Some(id) = self.memory.recall(fingerprint) {
+                (id.clone(), SweepRow::Unchanged(id.clone()))
+            } else {
+                match decode(row, mapping::agent, self.unknown) {
+                    Ok(mut agent) => {
+                        privacy.agent(&mut agent);
+                        (agent.id.clone(), SweepRow::Seen(agent))
+                    }
+                    Err(quarantined) => {
+                        match &quarantined.id {
+                            Some(id) => sweep.present(id.clone()),
+                            None => sweep.mark(Partial::RowWithoutId),
+                        }
+                        unreadable.push(quarantined);
+                        continue;
                     }
                 }
-                Err(quarantined) => {
-                    match &quarantined.id {
-                        Some(id) => sweep.present(id.clone()),
-                        None => sweep.mark(Partial::RowWithoutId),
-                    }
-                    self.quarantined.push(quarantined);
-                }
+            };
+            if sweep.row(&id, seen) {
+                self.next.remember(fingerprint, id);
+            } else if conflicts(rows, row, &id) {
+                sweep.mark(Partial::ConflictingDuplicate);
             }
         }
+        unreadable
     }
+}
+
+/// Two rows of one page are one state of the vendor's data: when they differ and have one id, the
+/// id does not tell entities apart. (Rows of different pages may differ because the entity changed
+/// in between; there the count decides.)
+fn conflicts(page: &[&RawValue], row: &RawValue, id: &EntityId) -> bool {
+    let mut others = page.iter().filter(|other| other.get() != row.get());
+    others.any(|other| row_id(other).as_ref() == Some(id))
 }
 
 /// Reads one page of agents into a sweep, as a reading does; for measurements.
@@ -117,11 +140,6 @@ pub fn sweep_agents_page(
     sweep: &mut SweepBuilder<Agent>,
 ) -> Result<(), &'static str> {
     let rows = split(body)?;
-    let (mut quarantined, mut unknown) = (Vec::new(), Vec::new());
-    PageRows { memory, next, quarantined: &mut quarantined, unknown: &mut unknown }.agents(
-        &rows,
-        sweep,
-        &Privacy::default(),
-    );
+    PageRows { memory, next, unknown: &mut Vec::new() }.agents(&rows, sweep, &Privacy::default());
     Ok(())
 }

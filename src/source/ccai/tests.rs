@@ -1,1 +1,504 @@
+//! The vendor's document and its traps, and a vendor on the loopback interface that behaves as
+//! badly as vendors do.
 
+mod documents;
+mod privacy;
+mod robustness;
+mod traps;
+mod vendor;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use self::vendor::{Answer, Asked, Vendor};
+use super::{Ccai, Settings};
+use crate::clock::ManualClock;
+use crate::model::{AccountName, EntityId, Privacy, StreamName, Timestamp};
+use crate::schedule::{Budget, BudgetSettings};
+use crate::secret::Secret;
+use crate::source::{
+    Connection, Disposition, Error, Limits, Partial, Question, Reading, RowMemory, Rows, SweepRow,
+};
+use crate::telemetry::Metrics;
+
+const PASSWORD: &str = "token-that-nobody-may-see";
+
+/// 2026-03-01T12:00:00Z, the time of the clock in these tests.
+const NOON: Timestamp = Timestamp::from_millis(1_772_366_400_000);
+
+struct Account {
+    ccai: Ccai,
+    metrics: Arc<Metrics>,
+    budget: Arc<Budget>,
+}
+
+fn account(vendor: &Vendor) -> Account {
+    account_with(vendor, |_| {})
+}
+
+fn account_with(vendor: &Vendor, change: impl FnOnce(&mut Limits)) -> Account {
+    let mut limits = Limits { pause: Duration::from_millis(1), ..Limits::default() };
+    change(&mut limits);
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let budget = Arc::new(Budget::new(BudgetSettings {
+        requests_per_second: 10_000.0,
+        longest_pause: Duration::from_millis(20),
+    }));
+    let connection = Connection {
+        account: AccountName::new("acme").unwrap(),
+        budget: Arc::clone(&budget),
+        metrics: Arc::clone(&metrics),
+        clock: Arc::new(ManualClock::at(NOON)),
+        limits,
+    };
+    let settings = Settings {
+        base_url: vendor.url(),
+        api_prefix: String::from("/manager/api/v1"),
+        username: String::from("acme"),
+        password: Secret::new(PASSWORD),
+    };
+    Account { ccai: Ccai::new(&settings, Privacy::default(), connection).unwrap(), metrics, budget }
+}
+
+impl Account {
+    async fn ask(&self, stream: &'static str, question: Question) -> Result<Reading, Error> {
+        self.ask_knowing(stream, question, &RowMemory::default()).await
+    }
+
+    async fn ask_knowing(
+        &self,
+        stream: &'static str,
+        question: Question,
+        memory: &RowMemory,
+    ) -> Result<Reading, Error> {
+        self.ccai.read(&StreamName::new(stream), &question, memory).await
+    }
+}
+
+fn since(seconds: i64) -> Question {
+    Question::Tail { from: NOON.plus_millis(seconds * 1000) }
+}
+
+fn stamp(seconds: i64) -> String {
+    NOON.plus_millis(seconds * 1000).to_rfc3339_millis()
+}
+
+fn agent(id: u32) -> Value {
+    json!({"id": id, "first_name": "Mira", "status": {"id": 0, "name": "Available"}})
+}
+
+fn call(id: u32, updated: i64) -> Value {
+    json!({"id": id, "status": "finished", "call_type": "Voice Outbound",
+           "updated_at": stamp(updated)})
+}
+
+fn activity(id: u32, started: i64) -> Value {
+    json!({"id": id, "agent_id": 7, "activity": "user_status_changed",
+           "started_at": stamp(started), "status": {"id": -1, "name": "Unavailable"}})
+}
+
+/// Serves rows as the vendor does: filtered, sorted, clamped, with `Link` and `Total`.
+fn page(rows: &[Value], asked: &Asked, column: &str) -> Answer {
+    let from = asked.query(&format!("{column}[from]")).unwrap_or_default();
+    let mut rows: Vec<_> =
+        rows.iter().filter(|row| row[column].as_str().unwrap_or_default() >= &*from).collect();
+    rows.sort_by_key(|row| row[column].as_str().unwrap_or_default().to_owned());
+    let per = asked.query("per").map_or(100, |per| per.parse::<usize>().unwrap()).min(100);
+    let number = asked.query("page").map_or(1, |page| page.parse::<usize>().unwrap());
+    let shown: Vec<_> = rows.iter().skip((number - 1) * per).take(per).collect();
+    let next = (number - 1) * per + shown.len() < rows.len();
+    let relation = if next { "next" } else { "last" };
+    Answer::json(&json!(shown))
+        .header("Total", &rows.len().to_string())
+        .header("Link", &format!("<https://elsewhere.example/x>; rel=\"{relation}\""))
+}
+
+fn agents(reading: &Reading) -> &crate::source::Sweep<crate::model::Agent> {
+    match &reading.rows {
+        Rows::Agents(sweep) => sweep,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn ids(reading: &Reading) -> Vec<&str> {
+    match &reading.rows {
+        Rows::Calls(tail) => tail.rows.iter().map(|call| call.id.as_str()).collect(),
+        Rows::Activities(tail) => tail.rows.iter().map(|row| row.id.as_str()).collect(),
+        Rows::CallsById(calls) => calls.iter().map(|call| call.id.as_str()).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn cursor(reading: &Reading) -> Option<Timestamp> {
+    match &reading.rows {
+        Rows::Calls(tail) => tail.cursor,
+        Rows::Activities(tail) => tail.cursor,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_takes_pages_in_order_and_never_follows_the_address_in_link() {
+    let roster: Vec<_> = (0..250).map(agent).collect();
+    let vendor = Vendor::answering(move |asked| page(&roster, asked, "created_at")).await;
+    let reading = account(&vendor).ask("agents", Question::Sweep).await.unwrap();
+    let sweep = agents(&reading);
+    assert!(sweep.is_complete() && sweep.was_counted());
+    assert_eq!((sweep.rows().len(), reading.requests), (250, 3));
+    let pages: Vec<_> = vendor.asked().iter().map(|asked| asked.query("page").unwrap()).collect();
+    assert_eq!(pages, ["1", "2", "3"]);
+    assert_eq!(vendor.asked()[0].path, "/manager/api/v1/agents");
+}
+
+#[tokio::test]
+async fn rows_that_shift_between_pages_make_a_sweep_partial() {
+    let roster: Vec<_> = (0..150).map(agent).collect();
+    let vendor = Vendor::answering(move |asked| {
+        let mut shifted = roster.clone();
+        if asked.query("page").as_deref() == Some("2") {
+            // One came and one left: the row at the border is shown twice, the last one not.
+            shifted.insert(0, agent(150));
+            shifted.pop();
+        }
+        page(&shifted, asked, "created_at")
+    })
+    .await;
+    let reading = account(&vendor).ask("agents", Question::Sweep).await.unwrap();
+    assert_eq!(agents(&reading).partial(), Some(Partial::CountDisagrees));
+}
+
+#[tokio::test]
+async fn a_sweep_without_headers_goes_on_until_a_page_is_empty() {
+    let roster: Vec<_> = (0..70).map(agent).collect();
+    let vendor = Vendor::answering(move |asked| {
+        let page: usize = asked.query("page").unwrap().parse().unwrap();
+        // A server that clamps at 30: a short page proves nothing.
+        Answer::json(&json!(roster.chunks(30).nth(page - 1).unwrap_or_default()))
+    })
+    .await;
+    let reading = account(&vendor).ask("agents", Question::Sweep).await.unwrap();
+    assert_eq!((agents(&reading).rows().len(), reading.requests), (70, 4));
+    assert!(agents(&reading).is_complete() && !agents(&reading).was_counted());
+}
+
+#[tokio::test]
+async fn a_page_that_fails_leaves_the_pages_before_it_and_proves_no_absence() {
+    let roster: Vec<_> = (0..150).map(agent).collect();
+    let vendor = Vendor::answering(move |asked| match asked.query("page").as_deref() {
+        Some("2") => Answer::status(500),
+        _ => page(&roster, asked, "created_at"),
+    })
+    .await;
+    let account = account(&vendor);
+    let reading = account.ask("agents", Question::Sweep).await.unwrap();
+    assert_eq!(agents(&reading).rows().len(), 100);
+    assert_eq!(agents(&reading).partial(), Some(Partial::PageUnanswered));
+    assert_eq!(vendor.asked().len(), 1 + 3, "a failure is tried three times");
+    assert!(account.metrics.render().contains(
+        "floorcast_requests_total{account=\"acme\",outcome=\"server_error\",stream=\"agents\"} 3"
+    ));
+}
+
+#[tokio::test]
+async fn rows_that_have_not_changed_by_a_byte_are_not_decoded_again() {
+    let roster: Vec<_> = (0..3).map(agent).collect();
+    let vendor = Vendor::answering(move |asked| page(&roster, asked, "created_at")).await;
+    let account = account(&vendor);
+    let first = account.ask("agents", Question::Sweep).await.unwrap();
+    let second = account.ask_knowing("agents", Question::Sweep, &first.memory).await.unwrap();
+    let unchanged = |row: &SweepRow<_>| matches!(row, SweepRow::Unchanged(_));
+    assert!(agents(&second).rows().iter().all(unchanged));
+    assert_eq!(agents(&second).present(), agents(&first).present());
+    assert_eq!(second.memory.len(), 3);
+}
+
+#[tokio::test]
+async fn an_undecodable_row_is_set_aside_counts_as_present_and_the_others_go_on() {
+    let vendor = Vendor::answering(|_| {
+        let rows = format!(
+            r#"[{},{{"id":5,"online":[1]}},{{"id":6,"first_name":"\ud800"}},{}]"#,
+            agent(1),
+            agent(2)
+        );
+        Answer::body(rows).header("Total", "4").header("Link", "<x>; rel=\"last\"")
+    })
+    .await;
+    let account = account(&vendor);
+    let reading = account.ask("agents", Question::Sweep).await.unwrap();
+    let sweep = agents(&reading);
+    assert!(sweep.is_complete(), "{:?}", sweep.partial());
+    assert_eq!((sweep.rows().len(), sweep.present().len()), (2, 4));
+    let [flag, text] = &reading.quarantined[..] else { panic!("{:?}", reading.quarantined) };
+    assert_eq!(flag.id, Some(EntityId::new("5")));
+    assert_eq!(flag.reason.path, "online");
+    assert_eq!(text.id, Some(EntityId::new("6")));
+    // Shown again, they are present again, and told of no more.
+    let again = account.ask_knowing("agents", Question::Sweep, &reading.memory).await.unwrap();
+    assert_eq!(agents(&again).present(), agents(&reading).present());
+    assert_eq!(again.quarantined, []);
+    let third = account.ask_knowing("agents", Question::Sweep, &again.memory).await.unwrap();
+    assert_eq!(third.quarantined, []);
+}
+
+#[tokio::test]
+async fn one_id_on_two_different_people_of_one_page_concludes_nothing() {
+    let vendor = Vendor::answering(|_| {
+        let other = json!({"id": 1, "first_name": "Jonas"});
+        Answer::json(&json!([agent(1), other])).header("Total", "1")
+    })
+    .await;
+    let reading = account(&vendor).ask("agents", Question::Sweep).await.unwrap();
+    assert_eq!(agents(&reading).partial(), Some(Partial::ConflictingDuplicate));
+}
+
+#[tokio::test]
+async fn who_is_logged_in_is_one_answer_and_a_further_page_would_prove_it_partial() {
+    let status = json!([{"id": 1, "status": "Available", "status_id": 0}]);
+    for (total, partial) in [("1", None), ("2", Some(Partial::CountDisagrees))] {
+        let status = status.clone();
+        let vendor = Vendor::answering(move |_| Answer::json(&status).header("Total", total)).await;
+        let reading = account(&vendor).ask("agent_statuses", Question::Gauge).await.unwrap();
+        assert_eq!(reading.rows.partial(), partial);
+    }
+}
+
+#[tokio::test]
+async fn a_tail_pages_by_key_and_its_names_have_encoded_brackets() {
+    let calls: Vec<_> = (0..230_u32).map(|n| call(n, i64::from(n) - 500)).collect();
+    let vendor = Vendor::answering(move |asked| page(&calls, asked, "updated_at")).await;
+    let reading = account(&vendor).ask("calls", since(-500)).await.unwrap();
+    assert_eq!(ids(&reading).len(), 230);
+    assert_eq!(cursor(&reading), Some(NOON.plus_millis(-271_000)));
+    let asked = vendor.asked();
+    assert!(asked[0].raw_query.contains("updated_at%5Bfrom%5D="), "{}", asked[0].raw_query);
+    assert!(asked.iter().all(|asked| asked.query("page").as_deref() == Some("1")));
+    let froms: Vec<_> =
+        asked.iter().map(|asked| asked.query("updated_at[from]").unwrap()).collect();
+    assert_eq!(froms, [stamp(-500), stamp(-401), stamp(-302)]);
+}
+
+#[tokio::test]
+async fn rows_of_one_second_come_in_the_order_of_their_numbers() {
+    let rows: Vec<_> = [10_u32, 9, 100].iter().map(|id| activity(*id, -30)).collect();
+    let vendor = Vendor::answering(move |asked| page(&rows, asked, "started_at")).await;
+    let reading = account(&vendor).ask("agent_activity", since(-60)).await.unwrap();
+    assert_eq!(ids(&reading), ["9", "10", "100"]);
+    assert_eq!(cursor(&reading), Some(NOON.plus_millis(-30_000)));
+}
+
+#[tokio::test]
+async fn a_tail_drops_rows_it_was_told_already_and_keeps_changed_ones() {
+    let before: Vec<_> = (0..3).map(|n| call(n, -60)).collect();
+    let mut after = before.clone();
+    after[1]["rating"] = json!(5);
+    let vendor = Vendor::answering(move |asked| page(&before, asked, "updated_at")).await;
+    let first = account(&vendor).ask("calls", since(-100)).await.unwrap();
+    let vendor = Vendor::answering(move |asked| page(&after, asked, "updated_at")).await;
+    let second = account(&vendor).ask_knowing("calls", since(-100), &first.memory).await.unwrap();
+    assert_eq!(ids(&second), ["1"]);
+    assert_eq!(cursor(&second), Some(NOON.plus_millis(-60_000)));
+    assert_eq!(second.memory.len(), 3);
+}
+
+#[tokio::test]
+async fn a_tail_that_fails_in_the_middle_says_how_far_it_came() {
+    let calls: Vec<_> = (0..230_u32).map(|n| call(n, i64::from(n) - 500)).collect();
+    let vendor = Vendor::answering(move |asked| {
+        let late = asked.query("updated_at[from]").unwrap() > stamp(-450);
+        if late { Answer::status(404) } else { page(&calls, asked, "updated_at") }
+    })
+    .await;
+    let reading = account(&vendor).ask("calls", since(-500)).await.unwrap();
+    assert_eq!(ids(&reading).len(), 100);
+    assert_eq!(cursor(&reading), Some(NOON.plus_millis(-401_000)));
+}
+
+#[tokio::test]
+async fn a_row_that_makes_every_answer_too_large_is_stepped_over_visibly() {
+    let calls: Vec<_> = (0..130_u32)
+        .map(|n| {
+            let mut call = call(n, i64::from(n) - 500);
+            if n == 42 {
+                call["fail_details"] = json!("x".repeat(40_000));
+            }
+            call
+        })
+        .collect();
+    let vendor = Vendor::answering(move |asked| page(&calls, asked, "updated_at")).await;
+    let account = account_with(&vendor, |limits| limits.compressed = 30_000);
+    let reading = account.ask("calls", since(-500)).await.unwrap();
+    assert_eq!(ids(&reading).len(), 129);
+    assert!(!ids(&reading).contains(&"42"));
+    assert_eq!(reading.quarantined[0].reason.kind, "expected a smaller row");
+    assert_eq!(cursor(&reading), Some(NOON.plus_millis(-371_000)));
+}
+
+#[tokio::test]
+async fn recent_calls_are_asked_by_id_and_others_are_not_taken() {
+    let vendor = Vendor::answering(|_| {
+        Answer::json(&json!([call(3, -60), call(8, -60), call(4, -60)])).header("Total", "3")
+    })
+    .await;
+    let asked = Question::Probe { ids: vec![EntityId::new("3"), EntityId::new("4")] };
+    let reading = account(&vendor).ask("recent", asked).await.unwrap();
+    assert_eq!(ids(&reading), ["3", "4"]);
+    assert!(vendor.asked()[0].raw_query.starts_with("id%5B%5D=3&id%5B%5D=4&"));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_list_is_an_error_and_is_never_shown() {
+    for body in ["<html>Ada Sample</html>", "null", "", "{\"error\":\"Ada Sample\"}", "[1,"] {
+        let vendor = Vendor::answering(move |_| Answer::body(body)).await;
+        let account = account(&vendor);
+        let error = account.ask("agents", Question::Sweep).await.unwrap_err();
+        assert_eq!(error.reason(), "undecodable", "{body}");
+        let outcome = if body.starts_with(['[', '{']) { "answered" } else { "undecodable" };
+        assert!(account.metrics.render().contains(&format!("outcome=\"{outcome}\"")), "{body}");
+        assert_eq!(error.disposition(), Disposition::Skip);
+        assert!(!format!("{error} {error:?}").contains("Ada"), "{error:?}");
+        assert_eq!(vendor.asked().len(), 1, "the same question would get the same answer");
+    }
+}
+
+#[tokio::test]
+async fn refused_credentials_stop_the_account_after_one_request() {
+    for status in [401, 403] {
+        let vendor = Vendor::answering(move |_| Answer::status(status)).await;
+        let error = account(&vendor).ask("agents", Question::Sweep).await.unwrap_err();
+        assert_eq!(error.disposition(), Disposition::Stop);
+        assert!(error.to_string().contains("check the account's username"), "{error}");
+        assert!(!format!("{error} {error:?}").contains(PASSWORD));
+        assert_eq!(vendor.asked().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_and_the_other_host_sees_no_credentials() {
+    let other = Vendor::answering(|_| Answer::body("[]")).await;
+    let there = other.url().to_string();
+    let vendor = Vendor::answering(move |_| Answer::status(302).header("Location", &there)).await;
+    let error = account(&vendor).ask("agents", Question::Sweep).await.unwrap_err();
+    assert_eq!((error.reason(), error.disposition()), ("redirected", Disposition::Skip));
+    assert!(error.to_string().contains("base_url"), "{error}");
+    assert!(other.asked().is_empty());
+    assert_eq!(vendor.asked()[0].header("authorization").unwrap(), basic());
+}
+
+fn basic() -> String {
+    use base64::Engine as _;
+    let pair = base64::engine::general_purpose::STANDARD.encode(format!("acme:{PASSWORD}"));
+    format!("Basic {pair}")
+}
+
+#[tokio::test]
+async fn a_refusal_for_too_many_requests_pauses_the_account_and_is_asked_again() {
+    for wish in ["1", "Sun, 01 Mar 2026 12:00:01 GMT", "-1", "978307200", "soon", ""] {
+        let vendor = Vendor::answering_in_turn(vec![
+            Answer::status(429).header("Retry-After", wish),
+            Answer::body("[]"),
+        ])
+        .await;
+        let account = account(&vendor);
+        let reading = account.ask("agent_statuses", Question::Gauge).await.unwrap();
+        assert_eq!(reading.requests, 2, "{wish}");
+        let state = account.budget.state();
+        assert!(state.working_rate < 9_000.0, "{wish}: {state:?}");
+        assert!(
+            account.metrics.render().contains("floorcast_rate_limited_total{account=\"acme\"} 1")
+        );
+    }
+}
+
+#[tokio::test]
+async fn gzip_is_undone_and_a_bomb_stops_at_the_cap() {
+    let roster = json!([agent(1)]).to_string();
+    let vendor = Vendor::answering(move |asked| {
+        assert_eq!(asked.header("accept-encoding").as_deref(), Some("gzip"));
+        Answer::gzip(roster.as_bytes()).header("Total", "1")
+    })
+    .await;
+    let reading = account(&vendor).ask("agents", Question::Sweep).await.unwrap();
+    assert_eq!(agents(&reading).rows().len(), 1);
+    let bomb = Answer::gzip(&vec![b' '; 4 << 20]);
+    let vendor = Vendor::answering(move |_| bomb.clone()).await;
+    let account = account_with(&vendor, |limits| limits.decompressed = 1 << 20);
+    let error = account.ask("agents", Question::Sweep).await.unwrap_err();
+    assert!(matches!(error, Error::TooLarge { what: "decompressed", .. }), "{error}");
+}
+
+#[tokio::test]
+async fn an_encoding_that_was_not_asked_for_is_an_error() {
+    let vendor = Vendor::answering(|_| Answer::body("[]").header("Content-Encoding", "br")).await;
+    let error = account(&vendor).ask("agents", Question::Sweep).await.unwrap_err();
+    assert_eq!(error.reason(), "undecodable");
+}
+
+#[tokio::test]
+async fn an_endless_answer_stops_at_the_cap() {
+    let vendor = Vendor::answering(|_| Answer::body("[".to_owned() + &" ".repeat(300_000))).await;
+    let account = account_with(&vendor, |limits| limits.compressed = 100_000);
+    let error = account.ask("agents", Question::Sweep).await.unwrap_err();
+    assert!(matches!(error, Error::TooLarge { what: "over the wire", .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_body_that_drips_for_ever_ends_at_the_time_limit() {
+    let vendor = Vendor::dripping().await;
+    let account = account_with(&vendor, |limits| limits.body = Duration::from_millis(50));
+    let error = account.ask("agents", Question::Sweep).await.unwrap_err();
+    assert!(matches!(error, Error::TimedOut { phase: "body", .. }), "{error}");
+    assert_eq!(error.disposition(), Disposition::Retry);
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_ends_at_the_time_limit() {
+    let vendor = Vendor::silent().await;
+    let account = account_with(&vendor, |limits| limits.head = Duration::from_millis(50));
+    let error = account.ask("agents", Question::Sweep).await.unwrap_err();
+    assert!(matches!(error, Error::TimedOut { phase: "head of the answer", .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_cut_is_no_answer() {
+    let vendor = Vendor::cutting("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[{\"id\":1}").await;
+    let error = account(&vendor).ask("agents", Question::Sweep).await.unwrap_err();
+    assert_eq!((error.reason(), error.disposition()), ("disconnected", Disposition::Retry));
+}
+
+#[tokio::test]
+async fn a_gateways_own_path_stays_before_the_prefix() {
+    let vendor = Vendor::answering(|_| Answer::body("[]")).await;
+    let mut settings = Settings {
+        base_url: vendor.url(),
+        api_prefix: String::from("/apps/api/v1/"),
+        username: String::from("acme"),
+        password: Secret::new(PASSWORD),
+    };
+    settings.base_url.set_path("/ccai/");
+    let made = account(&vendor);
+    let ccai = Ccai::new(&settings, Privacy::default(), made.ccai.client.connection().clone());
+    let memory = RowMemory::default();
+    let stream = StreamName::new("agent_statuses");
+    ccai.unwrap().read(&stream, &Question::Gauge, &memory).await.unwrap();
+    assert_eq!(vendor.asked()[0].path, "/ccai/apps/api/v1/agents/current_status");
+}
+
+#[tokio::test]
+async fn how_far_the_vendors_clock_is_ahead_is_told() {
+    let vendor =
+        Vendor::answering(|_| Answer::body("[]").header("Date", "Sun, 01 Mar 2026 12:00:30 GMT"))
+            .await;
+    let reading = account(&vendor).ask("agent_statuses", Question::Gauge).await.unwrap();
+    assert_eq!(reading.clock_offset_millis, Some(30_500));
+}
+
+#[test]
+fn credentials_are_not_in_the_debug_text_of_a_client() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _guard = runtime.enter();
+    let vendor = runtime.block_on(Vendor::answering(|_| Answer::body("[]")));
+    let text = format!("{:?}", account(&vendor).ccai);
+    assert!(!text.contains(PASSWORD) && !text.contains(&basic()[6..]), "{text}");
+}

@@ -1,0 +1,216 @@
+//! Tails: what changed at or after a stamp, in order of the stamps.
+
+use super::mapping;
+use super::paging::{Narrowing, TailStep, TailWalk};
+use super::rows::{self, Read, split};
+use super::streams::{AGENT_ACTIVITY, CALLS};
+use super::{Ccai, Gathered, undecodable};
+use crate::model::{Activity, Call, EntityId, StreamName, Timestamp};
+use crate::source::error::{Disposition, Error};
+use crate::source::http::Answer;
+use crate::source::{
+    Fingerprint, QuarantineReason, Quarantined, Reading, RowMemory, Rows, TailRows,
+};
+
+/// Pages of one reading, at most; the cursor then says how far it came.
+const MOST_PAGES: u32 = 50;
+
+/// What a tail reads.
+struct Tail<T> {
+    stream: StreamName,
+    path: &'static str,
+    /// The field that orders the rows.
+    column: &'static str,
+    read: Read<T>,
+}
+
+impl Ccai {
+    pub(super) async fn activities(
+        &self,
+        from: Timestamp,
+        memory: &RowMemory,
+    ) -> Result<Reading, Error> {
+        let tail = Tail {
+            stream: AGENT_ACTIVITY,
+            path: "agent_activity_logs",
+            column: "started_at",
+            read: mapping::activity,
+        };
+        let (gathered, mut found) = self.tail(&tail, from, memory).await?;
+        for activity in &mut found.rows {
+            self.privacy.activity(activity);
+        }
+        Ok(gathered.into_reading(&tail.stream, Rows::Activities(found)))
+    }
+
+    pub(super) async fn calls(
+        &self,
+        from: Timestamp,
+        memory: &RowMemory,
+    ) -> Result<Reading, Error> {
+        let tail = Tail { stream: CALLS, path: "calls", column: "updated_at", read: mapping::call };
+        let (gathered, mut found) = self.tail(&tail, from, memory).await?;
+        for call in &mut found.rows {
+            self.privacy.call(call);
+        }
+        Ok(gathered.into_reading(&tail.stream, Rows::Calls(found)))
+    }
+
+    /// Reads until the end, or until an answer fails. What was read before it counts, and the
+    /// cursor says how far it reaches; only when there is nothing yet, the failure is the result.
+    async fn tail<T: Stamped>(
+        &self,
+        tail: &Tail<T>,
+        from: Timestamp,
+        memory: &RowMemory,
+    ) -> Result<(Gathered, TailRows<T>), Error> {
+        let mut gathered = Gathered::default();
+        let mut found: Vec<T> = Vec::new();
+        let mut walk = TailWalk::new(from);
+        for _ in 0..MOST_PAGES {
+            let error = match self.page(tail, &walk).await {
+                Ok(answer) => match split(&answer.body) {
+                    Ok(page) => {
+                        gathered.answer(&answer);
+                        let seen: Vec<_> = page
+                            .iter()
+                            .map(|row| {
+                                let fingerprint = Fingerprint::of(row.get().as_bytes());
+                                (rows::stamp(row, tail.column), fingerprint)
+                            })
+                            .collect();
+                        for (row, (stamp, fingerprint)) in page.iter().zip(&seen) {
+                            if walk.wanted(*stamp) {
+                                gathered.row(row, *fingerprint, memory, tail.read, &mut found);
+                            }
+                        }
+                        match walk.page_read(&seen, answer.has_next, answer.total) {
+                            TailStep::Ask => continue,
+                            TailStep::Done => break,
+                        }
+                    }
+                    Err(problem) => undecodable(problem, &answer),
+                },
+                Err(error) => error,
+            };
+            if may_be_a_rows_fault(&error) {
+                match walk.unreadable() {
+                    Narrowing::Fewer => continue,
+                    Narrowing::SteppedOver => {
+                        gathered.set_aside(stepped_over(tail, &walk, &error), memory);
+                        continue;
+                    }
+                    Narrowing::GivenUp => {}
+                }
+            }
+            if gathered.requests == 0 || error.disposition() == Disposition::Stop {
+                return Err(error);
+            }
+            tracing::debug!(stream = %tail.stream, %error, "a tail was cut off");
+            break;
+        }
+        found.sort_by(|one, other| one.order().cmp(&other.order()));
+        let vendor_now =
+            gathered.answered_at.plus_millis(gathered.clock_offset_millis.unwrap_or(0));
+        Ok((gathered, TailRows { rows: found, cursor: walk.cursor(vendor_now) }))
+    }
+
+    async fn page<T>(&self, tail: &Tail<T>, walk: &TailWalk) -> Result<Answer, Error> {
+        let url = self.url(
+            tail.path,
+            &[
+                (&format!("{}[from]", tail.column), &walk.from().to_rfc3339_millis()),
+                ("sort_column", tail.column),
+                ("sort_direction", "ASC"),
+                ("page", &walk.page().to_string()),
+                ("per", &walk.per().to_string()),
+            ],
+        );
+        self.client.get(&tail.stream, &url).await
+    }
+}
+
+/// Whether fewer rows may help: the answer is too large, or breaks in the middle of its rows. What
+/// is no list of rows at all comes from a server that has another trouble.
+fn may_be_a_rows_fault(error: &Error) -> bool {
+    match error {
+        Error::TooLarge { .. } => true,
+        Error::Undecodable { in_rows, .. } => *in_rows,
+        _ => false,
+    }
+}
+
+/// A row of which nothing but its place is known.
+fn stepped_over<T>(tail: &Tail<T>, walk: &TailWalk, error: &Error) -> Quarantined {
+    let kind = match error {
+        Error::TooLarge { .. } => "expected a smaller row",
+        _ => "expected a row that can be read",
+    };
+    let place = format!("{} {} {}", tail.stream, walk.from(), walk.page());
+    Quarantined {
+        id: None,
+        reason: QuarantineReason { path: String::new(), kind: String::from(kind) },
+        fingerprint: Fingerprint::of(place.as_bytes()),
+        size: match error {
+            Error::Undecodable { size, .. } => *size,
+            Error::TooLarge { limit, .. } => *limit,
+            _ => 0,
+        },
+    }
+}
+
+impl Gathered {
+    /// Takes in a row of a tail, unless it is known.
+    fn row<T: Stamped>(
+        &mut self,
+        row: &serde_json::value::RawValue,
+        fingerprint: Fingerprint,
+        memory: &RowMemory,
+        read: Read<T>,
+        found: &mut Vec<T>,
+    ) {
+        if self.memory.recall(fingerprint).is_some() {
+            return;
+        }
+        if let Some(id) = memory.recall(fingerprint) {
+            self.memory.remember(fingerprint, id.clone());
+            return;
+        }
+        match rows::decode(row, read, &mut self.unknown_values) {
+            Ok(value) => {
+                self.memory.remember(fingerprint, value.id().clone());
+                found.push(value);
+            }
+            Err(quarantined) => self.set_aside(quarantined, memory),
+        }
+    }
+}
+
+/// A row of a tail.
+trait Stamped {
+    fn id(&self) -> &EntityId;
+    fn stamp(&self) -> Option<Timestamp>;
+
+    /// By stamp, then by id in the order the vendor gave ids out: shorter numbers first.
+    fn order(&self) -> (Option<Timestamp>, usize, &str) {
+        (self.stamp(), self.id().as_str().len(), self.id().as_str())
+    }
+}
+
+impl Stamped for Activity {
+    fn id(&self) -> &EntityId {
+        &self.id
+    }
+    fn stamp(&self) -> Option<Timestamp> {
+        Some(self.started_at)
+    }
+}
+
+impl Stamped for Call {
+    fn id(&self) -> &EntityId {
+        &self.id
+    }
+    fn stamp(&self) -> Option<Timestamp> {
+        self.updated_at
+    }
+}

@@ -1,0 +1,201 @@
+//! The traps of the vendor's data, each by name. Those of paging and HTTP are tested where they
+//! are avoided.
+
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+
+use super::super::mapping;
+use super::super::rows::{Read, decode};
+use crate::model::{Activity, Agent, Call, Direction, Presence};
+use crate::source::{Quarantined, UnknownValue};
+
+fn read<T>(row: &Value, read: Read<T>) -> (Result<T, Quarantined>, Vec<UnknownValue>) {
+    let raw: Box<RawValue> = to_raw_value(row).unwrap();
+    let mut unknown = Vec::new();
+    let result = decode(&raw, read, &mut unknown);
+    (result, unknown)
+}
+
+fn call(row: &Value) -> Call {
+    read(row, mapping::call).0.unwrap()
+}
+
+fn agent(row: &Value) -> Agent {
+    read(row, mapping::agent).0.unwrap()
+}
+
+fn activity(row: &Value) -> Activity {
+    read(row, mapping::activity).0.unwrap()
+}
+
+#[test]
+fn status_zero_is_a_status_and_names_do_not_tell_what_it_means() {
+    let presence = |id: i64| {
+        let row = json!({"id": 1, "status": {"id": id, "name": "Meal"}});
+        agent(&row).status.unwrap().presence
+    };
+    let cases = [
+        (0, Presence::Available),
+        (-1, Presence::Away),
+        (-2, Presence::Break),
+        (-3, Presence::Away),
+        (-4, Presence::Break),
+        (-5, Presence::Away),
+        (-6, Presence::WrapUp),
+        (-7, Presence::Busy),
+        (-8, Presence::Busy),
+        (-10, Presence::Offline),
+        (5, Presence::Other),
+        (-9, Presence::Other),
+    ];
+    for (id, expected) in cases {
+        assert_eq!(presence(id), expected, "{id}");
+    }
+}
+
+#[test]
+fn a_login_row_carries_the_status_offline_and_stays_a_login() {
+    let row = json!({"id": 1, "agent_id": 2, "activity": "login", "ended_at": null,
+        "started_at": "2026-03-01T12:00:00.000Z", "status": {"id": -10, "name": "Offline"}});
+    let row = activity(&row);
+    assert_eq!(row.activity, "login");
+    assert_eq!(row.status.unwrap().presence, Presence::Offline);
+    assert_eq!(row.ended_at, None);
+}
+
+#[test]
+fn status_online_and_wrap_up_are_three_facts() {
+    let agent = agent(&json!({"id": 1, "online": false, "wrap_up": false,
+        "status": {"id": -7, "name": "In-call"}}));
+    assert_eq!((agent.online, agent.wrap_up), (Some(false), Some(false)));
+    assert_eq!(agent.status.unwrap().presence, Presence::Busy);
+}
+
+#[test]
+fn one_fact_in_many_forms_has_one_type() {
+    let forms = [
+        (json!(true), json!(123), json!("nothing")),
+        (json!("true"), json!("123"), json!(null)),
+        (json!(1), json!(123), json!("nothing")),
+        (json!("1"), json!("123"), json!(null)),
+    ];
+    let mut calls = forms.iter().map(|(flag, text, reason)| {
+        call(&json!({"id": "7", "fail_reason": reason, "deflection": text,
+            "selected_menu": {"id": 1, "hidden": flag, "deleted": flag},
+            "queue_durations": [{"id": 1, "transfer": flag, "transfer_cold": flag}],
+            "handle_durations": {"id": 1, "transfer": flag, "barged": flag},
+            "agent_info": {"id": 1, "agent_number": text}}))
+    });
+    let first = calls.next().unwrap();
+    assert_eq!(first.fail_reason, None);
+    assert!(first.queue_durations[0].transfer && first.handle_durations[0].transfer);
+    assert_eq!(first.agent_info.as_ref().unwrap().agent_number.as_deref(), Some("123"));
+    for other in calls {
+        assert_eq!(other, first);
+    }
+}
+
+#[test]
+fn a_menu_path_is_an_object_at_the_top_and_a_text_in_the_rows() {
+    let call = call(&json!({"id": 1,
+        "menu_path": {"items_count": 1, "name": "Parcels", "materialized_path": "Acme/Parcels"},
+        "queue_durations": [{"menu_path_id": 5, "menu_path": "Acme/Parcels"}]}));
+    assert_eq!(call.menu_path.unwrap().materialized_path.as_deref(), Some("Acme/Parcels"));
+    assert_eq!(call.queue_durations[0].menu_path.as_deref(), Some("Acme/Parcels"));
+    assert_eq!(call.queue_durations[0].menu_path_id.as_ref().unwrap().as_str(), "5");
+}
+
+#[test]
+fn the_verdict_passes_through_whatever_the_times_say() {
+    let call = call(&json!({"id": 1, "queue_duration": 22, "queue_durations": [{
+        "queue_duration": 10, "service_level_event": "not_in_sla",
+        "service_level_target_time": 60}]}));
+    assert_eq!(call.queue_duration, Some(22));
+    assert_eq!(call.queue_durations[0].queue_duration, Some(10));
+    assert_eq!(call.queue_durations[0].service_level_event.as_deref(), Some("not_in_sla"));
+}
+
+#[test]
+fn names_are_never_composed_and_swapped_ones_stay_as_they_are() {
+    let call = call(&json!({"id": 1, "agent_info": {"id": 2, "name": "Tara Probe",
+        "first_name": "Probe", "last_name": "Tara"}}));
+    let agent = call.agent_info.unwrap();
+    assert_eq!(agent.first_name.as_deref(), Some("Probe"));
+    assert_eq!(agent.name.as_deref(), Some("Tara Probe"));
+}
+
+#[test]
+fn a_participant_that_names_another_call_belongs_to_the_one_it_is_in() {
+    let call = call(&json!({"id": 1, "participants": [{"id": 5, "call_id": 3}]}));
+    assert_eq!(call.id.as_str(), "1");
+    assert_eq!(call.participants[0].call_id.as_ref().unwrap().as_str(), "3");
+}
+
+#[test]
+fn values_that_no_table_knows_pass_through_and_are_counted() {
+    let row = json!({"id": 1, "status": "teleported", "call_type": "Voice Telepathy",
+        "fail_reason": "ag_asleep", "queue_durations": [{"service_level_event": "maybe"}]});
+    let (call, unknown) = read(&row, mapping::call);
+    let call = call.unwrap();
+    assert_eq!(call.status.as_deref(), Some("teleported"));
+    assert_eq!(call.fail_reason.as_deref(), Some("ag_asleep"));
+    let fields: Vec<_> = unknown.iter().map(|unknown| unknown.field).collect();
+    assert_eq!(
+        fields,
+        ["call.status", "call.call_type", "call.fail_reason", "call.service_level_event"]
+    );
+    let row = json!({"id": 1, "agent_id": 2, "activity": "levitated",
+        "started_at": "2026-03-01T12:00:00.000Z"});
+    let (row, unknown) = read(&row, mapping::activity);
+    assert_eq!(row.unwrap().activity, "levitated");
+    assert_eq!(unknown, [UnknownValue { field: "activity.activity" }]);
+}
+
+#[test]
+fn both_vocabularies_of_call_types_tell_the_direction() {
+    let direction = |word: &str| call(&json!({"id": 1, "call_type": word})).direction();
+    let cases = [
+        (Direction::Inbound, &["Voice Inbound (IVR)", "Voice Inbound (App)", "IvrCall"][..]),
+        (Direction::Inbound, &["IncomingCallApp", "IncomingCallWeb", "ActionOnlyCall"]),
+        (Direction::Outbound, &["Voice Outbound", "OutboundCall"]),
+        (Direction::Scheduled, &["Voice Callback (Web)", "Voice Scheduled (App)"]),
+        (Direction::Scheduled, &["Voice Scheduled (Web)", "ScheduledCallApp"]),
+        (Direction::Scheduled, &["ScheduledCallWeb", "AgentScheduledCall"]),
+        (Direction::Unknown, &["Voice Telepathy", ""]),
+    ];
+    for (expected, words) in cases {
+        for word in words {
+            assert_eq!(direction(word), expected, "{word}");
+        }
+    }
+    assert_eq!(call(&json!({"id": 1})).direction(), Direction::Unknown);
+}
+
+#[test]
+fn lists_whose_order_means_nothing_are_sorted() {
+    let first = json!({"id": 1, "roles": ["manager", "agent"],
+        "teams": [{"id": 11}, {"id": 9}],
+        "channels": [{"channel_type": "voice_call", "menu": {"id": 3}},
+                     {"channel_type": "chat", "menu": {"id": 3}}]});
+    let second = json!({"id": 1, "roles": ["agent", "manager"],
+        "teams": [{"id": 9}, {"id": 11}],
+        "channels": [{"channel_type": "chat", "menu": {"id": 3}},
+                     {"channel_type": "voice_call", "menu": {"id": 3}}]});
+    assert_eq!(agent(&first), agent(&second));
+    assert_eq!(agent(&first).roles, ["agent", "manager"]);
+}
+
+#[test]
+fn a_row_that_cannot_be_read_says_where_and_never_what() {
+    let row = json!({"id": 4, "queue_durations": [{}, {"started_at": "Ada Sample"}]});
+    let quarantined = read(&row, mapping::call).0.unwrap_err();
+    assert_eq!(quarantined.id.as_ref().unwrap().as_str(), "4");
+    assert_eq!(quarantined.reason.path, "queue_durations[1].started_at");
+    assert_eq!(quarantined.reason.kind, "expected a time");
+    assert!(!format!("{quarantined:?}").contains("Ada"));
+    for row in [json!("Ada"), json!([]), json!({"id": {}}), json!({})] {
+        let quarantined = read(&row, mapping::agent).0.unwrap_err();
+        assert_eq!(quarantined.id, None, "{row}");
+        assert!(!format!("{quarantined:?}").contains("Ada"));
+    }
+}

@@ -1,0 +1,182 @@
+//! A vendor on the loopback interface: answers as a test says, and remembers what it was asked.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use url::Url;
+
+/// A request that came in.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) path: String,
+    pub(super) raw_query: String,
+    headers: axum::http::HeaderMap,
+}
+
+impl Asked {
+    pub(super) fn query(&self, name: &str) -> Option<String> {
+        let pairs = url::form_urlencoded::parse(self.raw_query.as_bytes());
+        pairs.into_owned().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name).map(|value| value.to_str().unwrap().to_owned())
+    }
+}
+
+/// What is answered.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn body(body: impl Into<Vec<u8>>) -> Self {
+        Self { status: 200, headers: Vec::new(), body: body.into() }
+    }
+
+    pub(super) fn json(value: &serde_json::Value) -> Self {
+        Self::body(value.to_string())
+    }
+
+    pub(super) fn status(status: u16) -> Self {
+        Self { status, ..Self::body("an error page that tells of Ada Sample") }
+    }
+
+    pub(super) fn gzip(plain: &[u8]) -> Self {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(plain).unwrap();
+        Self::body(encoder.finish().unwrap()).header("Content-Encoding", "gzip")
+    }
+
+    pub(super) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn into_response(self) -> Response {
+        let mut response = Response::builder().status(self.status);
+        for (name, value) in self.headers {
+            response = response.header(name, value);
+        }
+        response.body(Body::from(self.body)).unwrap()
+    }
+}
+
+/// The vendor. It goes away with the test.
+pub(super) struct Vendor {
+    url: Url,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Vendor {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Vendor {
+    /// Answers each request as the function says.
+    pub(super) async fn answering(
+        answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (log, answer) = (Arc::clone(&asked), Arc::new(answer));
+        let app = Router::new().fallback(move |request: Request| {
+            let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
+            async move {
+                let asked = Asked {
+                    path: request.uri().path().to_owned(),
+                    raw_query: request.uri().query().unwrap_or_default().to_owned(),
+                    headers: request.headers().clone(),
+                };
+                log.lock().unwrap().push(asked.clone());
+                answer(&asked).into_response()
+            }
+        });
+        let (listener, url) = listen().await;
+        let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { url, asked, task }
+    }
+
+    /// Gives these answers in turn, the last one for ever.
+    pub(super) async fn answering_in_turn(answers: Vec<Answer>) -> Self {
+        let next = Mutex::new(0);
+        Self::answering(move |_| {
+            let mut next = next.lock().unwrap();
+            *next += 1;
+            answers.get(*next - 1).or(answers.last()).unwrap().clone()
+        })
+        .await
+    }
+
+    /// Sends the head and one byte of the body again and again.
+    pub(super) async fn dripping() -> Self {
+        Self::raw(|mut stream| async move {
+            let _ = stream.read(&mut [0; 4096]).await;
+            let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n[";
+            let mut alive = stream.write_all(head).await.is_ok();
+            while alive {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                alive = stream.write_all(b" ").await.is_ok();
+            }
+        })
+        .await
+    }
+
+    /// Takes the request and never answers.
+    pub(super) async fn silent() -> Self {
+        Self::raw(|stream| async move {
+            std::future::pending::<()>().await;
+            drop(stream);
+        })
+        .await
+    }
+
+    /// Answers these bytes and closes the connection.
+    pub(super) async fn cutting(bytes: &'static str) -> Self {
+        Self::raw(move |mut stream| async move {
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(bytes.as_bytes()).await;
+        })
+        .await
+    }
+
+    async fn raw<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (listener, url) = listen().await;
+        let task = tokio::spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                connections.spawn(serve(stream));
+            }
+        });
+        Self { url, asked: Arc::default(), task }
+    }
+
+    pub(super) fn url(&self) -> Url {
+        self.url.clone()
+    }
+
+    pub(super) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+async fn listen() -> (TcpListener, Url) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    (listener, url)
+}
