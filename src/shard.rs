@@ -10,6 +10,8 @@ mod account;
 mod engine;
 mod polling;
 mod recent;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod writing;
 
