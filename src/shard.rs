@@ -8,7 +8,9 @@
 
 mod account;
 mod engine;
+mod output;
 mod polling;
+mod readings;
 mod recent;
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,7 @@ mod thread;
 mod writing;
 
 pub use account::Start;
-pub use engine::{Applied, Engine, EngineError, Output, Pending};
+pub use engine::{Applied, Engine, Pending};
+pub use output::{EngineError, Output};
 pub use polling::{AccountPlan, Polling, StreamPlan};
 pub use thread::{EngineHandle, spawn_engine};

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::engine::{Applied, Engine, EngineError, Pending};
+use super::engine::{Applied, Engine, Pending};
+use super::output::EngineError;
 use crate::clock::Clock;
 use crate::model::{AccountName, StreamName};
 use crate::source::{Question, Reading};
