@@ -18,7 +18,7 @@ mod thread;
 mod writing;
 
 pub use account::Start;
-pub use engine::{Applied, Engine, Pending};
+pub use engine::{Applied, Engine};
 pub use output::{EngineError, Output};
 pub use polling::{AccountPlan, Polling, StreamPlan};
 pub use thread::{EngineHandle, spawn_engine};

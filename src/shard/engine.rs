@@ -16,7 +16,7 @@ use crate::detect::{AgentState, CallState, HORIZON, settle};
 use crate::event::Topic;
 use crate::model::{AccountName, EntityId, EntityKey, EntityKind, StreamName, Timestamp};
 use crate::publish::avro::Encoders;
-use crate::source::{Question, Reading, Rows};
+use crate::source::{Question, Reading, Rows, StreamKind};
 use crate::store::{Key, Store};
 use crate::telemetry::Metrics;
 
@@ -37,24 +37,6 @@ pub struct Applied {
     pub events: usize,
     /// A snapshot disagrees with the log: the log is to be asked now.
     pub ask_log_now: bool,
-}
-
-/// What to ask of a stream, as far as the engine knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pending {
-    /// Everything.
-    Sweep,
-    /// The moment.
-    Gauge,
-    /// From the cursor, less this overlap; `log` when it is the activity log.
-    Tail {
-        /// How far before the cursor to ask.
-        overlap: Duration,
-        /// Whether the stream is the activity log.
-        log: bool,
-    },
-    /// Interactions that ended a short time ago.
-    Recent,
 }
 
 /// The engine of one shard.
@@ -152,17 +134,17 @@ impl Engine {
         &mut self,
         name: &AccountName,
         stream: &StreamName,
-        pending: Pending,
+        kind: StreamKind,
         now: Timestamp,
     ) -> Result<Option<Question>, EngineError> {
         self.refuse_after_failure()?;
         let position = self.position(name, stream)?;
         let account = self.account(name)?;
         let vendor_now = now.plus_millis(account.offset_millis);
-        Ok(match pending {
-            Pending::Sweep => Some(Question::Sweep),
-            Pending::Gauge => Some(Question::Gauge),
-            Pending::Tail { overlap, log } => account.record.map(|record| {
+        Ok(match kind {
+            StreamKind::Sweep => Some(Question::Sweep),
+            StreamKind::Gauge => Some(Question::Gauge),
+            StreamKind::Tail { overlap, log } => account.record.map(|record| {
                 let mut from = position.cursor.map_or(record.start, |cursor| cursor - overlap);
                 let disputed =
                     account.disputes.values().filter_map(|dispute| dispute.claim.since).min();
@@ -172,7 +154,7 @@ impl Engine {
                 }
                 Question::Tail { from: from.max(record.start).floor_second() }
             }),
-            Pending::Recent => {
+            StreamKind::Recent => {
                 let ids = account.recent.due(vendor_now, PROBE);
                 (!ids.is_empty()).then_some(Question::Probe { ids })
             }

@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Applied, Engine, Output, Pending, Start};
+use super::{Applied, Engine, Output, Start};
 use crate::model::{AccountName, Activity, Agent, Call, EntityId, StreamName, Timestamp};
 use crate::publish::avro::{Decoder, Encoders, single_object};
 use crate::source::{
-    Partial, Question, Reading, RowMemory, Rows, SweepBuilder, SweepRow, TailRows,
+    Partial, Question, Reading, RowMemory, Rows, StreamKind, SweepBuilder, SweepRow, TailRows,
 };
 use crate::store::{Options, Store};
 use crate::telemetry::Metrics;
@@ -166,8 +166,8 @@ fn revisions_and_sequences_go_on_without_a_gap_over_a_restart() {
 #[test]
 fn a_tail_waits_for_the_first_look_and_then_asks_from_its_cursor_less_the_overlap() {
     let mut bench = Bench::new();
-    let pending = Pending::Tail { overlap: OVERLAP, log: true };
-    let ask = |bench: &mut Bench| bench.engine().question(&acme(), &LOG, pending, at(50)).unwrap();
+    let kind = StreamKind::Tail { overlap: OVERLAP, log: true };
+    let ask = |bench: &mut Bench| bench.engine().question(&acme(), &LOG, kind, at(50)).unwrap();
     assert_eq!(ask(&mut bench), None);
     bench.read(0, AGENTS, sweep(&[], false));
     assert_eq!(ask(&mut bench), Some(Question::Tail { from: at(0) }));
@@ -202,15 +202,15 @@ fn a_call_that_ended_is_asked_for_again_until_half_an_hour_has_passed() {
     bench.read(22, CALLS, Rows::Calls(tail));
     let recent = StreamName::new("recent");
     let mut ask =
-        |second| bench.engine().question(&acme(), &recent, Pending::Recent, at(second)).unwrap();
+        |second| bench.engine().question(&acme(), &recent, StreamKind::Recent, at(second)).unwrap();
     assert_eq!(ask(23), None);
     assert_eq!(ask(30), Some(Question::Probe { ids: vec![EntityId::new("4711")] }));
     bench.restart();
     let mut ask =
-        |second| bench.engine().question(&acme(), &recent, Pending::Recent, at(second)).unwrap();
+        |second| bench.engine().question(&acme(), &recent, StreamKind::Recent, at(second)).unwrap();
     assert!(ask(40).is_some());
     bench.engine().forget(at(20 + 1_801)).unwrap();
     let mut ask =
-        |second| bench.engine().question(&acme(), &recent, Pending::Recent, at(second)).unwrap();
+        |second| bench.engine().question(&acme(), &recent, StreamKind::Recent, at(second)).unwrap();
     assert_eq!(ask(20 + 1_810), None);
 }
