@@ -67,8 +67,8 @@ pub(super) struct Account {
     pub(super) vendor: &'static str,
     pub(super) start: Start,
     pub(super) record: Option<AccountRecord>,
-    /// How far the vendor's clock is ahead of ours, by the last answer that said so.
-    pub(super) offset_millis: i64,
+    /// How far the vendor's clock is ahead of ours, by the answers since the start.
+    offset: Option<i64>,
     pub(super) positions: HashMap<StreamName, Position>,
     pub(super) sequences: HashMap<Topic, u64>,
     pub(super) agents: HashMap<EntityId, AgentBrief>,
@@ -87,7 +87,7 @@ impl Account {
             vendor,
             start,
             record: None,
-            offset_millis: 0,
+            offset: None,
             positions: HashMap::new(),
             sequences: HashMap::new(),
             agents: HashMap::new(),
@@ -103,9 +103,12 @@ impl Account {
     /// first reading of an account makes the record.
     pub(super) fn look(&mut self, reading: &Reading) -> (Look, AccountRecord) {
         if let Some(offset) = reading.clock_offset_millis {
-            self.offset_millis = offset;
+            self.offset = Some(smoothed(self.offset, offset));
         }
-        let asked_at = reading.asked_at.plus_millis(self.offset_millis);
+        let position = self.positions.get(&reading.stream).copied().unwrap_or_default();
+        let asked_at = reading.asked_at.plus_millis(self.offset_millis());
+        // A correction of the offset does not turn the stream's time back.
+        let asked_at = position.asked_at.map_or(asked_at, |previous| asked_at.max(previous));
         let record = self.record.unwrap_or_else(|| {
             // Stamps are whole seconds: what happened in this very second is after the start.
             let first_look = asked_at.floor_second();
@@ -115,10 +118,9 @@ impl Account {
             };
             AccountRecord { start, first_look }
         });
-        let position = self.positions.get(&reading.stream).copied().unwrap_or_default();
         let look = Look {
             asked_at,
-            answered_at: reading.answered_at.plus_millis(self.offset_millis),
+            answered_at: reading.answered_at.plus_millis(self.offset_millis()).max(asked_at),
             previous_asked_at: position.asked_at,
             start: record.start,
             first_look: record.first_look,
@@ -127,8 +129,37 @@ impl Account {
         (look, record)
     }
 
+    /// How far the vendor's clock is ahead of ours, in milliseconds, as far as is known.
+    pub(super) fn offset_millis(&self) -> i64 {
+        self.offset.unwrap_or(0)
+    }
+
     /// How many agents the roster shows.
     pub(super) fn agents_on_roster(&self) -> usize {
         self.agents.values().filter(|agent| agent.on_roster).count()
+    }
+}
+
+/// The offset of the vendor's clock after another measurement. One measurement is up to half a
+/// second off, because the vendor tells whole seconds; a jump of the clock is taken over at once.
+fn smoothed(before: Option<i64>, measured: i64) -> i64 {
+    match before {
+        Some(before) if (measured - before).abs() < 5_000 => before + (measured - before) / 8,
+        _ => measured,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clocks_offset_settles_between_its_measurements_and_follows_a_jump() {
+        let mut offset = smoothed(None, 1_900);
+        for measured in [1_100, 1_900, 1_100, 1_900].repeat(10) {
+            offset = smoothed(Some(offset), measured);
+        }
+        assert!((1_400..=1_600).contains(&offset), "{offset}");
+        assert_eq!(smoothed(Some(offset), 3_600_000), 3_600_000);
     }
 }

@@ -140,7 +140,7 @@ impl Engine {
         self.refuse_after_failure()?;
         let position = self.position(name, stream)?;
         let account = self.account(name)?;
-        let vendor_now = now.plus_millis(account.offset_millis);
+        let vendor_now = now.plus_millis(account.offset_millis());
         Ok(match kind {
             StreamKind::Sweep => Some(Question::Sweep),
             StreamKind::Gauge => Some(Question::Gauge),
@@ -243,7 +243,7 @@ impl Engine {
         self.metrics.entities(name, EntityKind::Agent, agents);
         self.metrics.entities(name, EntityKind::Call, account.calls);
         #[allow(clippy::cast_precision_loss, reason = "an offset of days is far below 2^52 ms")]
-        self.metrics.clock_offset(name, account.offset_millis as f64 / 1000.0);
+        self.metrics.clock_offset(name, account.offset_millis() as f64 / 1000.0);
         Ok(Applied { events, ask_log_now })
     }
 
@@ -266,7 +266,7 @@ impl Engine {
 
     fn forget_of(&mut self, name: &AccountName, now: Timestamp) -> Result<(), EngineError> {
         let Some(account) = self.accounts.get_mut(name) else { return Ok(()) };
-        let now = now.plus_millis(account.offset_millis);
+        let now = now.plus_millis(account.offset_millis());
         let mut batch = self.store.batch();
         let key = |id: EntityId| {
             Key::State(&EntityKey { account: name.clone(), kind: EntityKind::Call, id })

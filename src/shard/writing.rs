@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::account::{Account, AgentBrief};
 use super::output::{EngineError, Output};
 use crate::detect::{AgentState, CallState, Change};
-use crate::event::{Body, Draft, Event, EventMeta, EventType, Omission, Topic, event_id};
-use crate::model::{EntityId, EntityKey, EntityKind, StreamName, Timestamp};
+use crate::event::{Body, Draft, Event, EventMeta, EventType, Omission, Origin, Topic, event_id};
+use crate::model::{EntityId, EntityKey, EntityKind, Precision, StreamName, Timestamp};
 use crate::publish::avro::Encoders;
 use crate::store::{Batch, Key, OutboxEvent, Store};
 use crate::telemetry::Metrics;
@@ -188,6 +188,12 @@ impl<'a> Writing<'a> {
             late: false,
         };
         self.metrics.decided(&self.account.name, event_type, draft.origin);
+        if draft.origin == Origin::Live && draft.occurrence.precision != Precision::Bounded {
+            let seen = self.observed_at.plus_millis(self.account.offset_millis());
+            #[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^52")]
+            let seconds = seen.millis_since(meta.occurred_at).max(0) as f64 / 1000.0;
+            self.metrics.detected(&self.account.name, self.stream.as_str(), seconds);
+        }
         self.events += 1;
         if let Output::Lines(lines) = self.output {
             let line = serde_json::to_string(&Line {

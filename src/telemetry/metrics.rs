@@ -7,7 +7,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::event::{EventType, Origin, Topic};
+use crate::event::{EventType, Origin};
 use crate::model::{AccountName, EntityKind, StreamName};
 
 /// How a request ended.
@@ -85,7 +85,6 @@ pub struct Metrics {
     detection_latency: HistogramVec,
     publish_latency: Histogram,
     events: IntCounterVec,
-    late_events: IntCounterVec,
     entities: IntGaugeVec,
     clock_offset: GaugeVec,
     outbox_events: IntGaugeVec,
@@ -190,11 +189,6 @@ impl Metrics {
                 "floorcast_events_total",
                 "events decided, by type and origin",
                 &["account", "type", "origin"],
-            )?,
-            late_events: counter(
-                "floorcast_late_events_total",
-                "events that came after their watermark",
-                &["account", "topic"],
             )?,
             entities: whole(
                 "floorcast_entities",
@@ -311,11 +305,6 @@ impl Metrics {
             Origin::Recovered => "recovered",
         };
         self.events.with_label_values(&[account.as_str(), event.as_str(), origin]).inc();
-    }
-
-    /// An event came after its watermark.
-    pub fn late(&self, account: &AccountName, topic: Topic) {
-        self.late_events.with_label_values(&[account.as_str(), topic.as_str()]).inc();
     }
 
     /// How many entities of a kind are held.
