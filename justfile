@@ -1,22 +1,34 @@
-# The recipes that are used every day; `.ci/run` runs the first ones in this order.
+# The recipes of everyday work. `.ci/run` does the same in one go, and installs what is missing.
 
-# Format and lint
+# Show the recipes
+default:
+    @just --list
+
+# Put the code in its form
+fmt:
+    cargo fmt
+
+# Check form and lints, as CI does
 lint:
     cargo fmt --check
     cargo clippy --all-targets -- -D warnings
 
-# All tests, with a real Kafka
-test:
-    cargo test
+# All tests, with a real Kafka (Docker, or Java 17 and Maven)
+test *FILTER:
+    cargo test {{ FILTER }}
 
-# The tests that need nothing else
-test-lib:
-    cargo test --lib
+# The tests that need nothing but cargo
+test-lib *FILTER:
+    cargo test --lib {{ FILTER }}
 
-# A simulated contact centre, a broker and the bridge, for a minute, with a verdict
-demo:
-    cargo run --release -- demo --for 60s
+# A simulated contact centre, a broker and the bridge, with a verdict at the end
+demo length="60s":
+    cargo run --release -- demo --for {{ length }}
 
-# Each part beside its limit
-bench:
-    cargo bench
+# Measure
+bench *FILTER:
+    cargo bench {{ FILTER }}
+
+# Everything that CI does
+ci:
+    .ci/run

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::admin::{Admin, AdminError, Health};
 use crate::clock::Clock;
-use crate::model::{AccountName, Privacy, StreamName};
+use crate::model::{AccountName, Privacy};
 use crate::publish::avro::{self, Encoders};
 use crate::publish::{
     Bell, Connection as Kafka, Drained, Observer, Publisher, Settings as KafkaSettings, TopicPlan,
@@ -21,9 +21,9 @@ use crate::publish::{
 use crate::schedule::{Budget, BudgetSettings, Share};
 use crate::secret::Secret;
 use crate::shard::{
-    AccountPlan, Engine, EngineError, Output, Pending, Polling, Start, StreamPlan, spawn_engine,
+    AccountPlan, Engine, EngineError, Output, Polling, Start, StreamPlan, spawn_engine,
 };
-use crate::source::{Connection, Limits, Source, StreamKind, Vendor, VendorSettings};
+use crate::source::{Connection, Limits, Source, StreamSpec, Vendor, VendorSettings};
 use crate::store::{self, Opened, Options, Store};
 use crate::telemetry::Metrics;
 
@@ -53,7 +53,7 @@ pub struct AccountParts {
     /// From when on changes are wanted.
     pub start: Start,
     /// Its streams: those of the vendor that are enabled, with the configured shares.
-    pub streams: Vec<(StreamName, Pending, Share, Duration)>,
+    pub streams: Vec<StreamPlan>,
 }
 
 /// Where events go.
@@ -112,18 +112,14 @@ pub enum BridgeError {
 
 /// The streams of a vendor, with their defaults.
 #[must_use]
-pub fn default_streams(vendor: &Vendor) -> Vec<(StreamName, Pending, Share, Duration)> {
-    let stream = |spec: &crate::source::StreamSpec| {
-        let pending = match spec.kind {
-            StreamKind::Sweep => Pending::Sweep,
-            StreamKind::Gauge => Pending::Gauge,
-            StreamKind::Tail { overlap, log } => Pending::Tail { overlap, log },
-            StreamKind::Recent => Pending::Recent,
-        };
-        let share = Share { weight: spec.weight, ceiling: spec.max_interval };
-        (spec.name.clone(), pending, share, spec.min_interval)
+pub fn default_streams(vendor: &Vendor) -> Vec<StreamPlan> {
+    let plan = |spec: &StreamSpec| StreamPlan {
+        name: spec.name.clone(),
+        kind: spec.kind,
+        share: Share { weight: spec.weight, ceiling: spec.max_interval },
+        min_interval: spec.min_interval,
     };
-    vendor.streams.iter().map(stream).collect()
+    vendor.streams.iter().map(plan).collect()
 }
 
 /// A running bridge.
@@ -170,7 +166,7 @@ impl Bridge {
         let publishes = matches!(destination, Destination::Kafka(..));
         let streams = accounts
             .iter()
-            .flat_map(|account| account.streams.iter().map(|stream| (&account.name, &stream.0)));
+            .flat_map(|account| account.streams.iter().map(|stream| (&account.name, &stream.name)));
         let health = Arc::new(Health::new(&deployment, clock.now(), publishes, streams));
         let mut tasks = JoinSet::new();
         let mut admin_address = None;
@@ -337,15 +333,7 @@ fn plan_of(
         let settings = access(secret()?);
         Source::new(&settings, privacy, connection.clone()).map_err(|error| error.to_string())
     };
-    let streams = account.streams.into_iter().map(|(name, pending, share, min_interval)| {
-        StreamPlan { name, pending, share, min_interval }
-    });
-    AccountPlan {
-        name: account.name,
-        budget,
-        streams: streams.collect(),
-        connect: Box::new(connect),
-    }
+    AccountPlan { name: account.name, budget, streams: account.streams, connect: Box::new(connect) }
 }
 
 /// Looks at the levels, again and again.

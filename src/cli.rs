@@ -117,9 +117,9 @@ fn log_to_stderr(command: &Command, environment: &Environment) {
     let usual = match command {
         Command::Run(_) | Command::Simulate(_) => "floorcast=info,warn",
         // Their words are on the standard output.
-        Command::Demo(_) | Command::Check(_) | Command::Tail(_) | Command::Schemas { .. } => {
-            "error"
-        }
+        Command::Demo(_) | Command::Check(_) | Command::Schemas { .. } => "error",
+        // It goes on over a lost connection, and should say why nothing comes.
+        Command::Tail(_) => "floorcast=warn,error",
     };
     let wanted = environment.get("FLOORCAST_LOG").map_or(usual, String::as_str);
     let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new(usual));

@@ -8,12 +8,17 @@
 
 mod account;
 mod engine;
+mod output;
 mod polling;
+mod readings;
 mod recent;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod writing;
 
 pub use account::Start;
-pub use engine::{Applied, Engine, EngineError, Output, Pending};
+pub use engine::{Applied, Engine};
+pub use output::{EngineError, Output};
 pub use polling::{AccountPlan, Polling, StreamPlan};
 pub use thread::{EngineHandle, spawn_engine};

@@ -8,12 +8,11 @@ use clap::Args;
 
 use super::run::{account_parts, kafka_settings, read_config, topic_plan};
 use super::{Failure, say};
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::config::Environment;
 use crate::publish::{TopicPlan, TopicsError, ensure_topics};
 use crate::schedule::Budget;
-use crate::shard::Pending;
-use crate::source::{Connection, Limits, Question, RowMemory, Source};
+use crate::source::{Connection, Limits, Question, RowMemory, Source, StreamKind};
 use crate::store::{Options, Store};
 use crate::telemetry::Metrics;
 
@@ -103,15 +102,17 @@ async fn one_request(
         limits: Limits { head: Duration::from_secs(10), ..Limits::default() },
     };
     let source = Source::new(&settings, privacy, connection).map_err(|error| error.to_string())?;
-    let gauge = parts.streams.iter().find(|stream| matches!(stream.1, Pending::Gauge));
-    let (stream, question) = match gauge {
-        Some((name, ..)) => (name.clone(), Question::Gauge),
-        None => {
-            let first = parts.streams.first().ok_or("no stream is enabled")?;
-            (first.0.clone(), Question::Sweep)
-        }
+    // The cheapest question there is: one answer without pages.
+    let streams = parts.streams;
+    let gauge = streams.iter().find(|stream| stream.kind == StreamKind::Gauge);
+    let stream = gauge.or(streams.first()).ok_or("no stream is enabled")?;
+    let question = match stream.kind {
+        StreamKind::Gauge => Question::Gauge,
+        StreamKind::Sweep => Question::Sweep,
+        StreamKind::Tail { .. } => Question::Tail { from: SystemClock.now() },
+        StreamKind::Recent => Question::Probe { ids: Vec::new() },
     };
-    let reading = source.read(&stream, &question, &RowMemory::default()).await;
+    let reading = source.read(&stream.name, &question, &RowMemory::default()).await;
     let reading = reading.map_err(|error| error.to_string())?;
     let offset = reading.clock_offset_millis.map_or_else(String::new, |millis| {
         format!(", its clock is {:+.1} s off ours", seconds(millis))

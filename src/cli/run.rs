@@ -83,8 +83,9 @@ pub(super) fn account_parts(
     password.fetch(environment).map_err(|error| Failure::Misused(error.to_string()))?;
     let environment = Arc::clone(environment);
     let mut streams = default_streams(&account.vendor);
-    streams.retain_mut(|(name, _, share, _)| {
-        let Some(settings) = account.streams.get(name.as_str()) else { return true };
+    streams.retain_mut(|stream| {
+        let Some(settings) = account.streams.get(stream.name.as_str()) else { return true };
+        let share = &mut stream.share;
         share.weight = settings.weight.unwrap_or(share.weight);
         share.ceiling = settings.max_interval.unwrap_or(share.ceiling);
         !settings.disabled

@@ -19,7 +19,7 @@ pub(super) struct SimulateArguments {
     listen: SocketAddr,
     #[command(flatten)]
     world: WorldArguments,
-    /// Write what was recorded to this file at the end, as lines of JSON
+    /// Write what happened, was recorded and was served to this file at the end, as lines of JSON
     #[arg(long, value_name = "FILE")]
     ground_truth: Option<PathBuf>,
 }
@@ -76,6 +76,14 @@ pub(super) async fn simulate(arguments: &SimulateArguments) -> Result<(), Failur
             let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
             for row in &truth.activities {
                 writeln!(file, "{}", json!({"activity": row}))?;
+            }
+            for (what, time) in &truth.happened {
+                writeln!(file, "{}", json!({"happened": what, "at": time.to_rfc3339_millis()}))?;
+            }
+            for (agent, versions) in &truth.served_agents {
+                for row in versions {
+                    writeln!(file, "{}", json!({"served": row, "agent": agent}))?;
+                }
             }
             for call in &truth.calls {
                 writeln!(file, "{}", json!({"call": call}))?;

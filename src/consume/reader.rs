@@ -18,7 +18,7 @@ use crate::model::Timestamp;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one attempt may take, so that an order to stop is heard in between.
 const ATTEMPT: Duration = Duration::from_secs(1);
-/// How long a bounded reading waits for the next record.
+/// How long a bounded reading waits for the next record before it gives up.
 const SILENCE: Duration = Duration::from_secs(30);
 /// What [`read_all`] keeps at most, in bytes of keys, headers and values.
 const KEPT: usize = 1 << 30;
@@ -73,6 +73,8 @@ pub struct Reader {
     servers: String,
     reading: Reading,
     away: bool,
+    silent_since: Option<Instant>,
+    silence: Duration,
 }
 
 /// What is left to read.
@@ -103,7 +105,14 @@ impl Reader {
     ) -> Result<Self, Error> {
         let servers = cluster.bootstrap_servers.clone();
         let consumer = client(cluster, finish)?;
-        let mut reader = Self { consumer, servers, reading: Reading::Following, away: false };
+        let mut reader = Self {
+            consumer,
+            servers,
+            reading: Reading::Following,
+            away: false,
+            silent_since: None,
+            silence: SILENCE,
+        };
         let Some(partitions) = reader.partitions(topics, missing, stop)? else {
             reader.reading = Reading::Bounded { current: None, rest: VecDeque::new() };
             return Ok(reader);
@@ -122,32 +131,40 @@ impl Reader {
     /// The next record, if it comes in that time. Lost connections are made again.
     ///
     /// # Errors
-    /// When the broker refuses for good.
+    /// When the broker refuses for good, or a bounded reading comes to a halt for half a minute.
     pub fn next(&mut self, patience: Duration) -> Result<Step, Error> {
         if let Reading::Bounded { current: current @ None, rest } = &mut self.reading {
             let Some(span) = rest.pop_front() else { return Ok(Step::Finished) };
             *current = Some(span.clone());
             self.assign(&[span])?;
         }
-        let found = match self.consumer.poll(patience) {
-            None => return Ok(Step::Idle),
-            Some(Ok(message)) => Ok(record(&message)),
-            Some(Err(error)) => Err(error),
-        };
+        let found = self.consumer.poll(patience).map(|found| found.map(|message| record(&message)));
         match found {
-            Ok(record) => {
-                self.away = false;
+            Some(Ok(record)) => {
+                (self.away, self.silent_since) = (false, None);
                 Ok(self.take(record))
             }
             // The end that is visible: what lies behind it is not committed.
-            Err(KafkaError::PartitionEOF(partition)) => {
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
                 if let Reading::Bounded { current, .. } = &mut self.reading {
                     current.take_if(|span| span.partition == partition);
                 }
+                self.silent_since = None;
                 Ok(Step::Idle)
             }
-            Err(error) => self.trouble(error).map(|()| Step::Idle),
+            Some(Err(error)) => self.trouble(error).and_then(|()| self.idle()),
+            None => self.idle(),
         }
+    }
+
+    /// Nothing came: no news for those who follow, and not for ever for those who wait for an end.
+    fn idle(&mut self) -> Result<Step, Error> {
+        let since = *self.silent_since.get_or_insert_with(Instant::now);
+        if matches!(self.reading, Reading::Bounded { .. }) && since.elapsed() > self.silence {
+            let (servers, seconds) = (self.servers.clone(), self.silence.as_secs());
+            return Err(Error::Stalled { servers, seconds });
+        }
+        Ok(Step::Idle)
     }
 
     /// Sees to where a bounded reading stands.
@@ -180,11 +197,9 @@ impl Reader {
                 code @ (Code::TopicAuthorizationFailed
                 | Code::ClusterAuthorizationFailed
                 | Code::SaslAuthenticationFailed
-                | Code::Authentication
-                | Code::UnknownTopicOrPartition
-                | Code::UnknownTopic
-                | Code::UnknownPartition),
+                | Code::Authentication),
             ) => Err(Error::Refused { servers: self.servers.clone(), topic: None, code }),
+            // Also a topic that a broker does not know: after a start it may not know it yet.
             _ => {
                 // librdkafka goes on trying; once is enough to say it.
                 if !self.away {
@@ -314,14 +329,12 @@ impl Reader {
 /// Reads topics from their beginnings to their ends.
 ///
 /// # Errors
-/// As [`Reader`]; when the broker falls silent for half a minute; or when the topics hold more
-/// than a gibibyte.
+/// As [`Reader`]; or when the topics hold more than a gibibyte.
 pub fn read_all(cluster: &Cluster, topics: &[String]) -> Result<Vec<Record>, Error> {
     let stop = || false;
     let mut reader =
         Reader::open(cluster, topics, Missing::Refuse, Start::Beginning, Finish::End, &stop)?;
     let (mut records, mut bytes) = (vec![], 0);
-    let mut last = Instant::now();
     loop {
         match reader.next(Duration::from_millis(200))? {
             Step::Record(record) => {
@@ -330,14 +343,9 @@ pub fn read_all(cluster: &Cluster, topics: &[String]) -> Result<Vec<Record>, Err
                     return Err(Error::TooMuch { limit: KEPT });
                 }
                 records.push(record);
-                last = Instant::now();
-            }
-            Step::Finished => return Ok(records),
-            Step::Idle if last.elapsed() > SILENCE => {
-                let servers = cluster.bootstrap_servers.clone();
-                return Err(Error::Stalled { servers, seconds: SILENCE.as_secs() });
             }
             Step::Idle => {}
+            Step::Finished => return Ok(records),
         }
     }
 }
@@ -392,4 +400,99 @@ fn size(record: &Record) -> usize {
     let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
     let headers = record.headers.iter().map(|(name, value)| name.len() + length(value));
     length(&record.key) + length(&record.value) + headers.sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+
+    use super::*;
+
+    /// A broker of librdkafka's own with a topic of two partitions and some records on each.
+    fn cluster() -> (MockCluster<'static, DefaultProducerContext>, Cluster) {
+        let broker = MockCluster::new(1).unwrap();
+        broker.create_topic("floor.calls", 2, 1).unwrap();
+        let cluster = Cluster { bootstrap_servers: broker.bootstrap_servers(), properties: vec![] };
+        (broker, cluster)
+    }
+
+    fn produce(cluster: &Cluster, count: i64) {
+        let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
+            .set("bootstrap.servers", &cluster.bootstrap_servers)
+            .create()
+            .unwrap();
+        for number in 0..count {
+            for partition in 0..2 {
+                let text = number.to_string();
+                let record =
+                    BaseRecord::to("floor.calls").partition(partition).key(&text).payload(&text);
+                producer.send(record).map_err(|(error, _)| error).unwrap();
+            }
+        }
+        producer.flush(Duration::from_secs(20)).unwrap();
+    }
+
+    fn open(cluster: &Cluster, start: Start, finish: Finish) -> Reader {
+        let topics = [String::from("floor.calls")];
+        Reader::open(cluster, &topics, Missing::Refuse, start, finish, &|| false).unwrap()
+    }
+
+    fn places(records: &[Record]) -> Vec<(i32, i64)> {
+        records.iter().map(|record| (record.partition, record.offset)).collect()
+    }
+
+    #[test]
+    fn a_bounded_reading_ends_where_the_end_was_when_it_began() {
+        let (_broker, cluster) = cluster();
+        produce(&cluster, 3);
+        let mut reader = open(&cluster, Start::Beginning, Finish::End);
+        produce(&cluster, 2);
+        let mut records = vec![];
+        loop {
+            match reader.next(Duration::from_millis(100)).unwrap() {
+                Step::Record(record) => records.push(record),
+                Step::Idle => {}
+                Step::Finished => break,
+            }
+        }
+        assert_eq!(places(&records), [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]);
+    }
+
+    #[test]
+    fn a_reading_from_the_end_sees_only_what_comes() {
+        let (_broker, cluster) = cluster();
+        produce(&cluster, 3);
+        let mut reader = open(&cluster, Start::End, Finish::Never);
+        produce(&cluster, 1);
+        let mut records = vec![];
+        let begun = Instant::now();
+        while records.len() < 2 && begun.elapsed() < Duration::from_secs(20) {
+            if let Step::Record(record) = reader.next(Duration::from_millis(100)).unwrap() {
+                records.push(record);
+            }
+        }
+        let mut places = places(&records);
+        places.sort_unstable();
+        assert_eq!(places, [(0, 3), (1, 3)]);
+    }
+
+    #[test]
+    fn a_bounded_reading_gives_up_when_the_broker_falls_silent() {
+        let (broker, cluster) = cluster();
+        produce(&cluster, 3);
+        let mut reader = open(&cluster, Start::Beginning, Finish::End);
+        reader.silence = Duration::from_secs(1);
+        broker.broker_down(1).unwrap();
+        let begun = Instant::now();
+        let error = loop {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it goes on waiting");
+            match reader.next(Duration::from_millis(100)) {
+                Ok(Step::Finished) => panic!("it claims to have reached the end"),
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, Error::Stalled { seconds: 1, .. }), "{error}");
+    }
 }

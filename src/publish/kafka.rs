@@ -162,7 +162,8 @@ impl EventProducer {
         let record = BaseRecord::with_opaque_to(&topic, Box::new(entry.number))
             .key(&event.key)
             .payload(&payload)
-            .timestamp(event.occurred_at.millis())
+            // Retention goes by it: a change of long ago that is backfilled today is kept, too.
+            .timestamp(event.observed_at.millis())
             .headers(self.headers(event));
         match self.producer.send(record) {
             Ok(()) => Ok(true),

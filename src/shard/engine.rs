@@ -6,25 +6,19 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use super::account::{Account, AccountRecord, AgentBrief, Position, Start};
+use super::output::{EngineError, Output};
+use super::readings::{activities, calls, current_statuses, roster};
 use super::writing::{Held, Writing};
-use crate::detect::{
-    AgentState, CallState, Change, Claim, ClaimOutcome, HORIZON, LogWatch, Look, activity_row,
-    call_is_unchanged, call_row, current_status_absence, current_status_row, is_activity_wanted,
-    roster_absence, roster_row, settle, watch_log,
-};
+use crate::detect::{AgentState, CallState, HORIZON, settle};
 use crate::event::Topic;
-use crate::model::{
-    AccountName, Activity, Agent, Call, CurrentStatus, EntityId, EntityKey, EntityKind, Presence,
-    StreamName, Timestamp,
-};
-use crate::publish::avro::{self, Encoders};
-use crate::source::{Question, Reading, Rows, Sweep, SweepRow, TailRows};
-use crate::store::{self, Key, Store};
-use crate::telemetry::{Metrics, SweepOutcome};
+use crate::model::{AccountName, EntityId, EntityKey, EntityKind, StreamName, Timestamp};
+use crate::publish::avro::Encoders;
+use crate::source::{Question, Reading, Rows, StreamKind};
+use crate::store::{Key, Store};
+use crate::telemetry::Metrics;
 
 /// How long the marks of rows that were told are kept behind the cursor. A dispute may look back
 /// no further than [`LOOK_BACK`], so a row that is read again always finds its mark.
@@ -36,35 +30,6 @@ const PROBE: usize = 100;
 /// How many entries one round of forgetting looks at.
 const FORGET_AT_ONCE: usize = 500;
 
-/// Where events go.
-#[derive(Debug)]
-pub enum Output {
-    /// Into the store's outbox.
-    Outbox,
-    /// As lines of JSON to whoever prints them; nothing is published.
-    Lines(Sender<String>),
-}
-
-/// Why the engine refuses.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The store failed: nothing more can be committed.
-    #[error("the local store failed: {0}")]
-    Store(#[from] store::Error),
-    /// An event did not fit its schema; that is a fault of this program.
-    #[error("an event could not be encoded: {0}")]
-    Encode(#[from] avro::Error),
-    /// An event could not be printed.
-    #[error("an event could not be printed: {0}")]
-    Print(#[from] serde_json::Error),
-    /// An earlier error stopped the engine.
-    #[error("stopped after an earlier failure: {0}")]
-    Stopped(String),
-    /// Polling asked for an account that is not owned.
-    #[error("account {0} is not owned here")]
-    UnknownAccount(AccountName),
-}
-
 /// What a committed reading led to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
@@ -72,24 +37,6 @@ pub struct Applied {
     pub events: usize,
     /// A snapshot disagrees with the log: the log is to be asked now.
     pub ask_log_now: bool,
-}
-
-/// What to ask of a stream, as far as the engine knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pending {
-    /// Everything.
-    Sweep,
-    /// The moment.
-    Gauge,
-    /// From the cursor, less this overlap; `log` when it is the activity log.
-    Tail {
-        /// How far before the cursor to ask.
-        overlap: Duration,
-        /// Whether the stream is the activity log.
-        log: bool,
-    },
-    /// Interactions that ended a short time ago.
-    Recent,
 }
 
 /// The engine of one shard.
@@ -187,17 +134,17 @@ impl Engine {
         &mut self,
         name: &AccountName,
         stream: &StreamName,
-        pending: Pending,
+        kind: StreamKind,
         now: Timestamp,
     ) -> Result<Option<Question>, EngineError> {
         self.refuse_after_failure()?;
         let position = self.position(name, stream)?;
         let account = self.account(name)?;
         let vendor_now = now.plus_millis(account.offset_millis);
-        Ok(match pending {
-            Pending::Sweep => Some(Question::Sweep),
-            Pending::Gauge => Some(Question::Gauge),
-            Pending::Tail { overlap, log } => account.record.map(|record| {
+        Ok(match kind {
+            StreamKind::Sweep => Some(Question::Sweep),
+            StreamKind::Gauge => Some(Question::Gauge),
+            StreamKind::Tail { overlap, log } => account.record.map(|record| {
                 let mut from = position.cursor.map_or(record.start, |cursor| cursor - overlap);
                 let disputed =
                     account.disputes.values().filter_map(|dispute| dispute.claim.since).min();
@@ -207,7 +154,7 @@ impl Engine {
                 }
                 Question::Tail { from: from.max(record.start).floor_second() }
             }),
-            Pending::Recent => {
+            StreamKind::Recent => {
                 let ids = account.recent.due(vendor_now, PROBE);
                 (!ids.is_empty()).then_some(Question::Probe { ids })
             }
@@ -370,164 +317,4 @@ impl Engine {
     pub fn store(&self) -> &Store {
         &self.store
     }
-}
-
-/// The roster: rows, claims about the log, and who is gone.
-fn roster(writing: &mut Writing, sweep: &Sweep<Agent>, look: &Look) -> Result<bool, EngineError> {
-    let mut ask_log = false;
-    for row in sweep.rows() {
-        match row {
-            SweepRow::Seen(agent) => {
-                let before = writing.agent(&agent.id)?;
-                let change = roster_row(before.as_ref().map(|held| &held.state), agent, look);
-                let state = change.state.clone();
-                writing.change_agent(&agent.id, before, change)?;
-                if let Some(status) = &agent.status {
-                    let claim = Claim { value: status.value(), since: agent.status_updated_at };
-                    ask_log |= hold_against_log(writing, &agent.id, &state, claim, look)?;
-                }
-            }
-            SweepRow::Unchanged(id) => {
-                if let Some(dispute) = writing.account.disputes.get(id).cloned()
-                    && let Some(held) = writing.agent(id)?
-                {
-                    ask_log |= hold_against_log(writing, id, &held.state, dispute.claim, look)?;
-                }
-            }
-        }
-    }
-    let outcome = if sweep.is_complete() { SweepOutcome::Complete } else { SweepOutcome::Partial };
-    tracing::trace!(?outcome, partial = ?sweep.partial(), "sweep");
-    if sweep.is_complete() {
-        let known: Vec<_> = {
-            let agents = writing.account.agents.iter();
-            agents.filter(|(_, agent)| agent.on_roster).map(|(id, _)| id.clone()).collect()
-        };
-        let gone = writing.account.absences.complete_sweep(
-            known.iter(),
-            sweep.present(),
-            sweep.was_counted(),
-        );
-        for id in gone {
-            if let Some(before) = writing.agent(&id)? {
-                let change = roster_absence(&before.state, &id, look);
-                writing.account.disputes.remove(&id);
-                writing.change_agent(&id, Some(before), change)?;
-            }
-        }
-    }
-    Ok(ask_log)
-}
-
-/// The status of the moment: hold, claims about the log, and who is not logged in.
-fn current_statuses(
-    writing: &mut Writing,
-    sweep: &Sweep<CurrentStatus>,
-    look: &Look,
-) -> Result<bool, EngineError> {
-    let mut ask_log = false;
-    for row in sweep.rows() {
-        let SweepRow::Seen(status) = row else { continue };
-        let id = &status.agent_id;
-        let before = writing.agent(id)?;
-        let change = current_status_row(before.as_ref().map(|held| &held.state), status, look);
-        let state = change.state.clone();
-        // An agent that only this stream has shown is left to the roster and the log.
-        if before.is_some() || !change.drafts.is_empty() {
-            writing.change_agent(id, before, change)?;
-        }
-        let claim = Claim { value: status.status.value(), since: status.status_updated_at };
-        ask_log |= hold_against_log(writing, id, &state, claim, look)?;
-    }
-    if sweep.is_complete() {
-        let absent: Vec<_> = {
-            let agents = writing.account.agents.iter();
-            agents
-                .filter(|(id, _)| !sweep.present().contains(*id))
-                .map(|(id, agent)| (id.clone(), *agent))
-                .collect()
-        };
-        for (id, agent) in absent {
-            if agent.on_hold
-                && let Some(before) = writing.agent(&id)?
-            {
-                let change = current_status_absence(&before.state, &id, look);
-                writing.change_agent(&id, Some(before), change)?;
-            }
-            // Absence means not logged in; the log will have the row.
-            let held_in = agent.presence.is_some_and(|presence| presence != Presence::Offline);
-            ask_log |= held_in && agent.since.is_some_and(|since| since < look.asked_at);
-        }
-    }
-    Ok(ask_log)
-}
-
-/// Whether the log is to be asked now about what a snapshot claims.
-fn hold_against_log(
-    writing: &mut Writing,
-    id: &EntityId,
-    state: &AgentState,
-    claim: Claim,
-    look: &Look,
-) -> Result<bool, EngineError> {
-    let log = LogWatch { read_at: writing.account.log_read_at };
-    let open = writing.account.disputes.get(id);
-    match watch_log(id, state, claim, open, log, look) {
-        ClaimOutcome::Agrees => {
-            writing.account.disputes.remove(id);
-            Ok(false)
-        }
-        ClaimOutcome::Disputed(dispute) => {
-            let new = open != Some(&dispute);
-            writing.account.disputes.insert(id.clone(), dispute);
-            Ok(new)
-        }
-        ClaimOutcome::TakeOver { state, draft } => {
-            writing.account.disputes.remove(id);
-            tracing::warn!(agent = %id, "the activity log is silent; the snapshot takes over");
-            let before = writing.agent(id)?;
-            let change = Change { state: *state, drafts: vec![*draft] };
-            writing.change_agent(id, before, change)?;
-            Ok(false)
-        }
-    }
-}
-
-/// Rows of the activity log, each told once.
-fn activities(
-    writing: &mut Writing,
-    tail: TailRows<Activity>,
-    look: &Look,
-) -> Result<(), EngineError> {
-    for row in tail.rows {
-        if !is_activity_wanted(&row, look) || !writing.tell_activity(row.started_at, &row.id)? {
-            continue;
-        }
-        let before = writing.agent(&row.agent_id)?;
-        let change = activity_row(before.as_ref().map(|held| &held.state), &row, look);
-        writing.change_agent(&row.agent_id, before, change)?;
-    }
-    writing.account.log_read_at = Some(look.asked_at);
-    Ok(())
-}
-
-/// Rows of calls, wherever they were read.
-fn calls(writing: &mut Writing, rows: Vec<Call>, look: &Look) -> Result<(), EngineError> {
-    for row in rows {
-        let before = writing.call(&row.id)?;
-        if let Some(held) = &before
-            && call_is_unchanged(&held.state, &row)
-        {
-            if let Some(ended_at) = held.state.ended_at {
-                writing.account.recent.saw(&row.id, ended_at, look.asked_at);
-            }
-            continue;
-        }
-        let change = call_row(before.as_ref().map(|held| &held.state), &row, look);
-        if let Some(ended_at) = change.state.ended_at {
-            writing.account.recent.saw(&row.id, ended_at, look.asked_at);
-        }
-        writing.change_call(&row.id, before, change)?;
-    }
-    Ok(())
 }

@@ -14,13 +14,12 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::engine::Pending;
 use super::thread::EngineHandle;
 use crate::admin::Health;
 use crate::clock::Clock;
 use crate::model::{AccountName, StreamName};
 use crate::schedule::{Budget, Share};
-use crate::source::{Disposition, Error, RowMemory, Source};
+use crate::source::{Disposition, Error, RowMemory, Source, StreamKind};
 use crate::telemetry::{Metrics, SweepOutcome};
 
 /// How long an account rests that was stopped.
@@ -36,7 +35,7 @@ pub struct StreamPlan {
     /// The stream.
     pub name: StreamName,
     /// What is asked of it.
-    pub pending: Pending,
+    pub kind: StreamKind,
     /// What it may claim of the budget.
     pub share: Share,
     /// The shortest time from one question to the next.
@@ -188,7 +187,7 @@ impl StreamTask {
     }
 
     fn is_log(&self) -> bool {
-        matches!(self.plan.pending, Pending::Tail { log: true, .. })
+        matches!(self.plan.kind, StreamKind::Tail { log: true, .. })
     }
 
     async fn wait_for_gate(&mut self) -> Result<(), watch::error::RecvError> {
@@ -200,13 +199,13 @@ impl StreamTask {
     async fn turn(&self, memory: &mut RowMemory, incomplete: &mut u32) -> Result<Turn, Ended> {
         let Polling { engine, health, metrics, clock, .. } = &*self.polling;
         let (account, stream) = (&self.account, &self.plan.name);
-        let question = engine.question(account.clone(), stream.clone(), self.plan.pending).await;
+        let question = engine.question(account.clone(), stream.clone(), self.plan.kind).await;
         let question = match question {
             Ok(Some(question)) => question,
             Ok(None) => return Ok(Turn::Nothing),
             Err(_) => return Err(Ended::EngineGone),
         };
-        let is_sweep = matches!(self.plan.pending, Pending::Sweep);
+        let is_sweep = matches!(self.plan.kind, StreamKind::Sweep);
         let began = Instant::now();
         let reading = match self.source.read(stream, &question, memory).await {
             Ok(reading) => reading,

@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::engine::{Applied, Engine, EngineError, Pending};
+use super::engine::{Applied, Engine};
+use super::output::EngineError;
 use crate::clock::Clock;
 use crate::model::{AccountName, StreamName};
-use crate::source::{Question, Reading};
+use crate::source::{Question, Reading, StreamKind};
 
 /// How many readings may wait for the engine.
 const QUEUE: usize = 16;
@@ -27,7 +28,7 @@ enum Command {
     Question {
         account: AccountName,
         stream: StreamName,
-        pending: Pending,
+        kind: StreamKind,
         reply: oneshot::Sender<Result<Option<Question>, EngineError>>,
     },
     Apply {
@@ -53,10 +54,10 @@ impl EngineHandle {
         &self,
         account: AccountName,
         stream: StreamName,
-        pending: Pending,
+        kind: StreamKind,
     ) -> Result<Option<Question>, EngineError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Question { account, stream, pending, reply }).await?;
+        self.send(Command::Question { account, stream, kind, reply }).await?;
         answer.await.map_err(|_| ended())?
     }
 
@@ -123,8 +124,8 @@ fn run(
     loop {
         // An answer nobody waits for any more belongs to a poll that was cut off; that is no loss.
         match queue.recv_timeout(ROUND) {
-            Ok(Command::Question { account, stream, pending, reply }) => {
-                let _ = reply.send(engine.question(&account, &stream, pending, clock.now()));
+            Ok(Command::Question { account, stream, kind, reply }) => {
+                let _ = reply.send(engine.question(&account, &stream, kind, clock.now()));
             }
             Ok(Command::Apply { account, reading, asked, reply }) => {
                 let applied = engine.apply(&account, *reading, &asked);

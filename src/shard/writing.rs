@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, AgentBrief};
-use super::engine::{EngineError, Output};
+use super::output::{EngineError, Output};
 use crate::detect::{AgentState, CallState, Change};
 use crate::event::{Body, Draft, Event, EventMeta, EventType, Omission, Topic, event_id};
 use crate::model::{EntityId, EntityKey, EntityKind, StreamName, Timestamp};

@@ -50,6 +50,8 @@ pub struct Faults {
     pub slow_millis: u64,
     /// A row of a page that cannot be decoded.
     pub undecodable_row: f64,
+    /// Rows that shift between pages: a later page begins a row too late, as after a removal.
+    pub shifted_rows: f64,
     /// No `Link` and no `Total`.
     pub no_headers: bool,
 }
@@ -66,6 +68,7 @@ impl Faults {
             slow: 0.02,
             slow_millis: 700,
             undecodable_row: 0.0,
+            shifted_rows: 0.1,
             no_headers: false,
         }
     }
@@ -202,7 +205,7 @@ impl Drop for Simulator {
 
 /// What a request meets.
 enum Fate {
-    Answer { cut: bool, undecodable_row: bool },
+    Answer(Flaws),
     Late(Duration),
     Refuse(StatusCode),
     Html,
@@ -226,11 +229,9 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Fate::Html => "<!doctype html><h1>Maintenance</h1>".into_response(),
         Fate::Late(delay) => {
             tokio::time::sleep(delay).await;
-            page(&shared, &request, faults, false, false)
+            page(&shared, &request, faults, Flaws::default())
         }
-        Fate::Answer { cut, undecodable_row } => {
-            page(&shared, &request, faults, cut, undecodable_row)
-        }
+        Fate::Answer(flaws) => page(&shared, &request, faults, flaws),
     };
     let offset = lock(&shared.world).settings.clock_offset_millis;
     let vendor_now = shared.clock.now().plus_millis(offset);
@@ -266,9 +267,21 @@ impl Gate {
         } else if meets(faults.slow) {
             Fate::Late(Duration::from_millis(faults.slow_millis))
         } else {
-            Fate::Answer { cut: meets(faults.cut), undecodable_row: meets(faults.undecodable_row) }
+            Fate::Answer(Flaws {
+                cut: meets(faults.cut),
+                undecodable_row: meets(faults.undecodable_row),
+                shifted: meets(faults.shifted_rows),
+            })
         }
     }
+}
+
+/// What is wrong with an answer that comes.
+#[derive(Clone, Copy, Default)]
+struct Flaws {
+    cut: bool,
+    undecodable_row: bool,
+    shifted: bool,
 }
 
 /// The parameters of a query.
@@ -294,13 +307,8 @@ impl Query {
     }
 }
 
-fn page(
-    shared: &Shared,
-    request: &Request,
-    faults: Faults,
-    cut: bool,
-    undecodable_row: bool,
-) -> Response {
+fn page(shared: &Shared, request: &Request, faults: Faults, flaws: Flaws) -> Response {
+    let Flaws { cut, undecodable_row, shifted } = flaws;
     let query = Query::of(request);
     let mut world = lock(&shared.world);
     world.advance(shared.clock.now());
@@ -317,7 +325,8 @@ fn page(
     let per = query.get("per").and_then(|per| per.parse().ok()).unwrap_or(PER_PAGE);
     let per = per.clamp(1, PER_PAGE);
     if paged {
-        rows = rows.into_iter().skip((number - 1) * per).take(per).collect();
+        let lost = usize::from(shifted && number > 1 && endpoint == "agents");
+        rows = rows.into_iter().skip((number - 1) * per + lost).take(per).collect();
     }
     if !cut && !undecodable_row {
         world.served(&endpoint, &rows);

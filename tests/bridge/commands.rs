@@ -5,7 +5,7 @@ use crate::support::process::Floorcast;
 /// Runs a command to its end: its status and both outputs.
 fn run(arguments: &[&str]) -> (i32, Vec<String>, Vec<String>) {
     let mut command = Floorcast::start(arguments, &[]);
-    let status = command.wait(Duration::from_secs(60));
+    let status = command.wait(Duration::from_mins(1));
     (status.code().unwrap(), command.stdout(), command.stderr())
 }
 
@@ -50,7 +50,7 @@ fn the_shipped_configurations_pass_the_check() {
 #[test]
 fn a_demo_with_its_own_broker_ends_by_itself_with_nothing_missing() {
     let mut demo = Floorcast::start(&["demo", "--for", "15s", "--calls-per-second", "1"], &[]);
-    let status = demo.wait(Duration::from_secs(120));
+    let status = demo.wait(Duration::from_mins(2));
     let out = demo.stdout();
     assert!(status.success(), "{out:?} {:?}", demo.stderr());
     assert!(out.last().unwrap().ends_with("nothing missing, nothing twice"), "{out:?}");

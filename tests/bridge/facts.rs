@@ -16,17 +16,17 @@ fn let_things_happen(centre: &Centre, calls: usize) {
 #[test]
 fn every_recorded_fact_is_published_once_and_in_order_through_a_vendors_faults() {
     let broker = kafka::shared();
-    let settings = Settings { seed: 7, calls_per_second: 1.0, ..Settings::default() };
-    let centre = Centre::open(settings, Faults::mild());
+    // Two pages of agents, whose rows shift now and then.
+    let settings = Settings { seed: 7, agents: 120, calls_per_second: 1.0, ..Settings::default() };
+    let faults = Faults { shifted_rows: 0.3, ..Faults::mild() };
+    let centre = Centre::open(settings, faults);
     let place = Place::new(&centre, broker.bootstrap(), &kafka::unique_prefix("facts"));
     let mut bridge = place.run();
     let_things_happen(&centre, 70);
     centre.simulator.stop_world();
     // What was written last is visible after three seconds at the latest, and then has to be read.
     let settled = centre.requests() + 60;
-    wait_until(Duration::from_secs(60), "the bridge goes on asking", || {
-        centre.requests() > settled
-    });
+    wait_until(Duration::from_mins(1), "the bridge goes on asking", || centre.requests() > settled);
     let verdict = place.verdict(&centre, broker.bootstrap());
     println!("{verdict}");
     assert!(verdict.passed(), "{verdict}");
@@ -51,25 +51,23 @@ fn an_outage_of_kafka_and_a_restart_lose_nothing_and_keep_the_order() {
 
     broker.stop();
     let before = centre.requests();
-    bridge.wait_for_line("kafka is away", Duration::from_secs(60));
+    bridge.wait_for_line("kafka is away", Duration::from_mins(1));
     // Polling goes on meanwhile: at 10 requests a second, this is an outage of some 20 seconds.
     wait_until(Duration::from_secs(90), "the bridge polls on", || centre.requests() > before + 120);
     broker.start();
 
     // A graceful restart, with whatever the outbox holds at that moment.
     bridge.terminate();
-    assert!(bridge.wait(Duration::from_secs(60)).success());
+    assert!(bridge.wait(Duration::from_mins(1)).success());
     let mut bridge = place.run();
-    bridge.wait_for_line("connected to kafka", Duration::from_secs(60));
+    bridge.wait_for_line("connected to kafka", Duration::from_mins(1));
     let so_far = centre.requests();
-    wait_until(Duration::from_secs(60), "the bridge polls again", || {
+    wait_until(Duration::from_mins(1), "the bridge polls again", || {
         centre.requests() > so_far + 60
     });
     centre.simulator.stop_world();
     let settled = centre.requests() + 60;
-    wait_until(Duration::from_secs(60), "the bridge goes on asking", || {
-        centre.requests() > settled
-    });
+    wait_until(Duration::from_mins(1), "the bridge goes on asking", || centre.requests() > settled);
     let verdict = place.verdict(&centre, broker.bootstrap());
     println!("{verdict}");
     assert!(verdict.passed(), "{verdict}");

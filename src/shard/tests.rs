@@ -1,0 +1,216 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Applied, Engine, Output, Start};
+use crate::model::{AccountName, Activity, Agent, Call, EntityId, StreamName, Timestamp};
+use crate::publish::avro::{Decoder, Encoders, single_object};
+use crate::source::{
+    Partial, Question, Reading, RowMemory, Rows, StreamKind, SweepBuilder, SweepRow, TailRows,
+};
+use crate::store::{Options, Store};
+use crate::telemetry::Metrics;
+
+const AGENTS: StreamName = StreamName::new("agents");
+const LOG: StreamName = StreamName::new("agent_activity");
+const CALLS: StreamName = StreamName::new("calls");
+const OVERLAP: Duration = Duration::from_secs(10);
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_millis(1_772_366_400_000 + second * 1000)
+}
+
+fn acme() -> AccountName {
+    AccountName::new("acme").unwrap()
+}
+
+/// An engine over a directory that outlives it.
+struct Bench {
+    directory: tempfile::TempDir,
+    engine: Option<Engine>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let mut bench = Self { directory: tempfile::tempdir().unwrap(), engine: None };
+        bench.restart();
+        bench
+    }
+
+    fn restart(&mut self) {
+        self.engine = None;
+        let (store, _) = Store::open(self.directory.path(), Options::default()).unwrap();
+        let engine = Engine::new(
+            store,
+            Arc::new(Encoders::new().unwrap()),
+            Arc::new(Metrics::new().unwrap()),
+            Output::Outbox,
+            [(acme(), "ccai", Start::Now)],
+        );
+        self.engine = Some(engine.unwrap());
+    }
+
+    fn engine(&mut self) -> &mut Engine {
+        self.engine.as_mut().unwrap()
+    }
+
+    fn read(&mut self, second: i64, stream: StreamName, rows: Rows) -> Applied {
+        let reading = Reading {
+            stream,
+            asked_at: at(second),
+            answered_at: at(second),
+            clock_offset_millis: Some(0),
+            requests: 1,
+            rows,
+            quarantined: Vec::new(),
+            unknown_values: Vec::new(),
+            memory: RowMemory::default(),
+        };
+        self.engine().apply(&acme(), reading, &Question::Sweep).unwrap()
+    }
+
+    /// Everything in the outbox: type and event.
+    fn outbox(&mut self) -> Vec<(&'static str, Value)> {
+        let decoder = Decoder::new().unwrap();
+        let entries = self.engine().store().outbox_after(0, 1000, 1 << 30).unwrap();
+        let decode = |entry: crate::store::OutboxEntry| {
+            let message = single_object(entry.event.fingerprint, &entry.event.datum);
+            let (event, value) = decoder.decode(&message).unwrap();
+            (event.as_str(), value)
+        };
+        entries.into_iter().map(decode).collect()
+    }
+
+    fn names(&mut self) -> Vec<&'static str> {
+        self.outbox().into_iter().map(|(name, _)| name).collect()
+    }
+}
+
+fn sweep(ids: &[&str], partial: bool) -> Rows {
+    let mut sweep = SweepBuilder::default();
+    for id in ids {
+        let agent: Agent = serde_json::from_value(json!({"id": id, "online": true})).unwrap();
+        sweep.row(&EntityId::new(*id), SweepRow::Seen(agent));
+    }
+    if partial {
+        sweep.mark(Partial::PageUnanswered);
+    } else {
+        sweep.counted(ids.len() as u64);
+    }
+    Rows::Agents(sweep.finish())
+}
+
+fn activity(id: &str, second: i64, ended: Option<i64>) -> Activity {
+    serde_json::from_value(json!({
+        "id": id, "agent_id": "17", "activity": "user_status_changed",
+        "started_at": at(second).millis(), "ended_at": ended.map(|ended| at(ended).millis()),
+        "status": {"id": "-2", "name": "Break", "presence": "BREAK"},
+    }))
+    .unwrap()
+}
+
+fn log(rows: Vec<Activity>) -> Rows {
+    let cursor = rows.iter().map(|row| row.started_at).max();
+    Rows::Activities(TailRows { rows, cursor })
+}
+
+#[test]
+fn a_partial_sweep_removes_nothing_and_two_complete_ones_do() {
+    let mut bench = Bench::new();
+    let all = ["1", "2", "3", "4", "5", "6"];
+    bench.read(0, AGENTS, sweep(&all, false));
+    for second in 1..6 {
+        bench.read(second, AGENTS, sweep(&all[1..], true));
+    }
+    bench.read(6, AGENTS, sweep(&all[1..], false));
+    assert!(!bench.names().contains(&"AgentRemoved"));
+    bench.read(7, AGENTS, sweep(&all[1..], false));
+    let removed: Vec<_> =
+        bench.outbox().into_iter().filter(|(name, _)| *name == "AgentRemoved").collect();
+    assert_eq!(removed.len(), 1);
+    assert_eq!(removed[0].1["before"]["id"], "1");
+    // It is told once.
+    bench.read(8, AGENTS, sweep(&all[1..], false));
+    bench.read(9, AGENTS, sweep(&all[1..], false));
+    assert_eq!(bench.names().iter().filter(|name| **name == "AgentRemoved").count(), 1);
+}
+
+#[test]
+fn a_row_of_the_log_is_told_once_in_whatever_form_and_however_often_it_is_shown() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&[], false));
+    // It changed between two pages of one reading.
+    bench.read(5, LOG, log(vec![activity("1", 3, None), activity("1", 3, Some(4))]));
+    bench.read(6, LOG, log(vec![activity("1", 3, Some(4))]));
+    bench.restart();
+    bench.read(7, LOG, log(vec![activity("1", 3, Some(4)), activity("2", 6, None)]));
+    assert_eq!(bench.names(), ["AgentStatusChanged", "AgentStatusChanged"]);
+}
+
+#[test]
+fn revisions_and_sequences_go_on_without_a_gap_over_a_restart() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&["17"], false));
+    bench.read(5, LOG, log(vec![activity("1", 3, None)]));
+    bench.restart();
+    bench.read(10, LOG, log(vec![activity("2", 8, None)]));
+    let numbers: Vec<_> = bench
+        .outbox()
+        .into_iter()
+        .map(|(_, event)| (event["meta"]["revision"].clone(), event["meta"]["sequence"].clone()))
+        .collect();
+    assert_eq!(numbers, (1..=3).map(|n| (json!(n), json!(n))).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_tail_waits_for_the_first_look_and_then_asks_from_its_cursor_less_the_overlap() {
+    let mut bench = Bench::new();
+    let kind = StreamKind::Tail { overlap: OVERLAP, log: true };
+    let ask = |bench: &mut Bench| bench.engine().question(&acme(), &LOG, kind, at(50)).unwrap();
+    assert_eq!(ask(&mut bench), None);
+    bench.read(0, AGENTS, sweep(&[], false));
+    assert_eq!(ask(&mut bench), Some(Question::Tail { from: at(0) }));
+    bench.read(40, LOG, log(vec![activity("1", 35, None)]));
+    assert_eq!(ask(&mut bench), Some(Question::Tail { from: at(25) }));
+    // The cursor is the vendor's stamp, and outlives the process.
+    bench.restart();
+    assert_eq!(ask(&mut bench), Some(Question::Tail { from: at(25) }));
+    // An answer without rows leaves it where it is.
+    bench.read(60, LOG, log(Vec::new()));
+    assert_eq!(ask(&mut bench), Some(Question::Tail { from: at(25) }));
+}
+
+#[test]
+fn rows_from_before_the_start_are_not_told() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&[], false));
+    bench.read(1, LOG, log(vec![activity("1", -5, None), activity("2", 0, None)]));
+    assert_eq!(bench.names(), ["AgentStatusChanged"]);
+}
+
+#[test]
+fn a_call_that_ended_is_asked_for_again_until_half_an_hour_has_passed() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&[], false));
+    let call: Call = serde_json::from_value(json!({
+        "id": "4711", "status": "finished", "created_at": at(1).millis(),
+        "ends_at": at(20).millis(), "updated_at": at(20).millis(),
+    }))
+    .unwrap();
+    let tail = TailRows { rows: vec![call], cursor: Some(at(20)) };
+    bench.read(22, CALLS, Rows::Calls(tail));
+    let recent = StreamName::new("recent");
+    let mut ask =
+        |second| bench.engine().question(&acme(), &recent, StreamKind::Recent, at(second)).unwrap();
+    assert_eq!(ask(23), None);
+    assert_eq!(ask(30), Some(Question::Probe { ids: vec![EntityId::new("4711")] }));
+    bench.restart();
+    let mut ask =
+        |second| bench.engine().question(&acme(), &recent, StreamKind::Recent, at(second)).unwrap();
+    assert!(ask(40).is_some());
+    bench.engine().forget(at(20 + 1_801)).unwrap();
+    let mut ask =
+        |second| bench.engine().question(&acme(), &recent, StreamKind::Recent, at(second)).unwrap();
+    assert_eq!(ask(20 + 1_810), None);
+}
