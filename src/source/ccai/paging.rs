@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 
 use super::PER_PAGE;
+use super::streams::OVERLAP;
 use crate::model::Timestamp;
 use crate::source::{Fingerprint, Partial};
 
@@ -89,6 +90,8 @@ pub(super) enum TailStep {
 /// What becomes of an answer that cannot be taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Narrowing {
+    /// The same is asked for again: it may have been an accident.
+    Again,
     /// Fewer rows are asked for.
     Fewer,
     /// It was a single row: it was stepped over.
@@ -103,6 +106,9 @@ const MOST_STEPPED_OVER: u32 = 20;
 /// The way through a tail: by key, so that rows which move while it is read are never stepped
 /// over. The next question starts at the last stamp; an offset is used only inside one second that
 /// holds more than a page, where the overlap of later readings repairs what an offset may miss.
+///
+/// A reading that goes on for long ends where it is once it has come far enough: what it has read
+/// is committed, and the next one begins there.
 ///
 /// A server that does not sort is read by offset from the start, also when its first pages were in
 /// order by chance: a later page tells, or the count of rows that the first page named. An answer that cannot be taken in
@@ -128,7 +134,7 @@ pub(super) struct TailWalk {
     done: bool,
     sorted: bool,
     stepped_over: u32,
-    stepped_over_here: bool,
+    asked_again: bool,
 }
 
 impl TailWalk {
@@ -147,7 +153,7 @@ impl TailWalk {
             done: false,
             sorted: true,
             stepped_over: 0,
-            stepped_over_here: false,
+            asked_again: false,
         }
     }
 
@@ -176,6 +182,7 @@ impl TailWalk {
         has_next: Option<bool>,
         total: Option<u64>,
     ) -> TailStep {
+        self.asked_again = false;
         let stamps: Vec<_> = rows.iter().filter_map(|(stamp, _)| *stamp).collect();
         let page: Vec<_> = rows.iter().map(|(_, fingerprint)| *fingerprint).collect();
         if self.from == self.origin && self.page == 1 {
@@ -223,14 +230,27 @@ impl TailWalk {
         self.page = 1;
         self.passed = 0;
         self.previous.clear();
-        if std::mem::take(&mut self.stepped_over_here) {
-            self.per = PER_PAGE;
+        if self.per < PER_PAGE {
+            // Whatever it was may lie behind: a tail that stays at small pages never ends where
+            // rows come faster than it reads them.
+            self.per = (self.per * 4).min(PER_PAGE);
             self.longest = 0;
         }
     }
 
-    /// The answer cannot be taken in: asks for fewer rows, or steps over the one there was.
-    pub(super) fn unreadable(&mut self) -> Narrowing {
+    /// Whether the reading has come far enough to end here: farther than the overlap with which
+    /// the next one begins, or it would never get on.
+    pub(super) fn is_far(&self) -> bool {
+        self.page == 1 && self.from >= self.origin + 2 * OVERLAP
+    }
+
+    /// The answer cannot be taken in: asks for fewer rows, or steps over the one there was. What
+    /// may have been an accident (`once`) is asked for again first.
+    pub(super) fn unreadable(&mut self, once: bool) -> Narrowing {
+        if once && !std::mem::replace(&mut self.asked_again, true) {
+            return Narrowing::Again;
+        }
+        self.asked_again = false;
         if self.per > 1 {
             self.per = if self.per > 10 { 10 } else { 1 };
             self.longest = 0;
@@ -243,7 +263,6 @@ impl TailWalk {
             return Narrowing::GivenUp;
         }
         self.stepped_over += 1;
-        self.stepped_over_here = true;
         self.passed += 1;
         self.page += 1;
         Narrowing::SteppedOver
@@ -281,6 +300,8 @@ mod tests {
         clamp: usize,
         /// Rows that no answer with them in it can be read.
         bad: Vec<u32>,
+        /// Whether a bad answer may be an accident.
+        accidents: bool,
     }
 
     impl Server {
@@ -293,6 +314,7 @@ mod tests {
                 filters: true,
                 clamp: PER_PAGE,
                 bad: Vec::new(),
+                accidents: false,
             }
         }
 
@@ -313,7 +335,7 @@ mod tests {
                 let start = (walk.page() as usize - 1) * per;
                 let page: Vec<_> = there.iter().skip(start).take(per).collect();
                 if page.iter().any(|row| self.bad.contains(&row.1)) {
-                    if walk.unreadable() == Narrowing::GivenUp {
+                    if walk.unreadable(self.accidents) == Narrowing::GivenUp {
                         return (found, walk, request);
                     }
                     continue;
@@ -462,6 +484,33 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_accident_is_asked_again_and_small_pages_do_not_stay() {
+        let mut walk = TailWalk::new(at(0));
+        assert_eq!(walk.unreadable(true), Narrowing::Again);
+        assert_eq!((walk.page(), walk.per()), (1, 100));
+        assert_eq!(walk.unreadable(true), Narrowing::Fewer);
+        assert_eq!(walk.per(), 10);
+        for (second, per) in [(1, 40), (2, 100), (3, 100)] {
+            let row = [(Some(at(second)), Fingerprint::of(&second.to_be_bytes()))];
+            assert_eq!(walk.page_read(&row, Some(true), None), TailStep::Ask);
+            assert_eq!(walk.per(), per);
+        }
+    }
+
+    #[test]
+    fn a_reading_may_end_early_only_where_the_next_one_gets_on() {
+        let mut walk = TailWalk::new(at(0));
+        for (second, far) in [(19, false), (20, true)] {
+            let row = [(Some(at(second)), Fingerprint::of(&second.to_be_bytes()))];
+            walk.page_read(&row, Some(true), None);
+            assert_eq!(walk.is_far(), far);
+        }
+        let row = [(Some(at(20)), Fingerprint::of(b"inside the second"))];
+        walk.page_read(&row, Some(true), None);
+        assert!(!walk.is_far(), "inside a second that is not read to its end");
     }
 
     #[test]

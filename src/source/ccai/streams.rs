@@ -6,7 +6,7 @@ use crate::model::StreamName;
 use crate::source::{StreamKind, StreamSpec};
 
 /// How far before its cursor a tail asks again: rows become visible a little after their stamp.
-const OVERLAP: Duration = Duration::from_secs(10);
+pub(super) const OVERLAP: Duration = Duration::from_secs(10);
 
 pub(super) const AGENT_ACTIVITY: StreamName = StreamName::new("agent_activity");
 pub(super) const AGENT_STATUSES: StreamName = StreamName::new("agent_statuses");

@@ -14,6 +14,9 @@ use crate::source::{
 
 /// Pages of one reading, at most; the cursor then says how far it came.
 const MOST_PAGES: u32 = 50;
+/// Pages after which a reading ends where that does no harm, so that what was read is published
+/// before a long backlog is through.
+const ENOUGH_PAGES: u32 = 10;
 
 /// What a tail reads.
 struct Tail<T> {
@@ -67,7 +70,10 @@ impl Ccai {
         let mut gathered = Gathered::default();
         let mut found: Vec<T> = Vec::new();
         let mut walk = TailWalk::new(from);
-        for _ in 0..MOST_PAGES {
+        for asked in 0..MOST_PAGES {
+            if asked >= ENOUGH_PAGES && walk.is_far() {
+                break;
+            }
             let error = match self.page(tail, &walk).await {
                 Ok(answer) => match split(&answer.body) {
                     Ok(page) => {
@@ -94,8 +100,8 @@ impl Ccai {
                 Err(error) => error,
             };
             if may_be_a_rows_fault(&error) {
-                match walk.unreadable() {
-                    Narrowing::Fewer => continue,
+                match walk.unreadable(!matches!(error, Error::TooLarge { .. })) {
+                    Narrowing::Again | Narrowing::Fewer => continue,
                     Narrowing::SteppedOver => {
                         gathered.set_aside(stepped_over(tail, &walk, &error), memory);
                         continue;

@@ -7,6 +7,7 @@ mod robustness;
 mod traps;
 mod vendor;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -328,11 +329,34 @@ async fn a_row_that_makes_every_answer_too_large_is_stepped_over_visibly() {
         .collect();
     let vendor = Vendor::answering(move |asked| page(&calls, asked, "updated_at")).await;
     let account = account_with(&vendor, |limits| limits.compressed = 30_000);
-    let reading = account.ask("calls", since(-500)).await.unwrap();
-    assert_eq!(ids(&reading).len(), 129);
-    assert!(!ids(&reading).contains(&"42"));
-    assert_eq!(reading.quarantined[0].reason.kind, "expected a smaller row");
-    assert_eq!(cursor(&reading), Some(NOON.plus_millis(-371_000)));
+    // As the bridge does: each reading begins at the cursor, less the overlap.
+    let (mut from, mut found, mut told) = (-500, BTreeSet::new(), Vec::new());
+    let mut memory = RowMemory::default();
+    for _ in 0..10 {
+        let reading = account.ask_knowing("calls", since(from), &memory).await.unwrap();
+        found.extend(ids(&reading).into_iter().map(String::from));
+        told.extend(reading.quarantined.iter().map(|row| row.reason.kind.clone()));
+        from = cursor(&reading).unwrap().millis_since(NOON) / 1000 - 10;
+        memory = reading.memory;
+    }
+    assert_eq!(from, -381, "the newest row, less the overlap");
+    assert_eq!(found.len(), 129);
+    assert!(!found.contains("42"));
+    assert_eq!(told, ["expected a smaller row"]);
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_once_is_asked_for_again() {
+    let calls = json!([call(1, -60), call(2, -50)]).to_string();
+    let broken = calls[..calls.len() / 2].to_owned();
+    let vendor = Vendor::answering_in_turn(vec![
+        Answer::body(broken),
+        Answer::body(calls).header("Total", "2"),
+    ])
+    .await;
+    let reading = account(&vendor).ask("calls", since(-100)).await.unwrap();
+    assert_eq!(ids(&reading), ["1", "2"]);
+    assert_eq!(vendor.asked()[1].query("per").as_deref(), Some("100"));
 }
 
 #[tokio::test]
