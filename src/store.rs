@@ -2,13 +2,16 @@
 //!
 //! Every reading is one atomic batch of all three. sled detects little of its own corruption (a
 //! flipped bit may roll it back or bring old values back without an error), so each batch also
-//! carries a running hash over all entries, which is checked when the store is opened. Any doubt,
-//! and the directory is set aside and the store begun anew: the store is a cache.
+//! carries a running hash over all entries, which is checked when the store is opened, and a mark
+//! beside its files says how far it was once durable. Any doubt, and the files are set aside and
+//! the store begun anew: the store is a cache.
 
 mod batch;
 mod entry;
+mod guard;
 mod integrity;
 mod key;
+mod mark;
 mod open;
 
 pub use batch::Batch;
@@ -20,9 +23,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use crate::model::{AccountName, EntityId, EntityKind, MODEL_VERSION, Timestamp};
+use guard::{Panicked, catching};
 use integrity::Tally;
+use mark::Mark;
 
 /// The version of the stored bytes' form. Another one is not read: the store begins anew.
 const FORMAT_VERSION: u8 = 1;
@@ -45,13 +51,14 @@ pub enum Error {
     #[error(
         "the state directory cannot be written: {0}; free space or mend the disk, then restart"
     )]
-    Io(#[source] sled::Error),
+    Io(#[source] std::io::Error),
     /// The store found damage while it was open.
     #[error("the local store is damaged ({0}); restart to begin it anew")]
-    Damaged(String),
-    /// A value could not be written as JSON; that is a fault of this program.
-    #[error("a value cannot be stored: {0}")]
-    Encode(#[source] serde_json::Error),
+    Damaged(&'static str),
+    /// A value could not be written as JSON; that is a fault of this program. `serde_json`'s own
+    /// words are left out: they may quote the value.
+    #[error("a value cannot be stored: it has no form in JSON")]
+    Encode,
     /// An earlier failure closed the store.
     #[error("the local store was closed after an earlier failure")]
     Closed,
@@ -60,8 +67,12 @@ pub enum Error {
 impl From<sled::Error> for Error {
     fn from(error: sled::Error) -> Self {
         match error {
-            sled::Error::Io(_) => Self::Io(error),
-            other => Self::Damaged(other.to_string()),
+            sled::Error::Io(error) => Self::Io(error),
+            // sled's own words may show stored values.
+            sled::Error::Corruption { .. } => Self::Damaged("sled found corruption"),
+            sled::Error::ReportableBug(_) => Self::Damaged("sled found a fault of its own"),
+            sled::Error::Unsupported(_) => Self::Damaged("sled does not support its files"),
+            sled::Error::CollectionNotFound(_) => Self::Damaged("sled misses its tree"),
         }
     }
 }
@@ -99,6 +110,7 @@ struct Shared {
     database: sled::Db,
     privacy: u64,
     writer: Mutex<Writer>,
+    mark: Mutex<Mark>,
     failed: AtomicBool,
     outbox_events: AtomicU64,
     outbox_bytes: AtomicU64,
@@ -106,11 +118,15 @@ struct Shared {
 }
 
 /// What only the one who writes knows.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Writer {
     tally: Tally,
     /// The number of the newest outbox entry ever.
     newest: u64,
+    /// The number of the newest batch.
+    batch: u64,
+    /// Which store this is, among all that were ever begun.
+    lineage: Uuid,
 }
 
 /// Stands for "no oldest entry" where a time is kept as a number.
@@ -180,7 +196,7 @@ impl Store {
     pub fn apply(&self, batch: Batch) -> Result<(), Error> {
         self.checked(|| {
             let mut writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut next = Writer { tally: writer.tally, newest: writer.newest };
+            let mut next = writer.next();
             let mut writes = sled::Batch::default();
             let (mut events, mut bytes, mut oldest) = (0_u64, 0_u64, None);
             let (puts, pushes) = batch.into_parts();
@@ -225,8 +241,10 @@ impl Store {
     /// When the disk fails or is full.
     pub fn flush(&self) -> Result<(), Error> {
         self.checked(|| {
+            let batch = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).batch;
             self.shared.database.flush()?;
-            Ok(())
+            let mut mark = self.shared.mark.lock().unwrap_or_else(PoisonError::into_inner);
+            mark.advance(batch).map_err(Error::Io)
         })
     }
 
@@ -252,9 +270,8 @@ impl Store {
                     break;
                 }
                 let number = key::outbox_number(&key)
-                    .ok_or_else(|| Error::Damaged(String::from("an outbox key")))?;
-                let event = entry::decode(&value)
-                    .ok_or_else(|| Error::Damaged(String::from("an outbox entry")))?;
+                    .ok_or(Error::Damaged("an outbox key"))?;
+                let event = entry::decode(&value).ok_or(Error::Damaged("an outbox entry"))?;
                 entries.push(OutboxEntry { number, event });
                 if entries.len() == most_entries {
                     break;
@@ -271,7 +288,7 @@ impl Store {
     pub fn outbox_remove_through(&self, number: u64) -> Result<(), Error> {
         self.checked(|| {
             let mut writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut next = Writer { tally: writer.tally, newest: writer.newest };
+            let mut next = writer.next();
             let mut writes = sled::Batch::default();
             let (mut events, mut bytes) = (0_u64, 0_u64);
             for item in self.shared.database.range(key::outbox(0)..=key::outbox(number)) {
@@ -318,7 +335,8 @@ impl Store {
             return Err(Error::Closed);
         }
         // sled may panic over a damaged file; that is damage, and no reason to die.
-        let outcome = open::catch(run).unwrap_or_else(|panic| Err(Error::Damaged(panic)));
+        let outcome = catching(run)
+            .unwrap_or_else(|Panicked| Err(Error::Damaged("sled panicked over its files")));
         if outcome.is_err() {
             self.shared.failed.store(true, Ordering::Relaxed);
         }
@@ -328,7 +346,7 @@ impl Store {
     fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<Stored<T>, Error> {
         batch::decode(bytes).ok_or_else(|| {
             self.shared.failed.store(true, Ordering::Relaxed);
-            Error::Damaged(String::from("a value cannot be read"))
+            Error::Damaged("a value cannot be read")
         })
     }
 
@@ -340,10 +358,18 @@ impl Store {
 }
 
 impl Writer {
-    /// Puts the hash over all entries and the newest outbox number into the batch.
-    fn seal(&mut self, writes: &mut sled::Batch) {
+    /// The writer of the batch that follows.
+    const fn next(&self) -> Self {
+        Self { batch: self.batch + 1, ..*self }
+    }
+
+    /// Puts the hash over all entries, the newest outbox number, the batch's own number and the
+    /// lineage into the batch.
+    fn seal(&self, writes: &mut sled::Batch) {
         let mut value = self.tally.to_bytes().to_vec();
         value.extend_from_slice(&self.newest.to_be_bytes());
+        value.extend_from_slice(&self.batch.to_be_bytes());
+        value.extend_from_slice(self.lineage.as_bytes());
         writes.insert(key::seal(), value);
     }
 }

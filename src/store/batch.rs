@@ -38,7 +38,7 @@ impl Batch {
         bytes.push(FORMAT_VERSION);
         bytes.extend_from_slice(&self.model_version.to_be_bytes());
         bytes.extend_from_slice(&self.privacy.to_be_bytes());
-        serde_json::to_writer(&mut bytes, value).map_err(Error::Encode)?;
+        serde_json::to_writer(&mut bytes, value).map_err(|_| Error::Encode)?;
         self.puts.insert(key.into_bytes(), Some(bytes));
         Ok(())
     }

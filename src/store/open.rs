@@ -1,14 +1,20 @@
 //! Opening the store: trust is checked, not assumed.
+//!
+//! In the state directory lie `store` (sled's files), `mark` (how far they were once durable) and
+//! what was set aside. The directory itself is never moved: it may be where a volume is mounted.
 
 use std::fs;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use uuid::Uuid;
+
+use super::guard::{Panicked, catching};
 use super::integrity::Tally;
+use super::mark::{Durable, Mark};
 use super::{Error, FORMAT_VERSION, NO_TIME, Shared, Store, Writer, entry, key};
 use crate::model::Timestamp;
 
@@ -20,8 +26,14 @@ const FLUSH_EVERY_MS: u64 = 500;
 /// How often, and how far apart, a lock that somebody holds is tried again.
 const LOCK_ATTEMPTS: u32 = 20;
 const LOCK_WAIT: Duration = Duration::from_millis(100);
-/// How many damaged directories are kept beside the store.
+/// Where sled's files lie in the state directory, and where the mark.
+const FILES: &str = "store";
+const MARK: &str = "mark";
+/// How the names begin of what was set aside, and how many of them are kept.
+const DAMAGED: &str = "damaged-";
 const DAMAGED_KEPT: usize = 3;
+/// A batch's number and the lineage, in the seal behind the hash and the outbox number.
+const SEAL_BYTES: usize = Tally::BYTES + 8 + 8 + 16;
 
 /// How the store is opened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,6 +69,11 @@ pub enum Reason {
     Format,
     /// The hash over its entries does not match.
     Integrity,
+    /// It is empty, older than it was once known to be, or another one than the mark beside it
+    /// speaks of.
+    RolledBack,
+    /// Its files are gone; only the mark is left.
+    Lost,
 }
 
 impl Reason {
@@ -67,47 +84,52 @@ impl Reason {
             Self::Unreadable => "unreadable",
             Self::Format => "format",
             Self::Integrity => "integrity",
+            Self::RolledBack => "rolled_back",
+            Self::Lost => "lost",
         }
     }
 }
 
 impl Store {
     /// Opens the store in this directory, or begins it. A store that is not to be trusted is set
-    /// aside, beside the directory, and begun anew.
+    /// aside, within the directory, and begun anew.
     ///
     /// # Errors
     /// [`Error::Locked`] when another process has it open, [`Error::Directory`] when the directory
     /// cannot be written: then nothing is moved.
     pub fn open(dir: &Path, options: Options) -> Result<(Self, Opened), Error> {
         let directory = |source| Error::Directory { dir: dir.display().to_string(), source };
-        let existed = dir.join("db").exists() || dir.join("conf").exists();
         fs::create_dir_all(dir).map_err(directory)?;
         probe_writable(dir).map_err(directory)?;
-        match try_open(dir, options) {
-            Ok(store) => Ok((store, if existed { Opened::Kept } else { Opened::Fresh })),
+        let found = match (dir.join(FILES).join("db").exists(), dir.join(MARK).exists()) {
+            (false, false) => return Ok((begin(dir, options)?, Opened::Fresh)),
+            (false, true) => Err(Refusal::Untrusted(Reason::Lost)),
+            (true, _) => open_existing(dir, options),
+        };
+        match found {
+            Ok(store) => Ok((store, Opened::Kept)),
             Err(Refusal::Fatal(error)) => Err(error),
             Err(Refusal::Untrusted(reason)) => {
                 let moved_to = set_aside(dir, options.now).map_err(directory)?;
-                let store = try_open(dir, options).map_err(|refusal| match refusal {
-                    Refusal::Fatal(error) => error,
-                    Refusal::Untrusted(_) => Error::Damaged(String::from("a new store is damaged")),
-                })?;
-                Ok((store, Opened::Replaced { reason, moved_to }))
+                Ok((begin(dir, options)?, Opened::Replaced { reason, moved_to }))
             }
         }
     }
-}
 
-impl Store {
-    /// Whether the store in this directory can be opened and is whole. Nothing is moved.
+    /// Whether the store in this directory can be opened and is whole. Nothing is moved, and
+    /// nothing is begun where there is none.
     ///
     /// # Errors
     /// When it is locked, unreadable or not to be trusted.
     pub fn check(dir: &Path, options: Options) -> Result<(), Error> {
-        match try_open(dir, options) {
-            Ok(_) => Ok(()),
-            Err(Refusal::Fatal(error)) => Err(error),
-            Err(Refusal::Untrusted(reason)) => Err(Error::Damaged(reason.as_str().to_owned())),
+        match (dir.join(FILES).join("db").exists(), dir.join(MARK).exists()) {
+            (false, false) => Ok(()),
+            (false, true) => Err(Error::Damaged(Reason::Lost.as_str())),
+            (true, _) => match open_existing(dir, options) {
+                Ok(_) => Ok(()),
+                Err(Refusal::Fatal(error)) => Err(error),
+                Err(Refusal::Untrusted(reason)) => Err(Error::Damaged(reason.as_str())),
+            },
         }
     }
 }
@@ -117,10 +139,54 @@ enum Refusal {
     Untrusted(Reason),
 }
 
-fn try_open(dir: &Path, options: Options) -> Result<Store, Refusal> {
+/// Begins a store where there is none.
+fn begin(dir: &Path, options: Options) -> Result<Store, Error> {
+    let refused = |refusal| match refusal {
+        Refusal::Fatal(error) => error,
+        Refusal::Untrusted(_) => Error::Damaged("a new store cannot be opened"),
+    };
+    let database = open_database(dir).map_err(refused)?;
+    let durable = Durable { lineage: Uuid::new_v4(), batch: 1 };
+    let mut writer = Writer {
+        tally: Tally::default(),
+        newest: 0,
+        batch: durable.batch,
+        lineage: durable.lineage,
+    };
+    let mut batch = sled::Batch::default();
+    writer.tally.change(&key::format(), None, Some(&[FORMAT_VERSION]));
+    batch.insert(key::format(), &[FORMAT_VERSION]);
+    writer.seal(&mut batch);
+    database.apply_batch(batch)?;
+    database.flush()?;
+    let mark = Mark::begin(&dir.join(MARK), durable)
+        .map_err(|source| Error::Directory { dir: dir.display().to_string(), source })?;
+    let found = Found::empty(writer);
+    Ok(Store { shared: Arc::new(found.into_shared(database, mark, options)) })
+}
+
+/// Opens a store that is there, if it can be trusted.
+fn open_existing(dir: &Path, options: Options) -> Result<Store, Refusal> {
+    let database = open_database(dir)?;
+    let found = match catching(|| check(&database)) {
+        Ok(found) => found.map_err(Refusal::Untrusted)?,
+        Err(Panicked) => return Err(Refusal::Untrusted(Reason::Unreadable)),
+    };
+    let mark = Mark::open(&dir.join(MARK)).map_err(|source| {
+        Refusal::Fatal(Error::Directory { dir: dir.display().to_string(), source })
+    })?;
+    let mark = mark.filter(|mark| {
+        let durable = mark.durable();
+        durable.lineage == found.writer.lineage && durable.batch <= found.writer.batch
+    });
+    let mark = mark.ok_or(Refusal::Untrusted(Reason::RolledBack))?;
+    Ok(Store { shared: Arc::new(found.into_shared(database, mark, options)) })
+}
+
+fn open_database(dir: &Path) -> Result<sled::Db, Refusal> {
     let open = || {
         sled::Config::new()
-            .path(dir)
+            .path(dir.join(FILES))
             .cache_capacity(CACHE_BYTES)
             .flush_every_ms(Some(FLUSH_EVERY_MS))
             .mode(sled::Mode::LowSpace)
@@ -128,7 +194,7 @@ fn try_open(dir: &Path, options: Options) -> Result<Store, Refusal> {
     };
     let mut attempts = LOCK_ATTEMPTS;
     let opened = loop {
-        match catch(open) {
+        match catching(open) {
             // sled gives its lock up a moment after the last handle is gone.
             Ok(Err(sled::Error::Io(error))) if is_lock(&error) && attempts > 0 => {
                 attempts -= 1;
@@ -137,41 +203,39 @@ fn try_open(dir: &Path, options: Options) -> Result<Store, Refusal> {
             opened => break opened,
         }
     };
-    let database = match opened {
-        Ok(Ok(database)) => database,
+    match opened {
+        Ok(Ok(database)) => Ok(database),
         Ok(Err(sled::Error::Io(error))) if is_lock(&error) => {
-            return Err(Refusal::Fatal(Error::Locked(dir.display().to_string())));
+            Err(Refusal::Fatal(Error::Locked(dir.display().to_string())))
         }
         Ok(Err(sled::Error::Io(source))) if is_environment(&source) => {
             let dir = dir.display().to_string();
-            return Err(Refusal::Fatal(Error::Directory { dir, source }));
+            Err(Refusal::Fatal(Error::Directory { dir, source }))
         }
-        Ok(Err(_)) | Err(_) => return Err(Refusal::Untrusted(Reason::Unreadable)),
-    };
-    match catch(|| check(&database)) {
-        Ok(Ok(found)) => Ok(Store { shared: Arc::new(found.into_shared(database, options)) }),
-        Ok(Err(reason)) => Err(Refusal::Untrusted(reason)),
-        Err(_) => Err(Refusal::Untrusted(Reason::Unreadable)),
+        Ok(Err(_)) | Err(Panicked) => Err(Refusal::Untrusted(Reason::Unreadable)),
     }
 }
 
 /// What a check over all entries found.
-#[derive(Default)]
 struct Found {
-    tally: Tally,
-    newest: u64,
+    writer: Writer,
     outbox_events: u64,
     outbox_bytes: u64,
     outbox_oldest: Option<Timestamp>,
 }
 
 impl Found {
-    fn into_shared(self, database: sled::Db, options: Options) -> Shared {
+    const fn empty(writer: Writer) -> Self {
+        Self { writer, outbox_events: 0, outbox_bytes: 0, outbox_oldest: None }
+    }
+
+    fn into_shared(self, database: sled::Db, mark: Mark, options: Options) -> Shared {
         let oldest = self.outbox_oldest.map_or(NO_TIME, Timestamp::millis);
         Shared {
             database,
             privacy: options.privacy,
-            writer: Mutex::new(Writer { tally: self.tally, newest: self.newest }),
+            writer: Mutex::new(self.writer),
+            mark: Mutex::new(mark),
             failed: AtomicBool::new(false),
             outbox_events: AtomicU64::new(self.outbox_events),
             outbox_bytes: AtomicU64::new(self.outbox_bytes),
@@ -184,53 +248,47 @@ impl Found {
 fn check(database: &sled::Db) -> Result<Found, Reason> {
     let unreadable = |_| Reason::Unreadable;
     if database.is_empty() {
-        let mut batch = sled::Batch::default();
-        let mut writer = Writer { tally: Tally::default(), newest: 0 };
-        writer.tally.change(&key::format(), None, Some(&[FORMAT_VERSION]));
-        batch.insert(key::format(), &[FORMAT_VERSION]);
-        writer.seal(&mut batch);
-        database.apply_batch(batch).map_err(unreadable)?;
-        database.flush().map_err(unreadable)?;
-        return Ok(Found { tally: writer.tally, ..Found::default() });
+        // A store that was begun has its format in it: this one was emptied.
+        return Err(Reason::RolledBack);
     }
     let format = database.get(key::format()).map_err(unreadable)?;
     if format.as_deref() != Some(&[FORMAT_VERSION]) {
         return Err(Reason::Format);
     }
-    let mut found = Found::default();
-    let mut sealed = None;
+    let (mut tally, mut seal) = (Tally::default(), None);
+    let (mut outbox_events, mut outbox_bytes, mut outbox_oldest) = (0, 0, None);
     for entry in database.iter() {
         let (key, value) = entry.map_err(unreadable)?;
         if *key == *key::seal() {
-            sealed = Some(value);
+            seal = Some(value);
             continue;
         }
-        found.tally.change(&key, None, Some(&value));
+        tally.change(&key, None, Some(&value));
         if key::outbox_number(&key).is_some() {
-            found.outbox_events += 1;
-            found.outbox_bytes += value.len() as u64;
-            if found.outbox_oldest.is_none() {
+            outbox_events += 1;
+            outbox_bytes += value.len() as u64;
+            if outbox_oldest.is_none() {
                 let event = entry::decode(&value).ok_or(Reason::Format)?;
-                found.outbox_oldest = Some(event.observed_at);
+                outbox_oldest = Some(event.observed_at);
             }
         }
     }
-    let sealed = sealed.ok_or(Reason::Integrity)?;
-    let (tally, newest) = sealed.split_at_checked(Tally::BYTES).ok_or(Reason::Integrity)?;
-    if tally != found.tally.to_bytes() {
-        return Err(Reason::Integrity);
-    }
-    found.newest = u64::from_be_bytes(newest.try_into().map_err(|_| Reason::Integrity)?);
-    Ok(found)
+    let writer = seal.and_then(|seal| unseal(&seal, tally)).ok_or(Reason::Integrity)?;
+    Ok(Found { writer, outbox_events, outbox_bytes, outbox_oldest })
 }
 
-/// Runs something that may panic over damaged files. The panic's text is kept, its report is not
-/// printed: whoever gets the error reports it.
-pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        text.or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| String::from("unknown"))
+/// What a seal says, if it was made over these entries.
+fn unseal(seal: &[u8], tally: Tally) -> Option<Writer> {
+    let seal: &[u8; SEAL_BYTES] = seal.try_into().ok()?;
+    let (sealed, rest) = seal.split_at(Tally::BYTES);
+    let (newest, rest) = rest.split_at(8);
+    let (batch, lineage) = rest.split_at(8);
+    (sealed == tally.to_bytes()).then_some(())?;
+    Some(Writer {
+        tally,
+        newest: u64::from_be_bytes(newest.try_into().ok()?),
+        batch: u64::from_be_bytes(batch.try_into().ok()?),
+        lineage: Uuid::from_slice(lineage).ok()?,
     })
 }
 
@@ -255,27 +313,27 @@ fn probe_writable(dir: &Path) -> io::Result<()> {
     fs::remove_file(probe)
 }
 
-/// Moves the directory aside and keeps only the newest few of those that were.
+/// Moves files and mark aside, and keeps only the newest few of those that were.
 fn set_aside(dir: &Path, now: Timestamp) -> io::Result<PathBuf> {
-    let name = dir
-        .file_name()
-        .map_or_else(|| String::from("state"), |name| name.to_string_lossy().into_owned());
-    let parent = dir.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
-    let prefix = format!("{name}.damaged-");
-    let mut target = parent.join(format!("{prefix}{:016}", now.millis()));
+    let name = format!("{DAMAGED}{:016}", now.millis());
+    let mut target = dir.join(&name);
     let mut attempt = 0;
     while target.exists() {
         attempt += 1;
-        target = parent.join(format!("{prefix}{:016}-{attempt}", now.millis()));
+        target = dir.join(format!("{name}-{attempt}"));
     }
-    fs::rename(dir, &target)?;
-    fs::create_dir_all(dir)?;
-    let mut damaged: Vec<_> =
-        fs::read_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { &parent })?
-            .filter_map(Result::ok)
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
-            .map(|entry| entry.path())
-            .collect();
+    fs::create_dir(&target)?;
+    for part in [FILES, MARK] {
+        match fs::rename(dir.join(part), target.join(part)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    let mut damaged: Vec<_> = fs::read_dir(dir)?
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(DAMAGED))
+        .map(|entry| entry.path())
+        .collect();
     damaged.sort();
     for old in damaged.iter().rev().skip(DAMAGED_KEPT) {
         fs::remove_dir_all(old)?;

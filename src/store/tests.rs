@@ -173,52 +173,104 @@ fn only_the_newest_damaged_stores_are_kept() {
         let options = Options { now: Timestamp::from_millis(round), ..Options::default() };
         drop(Store::open(&path, options).unwrap());
     }
-    let damaged = fs::read_dir(dir.path())
+    let damaged = fs::read_dir(&path)
         .unwrap()
         .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("damaged"));
     assert_eq!(damaged.count(), 3);
 }
 
-/// Flips bits and cuts files of a closed store: it opens with exactly what was in it, or with an
-/// older whole batch of it, or it is set aside. It never opens with a mixture.
+/// Flips bits, cuts and empties files of a closed store: it opens with exactly what was in it, or
+/// it is set aside. It never opens with a mixture, with an older state, or with nothing.
 #[test]
 fn damage_is_noticed_or_harmless() {
     let dir = tempfile::tempdir().unwrap();
     let original = dir.path().join("original");
-    let mut histories = Vec::new();
-    {
+    let newest = {
         let (store, _) = open(&original);
-        histories.push(contents(&store));
-        for number in 1..60 {
-            fill(&store, number..number + 1);
-            histories.push(contents(&store));
-        }
+        fill(&store, 1..60);
         store.flush().unwrap();
-    }
-    let (mut noticed, mut harmless) = (0, 0);
-    for round in 0..60_usize {
+        contents(&store)
+    };
+    let mut reasons = std::collections::BTreeMap::new();
+    for round in 0..80_usize {
         let copy = dir.path().join(format!("copy-{round}"));
         copy_dir(&original, &copy);
-        let file = copy.join("db");
+        let file = copy.join("store/db");
         let mut bytes = fs::read(&file).unwrap();
         let place = (round * 7919) % bytes.len();
-        if round % 4 == 0 {
-            bytes.truncate(place);
-        } else {
-            bytes[place] ^= 1 << (round % 8);
+        match round % 4 {
+            0 => bytes.truncate(place),
+            1 => bytes[place..].fill(0),
+            _ => bytes[place] ^= 1 << (round % 8),
         }
         fs::write(&file, bytes).unwrap();
         let (store, opened) = open(&copy);
         match opened {
-            Opened::Replaced { .. } => noticed += 1,
-            Opened::Kept | Opened::Fresh => {
-                harmless += 1;
-                assert!(histories.contains(&contents(&store)), "round {round}: a mixture");
+            Opened::Replaced { reason, .. } => *reasons.entry(reason.as_str()).or_insert(0) += 1,
+            opened => {
+                assert_eq!(opened, Opened::Kept, "round {round}");
+                assert_eq!(contents(&store), newest, "round {round}");
             }
         }
-        drop(store);
     }
-    assert!(noticed + harmless == 60, "{noticed} {harmless}");
+    assert!(reasons.contains_key("rolled_back"), "the worst kind was not met: {reasons:?}");
+}
+
+#[test]
+fn a_store_brought_back_from_the_past_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, past) = (dir.path().join("state"), dir.path().join("past"));
+    {
+        let (store, _) = open(&path);
+        fill(&store, 1..3);
+        store.flush().unwrap();
+    }
+    copy_dir(&path.join("store"), &past);
+    {
+        let (store, opened) = open(&path);
+        assert_eq!(opened, Opened::Kept);
+        fill(&store, 3..4);
+        store.flush().unwrap();
+    }
+    fs::remove_dir_all(path.join("store")).unwrap();
+    copy_dir(&past, &path.join("store"));
+    let (_, opened) = open(&path);
+    assert!(matches!(opened, Opened::Replaced { reason: Reason::RolledBack, .. }), "{opened:?}");
+}
+
+#[test]
+fn a_store_whose_files_or_mark_are_gone_is_not_taken_for_a_new_one() {
+    for (gone, expected) in [("store", Reason::Lost), ("mark", Reason::RolledBack)] {
+        let dir = tempfile::tempdir().unwrap();
+        {
+            let (store, _) = open(dir.path());
+            fill(&store, 1..3);
+            store.flush().unwrap();
+        }
+        let gone = dir.path().join(gone);
+        if gone.is_dir() { fs::remove_dir_all(gone) } else { fs::remove_file(gone) }.unwrap();
+        let check = Store::check(dir.path(), Options::default());
+        assert!(matches!(check, Err(Error::Damaged(reason)) if reason == expected.as_str()));
+        let (_, opened) = open(dir.path());
+        let Opened::Replaced { reason, moved_to } = opened else { panic!("{opened:?}") };
+        assert_eq!((reason, moved_to.parent()), (expected, Some(dir.path())));
+        assert_eq!(open(dir.path()).1, Opened::Kept);
+    }
+}
+
+#[test]
+fn the_state_directory_itself_stays_where_it_is() {
+    use std::os::unix::fs::MetadataExt;
+    let dir = tempfile::tempdir().unwrap();
+    let before = fs::metadata(dir.path()).unwrap().ino();
+    {
+        let (store, _) = open(dir.path());
+        store.shared.database.insert(key::format(), &[99]).unwrap();
+        store.flush().unwrap();
+    }
+    let (_, opened) = open(dir.path());
+    assert!(matches!(opened, Opened::Replaced { reason: Reason::Format, .. }), "{opened:?}");
+    assert_eq!(fs::metadata(dir.path()).unwrap().ino(), before);
 }
 
 fn copy_dir(from: &Path, to: &Path) {
