@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -29,6 +29,8 @@ use crate::telemetry::Metrics;
 
 /// How often gauges are brought up to date and the outbox's level is looked at.
 const ROUND: Duration = Duration::from_millis(500);
+/// How often the end of a thread is looked for.
+const NAP: Duration = Duration::from_millis(10);
 /// How long to wait before a broker that did not answer is asked for its topics again.
 const TOPICS_AGAIN: Duration = Duration::from_secs(3);
 
@@ -273,19 +275,29 @@ impl Bridge {
         self.tasks.shutdown().await;
         let publisher = self.publisher.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (engine, store) = (self.engine, self.store);
+        let left = store.clone();
         let drained = tokio::task::spawn_blocking(move || {
+            let until = Instant::now() + grace;
             // Every handle to it is gone with the tasks; it ends after what it has in hand.
-            let _ = engine.join();
-            let drained = match publisher {
-                Some(publisher) => publisher.finish(grace),
-                None => Drained { remaining: store.outbox_level().events },
-            };
+            while !engine.is_finished() && Instant::now() < until {
+                std::thread::sleep(NAP);
+            }
+            if !engine.is_finished() {
+                tracing::error!("the engine does not end; it is left behind");
+            } else if engine.join().is_err() {
+                tracing::error!("the engine died of a fault of this program");
+            }
+            if let Some(publisher) = publisher {
+                let _ = publisher.finish(until.saturating_duration_since(Instant::now()));
+            }
             if let Err(error) = store.flush() {
                 tracing::error!(%error, "the local store cannot be flushed");
             }
-            drained
         });
-        drained.await.unwrap_or(Drained { remaining: 0 })
+        if drained.await.is_err() {
+            tracing::error!("ending failed by a fault of this program");
+        }
+        Drained { remaining: left.outbox_level().events }
     }
 }
 

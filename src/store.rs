@@ -269,8 +269,7 @@ impl Store {
                 if !entries.is_empty() && bytes > most_bytes {
                     break;
                 }
-                let number = key::outbox_number(&key)
-                    .ok_or(Error::Damaged("an outbox key"))?;
+                let number = key::outbox_number(&key).ok_or(Error::Damaged("an outbox key"))?;
                 let event = entry::decode(&value).ok_or(Error::Damaged("an outbox entry"))?;
                 entries.push(OutboxEntry { number, event });
                 if entries.len() == most_entries {

@@ -69,21 +69,39 @@ pub enum Connection {
     Down(String),
 }
 
-/// What became of a message.
+/// What a producer says.
 #[derive(Debug)]
-pub(super) enum Report {
-    /// The broker has it.
+pub(super) struct Report {
+    /// Which producer: each that is made has its own number, so that one which was given up is
+    /// not taken for its successor.
+    pub(super) producer: u64,
+    /// What it says.
+    pub(super) news: News,
+}
+
+/// What happened to a message or the connection.
+#[derive(Debug)]
+pub(super) enum News {
+    /// The broker has the entry of this number.
     Acknowledged(u64),
     /// It was refused, or the producer gave up.
     Failed(u64, KafkaError),
-    /// The connection changed.
-    Connection(Connection),
+    /// The connection broke.
+    Down(String),
 }
 
 /// Passes what librdkafka tells on to the publisher.
 #[derive(Clone, Debug)]
 pub(super) struct Context {
+    producer: u64,
     reports: Sender<Report>,
+}
+
+impl Context {
+    fn tell(&self, news: News) {
+        // The publisher may have ended; then nobody waits for the report.
+        let _ = self.reports.send(Report { producer: self.producer, news });
+    }
 }
 
 impl ClientContext for Context {
@@ -106,7 +124,7 @@ impl ClientContext for Context {
             )
         );
         if down {
-            let _ = self.reports.send(Report::Connection(Connection::Down(reason.to_owned())));
+            self.tell(News::Down(reason.to_owned()));
         }
     }
 }
@@ -115,27 +133,36 @@ impl ProducerContext for Context {
     type DeliveryOpaque = Box<u64>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, number: Self::DeliveryOpaque) {
-        let report = match result {
-            Ok(_) => Report::Acknowledged(*number),
-            Err((error, _)) => Report::Failed(*number, error.clone()),
-        };
-        // The publisher may have ended; then nobody waits for the report.
-        let _ = self.reports.send(report);
+        self.tell(match result {
+            Ok(_) => News::Acknowledged(*number),
+            Err((error, _)) => News::Failed(*number, error.clone()),
+        });
     }
 }
 
 /// A producer of events.
 pub(super) struct EventProducer {
+    number: u64,
     producer: ThreadedProducer<Context>,
     source_prefix: Arc<str>,
     topic_prefix: Arc<str>,
 }
 
 impl EventProducer {
-    pub(super) fn new(settings: &Settings, reports: Sender<Report>) -> Result<Self, KafkaError> {
+    /// A producer of this number.
+    pub(super) fn new(
+        settings: &Settings,
+        number: u64,
+        reports: Sender<Report>,
+    ) -> Result<Self, KafkaError> {
         let mut config = settings.client();
         config
             .set("enable.idempotence", "true")
+            // A refused event must not be overtaken by later ones of its key: the producer breaks
+            // instead, and a new one begins at that event.
+            .set("enable.gapless.guarantee", "true")
+            // Topics are made as configured, or not at all.
+            .set("allow.auto.create.topics", "false")
             .set("acks", "all")
             // As Java's clients do, so that their joins by key find the same partitions.
             .set("partitioner", "murmur2_random")
@@ -146,8 +173,9 @@ impl EventProducer {
         if config.get("compression.type").is_none() && config.get("compression.codec").is_none() {
             config.set("compression.type", "lz4");
         }
-        let producer = config.create_with_context(Context { reports })?;
+        let producer = config.create_with_context(Context { producer: number, reports })?;
         Ok(Self {
+            number,
             producer,
             source_prefix: format!("/floorcast/{}/", settings.deployment).into(),
             topic_prefix: Arc::from(settings.topic_prefix.as_str()),
@@ -191,6 +219,11 @@ impl EventProducer {
         headers.into_iter().fold(OwnedHeaders::new_with_capacity(7), |all, (key, value)| {
             all.insert(Header { key, value: Some(value) })
         })
+    }
+
+    /// Its number.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
     }
 
     /// Whether the producer can never send again.

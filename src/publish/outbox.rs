@@ -11,12 +11,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rdkafka::error::KafkaError;
 
-use super::kafka::{Connection, EventProducer, Report, Settings};
+use super::kafka::{Connection, EventProducer, News, Report, Settings};
 use crate::clock::Clock;
 use crate::model::Timestamp;
 use crate::store::{self, Store};
@@ -27,6 +26,8 @@ const WINDOW_ENTRIES: usize = 2_000;
 const WINDOW_BYTES: usize = 4 << 20;
 /// How long the drain sleeps when nothing rings.
 const NAP: Duration = Duration::from_millis(100);
+/// How long the thread may take beyond the grace time: a flush of the store, the last reports.
+const AFTERMATH: Duration = Duration::from_secs(2);
 /// How long it waits after a refusal before it sends again; doubles up to the longest.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
@@ -60,7 +61,9 @@ enum Signal {
 /// Publishes a store's outbox.
 pub struct Publisher {
     signals: Sender<Signal>,
-    thread: JoinHandle<Drained>,
+    /// Closes when the thread ends, however it ends.
+    ended: Receiver<()>,
+    store: Store,
 }
 
 impl std::fmt::Debug for Publisher {
@@ -110,26 +113,29 @@ impl Publisher {
                 }
             }
         })?;
-        let thread =
-            std::thread::Builder::new().name(String::from("publisher")).spawn(move || {
-                let drain = Drain {
-                    store,
-                    settings,
-                    clock,
-                    observer,
-                    reports,
-                    producer: None,
-                    connection: None,
-                    under_way: BTreeMap::new(),
-                    bytes_under_way: 0,
-                    handed_over: 0,
-                    rest_until: None,
-                    backoff: FIRST_BACKOFF,
-                    finish: None,
-                };
-                drain.run(&inbox)
-            })?;
-        Ok(Self { signals, thread })
+        let (ending, ended) = channel();
+        let publisher = Self { signals, ended, store: store.clone() };
+        std::thread::Builder::new().name(String::from("publisher")).spawn(move || {
+            let _ending: Sender<()> = ending;
+            let drain = Drain {
+                store,
+                settings,
+                clock,
+                observer,
+                reports,
+                producer: None,
+                producers: 0,
+                connection: None,
+                under_way: BTreeMap::new(),
+                bytes_under_way: 0,
+                handed_over: 0,
+                rest_until: None,
+                backoff: FIRST_BACKOFF,
+                finish: None,
+            };
+            drain.run(&inbox);
+        })?;
+        Ok(publisher)
     }
 
     /// A bell to ring when the outbox has grown.
@@ -143,7 +149,10 @@ impl Publisher {
     #[must_use]
     pub fn finish(self, grace: Duration) -> Drained {
         let _ = self.signals.send(Signal::Finish(Instant::now() + grace));
-        self.thread.join().unwrap_or(Drained { remaining: 0 })
+        if self.ended.recv_timeout(grace + AFTERMATH) == Err(RecvTimeoutError::Timeout) {
+            tracing::error!("publishing does not end; it is left behind");
+        }
+        Drained { remaining: self.store.outbox_level().events }
     }
 }
 
@@ -162,6 +171,8 @@ struct Drain {
     observer: Arc<dyn Observer>,
     reports: Sender<Report>,
     producer: Option<EventProducer>,
+    /// How many producers there were.
+    producers: u64,
     connection: Option<Connection>,
     /// From the first entry that is not removed yet to the last one handed over.
     under_way: BTreeMap<u64, UnderWay>,
@@ -173,7 +184,7 @@ struct Drain {
 }
 
 impl Drain {
-    fn run(mut self, inbox: &Receiver<Signal>) -> Drained {
+    fn run(mut self, inbox: &Receiver<Signal>) {
         loop {
             if let Err(error) = self.step() {
                 self.observer.store_failed(&error);
@@ -197,24 +208,33 @@ impl Drain {
         if let Some(producer) = self.producer.take() {
             producer.abandon();
         }
-        Drained { remaining: self.store.outbox_level().events }
     }
 
     fn take(&mut self, signal: Signal) {
         match signal {
             Signal::Wake => {}
             Signal::Finish(until) => self.finish = Some(until),
-            Signal::Report(Report::Connection(connection)) => self.connected(connection),
-            Signal::Report(Report::Acknowledged(number)) => {
+            Signal::Report(report) => {
+                // One that was given up speaks of entries that are sent again.
+                if self.producer.as_ref().map(EventProducer::number) == Some(report.producer) {
+                    self.hear(report.news);
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Down(reason) => self.connected(Connection::Down(reason)),
+            News::Acknowledged(number) => {
                 if let Some(entry) = self.under_way.get_mut(&number) {
                     entry.acknowledged = true;
                     self.backoff = FIRST_BACKOFF;
                     self.connected(Connection::Up);
                 }
             }
-            Signal::Report(Report::Failed(number, error)) => {
-                // Reports of a producer that was given up speak of entries that are sent again.
-                if self.under_way.contains_key(&number) && self.producer.is_some() {
+            News::Failed(number, error) => {
+                if self.under_way.contains_key(&number) {
                     self.start_over(&error);
                 }
             }
@@ -243,7 +263,8 @@ impl Drain {
             return Ok(());
         }
         if self.producer.is_none() {
-            match EventProducer::new(&self.settings, self.reports.clone()) {
+            self.producers += 1;
+            match EventProducer::new(&self.settings, self.producers, self.reports.clone()) {
                 Ok(producer) => self.producer = Some(producer),
                 Err(error) => {
                     self.start_over(&error);
