@@ -350,3 +350,53 @@ impl Drain {
         self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::event::{EventType, Topic};
+    use crate::store::{Options, OutboxEvent};
+
+    struct Deaf;
+
+    impl Observer for Deaf {
+        fn connection(&self, _: &Connection) {}
+        fn published(&self, _: f64) {}
+        fn store_failed(&self, _: &store::Error) {}
+    }
+
+    #[test]
+    fn what_could_not_be_sent_within_the_grace_time_is_told_and_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(dir.path(), Options::default()).unwrap();
+        let mut batch = store.batch();
+        batch.push(OutboxEvent {
+            topic: Topic::Calls,
+            account: "acme".into(),
+            key: "acme:call:1".into(),
+            event_type: EventType::CallQueued,
+            fingerprint: [7; 8],
+            event_id: uuid::Uuid::from_u128(1),
+            sequence: 1,
+            revision: 1,
+            occurred_at: Timestamp::from_millis(1),
+            observed_at: Timestamp::from_millis(1),
+            datum: vec![1],
+        });
+        store.apply(batch).unwrap();
+        let settings = Settings {
+            // Nobody listens there.
+            bootstrap_servers: String::from("127.0.0.1:1"),
+            client_id: String::from("test"),
+            deployment: String::from("test"),
+            topic_prefix: String::from("test"),
+            properties: Vec::new(),
+        };
+        let publisher =
+            Publisher::start(store.clone(), settings, Arc::new(SystemClock), Arc::new(Deaf));
+        let drained = publisher.unwrap().finish(Duration::from_millis(200));
+        assert_eq!(drained.remaining, 1);
+        assert_eq!(store.outbox_after(0, 10, 1000).unwrap().len(), 1);
+    }
+}

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use floorcast::simulate::{Faults, Settings};
+use floorcast::simulate::{Faults, Settings, Verdict};
 
 use super::{Centre, Place};
 use crate::support::{kafka, wait_until};
@@ -13,6 +13,18 @@ fn let_things_happen(centre: &Centre, calls: usize) {
     });
 }
 
+/// Stops the world, lets the bridge read what is left, and holds the topics against the truth.
+fn settle_and_judge(centre: &Centre, place: &Place, bootstrap: &str) -> Verdict {
+    centre.simulator.stop_world();
+    // What was written last is visible after three seconds at the latest, and then has to be read.
+    let settled = centre.requests() + 60;
+    wait_until(Duration::from_mins(1), "the bridge goes on asking", || centre.requests() > settled);
+    let verdict = place.verdict(centre, bootstrap);
+    println!("{verdict}");
+    assert!(verdict.passed(), "{verdict}");
+    verdict
+}
+
 #[test]
 fn every_recorded_fact_is_published_once_and_in_order_through_a_vendors_faults() {
     let broker = kafka::shared();
@@ -23,13 +35,7 @@ fn every_recorded_fact_is_published_once_and_in_order_through_a_vendors_faults()
     let place = Place::new(&centre, broker.bootstrap(), &kafka::unique_prefix("facts"));
     let mut bridge = place.run();
     let_things_happen(&centre, 70);
-    centre.simulator.stop_world();
-    // What was written last is visible after three seconds at the latest, and then has to be read.
-    let settled = centre.requests() + 60;
-    wait_until(Duration::from_mins(1), "the bridge goes on asking", || centre.requests() > settled);
-    let verdict = place.verdict(&centre, broker.bootstrap());
-    println!("{verdict}");
-    assert!(verdict.passed(), "{verdict}");
+    let verdict = settle_and_judge(&centre, &place, broker.bootstrap());
     assert!(verdict.events > 500, "{verdict}");
     for kind in ["call steps", "status changes", "after-call work", "roster", "hold", "ratings"] {
         let row = verdict.rows.iter().find(|row| row.kind == kind);
@@ -65,12 +71,7 @@ fn an_outage_of_kafka_and_a_restart_lose_nothing_and_keep_the_order() {
     wait_until(Duration::from_mins(1), "the bridge polls again", || {
         centre.requests() > so_far + 60
     });
-    centre.simulator.stop_world();
-    let settled = centre.requests() + 60;
-    wait_until(Duration::from_mins(1), "the bridge goes on asking", || centre.requests() > settled);
-    let verdict = place.verdict(&centre, broker.bootstrap());
-    println!("{verdict}");
-    assert!(verdict.passed(), "{verdict}");
+    settle_and_judge(&centre, &place, broker.bootstrap());
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
 }
