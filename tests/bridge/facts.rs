@@ -20,7 +20,6 @@ fn settle_and_judge(centre: &Centre, place: &Place, bootstrap: &str) -> Verdict 
     let settled = centre.requests() + 60;
     wait_until(Duration::from_mins(1), "the bridge goes on asking", || centre.requests() > settled);
     let verdict = place.verdict(centre, bootstrap);
-    println!("{verdict}");
     assert!(verdict.passed(), "{verdict}");
     verdict
 }
