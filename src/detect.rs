@@ -11,20 +11,25 @@
 mod absence;
 mod activity;
 mod agents;
-mod calls;
 mod fields;
+mod interactions;
+mod levels;
 mod presence;
-mod steps;
+mod records;
 #[cfg(test)]
 mod tests;
 
 pub use absence::Absences;
 pub use activity::{activity_row, is_activity_wanted};
 pub use agents::{AgentState, Authority, Flag, HeldStatus, roster_absence, roster_row};
-pub use calls::{CallState, call_is_unchanged, call_row, settle};
+pub use interactions::{
+    Interaction, InteractionState, Life, Targets, Wait, interaction_row, is_unchanged, settle,
+};
+pub use levels::{LevelState, queue_status_absence, queue_status_row, service_level_row};
 pub use presence::{
     Claim, ClaimOutcome, Dispute, LogWatch, current_status_absence, current_status_row, watch_log,
 };
+pub use records::{Record, RecordState, record_absence, record_row};
 
 use std::time::Duration;
 

@@ -12,8 +12,11 @@ pub use body::{
     ActivityRecorded, AgentChange, AgentHold, AgentPoint, AgentStatusChange, AgentStatusLate,
     AgentWrapUp, CallAssignment, CallConnection, CallCreation, CallDeflection, CallEnd,
     CallFailure, CallQueueing, CallRating, CallRecovery, CallSchedule, CallTransfer, CallUpdate,
-    CallVoicemail, CallWrapUp, InteractionContext, InteractionReference, Omission, QueueReference,
-    SlaBasis, SlaBreach, SlaScope, StatusValue,
+    CallVoicemail, CallWrapUp, ChatAssignment, ChatEnd, ChatFailure, ChatQueueing, ChatRating,
+    ChatTransfer, ChatUpdate, ChatWrapUp, InteractionContext, InteractionReference, Omission,
+    Quarantine, QueueChange, QueueDepthChange, QueueGroupReference, QueueReference,
+    ServiceLevelChange, SlaBasis, SlaBreach, SlaRecovery, SlaScope, SlaWithdrawal,
+    StatusDefinitionChange, StatusValue, TeamChange,
 };
 pub use catalogue::{Body, Draft, Event, EventType, NAMESPACE, Occurrence, Topic};
 pub use meta::{EventMeta, Origin, event_id};

@@ -10,11 +10,14 @@
 mod activity;
 mod agent;
 mod call;
+mod chat;
 mod identity;
 mod interaction;
+mod organisation;
 mod phase;
 mod presence;
 mod privacy;
+mod queue;
 mod time;
 
 pub use activity::Activity;
@@ -22,15 +25,20 @@ pub use agent::{
     Agent, AgentReference, AgentStatus, ChannelAssignment, CurrentStatus, TeamReference,
 };
 pub use call::{Call, EndUser, Media, OfferEvent, Participant, Recording, RedactionTime};
+pub use chat::Chat;
 pub use identity::{AccountName, EntityId, EntityKey, EntityKind, InvalidAccountName, StreamName};
 pub use interaction::{
     ConsumerEventDuration, ConsumerHandleDuration, ConsumerInMenuDuration, Direction, Disposition,
     HandleDuration, Menu, MenuPath, QueueDuration, Transfer, VirtualAgent,
     VirtualAgentDeflectedEscalation, VirtualAgentHandleDuration,
 };
+pub use organisation::{StatusDefinition, Team};
 pub use phase::{Phase, is_abandonment};
 pub use presence::Presence;
 pub use privacy::{Mode, Privacy, PseudonymKey, ShortKey};
+pub use queue::{
+    AgentAssignment, Measured, Queue, QueuePath, QueueStatus, ServiceLevel, TeamAssignment,
+};
 pub use time::{Precision, Timestamp};
 
 /// The version of the model's fields, stored beside every value so that a field an older version

@@ -2,7 +2,9 @@
 //!
 //! The lists name every field, so that a new one cannot be forgotten: the compiler asks for it.
 
-use crate::model::{Agent, Call, TeamReference};
+use crate::model::{
+    Agent, Call, Chat, Queue, StatusDefinition, Team, TeamAssignment, TeamReference,
+};
 
 /// Names the fields of `$type` in which `$before` and `$after` differ. The pattern is exhaustive.
 macro_rules! differing {
@@ -57,4 +59,57 @@ pub(super) fn changed_in_call(before: &Call, after: &Call) -> Vec<&'static str> 
         virtual_agent_deflected_escalations, virtual_agent_handle_durations;
         except updated_at, wait_duration
     )
+}
+
+/// The fields of a chat that differ, as those of a call.
+pub(super) fn changed_in_chat(before: &Chat, after: &Chat) -> Vec<&'static str> {
+    differing!(
+        Chat, before, after;
+        id, lang, chat_type, status, created_at, assigned_at, ends_at, first_msg_sent_at,
+        last_msg_sent_at, queue_duration, chat_duration, verified, rating, has_feedback,
+        out_ticket_id, out_ticket_url, fail_reason, message_count, average_response_time,
+        longest_response_time, selected_menu, menu_path, agent_info, end_user, offer_type,
+        offer_events, photos, videos, transfers, participants, queue_durations, handle_durations,
+        consumer_handle_durations, consumer_event_durations, virtual_agent,
+        virtual_agent_deflected_escalations, virtual_agent_handle_durations;
+        except updated_at, wait_duration
+    )
+}
+
+/// The fields of a queue that differ. Who belongs to a team that serves it is the team's fact.
+pub(super) fn changed_in_queue(before: &Queue, after: &Queue) -> Vec<&'static str> {
+    let mut changed = differing!(
+        Queue, before, after;
+        id, name, parent_id, position, deleted, hidden, menu_type, output_msg, agent_assignments;
+        except team_assignments
+    );
+    let one = before.team_assignments.iter().map(bare);
+    if !one.eq(after.team_assignments.iter().map(bare)) {
+        changed.push("team_assignments");
+    }
+    changed
+}
+
+fn bare(assignment: &TeamAssignment) -> TeamAssignment {
+    let team = assignment.team.as_ref();
+    TeamAssignment {
+        team: team.map(|team| Team { agents_count: None, assignees: Vec::new(), ..team.clone() }),
+        ..assignment.clone()
+    }
+}
+
+/// The fields of a team that differ.
+pub(super) fn changed_in_team(before: &Team, after: &Team) -> Vec<&'static str> {
+    differing!(
+        Team, before, after;
+        id, name, parent_id, position, deleted, agents_count, assignees; except
+    )
+}
+
+/// The fields of a status that differ.
+pub(super) fn changed_in_status_definition(
+    before: &StatusDefinition,
+    after: &StatusDefinition,
+) -> Vec<&'static str> {
+    differing!(StatusDefinition, before, after; id, name, presence, color, wfm_id; except)
 }

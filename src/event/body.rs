@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::Event;
 use crate::model::{
-    Activity, Agent, Call, Direction, EntityId, HandleDuration, Presence, Timestamp, Transfer,
+    Activity, Agent, Call, Chat, Direction, EntityId, HandleDuration, Presence, Queue,
+    StatusDefinition, Team, Timestamp, Transfer,
 };
 
 /// Declares a body and how it is written: `meta` first, then its fields in their order, which is
@@ -60,6 +61,15 @@ pub struct QueueReference {
     pub path_id: Option<EntityId>,
     /// The path's names, joined by `/`.
     pub path: Option<String>,
+}
+
+/// Queues that the vendor measures together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QueueGroupReference {
+    /// The vendor's id of the group.
+    pub id: EntityId,
+    /// Its name.
+    pub name: Option<String>,
 }
 
 /// What every step of an interaction says about it.
@@ -273,6 +283,139 @@ bodies! {
         /// The names of the fields that differ and that no other event of this reading tells.
         changed: Vec<String>,
     }
+    /// A chat entered a queue.
+    ChatQueueing {
+        /// The chat.
+        chat: InteractionContext,
+        /// The vendor's row of the stay in the queue.
+        row_id: Option<EntityId>,
+        /// The transfer that brought it there.
+        transfer_id: Option<EntityId>,
+    }
+    /// An agent was chosen for a chat.
+    ChatAssignment {
+        /// The chat.
+        chat: InteractionContext,
+        /// The transfer that brought it about.
+        transfer_id: Option<EntityId>,
+    }
+    /// A chat was transferred.
+    ChatTransfer {
+        /// The chat.
+        chat: InteractionContext,
+        /// The transfer.
+        transfer: Transfer,
+    }
+    /// A chat ended: finished, canceled or left unanswered.
+    ChatEnd {
+        /// The chat.
+        chat: InteractionContext,
+        /// The whole record.
+        after: Box<Chat>,
+    }
+    /// A chat failed.
+    ChatFailure {
+        /// The chat.
+        chat: InteractionContext,
+        /// Why, in the vendor's words, such as `expired`.
+        reason: Option<String>,
+        /// The whole record.
+        after: Box<Chat>,
+    }
+    /// An agent's after-call work on a chat ended.
+    ChatWrapUp {
+        /// The chat.
+        chat: InteractionContext,
+        /// The row that tells it.
+        row: HandleDuration,
+        /// The whole record.
+        after: Box<Chat>,
+    }
+    /// The customer rated a chat.
+    ChatRating {
+        /// The chat.
+        chat: InteractionContext,
+        /// 1 to 5; null when a rating was taken back.
+        rating: Option<i64>,
+        /// The rating before.
+        previous: Option<i64>,
+    }
+    /// A chat's record changed in a way that no other event tells.
+    ChatUpdate {
+        /// The chat.
+        chat: InteractionContext,
+        /// As it was; null when it is not known.
+        before: Option<Box<Chat>>,
+        /// As it is.
+        after: Box<Chat>,
+        /// The names of the fields that differ and that no other event of this reading tells.
+        changed: Vec<String>,
+    }
+    /// A change of a queue: added, updated, removed.
+    QueueChange {
+        /// As it was; null when it is new or not known.
+        before: Option<Queue>,
+        /// As it is; null when it is gone.
+        after: Option<Queue>,
+        /// The names of the fields that differ.
+        changed: Vec<String>,
+    }
+    /// A change of a team: added, updated, removed.
+    TeamChange {
+        /// As it was; null when it is new or not known.
+        before: Option<Team>,
+        /// As it is; null when it is gone.
+        after: Option<Team>,
+        /// The names of the fields that differ.
+        changed: Vec<String>,
+    }
+    /// A change of a status that agents may be in: added, updated, removed.
+    StatusDefinitionChange {
+        /// As it was; null when it is new or not known.
+        before: Option<StatusDefinition>,
+        /// As it is; null when it is gone.
+        after: Option<StatusDefinition>,
+        /// The names of the fields that differ.
+        changed: Vec<String>,
+    }
+    /// Another number of customers waits on a path.
+    QueueDepthChange {
+        /// The queue and its path.
+        queue: QueueReference,
+        /// Language code.
+        language: Option<String>,
+        /// `call` or `chat`.
+        channel: Option<String>,
+        /// How many waited; null when it is not known.
+        previous: Option<i64>,
+        /// How many wait.
+        depth: i64,
+        /// Since when the one waits who has waited longest.
+        oldest_queued_at: Option<Timestamp>,
+        /// Seconds that one has waited.
+        oldest_duration: Option<i64>,
+        /// Seconds all have waited together.
+        total_duration: Option<i64>,
+        /// Seconds each has waited on average.
+        average_duration: Option<i64>,
+    }
+    /// A service level went from one value to another.
+    ServiceLevelChange {
+        /// The queue's path, where it is a path's.
+        queue: Option<QueueReference>,
+        /// The group, where it is a group's.
+        group: Option<QueueGroupReference>,
+        /// Language code, where it is a path's.
+        language: Option<String>,
+        /// `call` or `chat`.
+        channel: Option<String>,
+        /// Minutes it looks back.
+        minutes: i64,
+        /// Percent before; null when there was nothing to answer, or it is not known.
+        previous: Option<f64>,
+        /// Percent; null when there was nothing to answer.
+        current: Option<f64>,
+    }
     /// A service level was breached.
     SlaBreach {
         /// An interaction's or a queue's.
@@ -283,6 +426,12 @@ bodies! {
         interaction: Option<InteractionContext>,
         /// The queue.
         queue: Option<QueueReference>,
+        /// The group of queues, where it is one's.
+        group: Option<QueueGroupReference>,
+        /// Language code.
+        language: Option<String>,
+        /// `call` or `chat`.
+        channel: Option<String>,
         /// The vendor's row that tells it.
         row_id: Option<EntityId>,
         /// Seconds within which to answer.
@@ -291,6 +440,50 @@ bodies! {
         target_percent: Option<f64>,
         /// What was reached: seconds waited (INTERACTION) or percent (QUEUE).
         value: Option<f64>,
+    }
+    /// The vendor later called an interaction in time, or left it out, that was seen to wait beyond
+    /// its target.
+    SlaWithdrawal {
+        /// The interaction.
+        interaction: InteractionContext,
+        /// The queue.
+        queue: Option<QueueReference>,
+        /// The vendor's row that tells it.
+        row_id: Option<EntityId>,
+        /// The vendor's word: `in_sla` or `excluded`.
+        verdict: String,
+    }
+    /// A queue's service level is good again.
+    SlaRecovery {
+        /// A queue's.
+        scope: SlaScope,
+        /// How it is known.
+        basis: SlaBasis,
+        /// The queue's path, where it is a path's.
+        queue: Option<QueueReference>,
+        /// The group, where it is a group's.
+        group: Option<QueueGroupReference>,
+        /// Language code, where it is a path's.
+        language: Option<String>,
+        /// `call` or `chat`.
+        channel: Option<String>,
+        /// Percent of interactions to be answered in time.
+        target_percent: Option<f64>,
+        /// Percent that was reached.
+        value: Option<f64>,
+    }
+    /// A row that could not be decoded and was stepped over. It holds no byte of the row.
+    Quarantine {
+        /// The row's id, where that decoded.
+        record_id: Option<EntityId>,
+        /// Where in the row; empty for the row itself.
+        path: String,
+        /// What was wrong, such as `expected a time`.
+        reason: String,
+        /// A hash of the row's bytes (XXH3, 128 bits), in hexadecimal digits.
+        hash: String,
+        /// The row's size in bytes.
+        size: i64,
     }
     /// An event that could not be published and was replaced in its place.
     Omission {

@@ -6,7 +6,9 @@ use super::body::{
     ActivityRecorded, AgentChange, AgentHold, AgentPoint, AgentStatusChange, AgentStatusLate,
     AgentWrapUp, CallAssignment, CallConnection, CallCreation, CallDeflection, CallEnd,
     CallFailure, CallQueueing, CallRating, CallRecovery, CallSchedule, CallTransfer, CallUpdate,
-    CallVoicemail, CallWrapUp, Omission, SlaBreach,
+    CallVoicemail, CallWrapUp, ChatAssignment, ChatEnd, ChatFailure, ChatQueueing, ChatRating,
+    ChatTransfer, ChatUpdate, ChatWrapUp, Omission, Quarantine, QueueChange, QueueDepthChange,
+    ServiceLevelChange, SlaBreach, SlaRecovery, SlaWithdrawal, StatusDefinitionChange, TeamChange,
 };
 use super::meta::{EventMeta, Origin};
 use crate::model::{EntityId, EntityKind, Precision, Timestamp};
@@ -21,13 +23,29 @@ pub enum Topic {
     Agents,
     /// The lives of calls.
     Calls,
+    /// The lives of chats.
+    Chats,
+    /// Queues: what they are, how many wait in them, how well they are served.
+    Queues,
     /// Breaches of service levels.
     Sla,
+    /// What administrators define: teams and statuses.
+    Reference,
+    /// Rows that could not be decoded.
+    Quarantine,
 }
 
 impl Topic {
     /// All topics.
-    pub const ALL: &[Topic] = &[Topic::Agents, Topic::Calls, Topic::Sla];
+    pub const ALL: &[Topic] = &[
+        Topic::Agents,
+        Topic::Calls,
+        Topic::Chats,
+        Topic::Queues,
+        Topic::Sla,
+        Topic::Reference,
+        Topic::Quarantine,
+    ];
 
     /// The topic's name after the prefix.
     #[must_use]
@@ -35,7 +53,11 @@ impl Topic {
         match self {
             Self::Agents => "agents",
             Self::Calls => "calls",
+            Self::Chats => "chats",
+            Self::Queues => "queues",
             Self::Sla => "sla",
+            Self::Reference => "reference",
+            Self::Quarantine => "quarantine",
         }
     }
 
@@ -158,8 +180,56 @@ catalogue! {
     CallRated(CallRating) on Calls,
     /// A call's record changed in a way that no other event tells.
     CallUpdated(CallUpdate) on Calls,
+    /// A chat entered a queue.
+    ChatQueued(ChatQueueing) on Chats,
+    /// An agent was chosen for a chat.
+    ChatAssigned(ChatAssignment) on Chats,
+    /// A chat was transferred.
+    ChatTransferred(ChatTransfer) on Chats,
+    /// A chat ended without an error.
+    ChatFinished(ChatEnd) on Chats,
+    /// The customer left before an agent took the chat.
+    ChatCanceled(ChatEnd) on Chats,
+    /// A chat failed.
+    ChatFailed(ChatFailure) on Chats,
+    /// The customer no longer answered.
+    ChatUnanswered(ChatEnd) on Chats,
+    /// After-call work on a chat ended.
+    ChatWrapUpEnded(ChatWrapUp) on Chats,
+    /// The customer rated a chat.
+    ChatRated(ChatRating) on Chats,
+    /// A chat's record changed in a way that no other event tells.
+    ChatUpdated(ChatUpdate) on Chats,
+    /// A queue appeared.
+    QueueAdded(QueueChange) on Queues,
+    /// A queue's facts changed.
+    QueueUpdated(QueueChange) on Queues,
+    /// A queue is gone.
+    QueueRemoved(QueueChange) on Queues,
+    /// Another number of customers waits on a path.
+    QueueDepthChanged(QueueDepthChange) on Queues,
+    /// A service level went from one value to another.
+    ServiceLevelChanged(ServiceLevelChange) on Queues,
     /// A service level was breached.
     SlaBreached(SlaBreach) on Sla,
+    /// A breach that the vendor later did not confirm.
+    SlaBreachWithdrawn(SlaWithdrawal) on Sla,
+    /// A queue's service level is good again.
+    SlaRecovered(SlaRecovery) on Sla,
+    /// A team appeared.
+    TeamAdded(TeamChange) on Reference,
+    /// A team's facts changed.
+    TeamUpdated(TeamChange) on Reference,
+    /// A team is gone.
+    TeamRemoved(TeamChange) on Reference,
+    /// A status appeared.
+    StatusDefinitionAdded(StatusDefinitionChange) on Reference,
+    /// A status changed.
+    StatusDefinitionUpdated(StatusDefinitionChange) on Reference,
+    /// A status is gone.
+    StatusDefinitionRemoved(StatusDefinitionChange) on Reference,
+    /// A row could not be decoded and was stepped over.
+    RecordQuarantined(Quarantine) on Quarantine,
     /// An event that could not be published, in the place where it would have stood.
     EventOmitted(Omission) on Agents,
 }

@@ -92,7 +92,7 @@ pub enum EntityKind {
     Chat,
     /// A queue (at CCAI: a menu).
     Queue,
-    /// A path through menus that ends in a queue, in one language.
+    /// A path through menus that ends in a queue, in one language and on one channel.
     QueuePath,
     /// Queues that are measured together.
     QueueGroup,
@@ -100,6 +100,8 @@ pub enum EntityKind {
     Team,
     /// A status an agent may be in.
     Status,
+    /// A row that could not be decoded.
+    Record,
 }
 
 impl EntityKind {
@@ -115,6 +117,7 @@ impl EntityKind {
             Self::QueueGroup => "queue_group",
             Self::Team => "team",
             Self::Status => "status",
+            Self::Record => "record",
         }
     }
 }
@@ -188,8 +191,8 @@ mod tests {
         let key = EntityKey {
             account: AccountName::new("acme").unwrap(),
             kind: EntityKind::QueuePath,
-            id: EntityId::new("5/en"),
+            id: EntityId::new("5/en/call"),
         };
-        assert_eq!(key.to_string(), "acme:queue_path:5/en");
+        assert_eq!(key.to_string(), "acme:queue_path:5/en/call");
     }
 }

@@ -1,6 +1,6 @@
-//! The steps of a call's life in one form. The vendor's own word stays in the record.
+//! The steps of an interaction's life in one form. The vendor's own word stays in the record.
 
-/// Where a call is in its life.
+/// Where an interaction is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// To be made at a later time.
@@ -27,6 +27,10 @@ pub enum Phase {
     VoicemailReceived,
     /// A voicemail was opened.
     VoicemailRead,
+    /// The customer left before an agent took the chat.
+    Canceled,
+    /// The customer no longer answered.
+    Unanswered,
     /// A word that no table knows.
     Unknown,
 }
@@ -52,6 +56,20 @@ impl Phase {
         }
     }
 
+    /// The phase that a chat's status word means (vendor's document, `chat_status[]`).
+    #[must_use]
+    pub fn of_chat(status: &str) -> Self {
+        match status {
+            "queued" => Self::Queued,
+            "assigned" => Self::Assigned,
+            "finished" => Self::Finished,
+            "canceled" => Self::Canceled,
+            "failed" => Self::Failed,
+            "no_response" => Self::Unanswered,
+            _ => Self::Unknown,
+        }
+    }
+
     /// Whether nothing more than after-call work, a rating or a voicemail's reading is to come.
     #[must_use]
     pub const fn is_over(self) -> bool {
@@ -63,6 +81,8 @@ impl Phase {
                 | Self::Deflected
                 | Self::VoicemailReceived
                 | Self::VoicemailRead
+                | Self::Canceled
+                | Self::Unanswered
         )
     }
 }

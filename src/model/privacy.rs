@@ -9,7 +9,10 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use super::{Activity, Agent, AgentReference, Call, Direction, EntityId};
+use super::{
+    Activity, Agent, AgentReference, Call, Chat, Direction, EndUser, EntityId, Media, Participant,
+    Queue, Team, Transfer,
+};
 use crate::secret::Secret;
 
 /// What becomes of a class of fields.
@@ -191,51 +194,89 @@ impl Privacy {
         }
     }
 
-    /// Applies the settings to a call.
-    pub fn call(&self, call: &mut Call) {
-        self.reference(call.agent_info.as_mut());
-        for transfer in &mut call.transfers {
-            self.reference(transfer.from_agent.as_mut());
-            self.reference(transfer.to_agent.as_mut());
+    /// Applies the settings to a queue.
+    pub fn queue(&self, queue: &mut Queue) {
+        for assignment in &mut queue.agent_assignments {
+            self.reference(assignment.assignee.as_mut());
         }
-        self.customers(call);
-        self.content(call);
+        for assignment in &mut queue.team_assignments {
+            if let Some(team) = &mut assignment.team {
+                self.team(team);
+            }
+        }
     }
 
-    fn customers(&self, call: &mut Call) {
+    /// Applies the settings to a team.
+    pub fn team(&self, team: &mut Team) {
+        for assignee in &mut team.assignees {
+            self.reference(Some(assignee));
+        }
+    }
+
+    /// Applies the settings to a call.
+    pub fn call(&self, call: &mut Call) {
+        self.handlers(call.agent_info.as_mut(), &mut call.transfers);
+        self.customer(&mut call.end_user, &mut call.participants);
+        self.media(&mut call.photos, &mut call.videos);
         let (mode, class) = (self.customers, Class::Customers);
-        if mode == Mode::Drop {
-            call.end_user = None;
-        }
-        if let Some(user) = &mut call.end_user {
-            mode.id(class, &mut user.id);
-            mode.text(class, &mut user.identifier);
-            mode.text(class, &mut user.out_contact_id);
-        }
-        for participant in &mut call.participants {
-            mode.id(class, &mut participant.end_user_id);
-        }
         // The document does not say whose number it is. Closed by default.
         mode.text(class, &mut call.outbound_number);
         // The contact centre's own, where a customer called it; otherwise nobody says.
         if call.direction() != Direction::Inbound {
             mode.text(class, &mut call.support_number);
         }
+        self.call_content(call);
     }
 
-    fn content(&self, call: &mut Call) {
+    /// Applies the settings to a chat.
+    pub fn chat(&self, chat: &mut Chat) {
+        self.handlers(chat.agent_info.as_mut(), &mut chat.transfers);
+        self.customer(&mut chat.end_user, &mut chat.participants);
+        self.media(&mut chat.photos, &mut chat.videos);
+    }
+
+    fn handlers(&self, agent: Option<&mut AgentReference>, transfers: &mut [Transfer]) {
+        self.reference(agent);
+        for transfer in transfers {
+            self.reference(transfer.from_agent.as_mut());
+            self.reference(transfer.to_agent.as_mut());
+        }
+    }
+
+    fn customer(&self, customer: &mut Option<EndUser>, participants: &mut [Participant]) {
+        let (mode, class) = (self.customers, Class::Customers);
+        if mode == Mode::Drop {
+            *customer = None;
+        }
+        if let Some(user) = customer {
+            mode.id(class, &mut user.id);
+            mode.text(class, &mut user.identifier);
+            mode.text(class, &mut user.out_contact_id);
+        }
+        for participant in participants {
+            mode.id(class, &mut participant.end_user_id);
+        }
+    }
+
+    fn media(&self, photos: &mut Vec<Media>, videos: &mut Vec<Media>) {
         let (mode, class) = (self.content, Class::Content);
         if mode == Mode::Drop {
-            call.photos.clear();
-            call.videos.clear();
+            photos.clear();
+            videos.clear();
+        }
+        for media in photos.iter_mut().chain(videos) {
+            mode.text(class, &mut media.url);
+        }
+    }
+
+    fn call_content(&self, call: &mut Call) {
+        let (mode, class) = (self.content, Class::Content);
+        if mode == Mode::Drop {
             call.wait_time_sms.clear();
             call.in_call_sms.clear();
         }
         mode.text(class, &mut call.recording_url);
         mode.text(class, &mut call.fail_details);
-        for media in call.photos.iter_mut().chain(&mut call.videos) {
-            mode.text(class, &mut media.url);
-        }
         for message in call.wait_time_sms.iter_mut().chain(&mut call.in_call_sms) {
             let mut text = Some(std::mem::take(message));
             mode.text(class, &mut text);

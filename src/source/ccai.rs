@@ -1,8 +1,8 @@
 //! Google CCAI Platform: the manager API (vendor's document, "Endpoints").
 //!
 //! One request per second and customer over all endpoints is the documented limit. Pages hold at
-//! most 100 rows, whatever is asked for. Calls and the activity log are tailed by their stamps,
-//! agents are swept, the status of the moment is one answer.
+//! most 100 rows, whatever is asked for. Calls, chats and the activity log are tailed by their
+//! stamps; agents, queues and teams are swept; what stands at the moment is one answer.
 
 mod mapping;
 mod paging;
@@ -37,6 +37,8 @@ pub struct Settings {
     pub username: String,
     /// The token.
     pub password: Secret,
+    /// How many minutes a service level looks back.
+    pub service_level_minutes: i64,
 }
 
 /// One account.
@@ -45,6 +47,7 @@ pub(super) struct Ccai {
     client: Client,
     root: Url,
     privacy: Privacy,
+    service_level_minutes: i64,
 }
 
 /// What a reading gathers besides its rows.
@@ -105,7 +108,8 @@ impl Ccai {
         root.set_path(&format!("{before}/{prefix}/"));
         root.set_query(None);
         root.set_fragment(None);
-        Ok(Self { client, root, privacy })
+        let service_level_minutes = settings.service_level_minutes;
+        Ok(Self { client, root, privacy, service_level_minutes })
     }
 
     pub(super) async fn read(
@@ -119,7 +123,17 @@ impl Ccai {
             ("agent_statuses", Question::Gauge) => self.agent_statuses(memory).await,
             ("agent_activity", Question::Tail { from }) => self.activities(*from, memory).await,
             ("calls", Question::Tail { from }) => self.calls(*from, memory).await,
-            ("recent", Question::Probe { ids }) => self.calls_by_id(ids, memory).await,
+            ("chats", Question::Tail { from }) => self.chats(*from, memory).await,
+            ("recent", Question::Probe { kind, ids }) => self.by_id(*kind, ids, memory).await,
+            ("waiting", Question::Waiting { calls, chats }) => {
+                self.waiting(*calls, *chats, memory).await
+            }
+            ("queues", Question::Sweep) => self.queues(memory).await,
+            ("teams", Question::Sweep) => self.teams(memory).await,
+            ("status_definitions", Question::Sweep) => self.status_definitions(memory).await,
+            ("queue_statuses", Question::Gauge) => self.queue_statuses(memory).await,
+            ("sla", Question::Gauge) => self.service_levels(memory).await,
+            ("sla_by_queue_group", Question::Gauge) => self.group_service_levels(memory).await,
             _ => Err(Error::Misasked(stream.to_string())),
         }
     }

@@ -75,6 +75,11 @@ impl<'a> Fields<'a> {
         self.read(name, "a whole number", integer)
     }
 
+    /// A whole number that has to be there.
+    pub(super) fn required_integer(&self, name: &str) -> Result<i64> {
+        self.integer(name)?.ok_or_else(|| expected("a whole number", self.to(name)))
+    }
+
     /// A number.
     pub(super) fn number(&self, name: &str) -> Result<Option<f64>> {
         self.read(name, "a number", |value| match value {

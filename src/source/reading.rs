@@ -2,7 +2,10 @@
 
 use super::memory::RowMemory;
 use super::sweep::{Partial, Sweep};
-use crate::model::{Activity, Agent, Call, CurrentStatus, EntityId, StreamName, Timestamp};
+use crate::model::{
+    Activity, Agent, Call, Chat, CurrentStatus, EntityId, EntityKind, Queue, QueueStatus,
+    ServiceLevel, StatusDefinition, StreamName, Team, Timestamp,
+};
 
 /// What is asked of a stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,10 +20,19 @@ pub enum Question {
         /// The inclusive lower bound.
         from: Timestamp,
     },
-    /// These entities.
+    /// These interactions.
     Probe {
+        /// Calls or chats.
+        kind: EntityKind,
         /// Their ids, at most a page of them.
         ids: Vec<EntityId>,
+    },
+    /// Who waits, on these channels.
+    Waiting {
+        /// Whether calls are asked for.
+        calls: bool,
+        /// Whether chats are asked for.
+        chats: bool,
     },
 }
 
@@ -45,8 +57,29 @@ pub enum Rows {
     Activities(TailRows<Activity>),
     /// Calls that changed.
     Calls(TailRows<Call>),
+    /// Chats that changed.
+    Chats(TailRows<Chat>),
     /// Calls that were asked for by id.
     CallsById(Vec<Call>),
+    /// Chats that were asked for by id.
+    ChatsById(Vec<Chat>),
+    /// Who waits; only of the channels that were asked for.
+    Waiting {
+        /// Calls.
+        calls: Vec<Call>,
+        /// Chats.
+        chats: Vec<Chat>,
+    },
+    /// The queues.
+    Queues(Sweep<Queue>),
+    /// Where somebody waits: absence means nobody does.
+    QueueStatuses(Sweep<QueueStatus>),
+    /// How well queues are served.
+    ServiceLevels(Vec<ServiceLevel>),
+    /// The teams.
+    Teams(Sweep<Team>),
+    /// The statuses agents may be in.
+    StatusDefinitions(Sweep<StatusDefinition>),
 }
 
 impl Rows {
@@ -56,7 +89,17 @@ impl Rows {
         match self {
             Self::Agents(sweep) => sweep.partial(),
             Self::AgentStatuses(sweep) => sweep.partial(),
-            Self::Activities(_) | Self::Calls(_) | Self::CallsById(_) => None,
+            Self::Queues(sweep) => sweep.partial(),
+            Self::QueueStatuses(sweep) => sweep.partial(),
+            Self::Teams(sweep) => sweep.partial(),
+            Self::StatusDefinitions(sweep) => sweep.partial(),
+            Self::Activities(_)
+            | Self::Calls(_)
+            | Self::Chats(_)
+            | Self::CallsById(_)
+            | Self::ChatsById(_)
+            | Self::Waiting { .. }
+            | Self::ServiceLevels(_) => None,
         }
     }
 }

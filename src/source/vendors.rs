@@ -25,6 +25,8 @@ pub enum StreamKind {
     },
     /// Interactions that ended a short time ago, by their ids.
     Recent,
+    /// Who waits, asked when a wait becomes too long.
+    Waiting,
 }
 
 /// A stream and its defaults.

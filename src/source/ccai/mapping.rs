@@ -1,14 +1,19 @@
 //! From the vendor's fields to the model: every field of the document and of its examples.
 
+mod queues;
+
+pub(super) use queues::{LevelRow, level, queue, queue_status, status_definition, team};
+
 use super::vocabulary::{
-    ACTIVITIES, CALL_FAIL_REASONS, CALL_STATUSES, CALL_TYPES, SERVICE_LEVEL_EVENTS, presence,
+    ACTIVITIES, CALL_FAIL_REASONS, CALL_STATUSES, CALL_TYPES, CHAT_FAIL_REASONS, CHAT_STATUSES,
+    CHAT_TYPES, SERVICE_LEVEL_EVENTS, presence,
 };
 use crate::model::{
-    Activity, Agent, AgentReference, AgentStatus, Call, ChannelAssignment, ConsumerEventDuration,
-    ConsumerHandleDuration, ConsumerInMenuDuration, CurrentStatus, Disposition, EndUser,
-    HandleDuration, Media, Menu, MenuPath, OfferEvent, Participant, QueueDuration, Recording,
-    RedactionTime, TeamReference, Transfer, VirtualAgent, VirtualAgentDeflectedEscalation,
-    VirtualAgentHandleDuration,
+    Activity, Agent, AgentReference, AgentStatus, Call, ChannelAssignment, Chat,
+    ConsumerEventDuration, ConsumerHandleDuration, ConsumerInMenuDuration, CurrentStatus,
+    Disposition, EndUser, HandleDuration, Media, Menu, MenuPath, OfferEvent, Participant,
+    QueueDuration, Recording, RedactionTime, TeamReference, Transfer, VirtualAgent,
+    VirtualAgentDeflectedEscalation, VirtualAgentHandleDuration,
 };
 use crate::source::fields::Fields;
 use crate::source::{QuarantineReason, UnknownValue};
@@ -31,7 +36,7 @@ fn check(
 pub(super) fn agent(row: &Fields, _: &mut Vec<UnknownValue>) -> Result<Agent> {
     let mut roles = row.texts("roles")?;
     roles.sort();
-    let mut teams = row.list("teams", team)?;
+    let mut teams = row.list("teams", team_reference)?;
     teams.sort_by(|one, other| one.id.cmp(&other.id));
     let mut channels = row.list("channels", |channel| {
         Ok(ChannelAssignment {
@@ -78,7 +83,7 @@ fn status(fields: &Fields) -> Result<AgentStatus> {
     })
 }
 
-fn team(fields: &Fields) -> Result<TeamReference> {
+fn team_reference(fields: &Fields) -> Result<TeamReference> {
     Ok(TeamReference {
         id: fields.required_id("id")?,
         name: fields.text("name")?,
@@ -186,7 +191,7 @@ pub(super) fn call(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Result<Call
         queue_duration: row.integer("queue_duration")?,
         call_duration: row.integer("call_duration")?,
         hold_duration: row.integer("hold_duration")?,
-        rating: row.integer("rating")?,
+        rating: rating(row)?,
         has_feedback: row.flag("has_feedback")?,
         voip_provider: row.text("voip_provider")?,
         out_ticket_id: row.text("out_ticket_id")?,
@@ -207,21 +212,10 @@ pub(super) fn call(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Result<Call
         menu_path: row.part("menu_path", menu_path)?,
         queue_priority_level: row.integer("queue_priority_level")?,
         offer_type: row.text("offer_type")?,
-        offer_events: row.list("offer_events", |offer| {
-            Ok(OfferEvent {
-                casting_time: offer.time("casting_time")?,
-                group: offer.text("group")?,
-            })
-        })?,
+        offer_events: row.list("offer_events", offer_event)?,
         answer_type: row.text("answer_type")?,
         agent_info: row.part("agent_info", agent_reference)?,
-        end_user: row.part("end_user", |user| {
-            Ok(EndUser {
-                id: user.id("id")?,
-                identifier: user.text("identifier")?,
-                out_contact_id: user.text("out_contact_id")?,
-            })
-        })?,
+        end_user: row.part("end_user", end_user)?,
         photos: row.list("photos", media)?,
         videos: row.list("videos", media)?,
         wait_time_sms: row.json_texts("wait_time_sms"),
@@ -242,6 +236,81 @@ pub(super) fn call(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Result<Call
             .list("virtual_agent_deflected_escalations", deflected_escalation)?,
         virtual_agent_handle_durations: row
             .list("virtual_agent_handle_durations", virtual_agent_handle_duration)?,
+    })
+}
+
+/// A row of `chats`.
+pub(super) fn chat(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Result<Chat> {
+    let status = row.text("status")?;
+    let chat_type = row.text("chat_type")?;
+    check(status.as_ref(), CHAT_STATUSES, "chat.status", unknown);
+    check(chat_type.as_ref(), CHAT_TYPES, "chat.chat_type", unknown);
+    check(row.text("fail_reason")?.as_ref(), CHAT_FAIL_REASONS, "chat.fail_reason", unknown);
+    let queue_durations = row.list("queue_durations", queue_duration)?;
+    for queue in &queue_durations {
+        let verdict = queue.service_level_event.as_ref();
+        check(verdict, SERVICE_LEVEL_EVENTS, "chat.service_level_event", unknown);
+    }
+    Ok(Chat {
+        id: row.required_id("id")?,
+        lang: row.text("lang")?,
+        chat_type,
+        status,
+        created_at: row.time("created_at")?,
+        assigned_at: row.time("assigned_at")?,
+        ends_at: row.time("ends_at")?,
+        updated_at: row.time("updated_at")?,
+        first_msg_sent_at: row.time("first_msg_sent_at")?,
+        last_msg_sent_at: row.time("last_msg_sent_at")?,
+        wait_duration: row.integer("wait_duration")?,
+        queue_duration: row.integer("queue_duration")?,
+        chat_duration: row.integer("chat_duration")?,
+        verified: row.flag("verified")?,
+        rating: rating(row)?,
+        has_feedback: row.flag("has_feedback")?,
+        out_ticket_id: row.text("out_ticket_id")?,
+        out_ticket_url: row.text("out_ticket_url")?,
+        fail_reason: row.reason("fail_reason")?,
+        message_count: row.integer("message_count")?,
+        average_response_time: row.integer("average_response_time")?,
+        longest_response_time: row.integer("longest_response_time")?,
+        selected_menu: row.part("selected_menu", menu)?,
+        menu_path: row.part("menu_path", menu_path)?,
+        agent_info: row.part("agent_info", agent_reference)?,
+        end_user: row.part("end_user", end_user)?,
+        offer_type: row.text("offer_type")?,
+        offer_events: row.list("offer_events", offer_event)?,
+        photos: row.list("photos", media)?,
+        videos: row.list("videos", media)?,
+        transfers: row.list("transfers", transfer)?,
+        participants: row.list("participants", participant)?,
+        queue_durations,
+        handle_durations: row.list("handle_durations", handle_duration)?,
+        consumer_handle_durations: row
+            .list("consumer_handle_durations", consumer_handle_duration)?,
+        consumer_event_durations: row.list("consumer_event_durations", consumer_event_duration)?,
+        virtual_agent: row.part("virtual_agent", virtual_agent)?,
+        virtual_agent_deflected_escalations: row
+            .list("virtual_agent_deflected_escalations", deflected_escalation)?,
+        virtual_agent_handle_durations: row
+            .list("virtual_agent_handle_durations", virtual_agent_handle_duration)?,
+    })
+}
+
+/// A rating is 1 to 5 or null; the document's models show a 0, which rates nothing.
+fn rating(row: &Fields) -> Result<Option<i64>> {
+    Ok(row.integer("rating")?.filter(|rating| *rating != 0))
+}
+
+fn offer_event(fields: &Fields) -> Result<OfferEvent> {
+    Ok(OfferEvent { casting_time: fields.time("casting_time")?, group: fields.text("group")? })
+}
+
+fn end_user(fields: &Fields) -> Result<EndUser> {
+    Ok(EndUser {
+        id: fields.id("id")?,
+        identifier: fields.text("identifier")?,
+        out_contact_id: fields.text("out_contact_id")?,
     })
 }
 

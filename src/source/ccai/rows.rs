@@ -5,7 +5,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::mapping;
-use crate::model::{Agent, EntityId, Privacy, Timestamp};
+use crate::model::{
+    Agent, Call, Chat, EntityId, Privacy, Queue, QueueStatus, StatusDefinition, Team, Timestamp,
+};
 use crate::source::fields::{Fields, id};
 use crate::source::{
     Fingerprint, Partial, QuarantineReason, Quarantined, RowMemory, SweepBuilder, SweepRow,
@@ -75,6 +77,46 @@ pub(super) fn stamp(row: &RawValue, column: &str) -> Option<Timestamp> {
     Fields::of(&object).and_then(|fields| fields.time("it")).ok().flatten()
 }
 
+/// A row that stands for an entity.
+pub(super) trait Row: Sized {
+    /// The entity's id.
+    fn id(&self) -> EntityId;
+    /// Takes out what the configuration does not open.
+    fn redact(&mut self, privacy: &Privacy);
+}
+
+/// Implements [`Row`] by a field for the id and a method of the privacy settings.
+macro_rules! rows {
+    ($( $row:ident, $( $redact:ident )?; )*) => {$(
+        impl Row for $row {
+            fn id(&self) -> EntityId {
+                self.id.clone()
+            }
+
+            fn redact(&mut self, _privacy: &Privacy) {
+                $( _privacy.$redact(self); )?
+            }
+        }
+    )*};
+}
+
+rows! {
+    Agent, agent;
+    Call, call;
+    Chat, chat;
+    Queue, queue;
+    Team, team;
+    StatusDefinition, ;
+}
+
+impl Row for QueueStatus {
+    fn id(&self) -> EntityId {
+        self.queue.id()
+    }
+
+    fn redact(&mut self, _: &Privacy) {}
+}
+
 /// What reading a page of a sweep adds to.
 pub(super) struct PageRows<'a> {
     pub(super) memory: &'a RowMemory,
@@ -84,10 +126,11 @@ pub(super) struct PageRows<'a> {
 
 impl PageRows<'_> {
     /// Takes in the rows of a page; returns those that could not be read.
-    pub(super) fn agents(
+    pub(super) fn take_in<T: Row>(
         &mut self,
         rows: &[&RawValue],
-        sweep: &mut SweepBuilder<Agent>,
+        read: Read<T>,
+        sweep: &mut SweepBuilder<T>,
         privacy: &Privacy,
     ) -> Vec<Quarantined> {
         let mut unreadable = Vec::new();
@@ -96,10 +139,10 @@ impl PageRows<'_> {
             let (id, seen) = if let Some(id) = self.memory.recall(fingerprint) {
                 (id.clone(), SweepRow::Unchanged(id.clone()))
             } else {
-                match decode(row, mapping::agent, self.unknown) {
-                    Ok(mut agent) => {
-                        privacy.agent(&mut agent);
-                        (agent.id.clone(), SweepRow::Seen(agent))
+                match decode(row, read, self.unknown) {
+                    Ok(mut entity) => {
+                        entity.redact(privacy);
+                        (entity.id(), SweepRow::Seen(entity))
                     }
                     Err(quarantined) => {
                         match &quarantined.id {
@@ -140,6 +183,7 @@ pub fn sweep_agents_page(
     sweep: &mut SweepBuilder<Agent>,
 ) -> Result<(), &'static str> {
     let rows = split(body)?;
-    PageRows { memory, next, unknown: &mut Vec::new() }.agents(&rows, sweep, &Privacy::default());
+    let mut page = PageRows { memory, next, unknown: &mut Vec::new() };
+    page.take_in(&rows, mapping::agent, sweep, &Privacy::default());
     Ok(())
 }

@@ -12,7 +12,15 @@ pub(super) const AGENT_ACTIVITY: StreamName = StreamName::new("agent_activity");
 pub(super) const AGENT_STATUSES: StreamName = StreamName::new("agent_statuses");
 pub(super) const AGENTS: StreamName = StreamName::new("agents");
 pub(super) const CALLS: StreamName = StreamName::new("calls");
+pub(super) const CHATS: StreamName = StreamName::new("chats");
+pub(super) const QUEUES: StreamName = StreamName::new("queues");
+pub(super) const QUEUE_STATUSES: StreamName = StreamName::new("queue_statuses");
 pub(super) const RECENT: StreamName = StreamName::new("recent");
+pub(super) const SLA: StreamName = StreamName::new("sla");
+pub(super) const SLA_BY_QUEUE_GROUP: StreamName = StreamName::new("sla_by_queue_group");
+pub(super) const STATUS_DEFINITIONS: StreamName = StreamName::new("status_definitions");
+pub(super) const TEAMS: StreamName = StreamName::new("teams");
+pub(super) const WAITING: StreamName = StreamName::new("waiting");
 
 /// The streams, with their defaults.
 pub const STREAMS: &[StreamSpec] = &[
@@ -45,10 +53,66 @@ pub const STREAMS: &[StreamSpec] = &[
         min_interval: Duration::from_millis(500),
     },
     StreamSpec {
+        name: CHATS,
+        kind: StreamKind::Tail { overlap: OVERLAP, log: false },
+        weight: 3.0,
+        max_interval: Duration::from_secs(5),
+        min_interval: Duration::from_millis(500),
+    },
+    StreamSpec {
         name: RECENT,
         kind: StreamKind::Recent,
         weight: 1.0,
         max_interval: Duration::from_mins(1),
         min_interval: Duration::from_secs(1),
+    },
+    StreamSpec {
+        name: WAITING,
+        kind: StreamKind::Waiting,
+        weight: 2.0,
+        max_interval: Duration::from_secs(2),
+        min_interval: Duration::from_secs(2),
+    },
+    StreamSpec {
+        name: QUEUE_STATUSES,
+        kind: StreamKind::Gauge,
+        weight: 1.0,
+        max_interval: Duration::from_secs(20),
+        min_interval: Duration::from_secs(1),
+    },
+    StreamSpec {
+        name: SLA,
+        kind: StreamKind::Gauge,
+        weight: 0.5,
+        max_interval: Duration::from_mins(1),
+        min_interval: Duration::from_secs(5),
+    },
+    StreamSpec {
+        name: SLA_BY_QUEUE_GROUP,
+        kind: StreamKind::Gauge,
+        weight: 0.25,
+        max_interval: Duration::from_mins(2),
+        min_interval: Duration::from_secs(5),
+    },
+    StreamSpec {
+        name: QUEUES,
+        kind: StreamKind::Sweep,
+        weight: 0.25,
+        max_interval: Duration::from_mins(5),
+        min_interval: Duration::from_secs(10),
+    },
+    StreamSpec {
+        name: TEAMS,
+        kind: StreamKind::Sweep,
+        weight: 0.25,
+        max_interval: Duration::from_mins(5),
+        min_interval: Duration::from_secs(10),
+    },
+    StreamSpec {
+        name: STATUS_DEFINITIONS,
+        kind: StreamKind::Sweep,
+        weight: 0.1,
+        max_interval: Duration::from_mins(10),
+        min_interval: Duration::from_secs(10),
     },
 ];

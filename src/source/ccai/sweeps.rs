@@ -1,31 +1,158 @@
-//! Sweeps, the gauge and the probe: entities, not changes.
+//! Sweeps, gauges and probes: entities, not changes.
 
 use std::collections::HashSet;
 
-use super::mapping;
+use super::mapping::{self, LevelRow};
 use super::paging::{PageEnd, SweepStep, SweepWalk};
-use super::rows::{self, PageRows, split};
-use super::streams::{AGENT_STATUSES, AGENTS, RECENT};
+use super::rows::{self, PageRows, Read, Row, split};
+use super::streams::{
+    AGENT_STATUSES, AGENTS, QUEUE_STATUSES, QUEUES, RECENT, SLA, SLA_BY_QUEUE_GROUP,
+    STATUS_DEFINITIONS, TEAMS, WAITING,
+};
 use super::{Ccai, Gathered, PER_PAGE, undecodable};
-use crate::model::EntityId;
+use crate::model::{
+    EntityId, EntityKind, Measured, QueuePath, QueueStatus, ServiceLevel, StreamName,
+};
 use crate::source::error::{Disposition, Error};
-use crate::source::{Partial, Reading, RowMemory, Rows, SweepBuilder, SweepRow};
+use crate::source::{Partial, Reading, RowMemory, Rows, Sweep, SweepBuilder, SweepRow};
 
 /// Pages of one sweep, at most: two hundred thousand agents.
 const MOST_PAGES: u32 = 2_000;
+/// Pages of those who wait, at most: a thousand.
+const MOST_WAITING_PAGES: u32 = 10;
+/// The channels that service levels are measured on.
+const CHANNELS: [&str; 2] = ["call", "chat"];
 
 impl Ccai {
-    /// All agents, page by page. A page that is not answered leaves the pages before it: what
-    /// they show counts, what they do not show proves nothing.
+    /// All agents.
     pub(super) async fn agents(&self, memory: &RowMemory) -> Result<Reading, Error> {
+        let (gathered, sweep) = self.sweep(&AGENTS, "agents", &[], mapping::agent, memory).await?;
+        Ok(gathered.into_reading(&AGENTS, Rows::Agents(sweep)))
+    }
+
+    /// All queues, the deleted ones too: a row that says so is better than a missing one.
+    pub(super) async fn queues(&self, memory: &RowMemory) -> Result<Reading, Error> {
+        let deleted = [("with_deleted", "true")];
+        let (gathered, sweep) =
+            self.sweep(&QUEUES, "menus", &deleted, mapping::queue, memory).await?;
+        Ok(gathered.into_reading(&QUEUES, Rows::Queues(sweep)))
+    }
+
+    /// All teams, the deleted ones too.
+    pub(super) async fn teams(&self, memory: &RowMemory) -> Result<Reading, Error> {
+        let deleted = [("with_deleted", "true")];
+        let (gathered, sweep) =
+            self.sweep(&TEAMS, "teams", &deleted, mapping::team, memory).await?;
+        Ok(gathered.into_reading(&TEAMS, Rows::Teams(sweep)))
+    }
+
+    /// All statuses agents may be in. One answer is everything.
+    pub(super) async fn status_definitions(&self, memory: &RowMemory) -> Result<Reading, Error> {
+        let stream = &STATUS_DEFINITIONS;
+        let read = mapping::status_definition;
+        let (gathered, sweep) =
+            self.whole(stream, "user_statuses", read, |status| status.id.clone(), memory).await?;
+        Ok(gathered.into_reading(stream, Rows::StatusDefinitions(sweep)))
+    }
+
+    /// Who is logged in. One answer is everything; absence means not logged in.
+    pub(super) async fn agent_statuses(&self, memory: &RowMemory) -> Result<Reading, Error> {
+        let stream = &AGENT_STATUSES;
+        let read = mapping::current_status;
+        let path = "agents/current_status";
+        let (gathered, sweep) =
+            self.whole(stream, path, read, |status| status.agent_id.clone(), memory).await?;
+        Ok(gathered.into_reading(stream, Rows::AgentStatuses(sweep)))
+    }
+
+    /// Where somebody waits. One answer is everything; absence means nobody does.
+    pub(super) async fn queue_statuses(&self, memory: &RowMemory) -> Result<Reading, Error> {
+        let stream = &QUEUE_STATUSES;
+        let path = "menus/current_status";
+        let (gathered, sweep) = self
+            .whole(stream, path, mapping::queue_status, |row: &QueueStatus| row.queue.id(), memory)
+            .await?;
+        Ok(gathered.into_reading(stream, Rows::QueueStatuses(sweep)))
+    }
+
+    /// How well queues are served, by path.
+    pub(super) async fn service_levels(&self, memory: &RowMemory) -> Result<Reading, Error> {
+        let of = |row: &LevelRow, channel: &str| {
+            Measured::Path(QueuePath {
+                path_id: row.id.clone(),
+                lang: row.lang.clone(),
+                channel: Some(String::from(channel)),
+            })
+        };
+        self.levels(&SLA, "menus/sla", of, memory).await
+    }
+
+    /// How well queues are served, by group.
+    pub(super) async fn group_service_levels(&self, memory: &RowMemory) -> Result<Reading, Error> {
+        let of = |row: &LevelRow, channel: &str| Measured::Group {
+            group_id: row.id.clone(),
+            channel: String::from(channel),
+        };
+        self.levels(&SLA_BY_QUEUE_GROUP, "menus/sla_by_queue_groups", of, memory).await
+    }
+
+    async fn levels(
+        &self,
+        stream: &StreamName,
+        path: &str,
+        of: impl Fn(&LevelRow, &str) -> Measured,
+        memory: &RowMemory,
+    ) -> Result<Reading, Error> {
+        let mut gathered = Gathered::default();
+        let mut levels = Vec::new();
+        let minutes = self.service_level_minutes.to_string();
+        for channel in CHANNELS {
+            let url = self.url(path, &[("channel", channel), ("minutes", &minutes)]);
+            let answer = match self.client.get(stream, &url).await {
+                Ok(answer) => answer,
+                // A centre without chats may refuse the question about them.
+                Err(error) if gathered.requests > 0 && error.disposition() != Disposition::Stop => {
+                    tracing::debug!(%stream, channel, %error, "one channel was not answered");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            gathered.answer(&answer);
+            let rows = split(&answer.body).map_err(|problem| undecodable(problem, &answer))?;
+            for row in rows {
+                match rows::decode(row, mapping::level, &mut gathered.unknown_values) {
+                    Ok(row) => levels.push(ServiceLevel {
+                        of: of(&row, channel),
+                        name: row.name,
+                        percent: row.percent,
+                        minutes: self.service_level_minutes,
+                    }),
+                    Err(quarantined) => gathered.set_aside(quarantined, memory),
+                }
+            }
+        }
+        Ok(gathered.into_reading(stream, Rows::ServiceLevels(levels)))
+    }
+
+    /// All entities of a kind, page by page. A page that is not answered leaves the pages before
+    /// it: what they show counts, what they do not show proves nothing.
+    async fn sweep<T: Row>(
+        &self,
+        stream: &StreamName,
+        path: &str,
+        query: &[(&str, &str)],
+        read: Read<T>,
+        memory: &RowMemory,
+    ) -> Result<(Gathered, Sweep<T>), Error> {
         let mut gathered = Gathered::default();
         let mut sweep = SweepBuilder::default();
         let mut walk = SweepWalk::default();
         loop {
             let per = PER_PAGE.to_string();
             let page = walk.page().to_string();
-            let url = self.url("agents", &[("page", &page), ("per", &per)]);
-            let answer = match self.client.get(&AGENTS, &url).await {
+            let mut query = query.to_vec();
+            query.extend([("page", page.as_str()), ("per", per.as_str())]);
+            let answer = match self.client.get(stream, &self.url(path, &query)).await {
                 Ok(answer) => answer,
                 Err(error) if walk.page() > 1 && error.disposition() != Disposition::Stop => {
                     tracing::debug!(%error, page, "a page of a sweep was not answered");
@@ -53,7 +180,7 @@ impl Ccai {
                 next: &mut gathered.memory,
                 unknown: &mut gathered.unknown_values,
             };
-            let quarantined = page_rows.agents(&rows, &mut sweep, &self.privacy);
+            let quarantined = page_rows.take_in(&rows, read, &mut sweep, &self.privacy);
             for row in quarantined {
                 gathered.set_aside(row, memory);
             }
@@ -74,19 +201,25 @@ impl Ccai {
         if let Some(doubt) = walk.doubt() {
             sweep.mark(doubt);
         }
-        Ok(gathered.into_reading(&AGENTS, Rows::Agents(sweep.finish())))
+        Ok((gathered, sweep.finish()))
     }
 
-    /// Who is logged in. One answer is everything; absence means not logged in.
-    pub(super) async fn agent_statuses(&self, memory: &RowMemory) -> Result<Reading, Error> {
+    /// All there is, in one answer.
+    async fn whole<T>(
+        &self,
+        stream: &StreamName,
+        path: &str,
+        read: Read<T>,
+        id: fn(&T) -> EntityId,
+        memory: &RowMemory,
+    ) -> Result<(Gathered, Sweep<T>), Error> {
         let mut gathered = Gathered::default();
-        let answer =
-            self.client.get(&AGENT_STATUSES, &self.url("agents/current_status", &[])).await?;
+        let answer = self.client.get(stream, &self.url(path, &[])).await?;
         gathered.answer(&answer);
         let rows = split(&answer.body).map_err(|problem| undecodable(problem, &answer))?;
         let mut sweep = SweepBuilder::default();
         // No paging is documented here. Should it be there all the same, one page proves nothing:
-        // an absent agent would be called logged out.
+        // what is absent would be called gone.
         if let Some(total) = answer.total {
             sweep.counted(total);
         }
@@ -94,10 +227,10 @@ impl Ccai {
             sweep.mark(Partial::PageUnanswered);
         }
         for row in rows {
-            match rows::decode(row, mapping::current_status, &mut gathered.unknown_values) {
-                Ok(status) => {
-                    let id = status.agent_id.clone();
-                    sweep.row(&id, SweepRow::Seen(status));
+            match rows::decode(row, read, &mut gathered.unknown_values) {
+                Ok(entity) => {
+                    let id = id(&entity);
+                    sweep.row(&id, SweepRow::Seen(entity));
                 }
                 Err(quarantined) => {
                     match &quarantined.id {
@@ -108,25 +241,84 @@ impl Ccai {
                 }
             }
         }
-        Ok(gathered.into_reading(&AGENT_STATUSES, Rows::AgentStatuses(sweep.finish())))
+        Ok((gathered, sweep.finish()))
     }
 
-    /// Calls asked for by their ids. A call that is not shown is not there; that says nothing.
-    pub(super) async fn calls_by_id(
+    /// Interactions asked for by their ids. One that is not shown is not there; that says nothing.
+    pub(super) async fn by_id(
         &self,
+        kind: EntityKind,
         ids: &[EntityId],
         memory: &RowMemory,
     ) -> Result<Reading, Error> {
         let mut gathered = Gathered::default();
+        let query: Vec<_> = ids.iter().map(|id| ("id[]", id.as_str())).collect();
+        let wanted = Wanted { ids: Some(ids), most_pages: MOST_PAGES };
+        let rows = if kind == EntityKind::Chat {
+            let read = mapping::chat;
+            Rows::ChatsById(
+                self.filtered(&RECENT, "chats", &query, read, wanted, &mut gathered, memory)
+                    .await?,
+            )
+        } else {
+            let read = mapping::call;
+            Rows::CallsById(
+                self.filtered(&RECENT, "calls", &query, read, wanted, &mut gathered, memory)
+                    .await?,
+            )
+        };
+        Ok(gathered.into_reading(&RECENT, rows))
+    }
+
+    /// Who waits. A record that waits does not move its `updated_at`, so that no tail shows it.
+    pub(super) async fn waiting(
+        &self,
+        ask_calls: bool,
+        ask_chats: bool,
+        memory: &RowMemory,
+    ) -> Result<Reading, Error> {
+        let mut gathered = Gathered::default();
+        let wanted = Wanted { ids: None, most_pages: MOST_WAITING_PAGES };
+        let (mut calls, mut chats) = (Vec::new(), Vec::new());
+        if ask_calls {
+            let query = [("call_status[]", "queued")];
+            let read = mapping::call;
+            calls = self
+                .filtered(&WAITING, "calls", &query, read, wanted, &mut gathered, memory)
+                .await?;
+        }
+        if ask_chats {
+            let query = [("chat_status[]", "queued")];
+            let read = mapping::chat;
+            chats = self
+                .filtered(&WAITING, "chats", &query, read, wanted, &mut gathered, memory)
+                .await?;
+        }
+        Ok(gathered.into_reading(&WAITING, Rows::Waiting { calls, chats }))
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one question, in its parts")]
+    async fn filtered<T: Row>(
+        &self,
+        stream: &StreamName,
+        path: &str,
+        filter: &[(&str, &str)],
+        read: Read<T>,
+        wanted: Wanted<'_>,
+        gathered: &mut Gathered,
+        memory: &RowMemory,
+    ) -> Result<Vec<T>, Error> {
         let mut walk = SweepWalk::default();
         let mut seen = HashSet::new();
-        let mut calls = Vec::new();
+        let mut found = Vec::new();
         let per = PER_PAGE.to_string();
-        while seen.len() < ids.len() {
+        while wanted.ids.is_none_or(|ids| seen.len() < ids.len())
+            && walk.page() <= wanted.most_pages
+        {
             let page = walk.page().to_string();
-            let mut query: Vec<_> = ids.iter().map(|id| ("id[]", id.as_str())).collect();
+            let mut query = filter.to_vec();
             query.extend([("page", page.as_str()), ("per", per.as_str())]);
-            let answer = match self.client.get(&RECENT, &self.url("calls", &query)).await {
+            let answer = match self.client.get(stream, &self.url(path, &query)).await {
                 Ok(answer) => answer,
                 Err(error) if walk.page() > 1 && error.disposition() != Disposition::Stop => break,
                 Err(error) => return Err(error),
@@ -135,16 +327,17 @@ impl Ccai {
             let rows = split(&answer.body).map_err(|problem| undecodable(problem, &answer))?;
             let before = seen.len();
             for row in &rows {
-                match rows::decode(row, mapping::call, &mut gathered.unknown_values) {
-                    // A server that does not know the filter would answer with other calls.
-                    Ok(call) if ids.contains(&call.id) => {
-                        if seen.insert(call.id.clone()) {
-                            calls.push(call);
+                match rows::decode(row, read, &mut gathered.unknown_values) {
+                    // A server that does not know the filter would answer with others.
+                    Ok(mut row) if wanted.wants(&row.id()) => {
+                        if seen.insert(row.id()) {
+                            row.redact(&self.privacy);
+                            found.push(row);
                         }
                     }
                     Ok(_) => {}
                     Err(quarantined) => {
-                        seen.extend(quarantined.id.clone().filter(|id| ids.contains(id)));
+                        seen.extend(quarantined.id.clone().filter(|id| wanted.wants(id)));
                         gathered.set_aside(quarantined, memory);
                     }
                 }
@@ -159,9 +352,20 @@ impl Ccai {
                 break;
             }
         }
-        for call in &mut calls {
-            self.privacy.call(call);
-        }
-        Ok(gathered.into_reading(&RECENT, Rows::CallsById(calls)))
+        Ok(found)
+    }
+}
+
+/// Which rows of a filtered answer are wanted.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    /// These; `None` for all.
+    ids: Option<&'a [EntityId]>,
+    most_pages: u32,
+}
+
+impl Wanted<'_> {
+    fn wants(&self, id: &EntityId) -> bool {
+        self.ids.is_none_or(|ids| ids.contains(id))
     }
 }

@@ -3,9 +3,9 @@
 use super::mapping;
 use super::paging::{Narrowing, TailStep, TailWalk};
 use super::rows::{self, Read, split};
-use super::streams::{AGENT_ACTIVITY, CALLS};
+use super::streams::{AGENT_ACTIVITY, CALLS, CHATS};
 use super::{Ccai, Gathered, undecodable};
-use crate::model::{Activity, Call, EntityId, StreamName, Timestamp};
+use crate::model::{Activity, Call, Chat, EntityId, StreamName, Timestamp};
 use crate::source::error::{Disposition, Error};
 use crate::source::http::Answer;
 use crate::source::{
@@ -57,6 +57,19 @@ impl Ccai {
             self.privacy.call(call);
         }
         Ok(gathered.into_reading(&tail.stream, Rows::Calls(found)))
+    }
+
+    pub(super) async fn chats(
+        &self,
+        from: Timestamp,
+        memory: &RowMemory,
+    ) -> Result<Reading, Error> {
+        let tail = Tail { stream: CHATS, path: "chats", column: "updated_at", read: mapping::chat };
+        let (gathered, mut found) = self.tail(&tail, from, memory).await?;
+        for chat in &mut found.rows {
+            self.privacy.chat(chat);
+        }
+        Ok(gathered.into_reading(&tail.stream, Rows::Chats(found)))
     }
 
     /// Reads until the end, or until an answer fails. What was read before it counts, and the
@@ -213,6 +226,15 @@ impl Stamped for Activity {
 }
 
 impl Stamped for Call {
+    fn id(&self) -> &EntityId {
+        &self.id
+    }
+    fn stamp(&self) -> Option<Timestamp> {
+        self.updated_at
+    }
+}
+
+impl Stamped for Chat {
     fn id(&self) -> &EntityId {
         &self.id
     }

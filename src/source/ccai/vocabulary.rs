@@ -54,6 +54,15 @@ pub(super) const CALL_TYPES: &[&str] = &[
     "ActionOnlyCall",
 ];
 
+pub(super) const CHAT_STATUSES: &[&str] =
+    &["queued", "assigned", "finished", "canceled", "failed", "no_response"];
+
+/// Those of the parameter's list, and the one that only an example has.
+pub(super) const CHAT_TYPES: &[&str] =
+    &["Messaging Inbound (App Chat)", "Messaging Inbound (Web Chat)", "Messaging (SMS)", "in-app"];
+
+pub(super) const CHAT_FAIL_REASONS: &[&str] = &["nothing", "unknown", "no_response", "expired"];
+
 pub(super) const CALL_FAIL_REASONS: &[&str] = &[
     "nothing",
     "unknown",

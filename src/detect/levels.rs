@@ -1,0 +1,208 @@
+//! Queues at the moment of a reading: how many wait, and how well they are served.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Change, Look};
+use crate::event::{
+    Body, Draft, Origin, QueueDepthChange, QueueGroupReference, QueueReference, ServiceLevelChange,
+    SlaBasis, SlaBreach, SlaRecovery, SlaScope,
+};
+use crate::model::{EntityId, EntityKind, Measured, QueuePath, QueueStatus, ServiceLevel};
+
+/// How far above its target a service level has to be before it counts as recovered, in percent
+/// points; half the way to 100 where that is less. Without it, a level that swings around its
+/// target would alert with each reading.
+const HYSTERESIS: f64 = 2.0;
+
+/// What is remembered of a path or a group.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LevelState {
+    /// How many waited; `None` before the first reading that showed it.
+    pub depth: Option<i64>,
+    /// The names under which it was last shown.
+    pub queue: QueueReference,
+    /// Language code.
+    pub language: Option<String>,
+    /// `call` or `chat`.
+    pub channel: Option<String>,
+    /// The last percentage; `None` when there was nothing to answer, or it was never read.
+    pub percent: Option<f64>,
+    /// Whether the service level is below its target.
+    #[serde(default)]
+    pub breached: bool,
+}
+
+/// Who waits on a path.
+#[must_use]
+pub fn queue_status_row(
+    state: Option<&LevelState>,
+    row: &QueueStatus,
+    look: &Look,
+) -> Change<LevelState> {
+    let mut next = state.cloned().unwrap_or_default();
+    let previous = next.depth;
+    let QueuePath { path_id, lang, channel } = &row.queue;
+    next.queue = QueueReference {
+        id: row.menu_id.clone(),
+        path_id: Some(path_id.clone()),
+        path: row.menu_path.clone(),
+    };
+    next.language.clone_from(lang);
+    next.channel.clone_from(channel);
+    next.depth = Some(row.in_queue_count);
+    let mut drafts = Vec::new();
+    if previous.unwrap_or(0) != row.in_queue_count {
+        let body = Body::QueueDepthChanged(QueueDepthChange {
+            queue: next.queue.clone(),
+            language: lang.clone(),
+            channel: channel.clone(),
+            previous,
+            depth: row.in_queue_count,
+            oldest_queued_at: row.oldest_in_queue,
+            oldest_duration: row.oldest_duration_in_queue,
+            total_duration: row.total_queue_duration,
+            average_duration: row.average_queue_duration,
+        });
+        drafts.push(draft(
+            EntityKind::QueuePath,
+            row.queue.id(),
+            look,
+            look.origin_of_sight(),
+            body,
+        ));
+    }
+    Change { state: next, drafts }
+}
+
+/// Nobody waits there: a complete answer does not show the path.
+#[must_use]
+pub fn queue_status_absence(state: &LevelState, id: &EntityId, look: &Look) -> Change<LevelState> {
+    let mut next = state.clone();
+    let previous = next.depth.replace(0);
+    let mut drafts = Vec::new();
+    if previous.unwrap_or(0) != 0 {
+        let body = Body::QueueDepthChanged(QueueDepthChange {
+            queue: state.queue.clone(),
+            language: state.language.clone(),
+            channel: state.channel.clone(),
+            previous,
+            depth: 0,
+            oldest_queued_at: None,
+            oldest_duration: None,
+            total_duration: None,
+            average_duration: None,
+        });
+        drafts.push(draft(EntityKind::QueuePath, id.clone(), look, Origin::Live, body));
+    }
+    Change { state: next, drafts }
+}
+
+/// What a service level is of, as entity and as events name it.
+struct Named {
+    kind: EntityKind,
+    id: EntityId,
+    queue: Option<QueueReference>,
+    group: Option<QueueGroupReference>,
+    language: Option<String>,
+    channel: Option<String>,
+}
+
+fn named(row: &ServiceLevel) -> Named {
+    match &row.of {
+        Measured::Path(path) => Named {
+            kind: EntityKind::QueuePath,
+            id: path.id(),
+            queue: Some(QueueReference {
+                id: None,
+                path_id: Some(path.path_id.clone()),
+                path: row.name.clone(),
+            }),
+            group: None,
+            language: path.lang.clone(),
+            channel: path.channel.clone(),
+        },
+        Measured::Group { group_id, channel } => Named {
+            kind: EntityKind::QueueGroup,
+            id: EntityId::new(format!("{group_id}/{channel}")),
+            queue: None,
+            group: Some(QueueGroupReference { id: group_id.clone(), name: row.name.clone() }),
+            language: None,
+            channel: Some(channel.clone()),
+        },
+    }
+}
+
+impl ServiceLevel {
+    /// The entity that it is a level of.
+    #[must_use]
+    pub fn entity(&self) -> (EntityKind, EntityId) {
+        let Named { kind, id, .. } = named(self);
+        (kind, id)
+    }
+}
+
+/// A service level. With a target, falling below it is a breach, and rising well above it again
+/// ends the breach. Nothing to answer says nothing about either.
+#[must_use]
+pub fn service_level_row(
+    state: Option<&LevelState>,
+    row: &ServiceLevel,
+    target_percent: Option<f64>,
+    look: &Look,
+) -> Change<LevelState> {
+    let mut next = state.cloned().unwrap_or_default();
+    let Named { kind, id, queue, group, language, channel } = named(row);
+    let origin = look.origin_of_sight();
+    let mut drafts = Vec::new();
+    if next.percent != row.percent {
+        let body = Body::ServiceLevelChanged(ServiceLevelChange {
+            queue: queue.clone(),
+            group: group.clone(),
+            language: language.clone(),
+            channel: channel.clone(),
+            minutes: row.minutes,
+            previous: next.percent,
+            current: row.percent,
+        });
+        drafts.push(draft(kind, id.clone(), look, origin, body));
+    }
+    next.percent = row.percent;
+    if let (Some(target), Some(percent)) = (target_percent, row.percent) {
+        let recovered = (target + HYSTERESIS).min(f64::midpoint(target, 100.0));
+        if !next.breached && percent < target {
+            next.breached = true;
+            let body = Body::SlaBreached(SlaBreach {
+                scope: SlaScope::Queue,
+                basis: SlaBasis::ServiceLevel,
+                interaction: None,
+                queue,
+                group,
+                language,
+                channel,
+                row_id: None,
+                target_seconds: None,
+                target_percent,
+                value: row.percent,
+            });
+            drafts.push(draft(kind, id, look, origin, body));
+        } else if next.breached && percent >= recovered {
+            next.breached = false;
+            let body = Body::SlaRecovered(SlaRecovery {
+                scope: SlaScope::Queue,
+                basis: SlaBasis::ServiceLevel,
+                queue,
+                group,
+                language,
+                channel,
+                target_percent,
+                value: row.percent,
+            });
+            drafts.push(draft(kind, id, look, Origin::Live, body));
+        }
+    }
+    Change { state: next, drafts }
+}
+
+fn draft(kind: EntityKind, id: EntityId, look: &Look, origin: Origin, body: Body) -> Draft {
+    Draft { kind, entity: id, occurrence: look.between(), origin, body }
+}

@@ -1,0 +1,127 @@
+//! What is defined rather than done: queues, teams and statuses. Each is added, updated or removed.
+//!
+//! A removal is certain when the vendor says so itself (`deleted`), or by absence, see
+//! [`Absences`](super::Absences).
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::fields::{changed_in_queue, changed_in_status_definition, changed_in_team};
+use super::{Change, Look};
+use crate::event::{Body, Draft, Origin, QueueChange, StatusDefinitionChange, TeamChange};
+use crate::model::{EntityId, EntityKind, Queue, StatusDefinition, Team};
+
+/// Something that is defined.
+pub trait Record: Clone + PartialEq + Serialize + DeserializeOwned {
+    /// What kind of entity it is.
+    const KIND: EntityKind;
+
+    /// The vendor's id.
+    fn id(&self) -> &EntityId;
+    /// Whether the vendor itself calls it deleted.
+    fn is_deleted(&self) -> bool;
+    /// The fields that differ.
+    fn changed(before: &Self, after: &Self) -> Vec<&'static str>;
+    /// The event: without `before` it was added, without `after` removed, else updated.
+    fn change(before: Option<Self>, after: Option<Self>, changed: Vec<String>) -> Body;
+}
+
+/// The last row; `None` before the first one and after the removal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "R: Record")]
+pub struct RecordState<R> {
+    /// The row.
+    pub record: Option<R>,
+}
+
+/// A row of a sweep.
+#[must_use]
+pub fn record_row<R: Record>(
+    state: Option<&RecordState<R>>,
+    row: &R,
+    look: &Look,
+) -> Change<RecordState<R>> {
+    let before = state.and_then(|state| state.record.clone());
+    if row.is_deleted() {
+        return gone(before, row.id(), look);
+    }
+    let (origin, changed) = match &before {
+        None => (look.origin_of_sight(), Vec::new()),
+        Some(before) => {
+            let changed = R::changed(before, row);
+            if changed.is_empty() {
+                let state = RecordState { record: Some(row.clone()) };
+                return Change { state, drafts: Vec::new() };
+            }
+            (Origin::Live, changed)
+        }
+    };
+    let changed = changed.into_iter().map(String::from).collect();
+    let body = R::change(before, Some(row.clone()), changed);
+    let draft = draft::<R>(row.id(), look, origin, body);
+    Change { state: RecordState { record: Some(row.clone()) }, drafts: vec![draft] }
+}
+
+/// It is no longer shown, and that is certain.
+#[must_use]
+pub fn record_absence<R: Record>(
+    state: &RecordState<R>,
+    id: &EntityId,
+    look: &Look,
+) -> Change<RecordState<R>> {
+    gone(state.record.clone(), id, look)
+}
+
+fn gone<R: Record>(before: Option<R>, id: &EntityId, look: &Look) -> Change<RecordState<R>> {
+    let drafts = before.map(|before| {
+        let body = R::change(Some(before), None, Vec::new());
+        draft::<R>(id, look, Origin::Live, body)
+    });
+    Change { state: RecordState { record: None }, drafts: drafts.into_iter().collect() }
+}
+
+fn draft<R: Record>(id: &EntityId, look: &Look, origin: Origin, body: Body) -> Draft {
+    Draft { kind: R::KIND, entity: id.clone(), occurrence: look.between(), origin, body }
+}
+
+/// Implements [`Record`] for a type whose three events share a body.
+macro_rules! records {
+    ($( $record:ident is $kind:ident, deleted by $deleted:expr, compared by $changed:ident, told by
+        $body:ident as $added:ident, $updated:ident, $removed:ident; )*) => {$(
+        impl Record for $record {
+            const KIND: EntityKind = EntityKind::$kind;
+
+            fn id(&self) -> &EntityId {
+                &self.id
+            }
+
+            fn is_deleted(&self) -> bool {
+                let deleted: fn(&Self) -> bool = $deleted;
+                deleted(self)
+            }
+
+            fn changed(before: &Self, after: &Self) -> Vec<&'static str> {
+                $changed(before, after)
+            }
+
+            fn change(before: Option<Self>, after: Option<Self>, changed: Vec<String>) -> Body {
+                let event = match (&before, &after) {
+                    (None, _) => Body::$added,
+                    (_, None) => Body::$removed,
+                    (Some(_), Some(_)) => Body::$updated,
+                };
+                event($body { before, after, changed })
+            }
+        }
+    )*};
+}
+
+records! {
+    Queue is Queue, deleted by |queue| queue.deleted == Some(true), compared by changed_in_queue,
+        told by QueueChange as QueueAdded, QueueUpdated, QueueRemoved;
+    Team is Team, deleted by |team| team.deleted == Some(true), compared by changed_in_team,
+        told by TeamChange as TeamAdded, TeamUpdated, TeamRemoved;
+    StatusDefinition is Status, deleted by |_| false, compared by changed_in_status_definition,
+        told by StatusDefinitionChange as
+        StatusDefinitionAdded, StatusDefinitionUpdated, StatusDefinitionRemoved;
+}
