@@ -10,7 +10,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use floorcast::detect::{CallState, Look, call_is_unchanged, call_row};
+use floorcast::detect::{InteractionState, Look, Targets, interaction_row, is_unchanged};
 use floorcast::event::{Body, Event, EventMeta, Origin};
 use floorcast::model::{Call, Precision, Timestamp};
 use floorcast::publish::avro::Encoders;
@@ -176,8 +176,9 @@ fn look() -> Look {
 
 fn changed_calls(criterion: &mut Criterion) {
     let look = look();
-    let states: Vec<CallState> =
-        (0..CALLS).map(|id| call_row(None, &call(id), &look).state).collect();
+    let targets = Targets::default();
+    let states: Vec<InteractionState<Call>> =
+        (0..CALLS).map(|id| interaction_row(None, &call(id), &look, &targets).state).collect();
     let rows: Vec<Call> = (0..CALLS)
         .map(|id| {
             let rating = (id % 100 == 0).then_some(5);
@@ -195,8 +196,10 @@ fn changed_calls(criterion: &mut Criterion) {
     group.bench_function("diff", |bencher| {
         bencher.iter(|| {
             let pairs = states.iter().zip(&rows);
-            let changed = pairs.filter(|(state, row)| !call_is_unchanged(state, row));
-            let events = changed.map(|(state, row)| call_row(Some(state), row, &look).drafts.len());
+            let changed = pairs.filter(|(state, row)| !is_unchanged(state, row));
+            let events = changed.map(|(state, row)| {
+                interaction_row(Some(state), row, &look, &targets).drafts.len()
+            });
             black_box(events.sum::<usize>())
         });
     });
@@ -205,7 +208,8 @@ fn changed_calls(criterion: &mut Criterion) {
 
 fn encode(criterion: &mut Criterion) {
     let encoders = Encoders::new().expect("the schemas are right");
-    let drafts = call_row(None, &call(4711), &look()).drafts;
+    let targets = Targets::default();
+    let drafts = interaction_row(None, &call(4711), &look(), &targets).drafts;
     let body = drafts
         .into_iter()
         .map(|draft| draft.body)

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::admin::{Admin, AdminError, Health};
 use crate::clock::Clock;
+use crate::detect::Targets;
 use crate::model::{AccountName, Privacy};
 use crate::publish::avro::{self, Encoders};
 use crate::publish::{
@@ -21,7 +22,7 @@ use crate::publish::{
 use crate::schedule::{Budget, BudgetSettings, Share};
 use crate::secret::Secret;
 use crate::shard::{
-    AccountPlan, Engine, EngineError, Output, Polling, Start, StreamPlan, spawn_engine,
+    AccountPlan, Engine, EngineError, Output, Owned, Polling, Start, StreamPlan, spawn_engine,
 };
 use crate::source::{Connection, Limits, Source, StreamSpec, Vendor, VendorSettings};
 use crate::store::{self, Opened, Options, Store};
@@ -54,6 +55,8 @@ pub struct AccountParts {
     pub budget: BudgetSettings,
     /// From when on changes are wanted.
     pub start: Start,
+    /// How well its queues have to be served, where the vendor does not say.
+    pub targets: Targets,
     /// Its streams: those of the vendor that are enabled, with the configured shares.
     pub streams: Vec<StreamPlan>,
 }
@@ -194,7 +197,12 @@ impl Bridge {
         };
         let owned: Vec<_> = accounts
             .iter()
-            .map(|account| (account.name.clone(), account.vendor.name, account.start))
+            .map(|account| Owned {
+                name: account.name.clone(),
+                vendor: account.vendor.name,
+                start: account.start,
+                targets: account.targets.clone(),
+            })
             .collect();
         let encoders = Arc::new(Encoders::new()?);
         let engine = Engine::new(store.clone(), encoders, Arc::clone(&metrics), output, owned)?;

@@ -92,8 +92,27 @@ pub struct Account {
     pub longest_pause: Duration,
     /// From when on changes are wanted.
     pub start: Start,
+    /// How well its queues have to be served, where the vendor does not say.
+    pub service_level: ServiceLevelSettings,
     /// What differs from the streams' defaults.
     pub streams: BTreeMap<String, Stream>,
+}
+
+/// How well queues have to be served, where the vendor does not say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ServiceLevelSettings {
+    /// Seconds within which to answer.
+    pub target_seconds: Option<i64>,
+    /// Percent of interactions to be answered in that time.
+    pub target_percent: Option<f64>,
+    /// Minutes a service level looks back.
+    pub minutes: i64,
+}
+
+impl Default for ServiceLevelSettings {
+    fn default() -> Self {
+        Self { target_seconds: None, target_percent: None, minutes: 30 }
+    }
 }
 
 /// How an account is reached.
@@ -321,12 +340,11 @@ fn account(section: &mut Section, warnings: &mut Vec<String>) -> Option<Account>
             Timestamp::from_utc(time.into()).map(Start::At)
         })
         .unwrap_or(Start::Now);
+    let mut service_level = ServiceLevelSettings::default();
     section.section("sla", |sla| {
-        // Used where the vendor's rows name no target; read here so that a file for later
-        // versions is valid.
-        sla.whole("target_seconds", 1, 86_400);
-        sla.number("target_percent", 0.0, 100.0);
-        sla.whole("minutes", 1, 1_440);
+        service_level.target_seconds = sla.whole("target_seconds", 1, 86_400);
+        service_level.target_percent = sla.number("target_percent", 0.0, 100.0);
+        service_level.minutes = sla.whole("minutes", 1, 1_440).unwrap_or(service_level.minutes);
         Some(())
     });
     // Without a vendor nothing more can be said about the rest.
@@ -354,6 +372,7 @@ fn account(section: &mut Section, warnings: &mut Vec<String>) -> Option<Account>
         requests_per_second: requests_per_second.unwrap_or(vendor.requests_per_second),
         longest_pause,
         start,
+        service_level,
         streams,
     })
 }

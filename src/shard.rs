@@ -15,9 +15,10 @@ mod recent;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod waits;
 mod writing;
 
-pub use account::Start;
+pub use account::{Owned, Start};
 pub use engine::{Applied, Engine};
 pub use output::{EngineError, Output};
 pub use polling::{AccountPlan, Polling, StreamPlan};

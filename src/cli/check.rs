@@ -10,6 +10,7 @@ use super::run::{account_parts, kafka_settings, read_config, topic_plan};
 use super::{Failure, say};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Environment;
+use crate::model::EntityKind;
 use crate::publish::{TopicPlan, TopicsError, ensure_topics};
 use crate::schedule::Budget;
 use crate::source::{Connection, Limits, Question, RowMemory, Source, StreamKind};
@@ -110,7 +111,8 @@ async fn one_request(
         StreamKind::Gauge => Question::Gauge,
         StreamKind::Sweep => Question::Sweep,
         StreamKind::Tail { .. } => Question::Tail { from: SystemClock.now() },
-        StreamKind::Recent => Question::Probe { ids: Vec::new() },
+        StreamKind::Recent => Question::Probe { kind: EntityKind::Call, ids: Vec::new() },
+        StreamKind::Waiting => Question::Waiting { calls: true, chats: false },
     };
     let reading = source.read(&stream.name, &question, &RowMemory::default()).await;
     let reading = reading.map_err(|error| error.to_string())?;

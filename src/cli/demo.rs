@@ -17,6 +17,7 @@ use super::{Failure, asked_to_end, say};
 use crate::bridge::{AccountParts, Bridge, BridgeParts, Destination, default_streams};
 use crate::clock::{Clock, SystemClock};
 use crate::consume::{Cluster, Record, read_all};
+use crate::detect::Targets;
 use crate::event::Topic;
 use crate::model::{AccountName, Privacy};
 use crate::publish::avro::Decoder;
@@ -123,6 +124,7 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
                 api_prefix: String::from("/manager/api/v1"),
                 username: username.clone(),
                 password,
+                service_level_minutes: 30,
             })
         }),
         budget: BudgetSettings {
@@ -130,6 +132,7 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
             longest_pause: Duration::from_secs(5),
         },
         start: Start::Now,
+        targets: Targets::new(None, Some(80.0)),
         streams: default_streams(&VENDORS[0]),
     };
     let bridge = Bridge::start(BridgeParts {
@@ -147,7 +150,7 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
 
     say(format_args!("simulated contact centre  {}", simulator.base_url()));
     say(format_args!(
-        "kafka                     {servers} (topics {prefix}.agents, {prefix}.calls, {prefix}.sla)"
+        "kafka                     {servers} (topics {prefix}.agents, .calls, .chats, .queues, .sla, .reference)"
     ));
     if let Some(address) = bridge.admin_address() {
         say(format_args!("admin                     http://{address}"));

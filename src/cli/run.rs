@@ -11,6 +11,7 @@ use super::{Failure, asked_to_end, say};
 use crate::bridge::{AccountParts, Bridge, BridgeParts, Destination, default_streams};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, Environment, Property};
+use crate::detect::Targets;
 use crate::publish::{Settings as KafkaSettings, TopicPlan};
 use crate::schedule::BudgetSettings;
 use crate::source::{VendorSettings, ccai};
@@ -82,6 +83,8 @@ pub(super) fn account_parts(
     // A secret that is not there is a mistake at the start, and a reason to stop later.
     password.fetch(environment).map_err(|error| Failure::Misused(error.to_string()))?;
     let environment = Arc::clone(environment);
+    let service_level = account.service_level;
+    let service_level_minutes = service_level.minutes;
     let mut streams = default_streams(&account.vendor);
     streams.retain_mut(|stream| {
         let Some(settings) = account.streams.get(stream.name.as_str()) else { return true };
@@ -100,6 +103,7 @@ pub(super) fn account_parts(
                 api_prefix: api_prefix.clone(),
                 username: username.clone(),
                 password,
+                service_level_minutes,
             })
         }),
         budget: BudgetSettings {
@@ -107,6 +111,7 @@ pub(super) fn account_parts(
             longest_pause: account.longest_pause,
         },
         start: account.start,
+        targets: Targets::new(service_level.target_seconds, service_level.target_percent),
         streams,
     })
 }

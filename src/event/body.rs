@@ -18,6 +18,7 @@ macro_rules! bodies {
     ($( $(#[$doc:meta])* $name:ident { $( $(#[$field_doc:meta])* $field:ident : $type:ty ),* $(,)? } )*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq)]
+        #[cfg_attr(test, derive(Deserialize))]
         pub struct $name { $( $(#[$field_doc])* pub $field: $type, )* }
 
         impl Serialize for Event<'_, $name> {

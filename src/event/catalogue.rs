@@ -111,6 +111,15 @@ macro_rules! catalogue {
             pub const fn event_type(&self) -> EventType {
                 match self { $( Self::$name(_) => EventType::$name, )* }
             }
+
+            /// A body from its fields.
+            #[cfg(test)]
+            pub(crate) fn from_json(
+                event: EventType,
+                fields: serde_json::Value,
+            ) -> Result<Self, serde_json::Error> {
+                match event { $( EventType::$name => serde_json::from_value(fields).map(Self::$name), )* }
+            }
         }
 
         impl Serialize for Event<'_, Body> {

@@ -1,13 +1,14 @@
 //! What the engine keeps in memory of one account: indexes over the store, rebuilt at start.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::recent::RecentlyEnded;
-use crate::detect::{Absences, AgentState, Dispute, Look};
+use super::waits::Waits;
+use crate::detect::{Absences, AgentState, Dispute, Look, Targets};
 use crate::event::Topic;
-use crate::model::{AccountName, EntityId, Presence, StreamName, Timestamp};
+use crate::model::{AccountName, EntityId, EntityKind, Presence, StreamName, Timestamp};
 use crate::source::Reading;
 
 /// From when on an account's changes are wanted.
@@ -17,6 +18,19 @@ pub enum Start {
     Now,
     /// From this time on, in the vendor's clock: what happened since is backfilled.
     At(Timestamp),
+}
+
+/// An account that an engine owns.
+#[derive(Clone, Debug)]
+pub struct Owned {
+    /// Its name.
+    pub name: AccountName,
+    /// Its vendor's name.
+    pub vendor: &'static str,
+    /// From when on changes are wanted.
+    pub start: Start,
+    /// How well its queues have to be served, where the vendor does not say.
+    pub targets: Targets,
 }
 
 /// What is stored of an account.
@@ -72,8 +86,15 @@ pub(super) struct Account {
     pub(super) positions: HashMap<StreamName, Position>,
     pub(super) sequences: HashMap<Topic, u64>,
     pub(super) agents: HashMap<EntityId, AgentBrief>,
-    pub(super) calls: usize,
-    pub(super) absences: Absences,
+    /// How many calls and chats there are states of.
+    pub(super) interactions: HashMap<EntityKind, usize>,
+    /// Queues, teams and statuses that are there.
+    pub(super) defined: HashMap<EntityKind, HashSet<EntityId>>,
+    /// Paths on which somebody waits.
+    pub(super) queued_paths: HashSet<EntityId>,
+    pub(super) absences: HashMap<EntityKind, Absences>,
+    pub(super) targets: Targets,
+    pub(super) waits: Waits,
     pub(super) disputes: HashMap<EntityId, Dispute>,
     pub(super) recent: RecentlyEnded,
     /// When the log's last committed reading was asked, in the vendor's clock.
@@ -81,7 +102,8 @@ pub(super) struct Account {
 }
 
 impl Account {
-    pub(super) fn new(name: AccountName, vendor: &'static str, start: Start) -> Self {
+    pub(super) fn new(owned: Owned) -> Self {
+        let Owned { name, vendor, start, targets } = owned;
         Self {
             name,
             vendor,
@@ -91,8 +113,12 @@ impl Account {
             positions: HashMap::new(),
             sequences: HashMap::new(),
             agents: HashMap::new(),
-            calls: 0,
-            absences: Absences::default(),
+            interactions: HashMap::new(),
+            defined: HashMap::new(),
+            queued_paths: HashSet::new(),
+            absences: HashMap::new(),
+            targets,
+            waits: Waits::default(),
             disputes: HashMap::new(),
             recent: RecentlyEnded::default(),
             log_read_at: None,

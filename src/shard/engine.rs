@@ -8,16 +8,27 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::account::{Account, AccountRecord, AgentBrief, Position, Start};
+use serde::de::DeserializeOwned;
+
+use super::account::{Account, AccountRecord, AgentBrief, Owned, Position};
 use super::output::{EngineError, Output};
-use super::readings::{activities, calls, current_statuses, roster};
+use super::readings::{
+    activities, current_statuses, interactions, quarantined, queue_statuses, records, roster,
+    service_levels,
+};
 use super::writing::{Held, Writing};
-use crate::detect::{AgentState, CallState, HORIZON, settle};
+use crate::detect::{
+    AgentState, HORIZON, Interaction, InteractionState, LevelState, Record, RecordState, Wait,
+    settle,
+};
 use crate::event::Topic;
-use crate::model::{AccountName, EntityId, EntityKey, EntityKind, StreamName, Timestamp};
+use crate::model::{
+    AccountName, Call, Chat, EntityId, EntityKey, EntityKind, Queue, StatusDefinition, StreamName,
+    Team, Timestamp,
+};
 use crate::publish::avro::Encoders;
 use crate::source::{Question, Reading, Rows, StreamKind};
-use crate::store::{Key, Store};
+use crate::store::{Batch, Key, Store};
 use crate::telemetry::Metrics;
 
 /// How long the marks of rows that were told are kept behind the cursor. A dispute may look back
@@ -48,11 +59,12 @@ pub struct Engine {
     output: Output,
     accounts: HashMap<AccountName, Account>,
     failed: Option<String>,
-    forgetting: HashMap<AccountName, Option<EntityId>>,
+    /// How far each round of forgetting came.
+    forgetting: HashMap<(AccountName, EntityKind), EntityId>,
 }
 
 impl Engine {
-    /// An engine over an opened store, which owns these accounts (name, vendor, start).
+    /// An engine over an opened store, which owns these accounts.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -61,7 +73,7 @@ impl Engine {
         encoders: Arc<Encoders>,
         metrics: Arc<Metrics>,
         output: Output,
-        accounts: impl IntoIterator<Item = (AccountName, &'static str, Start)>,
+        accounts: impl IntoIterator<Item = Owned>,
     ) -> Result<Self, EngineError> {
         let mut engine = Self {
             store,
@@ -72,9 +84,9 @@ impl Engine {
             failed: None,
             forgetting: HashMap::new(),
         };
-        for (name, vendor, start) in accounts {
-            let account = engine.load(Account::new(name.clone(), vendor, start))?;
-            engine.accounts.insert(name, account);
+        for owned in accounts {
+            let account = engine.load(Account::new(owned))?;
+            engine.accounts.insert(account.name.clone(), account);
         }
         Ok(engine)
     }
@@ -93,16 +105,45 @@ impl Engine {
             let (id, stored) = entry?;
             account.agents.insert(id, AgentBrief::of(&stored.value.state));
         }
-        for entry in self.store.states::<Held<CallState>>(&name, EntityKind::Call) {
+        self.load_interactions::<Call>(&mut account)?;
+        self.load_interactions::<Chat>(&mut account)?;
+        self.load_records::<Queue>(&mut account)?;
+        self.load_records::<Team>(&mut account)?;
+        self.load_records::<StatusDefinition>(&mut account)?;
+        for entry in self.store.states::<Held<LevelState>>(&name, EntityKind::QueuePath) {
             let (id, stored) = entry?;
-            account.calls += 1;
-            let state = stored.value.state;
-            if let (Some(ended_at), Some(_)) = (state.ended_at, &state.record) {
-                // Read again soon, wherever the last reading was.
-                account.recent.saw(&id, ended_at, ended_at);
+            if stored.value.state.depth.is_some_and(|depth| depth != 0) {
+                account.queued_paths.insert(id);
             }
         }
         Ok(account)
+    }
+
+    fn load_interactions<I: Interaction>(&self, account: &mut Account) -> Result<(), EngineError> {
+        for entry in self.store.states::<Held<InteractionState<I>>>(&account.name, I::KIND) {
+            let (id, stored) = entry?;
+            *account.interactions.entry(I::KIND).or_default() += 1;
+            let state = stored.value.state;
+            let Some(record) = &state.record else { continue };
+            account.targets.learn(&**record);
+            if let Some(ended_at) = state.ended_at {
+                // Read again soon, wherever the last reading was.
+                account.recent.saw(I::KIND, &id, ended_at, ended_at);
+            }
+            let wait = Wait::of(&**record, &account.targets).filter(|wait| !wait.is_told(&state));
+            account.waits.set(I::KIND, &id, wait.map(|wait| wait.overdue_at));
+        }
+        Ok(())
+    }
+
+    fn load_records<R: Record>(&self, account: &mut Account) -> Result<(), EngineError> {
+        for entry in self.store.states::<Held<RecordState<R>>>(&account.name, R::KIND) {
+            let (id, stored) = entry?;
+            if stored.value.state.record.is_some() {
+                account.defined.entry(R::KIND).or_default().insert(id);
+            }
+        }
+        Ok(())
     }
 
     fn position(
@@ -155,8 +196,13 @@ impl Engine {
                 Question::Tail { from: from.max(record.start).floor_second() }
             }),
             StreamKind::Recent => {
-                let ids = account.recent.due(vendor_now, PROBE);
-                (!ids.is_empty()).then_some(Question::Probe { ids })
+                let due = account.recent.due(vendor_now, PROBE);
+                due.map(|(kind, ids)| Question::Probe { kind, ids })
+            }
+            StreamKind::Waiting => {
+                let calls = account.waits.is_due(EntityKind::Call, vendor_now);
+                let chats = account.waits.is_due(EntityKind::Chat, vendor_now);
+                (calls || chats).then_some(Question::Waiting { calls, chats })
             }
         })
     }
@@ -222,15 +268,53 @@ impl Engine {
             }
             Rows::Calls(tail) => {
                 position.cursor = position.cursor.max(tail.cursor);
-                calls(&mut writing, tail.rows, &look)?;
+                interactions(&mut writing, &tail.rows, &look)?;
             }
-            Rows::CallsById(rows) => {
-                if let Question::Probe { ids } = asked {
-                    writing.account.recent.asked(ids, look.asked_at);
-                }
-                calls(&mut writing, rows, &look)?;
+            Rows::Chats(tail) => {
+                position.cursor = position.cursor.max(tail.cursor);
+                interactions(&mut writing, &tail.rows, &look)?;
+            }
+            Rows::CallsById(rows) => interactions(&mut writing, &rows, &look)?,
+            Rows::ChatsById(rows) => interactions(&mut writing, &rows, &look)?,
+            Rows::Waiting { calls, chats } => {
+                interactions(&mut writing, &calls, &look)?;
+                interactions(&mut writing, &chats, &look)?;
+            }
+            Rows::Queues(sweep) => {
+                position.complete |= sweep.is_complete();
+                records(&mut writing, &sweep, &look)?;
+            }
+            Rows::Teams(sweep) => {
+                position.complete |= sweep.is_complete();
+                records(&mut writing, &sweep, &look)?;
+            }
+            Rows::StatusDefinitions(sweep) => {
+                position.complete |= sweep.is_complete();
+                records(&mut writing, &sweep, &look)?;
+            }
+            Rows::QueueStatuses(sweep) => {
+                position.complete |= sweep.is_complete();
+                queue_statuses(&mut writing, &sweep, &look)?;
+            }
+            Rows::ServiceLevels(levels) => {
+                position.complete = true;
+                service_levels(&mut writing, &levels, &look)?;
             }
         }
+        match asked {
+            Question::Probe { kind, ids } => {
+                writing.account.recent.asked(*kind, ids, look.asked_at);
+            }
+            Question::Waiting { calls, chats } => {
+                for (kind, was_asked) in [(EntityKind::Call, *calls), (EntityKind::Chat, *chats)] {
+                    if was_asked {
+                        writing.account.waits.answered(kind, look.asked_at);
+                    }
+                }
+            }
+            _ => {}
+        }
+        quarantined(&mut writing, &stream, &reading.quarantined, &look)?;
         if writing.account.record.is_none() {
             writing.put(Key::Account(name), &record)?;
         }
@@ -241,14 +325,19 @@ impl Engine {
         account.positions.insert(stream, position);
         let agents = account.agents_on_roster();
         self.metrics.entities(name, EntityKind::Agent, agents);
-        self.metrics.entities(name, EntityKind::Call, account.calls);
+        for (kind, count) in &account.interactions {
+            self.metrics.entities(name, *kind, *count);
+        }
+        for (kind, ids) in &account.defined {
+            self.metrics.entities(name, *kind, ids.len());
+        }
         #[allow(clippy::cast_precision_loss, reason = "an offset of days is far below 2^52 ms")]
         self.metrics.clock_offset(name, account.offset_millis() as f64 / 1000.0);
         Ok(Applied { events, ask_log_now })
     }
 
-    /// Forgets what is no longer needed: the records of calls that ended half an hour ago, the
-    /// marks of old rows, and calls whose state is older than the horizon. A little at a time.
+    /// Forgets what is no longer needed: the records of interactions that ended half an hour ago, the
+    /// marks of old rows, and states older than the horizon. A little at a time.
     ///
     /// # Errors
     /// As [`Engine::apply`].
@@ -268,14 +357,10 @@ impl Engine {
         let Some(account) = self.accounts.get_mut(name) else { return Ok(()) };
         let now = now.plus_millis(account.offset_millis());
         let mut batch = self.store.batch();
-        let key = |id: EntityId| {
-            Key::State(&EntityKey { account: name.clone(), kind: EntityKind::Call, id })
-        };
-        for id in account.recent.expired(now) {
-            let key = key(id);
-            if let Some(stored) = self.store.get::<Held<CallState>>(&key)? {
-                let Held { revision, state } = stored.value;
-                batch.put(key, &Held { revision, state: settle(&state) })?;
+        for (kind, id) in account.recent.expired(now) {
+            match kind {
+                EntityKind::Chat => settle_record::<Chat>(&self.store, name, id, &mut batch)?,
+                _ => settle_record::<Call>(&self.store, name, id, &mut batch)?,
             }
         }
         if let Some(read_at) = account.log_read_at {
@@ -284,32 +369,57 @@ impl Engine {
                 batch.remove(key);
             }
         }
-        // The next entries after the last round's, so that a round costs the same however many
-        // calls there are.
-        let from = self.forgetting.entry(name.clone()).or_default();
-        let mut last = None;
-        let mut seen = 0;
-        for entry in
-            self.store.states_after::<Held<CallState>>(name, EntityKind::Call, from.as_ref())
-        {
+        let ended = |state: &InteractionState<Call>| state.ended_at.or(state.updated_at);
+        let gone = self.forget_old(name, EntityKind::Call, now, &mut batch, ended)?;
+        self.count_down(name, EntityKind::Call, gone);
+        let ended = |state: &InteractionState<Chat>| state.ended_at.or(state.updated_at);
+        let gone = self.forget_old(name, EntityKind::Chat, now, &mut batch, ended)?;
+        self.count_down(name, EntityKind::Chat, gone);
+        let told = |told_at: &Timestamp| Some(*told_at);
+        self.forget_old(name, EntityKind::Record, now, &mut batch, told)?;
+        if !batch.is_empty() {
+            self.store.apply(batch)?;
+        }
+        Ok(())
+    }
+
+    fn count_down(&mut self, name: &AccountName, kind: EntityKind, gone: usize) {
+        if let Some(account) = self.accounts.get_mut(name) {
+            let count = account.interactions.entry(kind).or_default();
+            *count = count.saturating_sub(gone);
+        }
+    }
+
+    /// Removes the states of a kind that were last touched before the horizon, and says how many:
+    /// the next entries after the last round's, so that a round costs the same however many there
+    /// are.
+    fn forget_old<S: DeserializeOwned>(
+        &mut self,
+        name: &AccountName,
+        kind: EntityKind,
+        now: Timestamp,
+        batch: &mut Batch,
+        touched: impl Fn(&S) -> Option<Timestamp>,
+    ) -> Result<usize, EngineError> {
+        let round = (name.clone(), kind);
+        let from = self.forgetting.remove(&round);
+        let (mut seen, mut gone, mut last) = (0, 0, None);
+        for entry in self.store.states_after::<Held<S>>(name, kind, from.as_ref()) {
             let (id, stored) = entry?;
             seen += 1;
-            let state = stored.value.state;
-            let touched = state.ended_at.or(state.updated_at);
-            if touched.is_some_and(|touched| touched + HORIZON < now) {
-                batch.remove(key(id.clone()));
-                account.calls = account.calls.saturating_sub(1);
+            if touched(&stored.value.state).is_some_and(|touched| touched + HORIZON < now) {
+                batch.remove(state_key(name, kind, id.clone()));
+                gone += 1;
             }
             last = Some(id);
             if seen == FORGET_AT_ONCE {
                 break;
             }
         }
-        *from = if seen == FORGET_AT_ONCE { last } else { None };
-        if !batch.is_empty() {
-            self.store.apply(batch)?;
+        if let Some(last) = last.filter(|_| seen == FORGET_AT_ONCE) {
+            self.forgetting.insert(round, last);
         }
-        Ok(())
+        Ok(gone)
     }
 
     /// The store, for those who read it.
@@ -317,4 +427,23 @@ impl Engine {
     pub fn store(&self) -> &Store {
         &self.store
     }
+}
+
+fn state_key(name: &AccountName, kind: EntityKind, id: EntityId) -> Key {
+    Key::State(&EntityKey { account: name.clone(), kind, id })
+}
+
+/// Gives up the record of an interaction that ended.
+fn settle_record<I: Interaction>(
+    store: &Store,
+    name: &AccountName,
+    id: EntityId,
+    batch: &mut Batch,
+) -> Result<(), EngineError> {
+    let key = state_key(name, I::KIND, id);
+    if let Some(stored) = store.get::<Held<InteractionState<I>>>(&key)? {
+        let Held { revision, state } = stored.value;
+        batch.put(key, &Held { revision, state: settle(&state) })?;
+    }
+    Ok(())
 }

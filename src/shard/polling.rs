@@ -29,6 +29,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// The longest wait between two attempts of a stream that fails.
 const LONGEST_BACKOFF: Duration = Duration::from_mins(1);
 
+/// One request in so many may ask who waits.
+const WAITING_PART: f64 = 5.0;
+/// The longest rest that follows from it, in seconds.
+const LONGEST_REST: f64 = 600.0;
+
 /// How one stream is polled.
 #[derive(Clone, Debug)]
 pub struct StreamPlan {
@@ -141,8 +146,8 @@ struct StreamTask {
 
 /// What a turn of a stream came to.
 enum Turn {
-    /// Something was read and committed.
-    Committed,
+    /// Something was read and committed; how many requests it took.
+    Committed(u32),
     /// There is nothing to ask yet.
     Nothing,
     /// It failed; the next turn repairs it.
@@ -164,9 +169,9 @@ impl StreamTask {
                 Err(ended) => return ended,
             };
             let wait = match turn {
-                Turn::Committed => {
+                Turn::Committed(requests) => {
                     failures = 0;
-                    self.plan.min_interval
+                    self.plan.min_interval.max(self.rest_after(requests))
                 }
                 Turn::Nothing => LOOK_AGAIN,
                 Turn::Failed => {
@@ -175,7 +180,7 @@ impl StreamTask {
                 }
             };
             let until = began + wait;
-            if self.is_log() && matches!(turn, Turn::Committed) {
+            if self.is_log() && matches!(turn, Turn::Committed(_)) {
                 tokio::select! {
                     () = tokio::time::sleep_until(until) => {}
                     () = self.log.notified() => {}
@@ -184,6 +189,16 @@ impl StreamTask {
                 tokio::time::sleep_until(until.max(Instant::now())).await;
             }
         }
+    }
+
+    /// How long a stream keeps back after so many requests: asking who waits is worth a fifth of
+    /// the budget at most, however many waits become too long.
+    fn rest_after(&self, requests: u32) -> Duration {
+        if self.plan.kind != StreamKind::Waiting {
+            return Duration::ZERO;
+        }
+        let rate = self.budget.state().working_rate.max(0.001);
+        Duration::from_secs_f64((f64::from(requests) * WAITING_PART / rate).min(LONGEST_REST))
     }
 
     fn is_log(&self) -> bool {
@@ -238,6 +253,7 @@ impl StreamTask {
             metrics.swept(account, stream, SweepOutcome::Complete, 0);
         }
         let mut reading = reading;
+        let requests = reading.requests;
         let seen = std::mem::take(&mut reading.memory);
         match engine.apply(account.clone(), reading, question).await {
             Ok(applied) => {
@@ -246,7 +262,7 @@ impl StreamTask {
                     self.log.notify_one();
                 }
                 health.account(account).stream(stream).committed(clock.now(), applied.events);
-                Ok(Turn::Committed)
+                Ok(Turn::Committed(requests))
             }
             Err(error) => {
                 health.store_failed(&error.to_string());

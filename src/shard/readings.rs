@@ -3,12 +3,17 @@
 use super::output::EngineError;
 use super::writing::Writing;
 use crate::detect::{
-    AgentState, Change, Claim, ClaimOutcome, LogWatch, Look, activity_row, call_is_unchanged,
-    call_row, current_status_absence, current_status_row, is_activity_wanted, roster_absence,
-    roster_row, watch_log,
+    AgentState, Change, Claim, ClaimOutcome, Interaction, InteractionState, LevelState, LogWatch,
+    Look, Record, RecordState, Wait, activity_row, current_status_absence, current_status_row,
+    interaction_row, is_activity_wanted, is_unchanged, queue_status_absence, queue_status_row,
+    record_absence, record_row, roster_absence, roster_row, service_level_row, watch_log,
 };
-use crate::model::{Activity, Agent, Call, CurrentStatus, EntityId, Presence};
-use crate::source::{Sweep, SweepRow, TailRows};
+use crate::event::{Body, Draft, Occurrence, Quarantine};
+use crate::model::{
+    Activity, Agent, CurrentStatus, EntityId, EntityKind, Measured, Presence, QueueStatus,
+    ServiceLevel, StreamName,
+};
+use crate::source::{Quarantined, Sweep, SweepRow, TailRows};
 
 /// The roster: rows, claims about the log, and who is gone.
 pub(super) fn roster(
@@ -43,11 +48,8 @@ pub(super) fn roster(
             let agents = writing.account.agents.iter();
             agents.filter(|(_, agent)| agent.on_roster).map(|(id, _)| id.clone()).collect()
         };
-        let gone = writing.account.absences.complete_sweep(
-            known.iter(),
-            sweep.present(),
-            sweep.was_counted(),
-        );
+        let absences = writing.account.absences.entry(EntityKind::Agent).or_default();
+        let gone = absences.complete_sweep(known.iter(), sweep.present(), sweep.was_counted());
         for id in gone {
             if let Some(before) = writing.agent(&id)? {
                 let change = roster_absence(&before.state, &id, look);
@@ -151,27 +153,166 @@ pub(super) fn activities(
     Ok(())
 }
 
-/// Rows of calls, wherever they were read.
-pub(super) fn calls(
+/// Rows of calls or chats, wherever they were read.
+pub(super) fn interactions<I: Interaction>(
     writing: &mut Writing,
-    rows: Vec<Call>,
+    rows: &[I],
     look: &Look,
 ) -> Result<(), EngineError> {
     for row in rows {
-        let before = writing.call(&row.id)?;
-        if let Some(held) = &before
-            && call_is_unchanged(&held.state, &row)
+        let id = row.id();
+        writing.account.targets.learn(row);
+        let before = writing.held::<InteractionState<I>>(I::KIND, id)?;
+        let wait = Wait::of(row, &writing.account.targets);
+        let state = before.as_ref().map(|held| &held.state);
+        let told = wait.as_ref().is_none_or(|wait| state.is_some_and(|state| wait.is_told(state)));
+        let overdue = |wait: &Wait| wait.overdue_at <= look.asked_at;
+        if let Some(state) = state
+            && is_unchanged(state, row)
+            && (told || !wait.as_ref().is_some_and(overdue))
         {
-            if let Some(ended_at) = held.state.ended_at {
-                writing.account.recent.saw(&row.id, ended_at, look.asked_at);
+            // Nothing new. It may have come from another stream than the one that knew of it.
+            if let Some(ended_at) = state.ended_at {
+                writing.account.recent.saw(I::KIND, id, ended_at, look.asked_at);
             }
+            let overdue_at = wait.filter(|_| !told).map(|wait| wait.overdue_at);
+            writing.account.waits.set(I::KIND, id, overdue_at);
             continue;
         }
-        let change = call_row(before.as_ref().map(|held| &held.state), &row, look);
+        let change = interaction_row(state, row, look, &writing.account.targets);
         if let Some(ended_at) = change.state.ended_at {
-            writing.account.recent.saw(&row.id, ended_at, look.asked_at);
+            writing.account.recent.saw(I::KIND, id, ended_at, look.asked_at);
         }
-        writing.change_call(&row.id, before, change)?;
+        let open = wait.filter(|wait| !wait.is_told(&change.state));
+        writing.account.waits.set(I::KIND, id, open.map(|wait| wait.overdue_at));
+        if before.is_none() {
+            *writing.account.interactions.entry(I::KIND).or_default() += 1;
+        }
+        writing.change(I::KIND, id, before, change)?;
+    }
+    Ok(())
+}
+
+/// Queues, teams or statuses: rows, and what is gone.
+pub(super) fn records<R: Record>(
+    writing: &mut Writing,
+    sweep: &Sweep<R>,
+    look: &Look,
+) -> Result<(), EngineError> {
+    for row in sweep.rows() {
+        let SweepRow::Seen(row) = row else { continue };
+        let before = writing.held::<RecordState<R>>(R::KIND, row.id())?;
+        let change = record_row(before.as_ref().map(|held| &held.state), row, look);
+        let defined = writing.account.defined.entry(R::KIND).or_default();
+        if change.state.record.is_some() {
+            defined.insert(row.id().clone());
+        } else {
+            defined.remove(row.id());
+        }
+        // What was deleted before it was ever seen leaves no trace.
+        if before.is_some() || change.state.record.is_some() {
+            writing.change(R::KIND, row.id(), before, change)?;
+        }
+    }
+    if !sweep.is_complete() {
+        return Ok(());
+    }
+    let known = writing.account.defined.entry(R::KIND).or_default().clone();
+    let absences = writing.account.absences.entry(R::KIND).or_default();
+    let gone = absences.complete_sweep(known.iter(), sweep.present(), sweep.was_counted());
+    for id in gone {
+        writing.account.defined.entry(R::KIND).or_default().remove(&id);
+        if let Some(before) = writing.held::<RecordState<R>>(R::KIND, &id)? {
+            let change = record_absence(&before.state, &id, look);
+            writing.change(R::KIND, &id, Some(before), change)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where somebody waits, and where nobody does any more.
+pub(super) fn queue_statuses(
+    writing: &mut Writing,
+    sweep: &Sweep<QueueStatus>,
+    look: &Look,
+) -> Result<(), EngineError> {
+    let kind = EntityKind::QueuePath;
+    for row in sweep.rows() {
+        let SweepRow::Seen(row) = row else { continue };
+        let id = row.queue.id();
+        let before = writing.held::<LevelState>(kind, &id)?;
+        let change = queue_status_row(before.as_ref().map(|held| &held.state), row, look);
+        if change.state.depth.is_some_and(|depth| depth != 0) {
+            writing.account.queued_paths.insert(id.clone());
+        } else {
+            writing.account.queued_paths.remove(&id);
+        }
+        writing.change(kind, &id, before, change)?;
+    }
+    if sweep.is_complete() {
+        let queued = writing.account.queued_paths.iter();
+        let mut emptied: Vec<_> =
+            queued.filter(|id| !sweep.present().contains(*id)).cloned().collect();
+        emptied.sort();
+        for id in emptied {
+            writing.account.queued_paths.remove(&id);
+            if let Some(before) = writing.held::<LevelState>(kind, &id)? {
+                let change = queue_status_absence(&before.state, &id, look);
+                writing.change(kind, &id, Some(before), change)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How well queues are served.
+pub(super) fn service_levels(
+    writing: &mut Writing,
+    levels: &[ServiceLevel],
+    look: &Look,
+) -> Result<(), EngineError> {
+    for level in levels {
+        let (kind, id) = level.entity();
+        let path = match &level.of {
+            Measured::Path(path) => Some(&path.path_id),
+            Measured::Group { .. } => None,
+        };
+        let target = writing.account.targets.percent(path);
+        let before = writing.held::<LevelState>(kind, &id)?;
+        let state = before.as_ref().map(|held| &held.state);
+        let change = service_level_row(state, level, target, look);
+        // A level that was never there, of which there is nothing to say, leaves no trace.
+        if before.is_some() || !change.drafts.is_empty() {
+            writing.change(kind, &id, before, change)?;
+        }
+    }
+    Ok(())
+}
+
+/// Rows that were set aside, each told once.
+pub(super) fn quarantined(
+    writing: &mut Writing,
+    stream: &StreamName,
+    rows: &[Quarantined],
+    look: &Look,
+) -> Result<(), EngineError> {
+    for row in rows {
+        let id = EntityId::new(format!("{stream}/{}", row.fingerprint));
+        let body = Body::RecordQuarantined(Quarantine {
+            record_id: row.id.clone(),
+            path: row.reason.path.clone(),
+            reason: row.reason.kind.clone(),
+            hash: row.fingerprint.to_string(),
+            size: i64::try_from(row.size).unwrap_or(i64::MAX),
+        });
+        let draft = Draft {
+            kind: EntityKind::Record,
+            entity: id.clone(),
+            occurrence: Occurrence::bounded(look.asked_at, look.previous_asked_at),
+            origin: look.origin_of_sight(),
+            body,
+        };
+        writing.quarantine(&id, draft)?;
     }
     Ok(())
 }

@@ -3,8 +3,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Applied, Engine, Output, Start};
-use crate::model::{AccountName, Activity, Agent, Call, EntityId, StreamName, Timestamp};
+use super::{Applied, Engine, Output, Owned, Start};
+use crate::detect::Targets;
+use crate::model::{
+    AccountName, Activity, Agent, Call, EntityId, EntityKind, StreamName, Timestamp,
+};
 use crate::publish::avro::{Decoder, Encoders, single_object};
 use crate::source::{
     Partial, Question, Reading, RowMemory, Rows, StreamKind, SweepBuilder, SweepRow, TailRows,
@@ -46,7 +49,12 @@ impl Bench {
             Arc::new(Encoders::new().unwrap()),
             Arc::new(Metrics::new().unwrap()),
             Output::Outbox,
-            [(acme(), "ccai", Start::Now)],
+            [Owned {
+                name: acme(),
+                vendor: "ccai",
+                start: Start::Now,
+                targets: Targets::new(Some(20), Some(80.0)),
+            }],
         );
         self.engine = Some(engine.unwrap());
     }
@@ -204,7 +212,10 @@ fn a_call_that_ended_is_asked_for_again_until_half_an_hour_has_passed() {
     let mut ask =
         |second| bench.engine().question(&acme(), &recent, StreamKind::Recent, at(second)).unwrap();
     assert_eq!(ask(23), None);
-    assert_eq!(ask(30), Some(Question::Probe { ids: vec![EntityId::new("4711")] }));
+    assert_eq!(
+        ask(30),
+        Some(Question::Probe { kind: EntityKind::Call, ids: vec![EntityId::new("4711")] })
+    );
     bench.restart();
     let mut ask =
         |second| bench.engine().question(&acme(), &recent, StreamKind::Recent, at(second)).unwrap();

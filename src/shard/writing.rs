@@ -4,14 +4,15 @@
 //! with its events, and the cursor goes with the last one, so that a crash in between only makes
 //! rows be read again that then show no change.
 
+use std::collections::HashSet;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, AgentBrief};
 use super::output::{EngineError, Output};
-use crate::detect::{AgentState, CallState, Change};
+use crate::detect::{AgentState, Change};
 use crate::event::{Body, Draft, Event, EventMeta, EventType, Omission, Origin, Topic, event_id};
 use crate::model::{EntityId, EntityKey, EntityKind, Precision, StreamName, Timestamp};
 use crate::publish::avro::Encoders;
@@ -41,9 +42,6 @@ pub(super) struct Writing<'a> {
     stream: StreamName,
     observed_at: Timestamp,
     batch: Batch,
-    /// States that the batch will hold: a later row of the same reading starts from them.
-    agents: HashMap<EntityId, Held<AgentState>>,
-    calls: HashMap<EntityId, Held<CallState>>,
     /// Rows of the log that this reading tells.
     told: HashSet<Key>,
     bytes: usize,
@@ -70,8 +68,6 @@ impl<'a> Writing<'a> {
             stream,
             observed_at,
             batch: store.batch(),
-            agents: HashMap::new(),
-            calls: HashMap::new(),
             told: HashSet::new(),
             bytes: 0,
             events: 0,
@@ -82,60 +78,64 @@ impl<'a> Writing<'a> {
         EntityKey { account: self.account.name.clone(), kind, id: id.clone() }
     }
 
+    /// An entity's state, with what this reading has changed already.
+    pub(super) fn held<S: DeserializeOwned>(
+        &self,
+        kind: EntityKind,
+        id: &EntityId,
+    ) -> Result<Option<Held<S>>, EngineError> {
+        let entity = self.entity(kind, id);
+        let key = Key::State(&entity);
+        let stored = match self.batch.get(&key) {
+            Some(pending) => pending,
+            None => self.store.get(&key)?,
+        };
+        Ok(stored.map(|stored| stored.value))
+    }
+
+    /// Takes over a change. Without a difference nothing is written.
+    pub(super) fn change<S: Serialize + PartialEq>(
+        &mut self,
+        kind: EntityKind,
+        id: &EntityId,
+        before: Option<Held<S>>,
+        change: Change<S>,
+    ) -> Result<(), EngineError> {
+        let revision = before.as_ref().map_or(0, |held| held.revision);
+        let same = before.is_some_and(|held| held.state == change.state);
+        if same && change.drafts.is_empty() {
+            return Ok(());
+        }
+        let revision = self.events(change.drafts, revision)?;
+        let entity = self.entity(kind, id);
+        self.batch.put(Key::State(&entity), &Held { revision, state: change.state })?;
+        self.commit_when_large()
+    }
+
     /// An agent's state, with what this reading has changed already.
     pub(super) fn agent(&self, id: &EntityId) -> Result<Option<Held<AgentState>>, EngineError> {
-        if let Some(held) = self.agents.get(id) {
-            return Ok(Some(held.clone()));
-        }
-        let stored = self.store.get(&Key::State(&self.entity(EntityKind::Agent, id)))?;
-        Ok(stored.map(|stored| stored.value))
+        self.held(EntityKind::Agent, id)
     }
 
-    /// A call's state, with what this reading has changed already.
-    pub(super) fn call(&self, id: &EntityId) -> Result<Option<Held<CallState>>, EngineError> {
-        if let Some(held) = self.calls.get(id) {
-            return Ok(Some(held.clone()));
-        }
-        let stored = self.store.get(&Key::State(&self.entity(EntityKind::Call, id)))?;
-        Ok(stored.map(|stored| stored.value))
-    }
-
-    /// Takes over an agent's change. Without a difference nothing is written.
+    /// Takes over an agent's change.
     pub(super) fn change_agent(
         &mut self,
         id: &EntityId,
         before: Option<Held<AgentState>>,
         change: Change<AgentState>,
     ) -> Result<(), EngineError> {
-        let revision = before.as_ref().map_or(0, |held| held.revision);
-        let same = before.is_some_and(|held| held.state == change.state);
-        if same && change.drafts.is_empty() {
-            return Ok(());
-        }
-        let revision = self.events(change.drafts, revision)?;
         self.account.agents.insert(id.clone(), AgentBrief::of(&change.state));
-        self.agents.insert(id.clone(), Held { revision, state: change.state });
-        self.commit_when_large()
+        self.change(EntityKind::Agent, id, before, change)
     }
 
-    /// Takes over a call's change. Without a difference nothing is written.
-    pub(super) fn change_call(
-        &mut self,
-        id: &EntityId,
-        before: Option<Held<CallState>>,
-        change: Change<CallState>,
-    ) -> Result<(), EngineError> {
-        let revision = before.as_ref().map_or(0, |held| held.revision);
-        if before.is_none() {
-            self.account.calls += 1;
-        }
-        let same = before.is_some_and(|held| held.state == change.state);
-        if same && change.drafts.is_empty() {
+    /// Tells of a row that was set aside, unless it was told before. `id` is known by the row's
+    /// bytes.
+    pub(super) fn quarantine(&mut self, id: &EntityId, draft: Draft) -> Result<(), EngineError> {
+        if self.held::<Timestamp>(EntityKind::Record, id)?.is_some() {
             return Ok(());
         }
-        let revision = self.events(change.drafts, revision)?;
-        self.calls.insert(id.clone(), Held { revision, state: change.state });
-        self.commit_when_large()
+        let change = Change { state: self.observed_at, drafts: vec![draft] };
+        self.change(EntityKind::Record, id, None, change)
     }
 
     fn events(&mut self, drafts: Vec<Draft>, mut revision: u64) -> Result<u64, EngineError> {
@@ -253,14 +253,6 @@ impl<'a> Writing<'a> {
 
     /// Commits what was gathered.
     pub(super) fn commit(&mut self) -> Result<(), EngineError> {
-        for (id, held) in std::mem::take(&mut self.agents) {
-            let key = Key::State(&self.entity(EntityKind::Agent, &id));
-            self.batch.put(key, &held)?;
-        }
-        for (id, held) in std::mem::take(&mut self.calls) {
-            let key = Key::State(&self.entity(EntityKind::Call, &id));
-            self.batch.put(key, &held)?;
-        }
         if self.bytes > 0 {
             for (topic, sequence) in &self.account.sequences {
                 let key = Key::Sequence(&self.account.name, *topic);

@@ -22,6 +22,13 @@ impl Fingerprint {
     }
 }
 
+/// As 32 hexadecimal digits.
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{:032x}", self.0)
+    }
+}
+
 /// The rows of the last committed reading of one stream.
 #[derive(Clone, Debug, Default)]
 pub struct RowMemory {

@@ -43,6 +43,13 @@ impl Batch {
         Ok(())
     }
 
+    /// What this batch makes of a key: `None` when it leaves it alone, `Some(None)` when it removes
+    /// it.
+    #[must_use]
+    pub fn get<T: DeserializeOwned>(&self, key: &Key) -> Option<Option<Stored<T>>> {
+        Some(self.puts.get(key.bytes())?.as_deref().and_then(decode))
+    }
+
     /// Removes a value.
     pub fn remove(&mut self, key: Key) {
         self.puts.insert(key.into_bytes(), None);

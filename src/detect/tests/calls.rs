@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{at, body, look, names, with};
-use crate::detect::{CallState, HORIZON, call_row, settle};
+use crate::detect::{Change, HORIZON, InteractionState, Look, Targets, interaction_row, settle};
 use crate::event::{Body, Draft, Origin};
 use crate::model::{Call, EntityId, Precision};
 
@@ -36,8 +36,16 @@ fn finished() -> Call {
     }))
 }
 
-fn first(row: &Call, asked: i64) -> (CallState, Vec<Draft>) {
-    let change = call_row(None, row, &look(asked, 5));
+fn row_of(
+    state: Option<&InteractionState<Call>>,
+    row: &Call,
+    look: &Look,
+) -> Change<InteractionState<Call>> {
+    interaction_row(state, row, look, &Targets::default())
+}
+
+fn first(row: &Call, asked: i64) -> (InteractionState<Call>, Vec<Draft>) {
+    let change = row_of(None, row, &look(asked, 5));
     (change.state, change.drafts)
 }
 
@@ -103,7 +111,7 @@ fn the_first_queue_row_without_a_transfer_is_the_stamped_step() {
 fn a_transfer_repeats_the_steps_it_brings_and_each_once() {
     let before = first(&finished_open(), 40).0;
     let row = with_transfer(&json!({"assigned_at": at(44).millis()}), &json!([]));
-    let change = call_row(Some(&before), &row, &look(45, 5));
+    let change = row_of(Some(&before), &row, &look(45, 5));
     assert_eq!(names(&change.drafts), ["CallTransferred", "CallQueued", "CallAssigned"]);
     let Body::CallAssigned(assigned) = body(&change.drafts[2]) else { panic!() };
     assert_eq!(assigned.transfer_id, Some(EntityId::new("9")));
@@ -111,12 +119,11 @@ fn a_transfer_repeats_the_steps_it_brings_and_each_once() {
 
     // The connection is told by the transfer, and the handling row that comes later is the same.
     let connected = json!({"assigned_at": at(44).millis(), "connected_at": at(47).millis()});
-    let change =
-        call_row(Some(&change.state), &with_transfer(&connected, &json!([])), &look(50, 5));
+    let change = row_of(Some(&change.state), &with_transfer(&connected, &json!([])), &look(50, 5));
     assert_eq!(names(&change.drafts), ["CallConnected"]);
     let handled = json!([{"id": "31", "agent_id": "18", "transfer": true, "transfer_id": "9",
         "call_duration": 5, "started_at": at(47).millis(), "ended_at": at(52).millis()}]);
-    let change = call_row(Some(&change.state), &with_transfer(&connected, &handled), &look(55, 5));
+    let change = row_of(Some(&change.state), &with_transfer(&connected, &handled), &look(55, 5));
     assert_eq!(names(&change.drafts), ["CallUpdated"]);
 }
 
@@ -148,7 +155,7 @@ fn rows_without_an_id_are_known_by_what_they_say() {
     let (state, drafts) = first(&row, 60);
     assert!(names(&drafts).contains(&"SlaBreached"));
     row.rating = Some(4);
-    let again = call_row(Some(&state), &row, &look(65, 5));
+    let again = row_of(Some(&state), &row, &look(65, 5));
     assert_eq!(names(&again.drafts), ["CallRated"]);
 }
 
@@ -174,11 +181,11 @@ fn after_call_work_that_comes_late_is_told_with_the_whole_record() {
             "call_duration": 0, "started_at": at(50).millis(), "ended_at": at(75).millis()}))
         .unwrap(),
     );
-    let change = call_row(Some(&state), &row, &look(90, 30));
+    let change = row_of(Some(&state), &row, &look(90, 30));
     assert_eq!(names(&change.drafts), ["CallWrapUpEnded"]);
     assert_eq!(change.drafts[0].occurrence.at, at(75));
     // Also after the record itself was forgotten.
-    let change = call_row(Some(&settle(&change.state)), &row, &look(95, 5));
+    let change = row_of(Some(&settle(&change.state)), &row, &look(95, 5));
     assert_eq!(change.drafts, []);
 }
 
@@ -222,7 +229,7 @@ fn voicemails_deflections_and_schedules_are_steps_of_their_own() {
 fn a_stamp_that_moves_without_a_row_is_an_update() {
     let (state, _) = first(&finished_open(), 40);
     let moved = Call { connected_at: Some(at(21)), ..finished_open() };
-    let change = call_row(Some(&state), &moved, &look(45, 5));
+    let change = row_of(Some(&state), &moved, &look(45, 5));
     let Body::CallUpdated(update) = body(&change.drafts[0]) else { panic!() };
     assert_eq!(update.changed, ["connected_at"]);
     assert!(update.before.is_some());
@@ -232,7 +239,7 @@ fn a_stamp_that_moves_without_a_row_is_an_update() {
 fn a_record_whose_bookkeeping_alone_moved_tells_nothing() {
     let (state, _) = first(&finished(), 60);
     let touched = Call { updated_at: Some(at(55)), ..finished() };
-    assert_eq!(call_row(Some(&state), &touched, &look(65, 5)).drafts, []);
+    assert_eq!(row_of(Some(&state), &touched, &look(65, 5)).drafts, []);
 }
 
 #[test]
@@ -249,7 +256,7 @@ fn what_ended_before_the_start_or_the_horizon_yields_only_an_update_without_a_pa
     let Body::CallUpdated(update) = body(&drafts[0]) else { panic!() };
     assert_eq!(update.before, None);
     // And from then on it is known.
-    assert_eq!(call_row(Some(&state), &old, &look(30, 5)).drafts, []);
+    assert_eq!(row_of(Some(&state), &old, &look(30, 5)).drafts, []);
 
     let horizon = i64::try_from(HORIZON.as_secs()).unwrap();
     let (_, drafts) = first(&finished(), 50 + horizon + 1);
@@ -272,7 +279,7 @@ proptest! {
     ) {
         let versions = versions(rating);
         let facts = |seen: &[bool]| {
-            let mut state: Option<CallState> = None;
+            let mut state: Option<InteractionState<Call>> = None;
             let mut facts = Vec::new();
             for (n, version) in versions.iter().enumerate() {
                 let last = n == versions.len() - 1;
@@ -280,7 +287,7 @@ proptest! {
                     continue;
                 }
                 let asked = 60 + 10 * i64::try_from(n).unwrap_or(0);
-                let change = call_row(state.as_ref(), version, &look(asked, 10));
+                let change = row_of(state.as_ref(), version, &look(asked, 10));
                 for draft in change.drafts {
                     let name = draft.body.event_type().as_str();
                     if !matches!(name, "CallUpdated" | "CallRated") {

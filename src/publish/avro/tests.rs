@@ -127,7 +127,14 @@ fn golden_messages() -> Vec<(EventMeta, Body)> {
         (EventType::CallQueued, Extent::Full),
         (EventType::CallFinished, Extent::Full),
         (EventType::CallFailed, Extent::Empty),
+        (EventType::ChatFinished, Extent::Full),
+        (EventType::QueueUpdated, Extent::Full),
+        (EventType::QueueDepthChanged, Extent::Empty),
+        (EventType::ServiceLevelChanged, Extent::Full),
         (EventType::SlaBreached, Extent::Full),
+        (EventType::TeamRemoved, Extent::Empty),
+        (EventType::StatusDefinitionUpdated, Extent::Full),
+        (EventType::RecordQuarantined, Extent::Full),
     ] {
         messages.push((meta(extent), sample(event, extent)));
     }

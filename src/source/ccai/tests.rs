@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use self::vendor::{Answer, Asked, Vendor};
 use super::{Ccai, Settings};
 use crate::clock::ManualClock;
-use crate::model::{AccountName, EntityId, Privacy, StreamName, Timestamp};
+use crate::model::{AccountName, EntityId, EntityKind, Privacy, StreamName, Timestamp};
 use crate::schedule::{Budget, BudgetSettings};
 use crate::secret::Secret;
 use crate::source::{
@@ -55,6 +55,7 @@ fn account_with(vendor: &Vendor, change: impl FnOnce(&mut Limits)) -> Account {
         limits,
     };
     let settings = Settings {
+        service_level_minutes: 30,
         base_url: vendor.url(),
         api_prefix: String::from("/manager/api/v1"),
         username: String::from("acme"),
@@ -365,7 +366,10 @@ async fn recent_calls_are_asked_by_id_and_others_are_not_taken() {
         Answer::json(&json!([call(3, -60), call(8, -60), call(4, -60)])).header("Total", "3")
     })
     .await;
-    let asked = Question::Probe { ids: vec![EntityId::new("3"), EntityId::new("4")] };
+    let asked = Question::Probe {
+        kind: EntityKind::Call,
+        ids: vec![EntityId::new("3"), EntityId::new("4")],
+    };
     let reading = account(&vendor).ask("recent", asked).await.unwrap();
     assert_eq!(ids(&reading), ["3", "4"]);
     assert!(vendor.asked()[0].raw_query.starts_with("id%5B%5D=3&id%5B%5D=4&"));
@@ -495,6 +499,7 @@ async fn a_body_that_is_cut_is_no_answer() {
 async fn a_gateways_own_path_stays_before_the_prefix() {
     let vendor = Vendor::answering(|_| Answer::body("[]")).await;
     let mut settings = Settings {
+        service_level_minutes: 30,
         base_url: vendor.url(),
         api_prefix: String::from("/apps/api/v1/"),
         username: String::from("acme"),

@@ -30,6 +30,10 @@ fn lost(path: &str, vendor: &Value, model: Option<&Value>, lost_fields: &mut Vec
             }
             items.len() == kept.len()
         }
+        (one @ Value::Object(_), Value::Array(kept)) if kept.len() == 1 => {
+            lost(path, one, kept.first(), lost_fields);
+            true
+        }
         (Value::Null, model) => model.is_null(),
         (Value::String(word), Value::Null) => word == "nothing" || word == "string",
         (Value::String(time), Value::Number(millis)) => {
@@ -87,8 +91,103 @@ fn every_field_of_an_activity_reaches_the_model() {
 
 #[test]
 fn every_field_of_a_call_reaches_the_model() {
-    check(fixture!("calls_model.json"), mapping::call, &[]);
+    // The model's rating of 0 rates nothing.
+    check(fixture!("calls_model.json"), mapping::call, &["row.rating"]);
     let call = &check(fixture!("calls.json"), mapping::call, &[])[0];
     assert_eq!(call.handle_durations.len(), 3);
     assert_eq!(call.queue_durations[1].service_level_event.as_deref(), Some("not_in_sla"));
+}
+
+#[test]
+fn every_field_of_a_chat_reaches_the_model() {
+    check(fixture!("chats_model.json"), mapping::chat, &["row.rating"]);
+    let chats = check(fixture!("chats.json"), mapping::chat, &[]);
+    assert_eq!(chats.len(), 2);
+    assert_eq!(chats[1].handle_durations[0].response_time_total, Some(259));
+}
+
+#[test]
+fn every_field_of_a_queue_reaches_the_model() {
+    check(&listed(fixture!("menus_model.json")), mapping::queue, &[]);
+    for list in [fixture!("menus.json"), fixture!("menus_one.json")] {
+        let queue = &check(list, mapping::queue, &[])[0];
+        assert_eq!(queue.agent_assignments.len(), 2);
+        assert_eq!(queue.team_assignments[0].team.as_ref().unwrap().assignees.len(), 3);
+    }
+    // A tree says the same of each menu; its branches are told by `parent_id`.
+    let tree = flattened(fixture!("menus_tree.json"));
+    assert_eq!(check(&tree, mapping::queue, &[]).len(), 6);
+}
+
+#[test]
+fn every_field_of_a_team_reaches_the_model() {
+    check(&listed(fixture!("teams_model.json")), mapping::team, &[]);
+    assert_eq!(check(fixture!("teams.json"), mapping::team, &[]).len(), 2);
+    let one = &check(&listed(fixture!("teams_one.json")), mapping::team, &[])[0];
+    assert_eq!(one.assignees.len(), 3);
+    assert_eq!(check(&flattened(fixture!("teams_tree.json")), mapping::team, &[]).len(), 2);
+}
+
+#[test]
+fn every_field_of_a_status_definition_reaches_the_model() {
+    check(fixture!("user_statuses_model.json"), mapping::status_definition, &[]);
+    let statuses = check(fixture!("user_statuses.json"), mapping::status_definition, &[]);
+    // "Meal" is -4 and 5: a name is no identity.
+    let meals = statuses.iter().filter(|status| status.name.as_deref() == Some("Meal"));
+    assert_eq!(meals.count(), 2);
+}
+
+#[test]
+fn every_field_of_a_queues_status_reaches_the_model() {
+    // The model has the path as a part of its own, and one word for the channel.
+    let moved = ["row.lang", "row.menu_path_id", "row.comm_type"];
+    let decoded = check(fixture!("menus_current_status.json"), mapping::queue_status, &moved);
+    assert_eq!(decoded[0].queue.id().as_str(), "5/en/call");
+    assert_eq!(decoded[0].in_queue_count, 2);
+}
+
+#[test]
+fn every_service_level_reaches_the_model_and_nothing_is_not_zero() {
+    let levels = |text: &str| -> Vec<_> {
+        let rows = split(text.as_bytes()).unwrap();
+        let read = |row| decode(row, mapping::level, &mut Vec::new()).unwrap();
+        rows.into_iter().map(read).map(|row| (row.id, row.lang, row.percent)).collect()
+    };
+    let id = |id: &str| crate::model::EntityId::new(id);
+    let lang = |lang: &str| Some(String::from(lang));
+    assert_eq!(
+        levels(fixture!("menus_sla.json")),
+        [
+            (id("100"), lang("en"), Some(96.5)),
+            (id("100"), lang("es"), Some(99.0)),
+            (id("101"), lang("en"), Some(0.0))
+        ]
+    );
+    assert_eq!(
+        levels(fixture!("menus_sla_by_queue_groups.json")),
+        [(id("20"), None, None), (id("24"), None, Some(99.2)), (id("29"), None, Some(98.3))]
+    );
+}
+
+/// A single object as a list of one.
+fn listed(text: &str) -> String {
+    match serde_json::from_str(text).unwrap() {
+        list @ Value::Array(_) => list.to_string(),
+        one => Value::Array(vec![one]).to_string(),
+    }
+}
+
+/// A tree's entities, one after the other.
+fn flattened(text: &str) -> String {
+    fn flatten(nodes: Value, all: &mut Vec<Value>) {
+        let Value::Array(nodes) = nodes else { return };
+        for mut node in nodes {
+            let children = node.as_object_mut().and_then(|node| node.remove("children"));
+            all.push(node);
+            flatten(children.unwrap_or_default(), all);
+        }
+    }
+    let mut all = Vec::new();
+    flatten(serde_json::from_str(text).unwrap(), &mut all);
+    Value::Array(all).to_string()
 }

@@ -1,0 +1,62 @@
+//! Who waits, and until when that is in time: what decides when the vendor is asked who still
+//! waits.
+
+use std::collections::HashMap;
+
+use crate::model::{EntityId, EntityKind, Timestamp};
+
+/// How many waits are remembered at most. Of those beyond it the tails still tell, later.
+const MOST: usize = 50_000;
+
+/// The waits of one account that go on. Times are the vendor's.
+#[derive(Debug, Default)]
+pub(super) struct Waits {
+    overdue_at: HashMap<(EntityKind, EntityId), Timestamp>,
+}
+
+impl Waits {
+    /// An interaction waits, and becomes overdue at this time; or it does not wait any more, or its
+    /// breach was told (`None`).
+    pub(super) fn set(&mut self, kind: EntityKind, id: &EntityId, overdue_at: Option<Timestamp>) {
+        let key = (kind, id.clone());
+        match overdue_at {
+            Some(at) if self.overdue_at.len() < MOST || self.overdue_at.contains_key(&key) => {
+                self.overdue_at.insert(key, at);
+            }
+            _ => {
+                self.overdue_at.remove(&key);
+            }
+        }
+    }
+
+    /// Whether somebody of this kind is overdue.
+    pub(super) fn is_due(&self, kind: EntityKind, now: Timestamp) -> bool {
+        self.overdue_at.iter().any(|((of, _), at)| *of == kind && *at <= now)
+    }
+
+    /// An answer of this time showed who waits. Whoever was overdue and was not shown no longer
+    /// waits; the tail will tell the rest.
+    pub(super) fn answered(&mut self, kind: EntityKind, now: Timestamp) {
+        self.overdue_at.retain(|(of, _), at| *of != kind || *at > now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_asked_about_once_when_it_is_overdue() {
+        let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
+        let mut waits = Waits::default();
+        waits.set(EntityKind::Call, &EntityId::new("1"), Some(at(20)));
+        waits.set(EntityKind::Call, &EntityId::new("2"), Some(at(30)));
+        assert!(!waits.is_due(EntityKind::Call, at(19)));
+        assert!(waits.is_due(EntityKind::Call, at(20)));
+        assert!(!waits.is_due(EntityKind::Chat, at(20)));
+        waits.answered(EntityKind::Call, at(20));
+        assert!(!waits.is_due(EntityKind::Call, at(29)));
+        waits.set(EntityKind::Call, &EntityId::new("2"), None);
+        assert!(!waits.is_due(EntityKind::Call, at(30)));
+    }
+}
