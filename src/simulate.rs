@@ -6,6 +6,8 @@
 //! their habits and, on demand, their faults. The *verdict* compares what was recorded and served
 //! with what was published. Nothing here uses the bridge's code, so that no mistake is made twice.
 
+mod messaging;
+mod organisation;
 mod people;
 mod records;
 mod server;

@@ -3,16 +3,16 @@
 use serde_json::{Value, json};
 
 use super::records::Shown;
-use super::world::{Action, LogRow, World};
+use super::world::{Action, Contact, LogRow, World};
 use crate::model::Timestamp;
 
 /// Invented names. Nobody is meant.
 const FIRST: &[&str] = &["Alva", "Bero", "Cilla", "Dano", "Elin", "Faro", "Gitta", "Hanno"];
 const LAST: &[&str] = &["Ashfield", "Birkholt", "Copperway", "Dunmoor", "Elmstead", "Fernhill"];
-const TEAMS: &[(u64, &str)] = &[(11, "North"), (12, "South"), (13, "Night shift")];
+pub(super) const TEAMS: &[(u64, &str)] = &[(11, "North"), (12, "South"), (13, "Night shift")];
 
 /// The vendor's statuses: id, name, colour, id in the workforce management.
-const STATUSES: &[(i64, &str, &str, i64)] = &[
+pub(super) const STATUSES: &[(i64, &str, &str, i64)] = &[
     (0, "Available", "green", 11),
     (-1, "Unavailable", "red", 12),
     (-2, "Break", "yellow", 29),
@@ -20,6 +20,7 @@ const STATUSES: &[(i64, &str, &str, i64)] = &[
     (-5, "Missed Call", "blue_grey", 32),
     (-6, "Wrap-up", "purple", 33),
     (-7, "In-call", "light_blue", 34),
+    (-8, "In-chat", "indigo", 35),
     (-10, "Offline", "grey", 36),
     (5, "Meal", "green", 45),
 ];
@@ -35,6 +36,7 @@ pub(super) struct Person {
     pub(super) online: bool,
     pub(super) wrap_up: bool,
     pub(super) call: Option<u64>,
+    pub(super) chat: Option<u64>,
     pub(super) hold_since: Option<Timestamp>,
     /// The place in the log of the status row that has not ended.
     open_row: Option<usize>,
@@ -63,7 +65,7 @@ impl Person {
     }
 
     pub(super) fn is_free(&self) -> bool {
-        self.online && self.status == 0 && self.call.is_none()
+        self.online && self.status == 0 && self.call.is_none() && self.chat.is_none()
     }
 }
 
@@ -106,6 +108,7 @@ impl World {
             online: false,
             wrap_up: false,
             call: None,
+            chat: None,
             hold_since: None,
             open_row: None,
             shown: Shown::default(),
@@ -133,7 +136,7 @@ impl World {
         row["online"] = json!(person.online);
         row["wrap_up"] = json!(person.wrap_up);
         row["call_count"] = json!(i32::from(person.call.is_some()));
-        row["chat_count"] = json!(0);
+        row["chat_count"] = json!(i32::from(person.chat.is_some()));
         let current = if person.online {
             let held =
                 person.hold_since.map_or(0, |since| self.now.millis_since(since).max(0) / 1000);
@@ -155,8 +158,18 @@ impl World {
     }
 
     /// Adds a row to the activity log.
-    pub(super) fn log_activity(&mut self, agent: u64, activity: &str, call: Option<u64>) -> usize {
+    pub(super) fn log_activity(
+        &mut self,
+        agent: u64,
+        activity: &str,
+        contact: Option<Contact>,
+    ) -> usize {
         let id = self.id();
+        let (call, chat) = match contact {
+            Some(Contact::Call(call)) => (Some(call), None),
+            Some(Contact::Chat(chat)) => (None, Some(chat)),
+            None => (None, None),
+        };
         let visible = self.visible_at(self.settings.jitter_millis);
         let stamp = self.stamp(self.now);
         let (status_id, after) = match self.agents.get_mut(&agent) {
@@ -178,7 +191,7 @@ impl World {
                 "ended_at": null,
                 "duration": 0,
                 "call_id": call,
-                "chat_id": null,
+                "chat_id": chat,
                 "activity": activity,
                 "whodunnit": null,
             }),
@@ -188,7 +201,7 @@ impl World {
         self.log.len() - 1
     }
 
-    pub(super) fn set_status(&mut self, agent: u64, status: i64, call: Option<u64>) {
+    pub(super) fn set_status(&mut self, agent: u64, status: i64, contact: Option<Contact>) {
         let now = self.now;
         let open = self.agents.get_mut(&agent).and_then(|person| person.open_row.take());
         if let Some(open) = open {
@@ -204,7 +217,7 @@ impl World {
         let Some(person) = self.agents.get_mut(&agent) else { return };
         person.status = status;
         person.since = Some(now);
-        let row = self.log_activity(agent, "user_status_changed", call);
+        let row = self.log_activity(agent, "user_status_changed", contact);
         if let Some(person) = self.agents.get_mut(&agent) {
             person.open_row = Some(row);
         }
@@ -257,7 +270,7 @@ impl World {
 
     pub(super) fn end_break(&mut self, agent: u64) {
         let Some(person) = self.agents.get(&agent) else { return };
-        if person.online && person.call.is_none() && person.status != 0 {
+        if person.online && person.call.is_none() && person.chat.is_none() && person.status != 0 {
             self.set_status(agent, 0, None);
             let next = self.between(20_000, 90_000);
             self.after(next, Action::BreakBegins(agent));
@@ -287,7 +300,10 @@ impl World {
 
     pub(super) fn agent_leaves(&mut self) {
         self.after(40_000, Action::AgentLeaves);
-        let idle = self.agents.values().find(|person| !person.online && person.call.is_none());
+        let idle = self
+            .agents
+            .values()
+            .find(|person| !person.online && person.call.is_none() && person.chat.is_none());
         let Some(id) = idle.map(|person| person.id) else { return };
         self.agents.remove(&id);
         self.truth.removed_agents.insert(id.to_string());

@@ -2,7 +2,7 @@
 //! `Link`, `Total` and `Per-Page`, basic authentication, a rate limit with 429, and faults on
 //! demand.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,6 +31,8 @@ const PER_PAGE: usize = 100;
 const REQUESTS_KEPT: usize = 100_000;
 /// How long the centre has been open when the first request comes.
 const WARM_UP_MILLIS: i64 = 60_000;
+/// The endpoints with pages.
+const PAGED: &[&str] = &["agents", "agent_activity_logs", "calls", "chats", "menus", "teams"];
 const PREFIX: &str = "/manager/api/v1/";
 
 /// Faults on demand: each the probability that a request meets it.
@@ -313,13 +315,23 @@ fn page(shared: &Shared, request: &Request, faults: Faults, flaws: Flaws) -> Res
     let mut world = lock(&shared.world);
     world.advance(shared.clock.now());
     let endpoint = request.uri().path().strip_prefix(PREFIX).unwrap_or_default().to_owned();
+    if let Some(team) = world.team(&endpoint) {
+        return ([(CONTENT_TYPE, "application/json; charset=utf-8")], team.to_string())
+            .into_response();
+    }
+    if endpoint.starts_with("menus/sla")
+        && (query.get("channel").is_none() || query.get("minutes").is_none())
+    {
+        let message = r#"{"message":"channel and minutes are required"}"#;
+        return (StatusCode::BAD_REQUEST, message).into_response();
+    }
     let Some(mut rows) = world.rows(&endpoint, &query) else {
         return (StatusCode::NOT_FOUND, r#"{"message":"Not found"}"#).into_response();
     };
     let offset = world.settings.clock_offset_millis;
     let first_answer = shared.clock.now().plus_millis(offset).floor_second();
     world.truth.first_answer.get_or_insert(first_answer);
-    let paged = endpoint != "agents/current_status";
+    let paged = PAGED.contains(&endpoint.as_str());
     let total = rows.len();
     let number = query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1_usize).max(1);
     let per = query.get("per").and_then(|per| per.parse().ok()).unwrap_or(PER_PAGE);
@@ -329,7 +341,7 @@ fn page(shared: &Shared, request: &Request, faults: Faults, flaws: Flaws) -> Res
         rows = rows.into_iter().skip((number - 1) * per + lost).take(per).collect();
     }
     if !cut && !undecodable_row {
-        world.served(&endpoint, &rows);
+        world.served(&endpoint, query.get("channel").unwrap_or_default(), &rows);
     }
     drop(world);
     if undecodable_row && let Some(row) = rows.first_mut() {
@@ -361,7 +373,7 @@ fn page(shared: &Shared, request: &Request, faults: Faults, flaws: Flaws) -> Res
 }
 
 /// A stamp in a row.
-fn stamp(row: &Value, column: &str) -> Option<Timestamp> {
+pub(super) fn stamp(row: &Value, column: &str) -> Option<Timestamp> {
     let time = DateTime::parse_from_rfc3339(row[column].as_str()?).ok()?;
     Timestamp::from_utc(time.into())
 }
@@ -396,35 +408,27 @@ impl World {
                 rows
             }
             "calls" => {
-                let (from, to) = (query.time("updated_at[from]"), query.time("updated_at[to]"));
-                let statuses = query.all("call_status[]");
-                let mut rows: Vec<_> = self
-                    .calls
-                    .values_mut()
-                    .filter_map(|call| call.shown.at(now))
-                    .filter(|row| wanted(row))
-                    .filter(|row| {
-                        let updated = stamp(row, "updated_at");
-                        from.is_none_or(|from| updated >= Some(from))
-                            && to.is_none_or(|to| updated <= Some(to))
-                    })
-                    .filter(|row| {
-                        statuses.is_empty()
-                            || row["status"]
-                                .as_str()
-                                .is_some_and(|status| statuses.contains(&status))
-                    })
-                    .cloned()
-                    .collect();
-                sort(&mut rows, "updated_at", query);
-                rows
+                let rows = self.calls.values_mut().filter_map(|call| call.shown.at(now));
+                let rows = rows.filter(|row| wanted(row)).cloned().collect();
+                interactions(rows, "call_status[]", query)
             }
-            _ => return None,
+            "chats" => {
+                let rows = self.chats.values_mut().filter_map(|chat| chat.shown.at(now));
+                let rows = rows.filter(|row| wanted(row)).cloned().collect();
+                interactions(rows, "chat_status[]", query)
+            }
+            "menus/current_status" => self.queue_statuses(),
+            "menus/sla" => {
+                self.service_levels(query.get("channel")?, query.get("minutes")?.parse().ok()?)
+            }
+            "menus/sla_by_queue_groups" => self
+                .group_service_levels(query.get("channel")?, query.get("minutes")?.parse().ok()?),
+            other => self.defined(other, query.get("with_deleted") == Some("true"))?,
         })
     }
 
     /// Takes down what an answer showed.
-    fn served(&mut self, endpoint: &str, rows: &[Value]) {
+    fn served(&mut self, endpoint: &str, channel: &str, rows: &[Value]) {
         match endpoint {
             "agents" => {
                 for row in rows {
@@ -456,6 +460,51 @@ impl World {
                     }
                 }
             }
+            "menus" | "teams" | "user_statuses" => {
+                let kind = match endpoint {
+                    "menus" => "queue",
+                    "teams" => "team",
+                    _ => "status",
+                };
+                for row in rows {
+                    let key = (kind, row["id"].to_string());
+                    push(self.truth.served_records.entry(key).or_default(), row);
+                }
+            }
+            "menus/current_status" => {
+                let key = |row: &Value| {
+                    let channel = row["comm_type"].as_str().unwrap_or_default().to_lowercase();
+                    let lang = row["lang"].as_str().unwrap_or_default();
+                    format!("{}/{lang}/{channel}", row["menu_path_id"])
+                };
+                let mut shown: BTreeMap<_, _> = rows
+                    .iter()
+                    .map(|row| (key(row), row["in_queue_count"].as_i64().unwrap_or(0)))
+                    .collect();
+                for known in self.truth.served_depths.keys() {
+                    shown.entry(known.clone()).or_insert(0);
+                }
+                for (key, depth) in shown {
+                    let depths = self.truth.served_depths.entry(key).or_default();
+                    if depths.last().copied().unwrap_or(0) != depth {
+                        depths.push(depth);
+                    }
+                }
+            }
+            "menus/sla" | "menus/sla_by_queue_groups" => {
+                for row in rows {
+                    let key = if endpoint == "menus/sla" {
+                        let lang = row["lang"].as_str().unwrap_or_default();
+                        format!("queue_path {}/{lang}/{channel}", row["menu_path_id"])
+                    } else {
+                        format!("queue_group {}/{channel}", row["queue_group_id"])
+                    };
+                    let levels = self.truth.served_levels.entry(key).or_default();
+                    if *levels.last().unwrap_or(&Value::Null) != row["sla"] {
+                        levels.push(row["sla"].clone());
+                    }
+                }
+            }
             "calls" => {
                 for row in rows {
                     let statuses =
@@ -471,6 +520,28 @@ impl World {
 /// Whether a row is of this id; the vendor's ids are numbers.
 pub(super) fn has_id(row: &Value, id: &str) -> bool {
     row["id"].as_u64().is_some_and(|number| number.to_string() == id)
+}
+
+/// Another version, unless it is the last one.
+fn push(versions: &mut Vec<Value>, row: &Value) {
+    if versions.last() != Some(row) {
+        versions.push(row.clone());
+    }
+}
+
+/// Calls or chats that a query asks for, in its order.
+fn interactions(mut rows: Vec<Value>, status: &str, query: &Query) -> Vec<Value> {
+    let (from, to) = (query.time("updated_at[from]"), query.time("updated_at[to]"));
+    let statuses = query.all(status);
+    rows.retain(|row| {
+        let updated = stamp(row, "updated_at");
+        let in_time = from.is_none_or(|from| updated >= Some(from))
+            && to.is_none_or(|to| updated <= Some(to));
+        let status = row["status"].as_str().unwrap_or_default();
+        in_time && (statuses.is_empty() || statuses.contains(&status))
+    });
+    sort(&mut rows, "updated_at", query);
+    rows
 }
 
 /// A change of a yes or no that begins as no.

@@ -3,29 +3,31 @@
 use serde_json::{Value, json};
 
 use super::records::Shown;
-use super::world::{Action, World};
+use super::world::{Action, Contact, World};
 use crate::model::Timestamp;
 
 /// Paths through menus: id, names. The menu's own id is another number.
-const PATHS: &[(u64, u64, &str)] =
+pub(super) const PATHS: &[(u64, u64, &str)] =
     &[(5, 10, "Support/Shipping"), (6, 11, "Support/Returns"), (7, 12, "Sales/Orders")];
 /// Seconds within which to answer.
-const TARGET_SECONDS: i64 = 3;
+pub(super) const TARGET_SECONDS: i64 = 3;
+/// Percent of interactions to be answered in that time.
+pub(super) const TARGET_PERCENT: i64 = 80;
 
 /// A call and its record.
 #[derive(Clone, Debug)]
 pub(super) struct CallInProgress {
-    record: Value,
+    pub(super) record: Value,
     pub(super) shown: Shown,
     agent: Option<u64>,
     /// The transfer that is under way or was the last.
     transfer: Option<usize>,
     talk_since: Option<Timestamp>,
-    queue_since: Option<Timestamp>,
+    pub(super) queue_since: Option<Timestamp>,
     pub(super) ended: Option<Timestamp>,
 }
 
-fn seconds(from: Option<Timestamp>, to: Timestamp) -> i64 {
+pub(super) fn seconds(from: Option<Timestamp>, to: Timestamp) -> i64 {
     from.map_or(0, |from| to.millis_since(from).max(0) / 1000)
 }
 
@@ -70,7 +72,7 @@ impl World {
         let outbound = (85..93).contains(&kind);
         let now = self.stamp_now();
         let record = json!({
-            "id": id, "parent_id": null, "lang": "en",
+            "id": id, "parent_id": null, "lang": if id.is_multiple_of(5) { "es" } else { "en" },
             "call_type": if outbound { "Voice Outbound" } else { "Voice Inbound (IVR)" },
             "status": "selecting",
             "created_at": now, "queued_at": null, "assigned_at": null, "connected_at": null,
@@ -130,14 +132,14 @@ impl World {
         let row = json!({
             "id": row_id, "agent_id": null, "queue_duration": 0,
             "menu_path_id": call.record["simulated_path_id"],
-            "menu_path": call.record["menu_path"]["materialized_path"], "lang": "en",
+            "menu_path": call.record["menu_path"]["materialized_path"], "lang": call.record["lang"],
             "transfer": match (transfer, id % 2) {
                 (None, 0) => json!(0), (None, _) => json!(false),
                 (Some(_), 0) => json!(1), (Some(_), _) => json!(true),
             },
             "transfer_id": transfer, "transfer_cold": 0, "started_at": stamp, "ended_at": null,
             "service_level_abandon_time_threshold": 2, "service_level_event": null,
-            "service_level_target_percent": 90, "service_level_target_time": TARGET_SECONDS,
+            "service_level_target_percent": TARGET_PERCENT, "service_level_target_time": TARGET_SECONDS,
         });
         if let Some(rows) = call.record["queue_durations"].as_array_mut() {
             rows.push(row);
@@ -212,9 +214,13 @@ impl World {
         let chosen = self.between(0, i64::try_from(last).unwrap_or(0));
         let agent = free[usize::try_from(chosen).unwrap_or(0)];
         if outbound {
-            self.log_activity(agent, "call_outbound_dialing", Some(id));
+            self.log_activity(agent, "call_outbound_dialing", Some(Contact::Call(id)));
         } else {
-            self.log_activity(agent, "deltacast_call_notification_offered", Some(id));
+            self.log_activity(
+                agent,
+                "deltacast_call_notification_offered",
+                Some(Contact::Call(id)),
+            );
             if self.chance(0.08) {
                 if let Some(person) = self.agents.get_mut(&agent) {
                     person.call = Some(id);
@@ -223,8 +229,8 @@ impl World {
                 self.after(5_000, Action::CallLooksForAgent(id));
                 return;
             }
-            self.log_activity(agent, "deltacast_call_pick_up_attempt", Some(id));
-            self.log_activity(agent, "deltacast_call_picked_up", Some(id));
+            self.log_activity(agent, "deltacast_call_pick_up_attempt", Some(Contact::Call(id)));
+            self.log_activity(agent, "deltacast_call_picked_up", Some(Contact::Call(id)));
         }
         if let Some(person) = self.agents.get_mut(&agent) {
             person.call = Some(id);
@@ -262,7 +268,7 @@ impl World {
     }
 
     pub(super) fn offer_is_missed(&mut self, id: u64, agent: u64) {
-        self.log_activity(agent, "deltacast_call_missed", Some(id));
+        self.log_activity(agent, "deltacast_call_missed", Some(Contact::Call(id)));
         if let Some(person) = self.agents.get_mut(&agent) {
             person.call = None;
         }
@@ -291,7 +297,7 @@ impl World {
         self.step(id, &step);
         self.write_call(id, true);
         if let Some(agent) = agent {
-            self.set_status(agent, -7, Some(id));
+            self.set_status(agent, -7, Some(Contact::Call(id)));
         }
         let talk = self.between(5_000, 18_000);
         if self.chance(0.25) {
@@ -328,7 +334,7 @@ impl World {
             "id": row_id, "agent_id": agent, "acw_duration": 0, "bcw_duration": 0,
             "call_duration": talk, "assigned_connection_duration": 1, "hold_duration": 0,
             "menu_path_id": call.record["simulated_path_id"],
-            "menu_path": call.record["menu_path"]["materialized_path"], "lang": "en", "barged": 0,
+            "menu_path": call.record["menu_path"]["materialized_path"], "lang": call.record["lang"], "barged": 0,
             "transfer": i32::from(transfer.is_some()), "transfer_id": transfer,
             "transfer_cold": 0, "started_at": started.to_rfc3339_millis(), "ended_at": stamp,
             "scheduled_at": null,
@@ -342,7 +348,7 @@ impl World {
             person.wrap_up = true;
             person.hold_since = None;
         }
-        self.set_status(agent, -6, Some(id));
+        self.set_status(agent, -6, Some(Contact::Call(id)));
         let work = self.between(3_000, 9_000);
         self.after(work, Action::WrapUpEnds(id, agent));
     }
@@ -422,7 +428,7 @@ impl World {
                 "id": row_id, "agent_id": agent, "acw_duration": seconds(since, now).max(1),
                 "bcw_duration": 0, "call_duration": 0, "assigned_connection_duration": 0,
                 "hold_duration": 0, "menu_path_id": call.record["simulated_path_id"],
-                "menu_path": call.record["menu_path"]["materialized_path"], "lang": "en",
+                "menu_path": call.record["menu_path"]["materialized_path"], "lang": call.record["lang"],
                 "barged": 0, "transfer": 0, "transfer_id": null, "transfer_cold": 0,
                 "started_at": started, "ended_at": stamp, "scheduled_at": null,
             });

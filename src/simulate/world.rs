@@ -9,6 +9,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
+use super::messaging::ChatInProgress;
+use super::organisation::Organisation;
 use super::people::Person;
 use super::records::Shown;
 use super::telephony::CallInProgress;
@@ -23,6 +25,8 @@ pub struct Settings {
     pub agents: u32,
     /// How many calls come in a second, on average.
     pub calls_per_second: f64,
+    /// How many chats come in a second, on average.
+    pub chats_per_second: f64,
     /// The vendor's limit, in requests per second.
     pub requests_per_second: f64,
     /// How far the vendor's clock is ahead of ours, in milliseconds.
@@ -43,6 +47,7 @@ impl Default for Settings {
             seed: 1,
             agents: 30,
             calls_per_second: 0.5,
+            chats_per_second: 0.3,
             requests_per_second: 10.0,
             clock_offset_millis: 1_500,
             jitter_millis: 1_500,
@@ -72,6 +77,19 @@ pub(super) enum Action {
     VoicemailBegins(u64),
     VoicemailIsLeft(u64),
     VoicemailIsRead(u64),
+    ChatArrives,
+    ChatLooksForAgent(u64),
+    ChatIsGivenUp(u64),
+    ChatGoesOn(u64),
+    ChatIsTransferred(u64),
+    ChatEnds(u64),
+    ChatExpires(u64),
+    ChatFails(u64),
+    ChatWrapUpEnds(u64, u64),
+    ChatIsRated(u64),
+    QueueChanges,
+    TeamChanges,
+    StatusChanges,
     AgentLogsIn(u64),
     AgentLogsOut(u64),
     BreakBegins(u64),
@@ -79,6 +97,13 @@ pub(super) enum Action {
     RosterChanges,
     AgentIsHired,
     AgentLeaves,
+}
+
+/// What an agent is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Contact {
+    Call(u64),
+    Chat(u64),
 }
 
 /// A row of the activity log.
@@ -99,6 +124,17 @@ pub struct Truth {
     pub activities: Vec<Value>,
     /// Calls as they stand now.
     pub calls: Vec<Value>,
+    /// Chats as they stand now.
+    pub chats: Vec<Value>,
+    /// The rows that were served of each queue, team and status (kind and id), each different one
+    /// once in a row.
+    pub served_records: BTreeMap<(&'static str, String), Vec<Value>>,
+    /// How many were served to wait on each path (path, language, channel), each different number
+    /// once in a row.
+    pub served_depths: BTreeMap<String, Vec<i64>>,
+    /// The service levels that were served (path or group, language, channel), each different one
+    /// once in a row; null is one.
+    pub served_levels: BTreeMap<String, Vec<Value>>,
     /// Statuses that were served of each call.
     pub served_statuses: HashMap<String, BTreeSet<String>>,
     /// When things truly happened, in our clock: by call and step, or by row of the log.
@@ -121,6 +157,8 @@ pub struct World {
     pub(super) now: Timestamp,
     pub(super) agents: BTreeMap<u64, Person>,
     pub(super) calls: BTreeMap<u64, CallInProgress>,
+    pub(super) chats: BTreeMap<u64, ChatInProgress>,
+    pub(super) organisation: Organisation,
     pub(super) log: Vec<LogRow>,
     pub(super) next_id: u64,
     pub(super) truth: Truth,
@@ -141,6 +179,8 @@ impl World {
             now,
             agents: BTreeMap::new(),
             calls: BTreeMap::new(),
+            chats: BTreeMap::new(),
+            organisation: Organisation::new(),
             log: Vec::new(),
             next_id: 1_000,
             truth: Truth { clock_offset_millis: settings.clock_offset_millis, ..Truth::default() },
@@ -153,7 +193,11 @@ impl World {
             world.hire();
         }
         world.after(500, Action::CallArrives);
+        world.after(800, Action::ChatArrives);
         world.after(4_000, Action::RosterChanges);
+        world.after(9_000, Action::QueueChanges);
+        world.after(11_000, Action::TeamChanges);
+        world.after(19_000, Action::StatusChanges);
         world.after(20_000, Action::AgentIsHired);
         world.after(30_000, Action::AgentLeaves);
         world
@@ -170,6 +214,7 @@ impl World {
         self.now = self.now.max(to);
         let forgotten = self.now.plus_millis(-FORGET_AFTER_MILLIS);
         self.calls.retain(|_, call| call.ended.is_none_or(|ended| ended > forgotten));
+        self.chats.retain(|_, chat| chat.ended.is_none_or(|ended| ended > forgotten));
     }
 
     /// Nothing happens any more; what was written still becomes visible.
@@ -182,6 +227,7 @@ impl World {
     pub fn truth(&self) -> Truth {
         let mut truth = self.truth.clone();
         truth.activities = self.log.iter().filter_map(|row| row.shown.last().cloned()).collect();
+        truth.chats = self.chats.values().filter_map(|chat| chat.shown.last().cloned()).collect();
         truth.calls = self.calls.values().filter_map(|call| call.shown.last().cloned()).collect();
         truth
     }
@@ -244,6 +290,19 @@ impl World {
             Action::VoicemailBegins(call) => self.voicemail(call, "voicemail"),
             Action::VoicemailIsLeft(call) => self.voicemail(call, "voicemail_received"),
             Action::VoicemailIsRead(call) => self.voicemail(call, "voicemail_read"),
+            Action::ChatArrives => self.chat_arrives(),
+            Action::ChatLooksForAgent(chat) => self.chat_looks_for_agent(chat),
+            Action::ChatIsGivenUp(chat) => self.chat_is_given_up(chat),
+            Action::ChatGoesOn(chat) => self.chat_goes_on(chat),
+            Action::ChatIsTransferred(chat) => self.chat_is_transferred(chat),
+            Action::ChatEnds(chat) => self.chat_ends(chat, "finished"),
+            Action::ChatExpires(chat) => self.chat_ends(chat, "no_response"),
+            Action::ChatFails(chat) => self.chat_fails(chat),
+            Action::ChatWrapUpEnds(chat, agent) => self.chat_wrap_up_ends(chat, agent),
+            Action::ChatIsRated(chat) => self.chat_is_rated(chat),
+            Action::QueueChanges => self.queue_changes(),
+            Action::TeamChanges => self.team_changes(),
+            Action::StatusChanges => self.status_changes(),
             Action::AgentLogsIn(agent) => self.log_in(agent),
             Action::AgentLogsOut(agent) => self.log_out(agent),
             Action::BreakBegins(agent) => self.take_break(agent),
