@@ -108,27 +108,30 @@ impl Ccai {
         let minutes = self.service_level_minutes.to_string();
         for channel in CHANNELS {
             let url = self.url(path, &[("channel", channel), ("minutes", &minutes)]);
-            let answer = match self.client.get(stream, &url).await {
-                Ok(answer) => answer,
-                // A centre without chats may refuse the question about them.
-                Err(error) if gathered.requests > 0 && error.disposition() != Disposition::Stop => {
+            let answered = self.client.get(stream, &url).await.and_then(|answer| {
+                gathered.answer(&answer);
+                for row in split(&answer.body).map_err(|problem| undecodable(problem, &answer))? {
+                    match rows::decode(row, mapping::level, &mut gathered.unknown_values) {
+                        Ok(row) => levels.push(ServiceLevel {
+                            of: of(&row, channel),
+                            name: row.name,
+                            percent: row.percent,
+                            minutes: self.service_level_minutes,
+                        }),
+                        Err(quarantined) => gathered.set_aside(quarantined, memory),
+                    }
+                }
+                Ok(())
+            });
+            match answered {
+                // A centre without chats may refuse the question about them: what the first
+                // channel showed counts.
+                Err(error)
+                    if channel != CHANNELS[0] && error.disposition() != Disposition::Stop =>
+                {
                     tracing::debug!(%stream, channel, %error, "one channel was not answered");
-                    continue;
                 }
-                Err(error) => return Err(error),
-            };
-            gathered.answer(&answer);
-            let rows = split(&answer.body).map_err(|problem| undecodable(problem, &answer))?;
-            for row in rows {
-                match rows::decode(row, mapping::level, &mut gathered.unknown_values) {
-                    Ok(row) => levels.push(ServiceLevel {
-                        of: of(&row, channel),
-                        name: row.name,
-                        percent: row.percent,
-                        minutes: self.service_level_minutes,
-                    }),
-                    Err(quarantined) => gathered.set_aside(quarantined, memory),
-                }
+                answered => answered?,
             }
         }
         Ok(gathered.into_reading(stream, Rows::ServiceLevels(levels)))

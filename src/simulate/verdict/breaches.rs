@@ -1,0 +1,125 @@
+//! Breaches: of each wait by the vendor's verdict on it, and of service levels by what was served.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::{Fact, Histories, Judge, Published, entity, millis, recorded, rows, text};
+use crate::simulate::telephony::TARGET_PERCENT;
+use crate::simulate::world::Truth;
+
+/// A wait that the vendor calls too long is told once: by that verdict, or by its deadline before.
+/// What a deadline told and the verdict denies is withdrawn once. Nothing else is told.
+pub(super) fn of_waits(truth: &Truth, published: &[Published], judge: &mut Judge) {
+    let Some(since) = truth.first_answer.map(crate::model::Timestamp::millis) else { return };
+    let mut told: HashMap<String, Vec<&Published>> = HashMap::new();
+    for event in published {
+        let of_a_wait = event.value["scope"] == "INTERACTION";
+        let name = match event.event_type.as_str() {
+            "SlaBreached" if of_a_wait => "breached",
+            "SlaBreachWithdrawn" => "withdrawn",
+            _ => continue,
+        };
+        let (kind, id) = entity(event).unwrap_or_default();
+        let row = text(&event.value["row_id"]);
+        told.entry(format!("{name} {kind} {id} {row}")).or_default().push(event);
+    }
+    for (kind, records) in [("call", &truth.calls), ("chat", &truth.chats)] {
+        for record in recorded::told(records, since) {
+            for row in rows(record, "queue_durations") {
+                of_wait(truth, kind, record, row, &mut told, judge);
+            }
+        }
+        // Those before the first answer may be told of.
+        for record in records {
+            for row in rows(record, "queue_durations") {
+                let name = format!("{kind} {} {}", record["id"], row["id"]);
+                let _ = told.remove(&format!("breached {name}"));
+                let _ = told.remove(&format!("withdrawn {name}"));
+            }
+        }
+    }
+    for name in told.keys() {
+        judge.problem(format!("invented: {name}"));
+    }
+}
+
+fn of_wait(
+    truth: &Truth,
+    kind: &str,
+    record: &Value,
+    row: &Value,
+    told: &mut HashMap<String, Vec<&Published>>,
+    judge: &mut Judge,
+) {
+    let (id, row_id) = (&record["id"], &row["id"]);
+    let name = format!("{kind} {id} {row_id}");
+    let breached = told.remove(&format!("breached {name}")).unwrap_or_default();
+    let withdrawn = told.remove(&format!("withdrawn {name}")).unwrap_or_default();
+    let by_deadline = breached.first().is_some_and(|event| event.value["basis"] == "DEADLINE");
+    let deadlines: Vec<_> = [&record["queued_at"], &row["started_at"]]
+        .into_iter()
+        .filter_map(millis)
+        .map(|since| since + row["service_level_target_time"].as_i64().unwrap_or(0) * 1000)
+        .collect();
+    if let Some(event) = breached.first()
+        && by_deadline
+        && !event.value["meta"]["occurred_at"].as_i64().is_some_and(|at| deadlines.contains(&at))
+    {
+        judge.problem(format!("breached at another time than its deadline: {name}"));
+    }
+    let too_long = row["service_level_event"] == "not_in_sla";
+    if too_long {
+        // What its deadline told has no delay: it was told before it was recorded.
+        let happened = truth.happened.get(&format!("{kind} {id} breached {row_id}"));
+        let fact = Fact {
+            kind: "breaches of waits",
+            name: format!("SlaBreached {name}"),
+            stamp: millis(&row["ended_at"]).filter(|_| !by_deadline),
+            happened: happened.map(|time| time.millis()).filter(|_| !by_deadline),
+        };
+        judge.fact(&fact, &breached);
+    } else if !breached.is_empty() && !by_deadline {
+        judge.problem(format!("a breach that the vendor never stated: {name}"));
+    } else if breached.len() > 1 {
+        judge.problem(format!("{} times: SlaBreached {name}", breached.len()));
+    }
+    let denied = by_deadline && !too_long && !row["service_level_event"].is_null();
+    if denied {
+        let fact = Fact {
+            kind: "withdrawn breaches",
+            name: format!("SlaBreachWithdrawn {name}"),
+            stamp: millis(&row["ended_at"]),
+            happened: None,
+        };
+        judge.fact(&fact, &withdrawn);
+    } else if !withdrawn.is_empty() {
+        judge.problem(format!("withdrawn, though nothing denied it: {name}"));
+    }
+}
+
+/// From how many percent on a level has recovered.
+const RECOVERED_PERCENT: f64 = 82.0;
+
+/// A level that falls below its target, and one that recovers: after what was served.
+pub(super) fn of_levels(truth: &Truth, histories: &Histories<'_>, judge: &mut Judge) {
+    let types = ["SlaBreached", "SlaRecovered"];
+    for (of, levels) in &truth.served_levels {
+        let (kind, id) = of.split_once(' ').unwrap_or_default();
+        let mut breached = false;
+        let mut served = Vec::new();
+        for level in levels.iter().filter_map(Value::as_f64) {
+            #[allow(clippy::cast_precision_loss, reason = "a percentage")]
+            if !breached && level < TARGET_PERCENT as f64 {
+                breached = true;
+                served.push(format!("SlaBreached {level}"));
+            } else if breached && level >= RECOVERED_PERCENT {
+                breached = false;
+                served.push(format!("SlaRecovered {level}"));
+            }
+        }
+        let events = histories.of(kind, id, &types);
+        let told = events.map(|event| format!("{} {}", event.event_type, event.value["value"]));
+        judge.history("breaches of levels", of, &served, &told.collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,52 @@
+//! Order: revisions and sequences without a gap, and each key in one partition.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{Judge, Published};
+
+/// Revisions and sequences without a gap, keys in one partition, ids once.
+pub(super) fn check(published: &[Published], judge: &mut Judge) {
+    let mut ids = HashSet::new();
+    let mut revisions: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    // Partition, offset, revision.
+    type Place = (i32, i64, i64);
+    let mut in_topic: BTreeMap<(&str, &str), Vec<Place>> = BTreeMap::new();
+    let mut sequences: BTreeMap<(&str, &str), Vec<i64>> = BTreeMap::new();
+    for event in published {
+        let meta = &event.value["meta"];
+        if !ids.insert(meta["event_id"].as_str().unwrap_or_default()) {
+            judge.problem(format!("event id twice: {} of {}", event.event_type, event.key));
+        }
+        let revision = meta["revision"].as_i64().unwrap_or(0);
+        revisions.entry(&event.key).or_default().push(revision);
+        in_topic.entry((&event.topic, &event.key)).or_default().push((
+            event.partition,
+            event.offset,
+            revision,
+        ));
+        let account = meta["account"].as_str().unwrap_or_default();
+        let sequence = meta["sequence"].as_i64().unwrap_or(0);
+        sequences.entry((account, &event.topic)).or_default().push(sequence);
+    }
+    let gapless = |numbers: &mut Vec<i64>| {
+        numbers.sort_unstable();
+        numbers.iter().copied().eq(1..=i64::try_from(numbers.len()).unwrap_or(0))
+    };
+    for (key, mut numbers) in revisions {
+        if !gapless(&mut numbers) {
+            judge.problem(format!("revisions with a gap: {key}"));
+        }
+    }
+    for ((account, topic), mut numbers) in sequences {
+        if !gapless(&mut numbers) {
+            judge.problem(format!("sequence with a gap: {account} on {topic}"));
+        }
+    }
+    for ((topic, key), mut places) in in_topic {
+        places.sort_by_key(|(_, offset, _)| *offset);
+        let one_partition = places.iter().all(|(partition, _, _)| *partition == places[0].0);
+        if !one_partition || !places.iter().map(|(_, _, revision)| revision).is_sorted() {
+            judge.problem(format!("out of order: {key} on {topic}"));
+        }
+    }
+}
