@@ -62,6 +62,9 @@ impl Drop for Scratch {
     }
 }
 
+/// How long the bridge may need at most to ask everything again.
+const LONGEST_SETTLING: Duration = Duration::from_mins(6);
+
 /// The broker: embedded, or somebody's.
 enum Broker {
     Embedded(Box<MockCluster<'static, DefaultProducerContext>>),
@@ -227,9 +230,9 @@ async fn settle(
     requests_per_second: f64,
 ) -> Result<Verdict, Failure> {
     // What was written last becomes visible within three seconds; then every stream has to be
-    // asked once more, a sweep three times.
-    let needed = Duration::from_secs(10) + Duration::from_secs_f64(60.0 / requests_per_second);
-    let until = Instant::now() + needed.min(Duration::from_secs(90));
+    // asked once more, a sweep three times. The rarest ones get one request of two hundred.
+    let needed = Duration::from_secs(10) + Duration::from_secs_f64(300.0 / requests_per_second);
+    let until = Instant::now() + needed.min(LONGEST_SETTLING);
     tokio::time::sleep(Duration::from_secs(4)).await;
     loop {
         let (servers, prefix) = (servers.to_owned(), prefix.to_owned());

@@ -112,14 +112,16 @@ pub(super) fn of_levels(truth: &Truth, histories: &Histories<'_>, judge: &mut Ju
             #[allow(clippy::cast_precision_loss, reason = "a percentage")]
             if !breached && level < TARGET_PERCENT as f64 {
                 breached = true;
-                served.push(format!("SlaBreached {level}"));
+                served.push(format!("SlaBreached {level:.1}"));
             } else if breached && level >= RECOVERED_PERCENT {
                 breached = false;
-                served.push(format!("SlaRecovered {level}"));
+                served.push(format!("SlaRecovered {level:.1}"));
             }
         }
         let events = histories.of(kind, id, &types);
-        let told = events.map(|event| format!("{} {}", event.event_type, event.value["value"]));
+        let told = events.map(|event| {
+            format!("{} {:.1}", event.event_type, event.value["value"].as_f64().unwrap_or(-1.0))
+        });
         judge.history("breaches of levels", of, &served, &told.collect::<Vec<_>>());
     }
 }

@@ -63,11 +63,7 @@ pub(super) fn definitions(truth: &Truth, histories: &Histories<'_>, judge: &mut 
             "team" => ("teams", ["TeamAdded", "TeamUpdated", "TeamRemoved"]),
             _ => (
                 "status definitions",
-                [
-                    "StatusDefinitionAdded",
-                    "StatusDefinitionUpdated",
-                    "StatusDefinitionRemoved",
-                ],
+                ["StatusDefinitionAdded", "StatusDefinitionUpdated", "StatusDefinitionRemoved"],
             ),
         };
         let mut served = Vec::new();
@@ -113,12 +109,7 @@ fn definition_facts(kind: &str, row: &Value) -> String {
             row["agents_count"],
             rows(row, "assignees").map(|person| text(&person["id"])).collect::<Vec<_>>()
         ),
-        _ => format!(
-            "{} {} {}",
-            text(&row["name"]),
-            text(&row["color"]),
-            text(&row["wfm_id"])
-        ),
+        _ => format!("{} {} {}", text(&row["name"]), text(&row["color"]), text(&row["wfm_id"])),
     }
 }
 
