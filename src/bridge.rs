@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 use tokio::task::JoinSet;
 
 use crate::admin::{Admin, AdminError, Health};
@@ -32,6 +32,8 @@ use crate::telemetry::Metrics;
 const ROUND: Duration = Duration::from_millis(500);
 /// How often the end of a thread is looked for.
 const NAP: Duration = Duration::from_millis(10);
+/// How long readings under way may take to end when the bridge stops.
+const READINGS_END: Duration = Duration::from_secs(4);
 /// How long to wait before a broker that did not answer is asked for its topics again.
 const TOPICS_AGAIN: Duration = Duration::from_secs(3);
 
@@ -132,6 +134,7 @@ pub struct Bridge {
     health: Arc<Health>,
     store: Store,
     tasks: JoinSet<()>,
+    turns: Arc<RwLock<()>>,
     engine: JoinHandle<()>,
     publisher: Arc<Mutex<Option<Publisher>>>,
     admin_address: Option<SocketAddr>,
@@ -238,12 +241,14 @@ impl Bridge {
         }
 
         let (gate, may_ask) = watch::channel(true);
+        let turns = Arc::new(RwLock::new(()));
         let polling = Arc::new(Polling {
             engine: engine_handle,
             health: Arc::clone(&health),
             metrics: Arc::clone(&metrics),
             clock: Arc::clone(&clock),
             gate: may_ask,
+            turns: Arc::clone(&turns),
         });
         let mut budgets = HashMap::new();
         for account in accounts {
@@ -262,7 +267,7 @@ impl Bridge {
             gate,
         };
         tasks.spawn(rounds.run());
-        Ok(Self { health, store, tasks, engine: engine_thread, publisher, admin_address })
+        Ok(Self { health, store, tasks, turns, engine: engine_thread, publisher, admin_address })
     }
 
     /// What is shown of it.
@@ -277,15 +282,20 @@ impl Bridge {
         self.admin_address
     }
 
-    /// Stops asking, commits what was read, sends what is in the outbox and waits for it to be
-    /// acknowledged, within the grace time.
+    /// Stops asking, lets readings under way end for a moment, commits what was read, sends what is
+    /// in the outbox and waits for it to be acknowledged, within the grace time.
     pub async fn stop(mut self, grace: Duration) -> Drained {
+        let grace_ends = Instant::now() + grace;
+        // Answers that were given already would be thrown away with the tasks, and the moment that
+        // they show would never be told of.
+        let no_turn = tokio::time::timeout(READINGS_END.min(grace / 4), self.turns.write()).await;
         self.tasks.shutdown().await;
+        drop(no_turn);
         let publisher = self.publisher.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (engine, store) = (self.engine, self.store);
         let left = store.clone();
         let drained = tokio::task::spawn_blocking(move || {
-            let until = Instant::now() + grace;
+            let until = grace_ends;
             // Every handle to it is gone with the tasks; it ends after what it has in hand.
             while !engine.is_finished() && Instant::now() < until {
                 std::thread::sleep(NAP);

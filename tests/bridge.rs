@@ -63,7 +63,8 @@ impl Place {
              [state]\ndir = \"{}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
              [[account]]\nname = \"acme\"\nvendor = \"ccai\"\nbase_url = \"{}\"\n\
              username = \"simulated\"\npassword = {{ env = \"ACME_TOKEN\" }}\n\
-             requests_per_second = 10\nlongest_pause = \"5s\"\n",
+             requests_per_second = 10\nlongest_pause = \"5s\"\n\
+             [account.sla]\ntarget_percent = 80\n",
             directory.path().join("state").display(),
             centre.simulator.base_url(),
         );

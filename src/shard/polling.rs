@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::Rng;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, RwLock, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -71,6 +71,9 @@ pub struct Polling {
     pub clock: Arc<dyn Clock>,
     /// Whether asking is allowed: not while the outbox is full.
     pub gate: watch::Receiver<bool>,
+    /// Held by every turn of a stream while it lasts. Whoever gets the lock alone knows that none
+    /// is under way and none begins.
+    pub turns: Arc<RwLock<()>>,
 }
 
 /// What one stream's task ended with.
@@ -163,11 +166,13 @@ impl StreamTask {
             if self.wait_for_gate().await.is_err() {
                 return Ended::EngineGone;
             }
+            let under_way = Arc::clone(&self.polling.turns).read_owned().await;
             let began = Instant::now();
             let turn = match self.turn(&mut memory, &mut incomplete).await {
                 Ok(turn) => turn,
                 Err(ended) => return ended,
             };
+            drop(under_way);
             let wait = match turn {
                 Turn::Committed(requests) => {
                     failures = 0;

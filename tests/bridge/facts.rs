@@ -36,7 +36,24 @@ fn every_recorded_fact_is_published_once_and_in_order_through_a_vendors_faults()
     let_things_happen(&centre, 70);
     let verdict = settle_and_judge(&centre, &place, broker.bootstrap());
     assert!(verdict.events > 500, "{verdict}");
-    for kind in ["call steps", "status changes", "after-call work", "roster", "hold", "ratings"] {
+    for kind in [
+        "after-call work",
+        "call ends",
+        "call steps",
+        "chat ends",
+        "chat steps",
+        "hold",
+        "logins and logouts",
+        "queue depth",
+        "queues",
+        "ratings",
+        "roster",
+        "service levels",
+        "status changes",
+        "status definitions",
+        "teams",
+        "wrap-up",
+    ] {
         let row = verdict.rows.iter().find(|row| row.kind == kind);
         assert!(row.is_some_and(|row| row.facts > 0), "nothing of {kind}: {verdict}");
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, FromArgMatches};
 use floorcast::cli::tail::{self, TailArguments};
+use floorcast::event::Topic;
 use floorcast::publish::avro::Decoder;
 use serde_json::{Value, json};
 
@@ -81,7 +82,7 @@ fn a_bounded_tail_prints_what_is_there_and_its_filters_choose() {
         "08:00:20.000Z calls acme:call:4711 r4 CallFinished agent=17 queue=\"Support/Shipping\" \
          (+1.2 s)",
         "08:00:15.000Z sla acme:call:4711 r3 SlaBreached scope=INTERACTION basis=VENDOR_VERDICT \
-         agent=17 queue=\"Support/Shipping\" target_seconds=20 value=31.5 (+1.2 s)",
+         agent=17 queue=\"Support/Shipping\" channel=call target_seconds=20 value=31.5 (+1.2 s)",
     ];
     assert_eq!(print(&[]), everything);
     let [status, assigned, finished, breached] = everything;
@@ -161,12 +162,10 @@ fn missing_topics_are_named_in_one_line() {
         let words = [&["--prefix", &prefix], words].concat();
         run(broker.bootstrap(), &words, out, &|| false).unwrap_err().to_string()
     };
+    let all: Vec<_> = Topic::ALL.iter().map(|topic| topic.full_name(&prefix)).collect();
     assert_eq!(
         problem(&[], &mut out),
-        format!(
-            "no topic {prefix}.agents, {prefix}.calls, {prefix}.sla at {}: is the prefix right?",
-            broker.bootstrap()
-        )
+        format!("no topic {} at {}: is the prefix right?", all.join(", "), broker.bootstrap())
     );
     broker.create_topic(&format!("{prefix}.calls"), 1);
     assert!(problem(&["--topic", "calls", "--topic", "sla"], &mut out).contains(".sla at"));
