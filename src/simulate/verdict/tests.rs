@@ -1,1 +1,222 @@
+use serde_json::{Value, json};
 
+use super::*;
+use crate::model::Timestamp;
+
+const NOON: &str = "2026-03-01T12:00:00.000Z";
+
+/// Noon and so many seconds, as the vendor writes it.
+fn at(seconds: i64) -> Value {
+    json!(Timestamp::from_millis(noon() + seconds * 1000).to_rfc3339_millis())
+}
+
+fn noon() -> i64 {
+    millis(&json!(NOON)).unwrap()
+}
+
+/// Events in the making: revisions, sequences and places follow from their order.
+#[derive(Clone, Default)]
+struct Topics(Vec<Published>);
+
+impl Topics {
+    fn add(&mut self, topic: &str, entity: &str, name: &str, seconds: i64, mut value: Value) {
+        let key = format!("acme:{entity}");
+        let revision = self.0.iter().filter(|event| event.key == key).count() + 1;
+        let sequence = self.0.iter().filter(|event| event.topic == topic).count() + 1;
+        let id = entity.split_once(':').unwrap_or_default().1;
+        value["meta"] = json!({"event_id": format!("{}", self.0.len()), "entity_id": id,
+            "revision": revision, "sequence": sequence, "account": "acme",
+            "occurred_at": noon() + seconds * 1000, "observed_at": noon() + seconds * 1000 + 700});
+        self.0.push(Published {
+            topic: topic.to_owned(),
+            partition: 0,
+            offset: i64::try_from(self.0.len()).unwrap(),
+            key,
+            event_type: name.to_owned(),
+            value,
+        });
+    }
+
+    /// The same without the events that a rule names, numbered as if they had never been there.
+    fn without(&self, gone: impl Fn(&Published) -> bool) -> Self {
+        let mut left = Self::default();
+        for event in self.0.iter().filter(|event| !gone(event)) {
+            let (_, entity) = event.key.split_once(':').unwrap();
+            let seconds = (event.value["meta"]["occurred_at"].as_i64().unwrap() - noon()) / 1000;
+            left.add(&event.topic, entity, &event.event_type, seconds, event.value.clone());
+        }
+        left
+    }
+}
+
+/// A chat that was answered too late, one that was given up in time, and what was served.
+fn truth() -> Truth {
+    let wait = |id: u64, ended: i64, verdict: &str| {
+        json!({"id": id, "transfer": 0, "started_at": at(1), "ended_at": at(ended),
+            "service_level_event": verdict, "service_level_target_time": 3})
+    };
+    let mut truth =
+        Truth { first_answer: Some(Timestamp::from_millis(noon())), ..Truth::default() };
+    truth.chats = vec![
+        json!({"id": 7, "status": "finished", "assigned_at": at(9), "ends_at": at(20),
+            "updated_at": at(20), "rating": null, "transfers": [],
+            "queue_durations": [wait(41_234, 9, "not_in_sla")],
+            "handle_durations": [{"id": 30_001, "acw_duration": 4, "ended_at": at(24)}]}),
+        // Row ids repeat across chats.
+        json!({"id": 8, "status": "canceled", "assigned_at": null, "ends_at": at(5),
+            "updated_at": at(5), "rating": null, "transfers": [], "handle_durations": [],
+            "queue_durations": [wait(41_234, 5, "excluded")]}),
+    ];
+    let queue = |name: &str, deleted: bool| json!({"id": 10, "name": name, "deleted": deleted});
+    truth.served_records.insert(
+        ("queue", String::from("10")),
+        vec![queue("Shipping", false), queue("Dispatch", false), queue("Dispatch", true)],
+    );
+    truth.served_records.insert(
+        ("queue", String::from("13")),
+        vec![json!({"id": 13, "name": "Fax", "deleted": true})],
+    );
+    truth.served_depths.insert(String::from("5/en/chat"), vec![1, 2, 0]);
+    truth.served_levels.insert(
+        String::from("queue_path 5/en/chat"),
+        vec![json!(100), json!(79.5), Value::Null, json!(81), json!(82)],
+    );
+    truth
+}
+
+fn topics() -> Topics {
+    let mut topics = Topics::default();
+    let queued = json!({"row_id": "41234", "transfer_id": null});
+    topics.add("chats", "chat:7", "ChatQueued", 1, queued.clone());
+    topics.add("chats", "chat:8", "ChatQueued", 1, queued);
+    let breach = |basis: &str| json!({"scope": "INTERACTION", "basis": basis, "row_id": "41234"});
+    topics.add("sla", "chat:8", "SlaBreached", 4, breach("DEADLINE"));
+    topics.add("sla", "chat:8", "SlaBreachWithdrawn", 5, json!({"row_id": "41234"}));
+    topics.add("chats", "chat:8", "ChatCanceled", 5, json!({}));
+    topics.add("chats", "chat:7", "ChatAssigned", 9, json!({"transfer_id": null}));
+    topics.add("sla", "chat:7", "SlaBreached", 9, breach("VENDOR_VERDICT"));
+    topics.add("chats", "chat:7", "ChatFinished", 20, json!({}));
+    topics.add("chats", "chat:7", "ChatWrapUpEnded", 24, json!({"row": {"id": "30001"}}));
+    let queue = |name: &str| json!({"after": {"id": "10", "name": name, "position": null}});
+    for (name, value) in [
+        ("QueueAdded", queue("Shipping")),
+        ("QueueUpdated", queue("Dispatch")),
+        ("QueueRemoved", json!({"after": null})),
+    ] {
+        topics.add("queues", "queue:10", name, 0, value);
+    }
+    for depth in [1, 2, 0] {
+        let value = json!({"depth": depth});
+        topics.add("queues", "queue_path:5/en/chat", "QueueDepthChanged", 0, value);
+    }
+    let path = "queue_path:5/en/chat";
+    for (percent, sla) in [
+        (json!(100.0), None),
+        (json!(79.5), Some("SlaBreached")),
+        (Value::Null, None),
+        (json!(81.0), None),
+        (json!(82.0), Some("SlaRecovered")),
+    ] {
+        topics.add("queues", path, "ServiceLevelChanged", 0, json!({"current": percent}));
+        if let Some(name) = sla {
+            topics.add("sla", path, name, 0, json!({"scope": "QUEUE", "value": percent}));
+        }
+    }
+    topics
+}
+
+fn problems(truth: &Truth, topics: &Topics) -> Vec<String> {
+    judge(truth, &topics.0).problems
+}
+
+#[test]
+fn topics_that_tell_everything_once_pass() {
+    let verdict = judge(&truth(), &topics().0);
+    assert!(verdict.passed(), "{verdict}");
+    let row = |kind| verdict.rows.iter().find(|row| row.kind == kind).unwrap().facts;
+    assert_eq!(row("chat steps"), 3);
+    assert_eq!(row("breaches of waits"), 1);
+    assert_eq!(row("withdrawn breaches"), 1);
+    assert_eq!(row("queues"), 3);
+    assert_eq!(row("queue depth"), 3);
+    assert_eq!(row("service levels"), 5);
+    assert_eq!(row("breaches of levels"), 2);
+}
+
+#[test]
+fn each_event_that_is_left_out_is_missed() {
+    let all = topics();
+    for left_out in 0..all.0.len() {
+        let left = all.without(|event| event.value["meta"]["event_id"] == left_out.to_string());
+        let event = &all.0[left_out];
+        // What a deadline tells before the verdict denies it may stay untold; its withdrawal not.
+        let name = &event.event_type;
+        assert!(!problems(&truth(), &left).is_empty(), "{name} of {}", event.key);
+    }
+}
+
+#[test]
+fn each_event_that_comes_twice_is_noticed() {
+    let all = topics();
+    for repeated in 0..all.0.len() {
+        let mut more = all.clone();
+        let event = all.0[repeated].clone();
+        let (_, entity) = event.key.split_once(':').unwrap();
+        let seconds = (event.value["meta"]["occurred_at"].as_i64().unwrap() - noon()) / 1000;
+        more.add(&event.topic, entity, &event.event_type, seconds, event.value.clone());
+        assert!(!problems(&truth(), &more).is_empty(), "{} of {}", event.event_type, event.key);
+    }
+}
+
+#[test]
+fn a_fact_that_was_never_recorded_is_called_invented() {
+    let mut more = topics();
+    more.add("chats", "chat:9", "ChatFinished", 3, json!({}));
+    assert_eq!(problems(&truth(), &more), ["invented: ChatFinished 9"]);
+    let mut more = topics();
+    let breach = json!({"scope": "INTERACTION", "basis": "DEADLINE", "row_id": "5"});
+    more.add("sla", "call:9", "SlaBreached", 3, breach);
+    assert_eq!(problems(&truth(), &more), ["invented: breached call 9 5"]);
+    let mut more = topics();
+    let level = json!({"current": 3.0});
+    more.add("queues", "queue_group:20/call", "ServiceLevelChanged", 3, level);
+    assert_eq!(
+        problems(&truth(), &more),
+        ["invented: of queue_group 20/call, which was never served"]
+    );
+}
+
+#[test]
+fn another_time_or_another_order_is_noticed() {
+    let mut wrong = topics();
+    wrong.0[0].value["meta"]["occurred_at"] = json!(noon());
+    assert_eq!(problems(&truth(), &wrong), ["at another time than recorded: ChatQueued 7"]);
+    let mut wrong = topics();
+    wrong.0[2].value["meta"]["occurred_at"] = json!(noon());
+    assert_eq!(
+        problems(&truth(), &wrong),
+        ["breached at another time than its deadline: chat 8 41234"]
+    );
+    let mut wrong = topics();
+    // Two steps of one chat change places on the topic.
+    let (queued, assigned) = (wrong.0[0].offset, wrong.0[5].offset);
+    wrong.0[0].offset = assigned;
+    wrong.0[5].offset = queued;
+    assert_eq!(problems(&truth(), &wrong), ["out of order: acme:chat:7 on chats"]);
+    let mut wrong = topics();
+    wrong.0[5].value["meta"]["revision"] = json!(9);
+    assert!(
+        problems(&truth(), &wrong).contains(&String::from("revisions with a gap: acme:chat:7"))
+    );
+}
+
+#[test]
+fn a_breach_that_the_vendor_never_stated_is_noticed() {
+    let mut wrong = topics();
+    wrong.0[2].value["basis"] = json!("VENDOR_VERDICT");
+    let problems = problems(&truth(), &wrong);
+    assert!(
+        problems.contains(&String::from("a breach that the vendor never stated: chat 8 41234")),
+        "{problems:?}"
+    );
+}
