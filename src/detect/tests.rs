@@ -2,8 +2,12 @@
 
 mod activities;
 mod calls;
+mod chats;
+mod levels;
+mod records;
 mod rosters;
 mod snapshots;
+mod waits;
 
 use serde_json::{Value, json};
 

@@ -1,0 +1,78 @@
+use serde_json::{Value, json};
+
+use super::{at, body, look, names, with};
+use crate::detect::{InteractionState, Targets, Wait, interaction_row};
+use crate::event::{Body, Draft, SlaBasis};
+use crate::model::Call;
+
+/// A call that waits since second 12, in a queue whose target is 20 s.
+fn waiting(row: &Value) -> Call {
+    let base = json!({"id": "20", "menu_path_id": "5", "menu_path": "Support/Shipping",
+        "transfer": false, "started_at": at(13).millis(), "ended_at": null,
+        "service_level_target_time": 20});
+    serde_json::from_value(json!({
+        "id": "4711", "call_type": "Voice Inbound (IVR)", "status": "queued",
+        "created_at": at(10).millis(), "queued_at": at(12).millis(), "updated_at": at(12).millis(),
+        "selected_menu": {"id": "11", "name": "Shipping"}, "queue_durations": [with(base, row)],
+    }))
+    .unwrap()
+}
+
+fn read(
+    state: Option<&InteractionState<Call>>,
+    call: &Call,
+    asked: i64,
+) -> (InteractionState<Call>, Vec<Draft>) {
+    let change = interaction_row(state, call, &look(asked, 5), &Targets::default());
+    (change.state, change.drafts)
+}
+
+#[test]
+fn a_wait_is_too_long_a_second_after_its_deadline_and_is_told_once_at_the_deadline() {
+    let call = waiting(&json!({}));
+    assert_eq!(Wait::of(&call, &Targets::default()).unwrap().overdue_at, at(33));
+    let (state, drafts) = read(None, &call, 32);
+    assert_eq!(names(&drafts), ["CallCreated", "CallQueued"]);
+    let (state, drafts) = read(Some(&state), &call, 33);
+    assert_eq!(names(&drafts), ["SlaBreached"]);
+    let Body::SlaBreached(breach) = body(&drafts[0]) else { panic!() };
+    assert_eq!((breach.basis, breach.target_seconds), (SlaBasis::Deadline, Some(20)));
+    assert_eq!(drafts[0].occurrence.at, at(32));
+    let (state, drafts) = read(Some(&state), &call, 60);
+    assert!(drafts.is_empty(), "{:?}", names(&drafts));
+    // The vendor's own verdict says the same.
+    let verdict = json!({"ended_at": at(70).millis(), "service_level_event": "not_in_sla"});
+    let (_, drafts) = read(Some(&state), &waiting(&verdict), 75);
+    assert!(!names(&drafts).contains(&"SlaBreached"), "{:?}", names(&drafts));
+}
+
+#[test]
+fn a_breach_that_the_vendor_denies_is_withdrawn_once() {
+    let (state, _) = read(None, &waiting(&json!({})), 40);
+    for verdict in ["in_sla", "excluded"] {
+        let denied = json!({"ended_at": at(31).millis(), "service_level_event": verdict});
+        let (after, drafts) = read(Some(&state), &waiting(&denied), 45);
+        let withdrawn: Vec<_> = drafts
+            .iter()
+            .filter(|draft| matches!(body(draft), Body::SlaBreachWithdrawn(_)))
+            .collect();
+        assert_eq!(withdrawn.len(), 1, "{verdict}");
+        let (_, drafts) = read(Some(&after), &waiting(&denied), 50);
+        assert!(drafts.is_empty(), "{:?}", names(&drafts));
+    }
+    // Without a breach there is nothing to withdraw.
+    let denied = json!({"ended_at": at(31).millis(), "service_level_event": "in_sla"});
+    let (_, drafts) = read(None, &waiting(&denied), 45);
+    assert!(!names(&drafts).contains(&"SlaBreachWithdrawn"));
+}
+
+#[test]
+fn a_target_is_the_rows_own_or_the_queues_or_the_configured_one() {
+    let untold = waiting(&json!({"service_level_target_time": null}));
+    let overdue = |targets: &Targets| Wait::of(&untold, targets).map(|wait| wait.overdue_at);
+    assert_eq!(overdue(&Targets::default()), None);
+    let mut targets = Targets::new(Some(60), None);
+    assert_eq!(overdue(&targets), Some(at(73)));
+    targets.learn(&waiting(&json!({})));
+    assert_eq!(overdue(&targets), Some(at(33)));
+}
