@@ -4,12 +4,14 @@
 //! Every mistake is one line: where, what, what to do. All of a file's mistakes are told at once.
 
 mod mistakes;
+mod privacy;
 mod reader;
 mod secret;
 mod tree;
 mod values;
 
 pub use mistakes::{Mistake, Mistakes, Place};
+pub use privacy::{PrivacyError, PrivacyMode, PrivacySettings};
 pub use secret::{SecretError, SecretSource};
 
 use std::collections::BTreeMap;
@@ -21,7 +23,7 @@ use std::time::Duration;
 use url::Url;
 
 use self::reader::Section;
-use crate::model::{AccountName, Mode, Privacy, Timestamp};
+use crate::model::{AccountName, Timestamp};
 use crate::shard::Start;
 use crate::source::{VENDORS, Vendor};
 
@@ -38,7 +40,7 @@ pub struct Config {
     /// Where the admin pages listen.
     pub admin_listen: SocketAddr,
     /// What becomes of personal data.
-    pub privacy: Privacy,
+    pub privacy: PrivacySettings,
     /// The accounts, at least one.
     pub accounts: Vec<Account>,
     /// What is allowed and yet worth a word.
@@ -294,27 +296,30 @@ fn is_secret_property(name: &str) -> bool {
     name.ends_with("password") || name.ends_with("ssl.key.pem") || name.ends_with("client.secret")
 }
 
-fn privacy(section: &mut Section) -> Privacy {
-    let default = Privacy::default();
+fn privacy(section: &mut Section) -> PrivacySettings {
+    let default = PrivacySettings::default();
     let mut mode =
-        |name: &str, default: Mode| match section.choice(name, &["drop", "keep", "pseudonymise"]) {
-            Some("drop") => Mode::Drop,
-            Some("keep") => Mode::Keep,
-            Some(_) => {
-                section.mistake(
-                    name,
-                    "\"pseudonymise\" is not available in this version",
-                    "set \"drop\" or \"keep\"",
-                );
-                default
-            }
+        |name: &str, default| match section.choice(name, &["drop", "keep", "pseudonymise"]) {
+            Some("drop") => PrivacyMode::Drop,
+            Some("keep") => PrivacyMode::Keep,
+            Some(_) => PrivacyMode::Pseudonymise,
             None => default,
         };
-    Privacy {
-        agents: mode("agents", default.agents),
-        customers: mode("customers", default.customers),
-        content: mode("content", default.content),
+    let (agents, customers, content) = (
+        mode("agents", default.agents),
+        mode("customers", default.customers),
+        mode("content", default.content),
+    );
+    let key = section.secret("pseudonym_key");
+    let wanted = [agents, customers, content].contains(&PrivacyMode::Pseudonymise);
+    if wanted && !section.names().iter().any(|name| name == "pseudonym_key") {
+        section.mistake(
+            "pseudonym_key",
+            "missing, and a class is pseudonymised",
+            "name a secret of at least 16 bytes, such as { file = \"/run/secrets/pseudonym-key\" }",
+        );
     }
+    PrivacySettings { agents, customers, content, pseudonym_key: key.filter(|_| wanted) }
 }
 
 fn account(section: &mut Section, warnings: &mut Vec<String>) -> Option<Account> {

@@ -53,10 +53,13 @@ pub(super) async fn check(
         return Ok(());
     }
     let environment = Arc::new(environment.clone());
+    // Without its key nothing else is asked: what an answer holds could not be closed.
+    let privacy = config.privacy.resolve(&environment);
+    let privacy = privacy.map_err(|error| Failure::Misused(error.to_string()))?;
     for account in &config.accounts {
         let what = format!("account {}", account.name);
         let outcome = match account_parts(account, &environment) {
-            Ok(parts) => one_request(parts, config.privacy).await,
+            Ok(parts) => one_request(parts, privacy).await,
             Err(Failure::Misused(text) | Failure::Failed(text)) => Err(text),
         };
         mark(&what, outcome, &mut failed);
@@ -77,7 +80,7 @@ pub(super) async fn check(
     };
     mark("kafka", kafka, &mut failed);
     let state = if config.state_dir.exists() {
-        let options = Options { privacy: config.privacy.fingerprint(), ..Options::default() };
+        let options = Options { privacy: privacy.fingerprint(), ..Options::default() };
         match Store::check(&config.state_dir, options) {
             Ok(()) => Ok(format!("{} can be opened", config.state_dir.display())),
             Err(error) => Err(error.to_string()),

@@ -124,6 +124,10 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
     let environment = Arc::new(environment);
     let accounts = config.accounts.iter().map(|account| account_parts(account, &environment));
     let accounts = accounts.collect::<Result<Vec<_>, _>>()?;
+    let privacy = config
+        .privacy
+        .resolve(&environment)
+        .map_err(|error| Failure::Misused(error.to_string()))?;
     let mut dry_dir = None;
     let mut printer = None;
     let (destination, state_dir) = if arguments.dry_run {
@@ -142,7 +146,7 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
         destination,
         state_dir,
         outbox_limit: config.kafka.outbox_limit,
-        privacy: config.privacy,
+        privacy,
         admin: Some(config.admin_listen),
         clock: Arc::new(SystemClock),
     };

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::{Mode, Privacy};
 
 const MINIMAL: &str = include_str!("../../config/minimal.toml");
 
@@ -96,6 +97,14 @@ fn each_mistake_is_one_line_with_place_and_remedy() {
         (
             &in_kafka("[privacy]\nagents = \"hide\""),
             "f.toml:5: privacy.agents: no such choice; one of drop, keep, pseudonymise",
+        ),
+        (
+            &in_kafka("[privacy]\ncontent = \"pseudonymise\""),
+            "f.toml:4: privacy.pseudonym_key: missing, and a class is pseudonymised; name a secret of at least 16 bytes",
+        ),
+        (
+            &in_kafka("[privacy]\npseudonym_key = \"hunter2 and more of it\""),
+            "f.toml:5: privacy.pseudonym_key: a secret is not written here; name it",
         ),
         (&in_kafka("[statee]"), "f.toml:4: statee: no such key; did you mean state?"),
         (
@@ -236,6 +245,33 @@ fn secrets_are_fetched_by_name_and_never_shown() {
     let environment = Environment::from([(name.into(), "hunter3".into())]);
     assert_eq!(password.fetch(&environment).unwrap().expose(), "hunter3");
     assert!(!format!("{config:?}").contains("hunter3"));
+}
+
+#[test]
+fn pseudonyms_are_made_with_a_key_that_is_there_and_long_enough() {
+    let privacy = "[privacy]\ncustomers = \"pseudonymise\"\npseudonym_key = { env = \"KEY\" }\n";
+    let config = read(&format!("{MINIMAL}\n{privacy}"), &[]).unwrap();
+    let resolve = |key: Option<&str>| {
+        let variables = key.map(|key| (String::from("KEY"), String::from(key)));
+        config.privacy.resolve(&variables.into_iter().collect())
+    };
+    let cases = [
+        (None, "privacy.pseudonym_key: the variable KEY is not set; set it to the secret"),
+        (Some("\n"), "privacy.pseudonym_key: the secret is empty"),
+        (Some("hunter2"), "privacy.pseudonym_key: a key of pseudonyms has at least 16 bytes;"),
+    ];
+    for (key, expected) in cases {
+        let error = resolve(key).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+    let resolved = resolve(Some("hunter2 and more of it")).unwrap();
+    assert!(matches!(resolved.customers, Mode::Pseudonymise(_)));
+    assert_eq!((resolved.agents, resolved.content), (Mode::Keep, Mode::Drop));
+    assert!(!format!("{resolved:?} {config:?}").contains("hunter2"));
+
+    // A key that nothing needs is not asked for.
+    let config = read(&format!("{MINIMAL}\n[privacy]\npseudonym_key = {{ env = \"KEY\" }}\n"), &[]);
+    assert_eq!(config.unwrap().privacy.resolve(&Environment::new()).unwrap(), Privacy::default());
 }
 
 #[test]
