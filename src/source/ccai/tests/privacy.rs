@@ -8,13 +8,11 @@ use serde_json::{Value, json, value::to_raw_value};
 
 use super::super::mapping;
 use super::super::rows::{Read, decode};
-use crate::model::{Activity, Agent, Call, Mode, Privacy, PseudonymKey};
+use crate::model::{Call, Mode, Privacy, PseudonymKey, personal_fields};
 use crate::secret::Secret;
 
 const PLANTED: &str = "planted";
 
-const EVERYTHING: Privacy =
-    Privacy { agents: Mode::Keep, customers: Mode::Keep, content: Mode::Keep };
 const NOTHING: Privacy = Privacy { agents: Mode::Drop, customers: Mode::Drop, content: Mode::Drop };
 
 fn pseudonyms() -> Privacy {
@@ -46,15 +44,27 @@ fn merged(model: &Value, example: &Value) -> Value {
 /// A text in place of every text and every missing value, but times.
 fn plant(value: &mut Value, name: &str) {
     match value {
-        Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| plant(value, name)),
+        Value::Object(fields) => {
+            // The document leaves some of a person's fields out in some places.
+            if fields.contains_key("last_name") {
+                for name in ["name", "agent_number", "avatar_url"] {
+                    fields.entry(name).or_insert(Value::Null);
+                }
+            }
+            fields.iter_mut().for_each(|(name, value)| plant(value, name));
+        }
         Value::Array(items) => items.iter_mut().for_each(|item| plant(item, name)),
         Value::String(text) if text.ends_with('Z') => {}
         Value::String(_) => *value = json!(PLANTED),
-        Value::Number(_) if name == "id" || name.ends_with("_id") => *value = json!(PLANTED),
-        Value::Null if name.starts_with("out_") || name.ends_with("number") => {
+        Value::Number(_) if name == "id" || name.ends_with("_id") || name.ends_with("number") => {
+            *value = json!(PLANTED)
+        }
+        Value::Null
+            if name.starts_with("out_") || name.ends_with("number") || name == "avatar_url" =>
+        {
             *value = json!(PLANTED);
         }
-        Value::Null if name.ends_with("_id") || name.ends_with("message") => {
+        Value::Null if name.ends_with("_id") || name.ends_with("message") || name == "name" => {
             *value = json!(PLANTED);
         }
         _ => {}
@@ -83,14 +93,15 @@ fn fields<T: Serialize>(value: &T, text: &str) -> BTreeSet<String> {
     paths
 }
 
-fn set(paths: &[&str]) -> BTreeSet<String> {
-    paths.iter().map(|path| String::from(*path)).collect()
+fn first(text: &str) -> Value {
+    match serde_json::from_str(text).unwrap() {
+        Value::Array(rows) => rows[0].clone(),
+        row => row,
+    }
 }
 
 fn planted<T>(model: &str, example: &str, read: Read<T>) -> T {
-    let (model, example): (Value, Value) =
-        (serde_json::from_str(model).unwrap(), serde_json::from_str(example).unwrap());
-    let mut row = merged(&model[0], &example[0]);
+    let mut row = merged(&first(model), &first(example));
     if row.get("participants").is_some() {
         row["wait_time_sms"] = json!([{"text": PLANTED}]);
         row["in_call_sms"] = json!([{"text": PLANTED}]);
@@ -99,70 +110,121 @@ fn planted<T>(model: &str, example: &str, read: Read<T>) -> T {
     decode(&to_raw_value(&row).unwrap(), read, &mut Vec::new()).unwrap()
 }
 
-fn call() -> Call {
-    planted(
-        include_str!("../../../../tests/fixtures/ccai/calls_model.json"),
-        include_str!("../../../../tests/fixtures/ccai/calls.json"),
-        mapping::call,
-    )
+/// A kind of row, with a text planted in each of its fields.
+trait Planted: Clone + PartialEq + Serialize + std::fmt::Debug {
+    /// As the table of personal fields calls it.
+    const OF: &'static str;
+    /// What nobody's privacy closes: the vendor's ids, its enumerations, names of queues, teams,
+    /// statuses and virtual agents.
+    const NOBODYS: &'static str;
+    fn row() -> Self;
+    fn close(&mut self, privacy: &Privacy);
 }
 
-fn agent() -> Agent {
-    planted(
-        include_str!("../../../../tests/fixtures/ccai/agents_model.json"),
-        include_str!("../../../../tests/fixtures/ccai/agents.json"),
-        mapping::agent,
-    )
+macro_rules! planted {
+    ($kind:ident, $of:literal, $fixture:literal, $redact:ident, $read:path, $nobodys:expr) => {
+        impl Planted for crate::model::$kind {
+            const OF: &'static str = $of;
+            const NOBODYS: &'static str = $nobodys;
+            fn row() -> Self {
+                planted(
+                    include_str!(concat!(
+                        "../../../../tests/fixtures/ccai/",
+                        $fixture,
+                        "_model.json"
+                    )),
+                    include_str!(concat!("../../../../tests/fixtures/ccai/", $fixture, ".json")),
+                    $read,
+                )
+            }
+            fn close(&mut self, privacy: &Privacy) {
+                privacy.$redact(self);
+            }
+        }
+    };
 }
 
-fn activity() -> Activity {
-    planted(
-        include_str!("../../../../tests/fixtures/ccai/agent_activity_logs_model.json"),
-        include_str!("../../../../tests/fixtures/ccai/agent_activity_logs.json"),
-        mapping::activity,
-    )
+planted!(Agent, "agent", "agents", agent, mapping::agent, NOBODYS_IN_AN_AGENT);
+planted!(
+    Activity,
+    "activity",
+    "agent_activity_logs",
+    activity,
+    mapping::activity,
+    NOBODYS_IN_AN_ACTIVITY
+);
+planted!(Call, "call", "calls", call, mapping::call, NOBODYS_IN_A_CALL);
+planted!(Chat, "chat", "chats", chat, mapping::chat, NOBODYS_IN_A_CHAT);
+planted!(Queue, "queue", "menus", queue, mapping::queue, NOBODYS_IN_A_QUEUE);
+planted!(Team, "team", "teams", team, mapping::team, NOBODYS_IN_A_TEAM);
+
+/// Calls a generic test for each kind of row.
+macro_rules! for_each_kind {
+    ($test:ident) => {
+        $test::<crate::model::Agent>();
+        $test::<crate::model::Activity>();
+        $test::<crate::model::Call>();
+        $test::<crate::model::Chat>();
+        $test::<crate::model::Queue>();
+        $test::<crate::model::Team>();
+    };
 }
 
-/// What each class takes out of a call.
-const OF_AGENTS: &[&str] = &[
-    "agent_info.agent_number",
-    "agent_info.avatar_url",
-    "agent_info.first_name",
-    "agent_info.last_name",
-    "agent_info.name",
-    "transfers.from_agent.agent_number",
-    "transfers.from_agent.avatar_url",
-    "transfers.from_agent.first_name",
-    "transfers.from_agent.last_name",
-    "transfers.from_agent.name",
-    "transfers.to_agent.agent_number",
-    "transfers.to_agent.avatar_url",
-    "transfers.to_agent.first_name",
-    "transfers.to_agent.last_name",
-    "transfers.to_agent.name",
-];
-const OF_CUSTOMERS: &[&str] = &[
-    "end_user.id",
-    "end_user.identifier",
-    "end_user.out_contact_id",
-    "outbound_number",
-    "participants.end_user_id",
-    "support_number",
-];
-const OF_CONTENT: &[&str] = &[
-    "dispositions.code",
-    "fail_details",
-    "in_call_sms",
-    "photos.url",
-    "recording_url",
-    "recordings.conference_sid",
-    "videos.url",
-    "wait_time_sms",
-];
-/// Beside the rows of the lists that are left out as a whole.
-const OF_LISTS: &[&str] = &["photos.id", "photos.photo_type", "videos.id"];
+/// What the table says of a class.
+fn listed<T: Planted>(class: &str) -> BTreeSet<String> {
+    let all = personal_fields().into_iter();
+    let of = all.filter(|fields| fields.of == T::OF && fields.class == class);
+    of.flat_map(|fields| fields.paths).collect()
+}
+
+/// What goes with a field that is a row of a list, when the list is left out as a whole.
+fn beside(class: &str, all: &BTreeSet<String>) -> BTreeSet<String> {
+    let rows =
+        ["photos.id", "photos.photo_type", "videos.id"].iter().map(|path| String::from(*path));
+    rows.filter(|path| class == "content" && all.contains(path)).collect()
+}
+
+const CLASSES: [&str; 3] = ["agents", "customers", "content"];
+
+const NOBODYS_IN_AN_AGENT: &str = "
+    channels.channel_type channels.menu.id channels.menu.menu_type channels.menu.name
+    channels.menu.output_msg channels.menu.parent_id id location roles status.color
+    status.id status.name status.wfm_id teams.id teams.name teams.parent_id
+";
+const NOBODYS_IN_AN_ACTIVITY: &str = "
+    activity agent_id call_id chat_id id status.color status.id status.name status.wfm_id
+    whodunnit.id
+";
+const NOBODYS_IN_A_CHAT: &str = "
+    agent_info.id chat_type consumer_event_durations.event consumer_event_durations.id
+    consumer_event_durations.lang consumer_event_durations.menu_path
+    consumer_event_durations.menu_path_id consumer_event_durations.type
+    consumer_handle_durations.id handle_durations.agent_id handle_durations.id
+    handle_durations.lang handle_durations.menu_path handle_durations.menu_path_id
+    handle_durations.transfer_id id lang menu_path.materialized_path menu_path.name
+    offer_events.group offer_type out_ticket_id out_ticket_url participants.call_id
+    participants.fail_reason participants.id participants.status participants.type
+    participants.user_id queue_durations.agent_id queue_durations.id queue_durations.lang
+    queue_durations.menu_path queue_durations.menu_path_id
+    queue_durations.service_level_event queue_durations.transfer_id selected_menu.id
+    selected_menu.menu_type selected_menu.name selected_menu.output_msg
+    selected_menu.parent_id status transfers.fail_reason transfers.from_agent.id
+    transfers.from_menu.materialized_path transfers.from_menu.name transfers.id
+    transfers.status transfers.to_agent.id transfers.to_menu.materialized_path
+    transfers.to_menu.name
+";
+const NOBODYS_IN_A_QUEUE: &str = "
+    agent_assignments.assignee.id agent_assignments.channel_type agent_assignments.lang
+    agent_assignments.queue_level id menu_type name output_msg parent_id
+    team_assignments.channel_type team_assignments.lang team_assignments.queue_level
+    team_assignments.team.assignees.id team_assignments.team.id team_assignments.team.name
+    team_assignments.team.parent_id
+";
+const NOBODYS_IN_A_TEAM: &str = "
+    assignees.id id name parent_id
+";
 /// What is nobody's: the vendor's ids, its enumerations, names of queues and virtual agents.
-const NOBODYS: &str = "
+const NOBODYS_IN_A_CALL: &str = "
     adapter_fail_message agent_info.id answer_type call_type consumer_event_durations.event
     consumer_event_durations.id consumer_event_durations.lang consumer_event_durations.menu_path
     consumer_event_durations.menu_path_id consumer_event_durations.type
@@ -198,90 +260,94 @@ const NOBODYS: &str = "
     virtual_agent_handle_durations.virtual_agent.name voicemail_reason voip_provider
 ";
 
-fn without(mut paths: BTreeSet<String>, gone: &[&[&str]]) -> BTreeSet<String> {
-    for path in gone.iter().flat_map(|paths| paths.iter()) {
-        assert!(paths.remove(*path), "nothing was planted at {path}");
-    }
-    paths
-}
-
-#[test]
-fn each_class_takes_its_own_fields_of_a_call_and_no_others() {
-    let all = fields(&call(), PLANTED);
-    let cases: &[(Privacy, &[&[&str]])] = &[
-        (EVERYTHING, &[]),
-        (Privacy { agents: Mode::Drop, ..EVERYTHING }, &[OF_AGENTS]),
-        (Privacy { customers: Mode::Drop, ..EVERYTHING }, &[OF_CUSTOMERS]),
-        (Privacy { content: Mode::Drop, ..EVERYTHING }, &[OF_CONTENT, OF_LISTS]),
-        (NOTHING, &[OF_AGENTS, OF_CUSTOMERS, OF_CONTENT, OF_LISTS]),
-        (Privacy::default(), &[OF_CUSTOMERS, OF_CONTENT, OF_LISTS]),
-    ];
-    for (privacy, gone) in cases {
-        let mut call = call();
-        privacy.call(&mut call);
-        assert_eq!(fields(&call, PLANTED), without(all.clone(), gone), "{privacy:?}");
+fn each_class_takes_its_own_fields<T: Planted>() {
+    let all = fields(&T::row(), PLANTED);
+    for closed in 0..8_u32 {
+        let mode = |class: u32| if closed >> class & 1 == 1 { Mode::Drop } else { Mode::Keep };
+        let privacy = Privacy { agents: mode(0), customers: mode(1), content: mode(2) };
+        let mut expected = all.clone();
+        for (index, class) in (0..).zip(CLASSES) {
+            if mode(index) == Mode::Drop {
+                for path in listed::<T>(class).union(&beside(class, &all)) {
+                    assert!(expected.remove(path), "nothing was planted at {} {path}", T::OF);
+                }
+            }
+        }
+        let mut row = T::row();
+        row.close(&privacy);
+        assert_eq!(fields(&row, PLANTED), expected, "{} {privacy:?}", T::OF);
     }
 }
 
 #[test]
-fn what_is_left_of_a_call_when_all_is_closed_is_nobodys() {
-    let mut call = call();
-    NOTHING.call(&mut call);
-    let left: Vec<_> = fields(&call, PLANTED).into_iter().collect();
-    assert_eq!(left, NOBODYS.split_ascii_whitespace().collect::<Vec<_>>());
+fn each_class_takes_the_fields_that_the_table_lists_and_no_others() {
+    for_each_kind!(each_class_takes_its_own_fields);
+}
+
+fn nothing_personal_is_left<T: Planted>() {
+    let mut row = T::row();
+    row.close(&NOTHING);
+    let left: Vec<_> = fields(&row, PLANTED).into_iter().collect();
+    assert_eq!(left, T::NOBODYS.split_ascii_whitespace().collect::<Vec<_>>(), "{}", T::OF);
+}
+
+#[test]
+fn what_is_left_when_all_is_closed_is_nobodys() {
+    for_each_kind!(nothing_personal_is_left);
+}
+
+fn pseudonyms_stand_in_place<T: Planted>() {
+    let mut row = T::row();
+    let all = fields(&row, PLANTED);
+    row.close(&pseudonyms());
+    let personal: BTreeSet<_> = CLASSES.iter().flat_map(|class| listed::<T>(class)).collect();
+    assert_eq!(fields(&row, "p:"), personal, "{}", T::OF);
+    assert_eq!(fields(&row, PLANTED), &all - &personal, "{}", T::OF);
 }
 
 #[test]
 fn pseudonyms_stand_where_texts_stood_and_nothing_shows_through() {
-    let all = fields(&call(), PLANTED);
-    let mut call = call();
-    pseudonyms().call(&mut call);
-    let personal: &[&[&str]] = &[OF_AGENTS, OF_CUSTOMERS, OF_CONTENT];
-    assert_eq!(fields(&call, PLANTED), without(all, personal));
-    let paths: Vec<_> = personal.iter().flat_map(|paths| paths.iter().copied()).collect();
-    assert_eq!(fields(&call, "p:"), set(&paths));
+    for_each_kind!(pseudonyms_stand_in_place);
+}
+
+#[test]
+fn a_customer_has_one_pseudonym_wherever_the_customer_is_named() {
+    let mut call = Call::row();
+    call.close(&pseudonyms());
     let user = call.end_user.unwrap();
     assert_eq!(user.id, call.participants[0].end_user_id, "equal ids stay equal");
 }
 
 #[test]
 fn the_number_that_a_customer_called_is_the_contact_centres_own() {
-    let mut call = call();
+    let mut call = Call::row();
     call.call_type = Some(String::from("IvrCall"));
-    NOTHING.call(&mut call);
+    call.close(&NOTHING);
     assert_eq!(call.support_number.as_deref(), Some(PLANTED));
 }
 
-#[test]
-fn an_agents_own_fields_go_and_where_the_agent_belongs_stays() {
-    let all = fields(&agent(), PLANTED);
-    let personal: &[&str] =
-        &["agent_number", "avatar_url", "email", "first_name", "last_name", "middle_name"];
-    let mut closed = agent();
-    NOTHING.agent(&mut closed);
-    assert_eq!(fields(&closed, PLANTED), without(all.clone(), &[personal]));
-    let mut open = agent();
-    Privacy::default().agent(&mut open);
-    assert_eq!(fields(&open, PLANTED), all);
+/// `a`, `b.{c, d}`: parts of one thing stand together.
+fn grouped(paths: &[String]) -> String {
+    let parent = |path: &&String| path.rsplit_once('.').map(|(parent, _)| parent.to_owned());
+    let groups = paths.iter().collect::<Vec<_>>();
+    let groups =
+        groups.chunk_by(|one, other| parent(one).is_some() && parent(one) == parent(other));
+    let groups = groups.map(|group| match (parent(&group[0]), group.len()) {
+        (Some(parent), 2..) => {
+            let parts = group.iter().map(|path| &path[parent.len() + 1..]);
+            format!("`{parent}.{{{}}}`", parts.collect::<Vec<_>>().join(", "))
+        }
+        _ => format!("`{}`", group[0]),
+    });
+    groups.collect::<Vec<_>>().join(", ")
 }
 
 #[test]
-fn who_did_it_is_an_agent_too() {
-    let mut row = activity();
-    NOTHING.activity(&mut row);
-    assert_eq!(
-        fields(&row, PLANTED),
-        set(&[
-            "activity",
-            "agent_id",
-            "call_id",
-            "chat_id",
-            "id",
-            "status.color",
-            "status.id",
-            "status.name",
-            "status.wfm_id",
-            "whodunnit.id",
-        ])
-    );
+fn the_page_on_privacy_lists_every_personal_field() {
+    let page = include_str!("../../../../docs/privacy.md");
+    let table: Vec<_> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    let lines = personal_fields().into_iter().map(|fields| {
+        format!("| `{}` | {} | {} |", fields.class, fields.of, grouped(&fields.paths))
+    });
+    assert_eq!(table, lines.collect::<Vec<_>>());
 }
