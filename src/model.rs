@@ -35,7 +35,9 @@ pub use interaction::{
 pub use organisation::{StatusDefinition, Team};
 pub use phase::{Phase, is_abandonment};
 pub use presence::Presence;
-pub use privacy::{Mode, PersonalFields, Privacy, PseudonymKey, ShortKey, personal_fields};
+pub use privacy::{
+    Mode, Personal, PersonalFields, Privacy, PseudonymKey, ShortKey, personal_fields,
+};
 pub use queue::{
     AgentAssignment, Measured, Queue, QueuePath, QueueStatus, ServiceLevel, TeamAssignment,
 };

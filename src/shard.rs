@@ -7,6 +7,7 @@
 //! fails at any point leaves nothing behind, and the next one repairs it.
 
 mod account;
+mod closing;
 mod engine;
 mod output;
 mod polling;

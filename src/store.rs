@@ -349,6 +349,12 @@ impl Store {
         })
     }
 
+    /// The fingerprint of the privacy settings that values are written under.
+    #[must_use]
+    pub fn privacy(&self) -> u64 {
+        self.shared.privacy
+    }
+
     /// An empty batch that writes values under this store's settings.
     #[must_use]
     pub fn batch(&self) -> Batch {

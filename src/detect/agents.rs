@@ -7,7 +7,7 @@ use super::{Change, Look};
 use crate::event::{
     AgentChange, AgentStatusChange, AgentWrapUp, Body, Draft, Occurrence, Origin, StatusValue,
 };
-use crate::model::{Agent, AgentStatus, EntityId, EntityKind, Timestamp};
+use crate::model::{Agent, AgentStatus, EntityId, EntityKind, Personal, Timestamp};
 
 /// All that is remembered of an agent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,10 @@ pub struct AgentState {
     /// A customer on hold.
     #[serde(default)]
     pub hold: Flag,
+    /// The roster's personal fields were left out when the privacy settings changed: the next row
+    /// tells them anew, which is no news.
+    #[serde(default)]
+    pub closed: bool,
 }
 
 /// Who told of a status.
@@ -65,6 +69,14 @@ impl AgentStatus {
 }
 
 impl AgentState {
+    /// Leaves out what is personal, because the privacy settings have changed since.
+    pub fn close(&mut self) {
+        if let Some(roster) = &mut self.roster {
+            roster.close();
+            self.closed = true;
+        }
+    }
+
     /// A draft about this agent.
     pub(super) fn draft(
         id: &EntityId,
@@ -80,6 +92,11 @@ impl AgentState {
 #[must_use]
 pub fn roster_row(state: Option<&AgentState>, row: &Agent, look: &Look) -> Change<AgentState> {
     let mut next = state.cloned().unwrap_or_default();
+    if std::mem::take(&mut next.closed)
+        && let Some(before) = &mut next.roster
+    {
+        before.adopt_personal(row);
+    }
     let mut drafts = Vec::new();
     let mut say = |occurrence, origin, body| {
         drafts.push(AgentState::draft(&row.id, occurrence, origin, body));

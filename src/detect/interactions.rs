@@ -15,8 +15,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::{Change, HORIZON, Look};
 use crate::event::{Body, Draft, InteractionContext, Occurrence, Origin};
 use crate::model::{
-    AgentReference, Direction, EntityId, EntityKind, HandleDuration, Menu, MenuPath, Phase,
-    QueueDuration, Timestamp, Transfer,
+    AgentReference, Direction, EntityId, EntityKind, HandleDuration, Menu, MenuPath, Personal,
+    Phase, QueueDuration, Timestamp, Transfer,
 };
 use steps::{Step, Tells, current_context, steps};
 
@@ -26,7 +26,7 @@ pub use waits::{Targets, Wait};
 /// What calls and chats have in common: the parts of a life in a contact centre, and the events
 /// that tell it.
 #[allow(missing_docs, reason = "the accessors are named after the record's fields")]
-pub trait Interaction: Clone + PartialEq + Serialize + DeserializeOwned + Sized {
+pub trait Interaction: Personal + PartialEq + Serialize + DeserializeOwned + Sized {
     /// What kind of entity it is.
     const KIND: EntityKind;
     /// The channel, as queues name it.
@@ -109,6 +109,10 @@ pub struct InteractionState<I> {
     /// When the record was last seen to change, in the vendor's clock.
     #[serde(default)]
     pub updated_at: Option<Timestamp>,
+    /// The record's personal fields were left out when the privacy settings changed: the next row
+    /// tells them anew, which is no news.
+    #[serde(default)]
+    pub closed: bool,
 }
 
 impl<I> Default for InteractionState<I> {
@@ -120,7 +124,28 @@ impl<I> Default for InteractionState<I> {
             rating: None,
             ended_at: None,
             updated_at: None,
+            closed: false,
         }
+    }
+}
+
+impl<I: Interaction> InteractionState<I> {
+    /// Leaves out what is personal, because the privacy settings have changed since.
+    pub fn close(&mut self) {
+        if let Some(record) = &mut self.record {
+            record.close();
+        }
+        self.closed = true;
+    }
+
+    /// What was closed, with the personal fields of the next row.
+    fn opened_by(&self, row: &I) -> Self {
+        let mut open = Self { closed: false, ..self.clone() };
+        match &mut open.record {
+            Some(record) => record.adopt_personal(row),
+            None => open.content = content(row),
+        }
+        open
     }
 }
 
@@ -128,6 +153,7 @@ impl<I> Default for InteractionState<I> {
 #[must_use]
 pub fn is_unchanged<I: Interaction>(state: &InteractionState<I>, row: &I) -> bool {
     match &state.record {
+        _ if state.closed => false,
         Some(record) => **record == *row,
         None => state.content == content(row),
     }
@@ -141,6 +167,8 @@ pub fn interaction_row<I: Interaction>(
     look: &Look,
     targets: &Targets,
 ) -> Change<InteractionState<I>> {
+    let opened = state.filter(|state| state.closed).map(|state| state.opened_by(row));
+    let state = opened.as_ref().or(state);
     let overdue = waits::overdue(row, look, targets);
     let overdue =
         overdue.filter(|breach| state.is_none_or(|state| !state.steps.contains(&breach.step.key)));

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::fields::{changed_in_queue, changed_in_status_definition, changed_in_team};
 use super::{Change, Look};
 use crate::event::{Body, Draft, Origin, QueueChange, StatusDefinitionChange, TeamChange};
-use crate::model::{EntityId, EntityKind, Queue, StatusDefinition, Team};
+use crate::model::{EntityId, EntityKind, Personal, Queue, StatusDefinition, Team};
 
 /// Something that is defined.
-pub trait Record: Clone + PartialEq + Serialize + DeserializeOwned {
+pub trait Record: Personal + PartialEq + Serialize + DeserializeOwned {
     /// What kind of entity it is.
     const KIND: EntityKind;
 
@@ -32,6 +32,24 @@ pub trait Record: Clone + PartialEq + Serialize + DeserializeOwned {
 pub struct RecordState<R> {
     /// The row.
     pub record: Option<R>,
+    /// Its personal fields were left out when the privacy settings changed: the next row tells them
+    /// anew, which is no news.
+    #[serde(default)]
+    pub closed: bool,
+}
+
+impl<R: Record> RecordState<R> {
+    const fn of(record: Option<R>) -> Self {
+        Self { record, closed: false }
+    }
+
+    /// Leaves out what is personal, because the privacy settings have changed since.
+    pub fn close(&mut self) {
+        if let Some(record) = &mut self.record {
+            record.close();
+            self.closed = true;
+        }
+    }
 }
 
 /// A row of a sweep.
@@ -41,7 +59,12 @@ pub fn record_row<R: Record>(
     row: &R,
     look: &Look,
 ) -> Change<RecordState<R>> {
-    let before = state.and_then(|state| state.record.clone());
+    let mut before = state.and_then(|state| state.record.clone());
+    if state.is_some_and(|state| state.closed)
+        && let Some(before) = &mut before
+    {
+        before.adopt_personal(row);
+    }
     if row.is_deleted() {
         return gone(before, row.id(), look);
     }
@@ -50,7 +73,7 @@ pub fn record_row<R: Record>(
         Some(before) => {
             let changed = R::changed(before, row);
             if changed.is_empty() {
-                let state = RecordState { record: Some(row.clone()) };
+                let state = RecordState::of(Some(row.clone()));
                 return Change { state, drafts: Vec::new() };
             }
             (Origin::Live, changed)
@@ -59,7 +82,7 @@ pub fn record_row<R: Record>(
     let changed = changed.into_iter().map(String::from).collect();
     let body = R::change(before, Some(row.clone()), changed);
     let draft = draft::<R>(row.id(), look, origin, body);
-    Change { state: RecordState { record: Some(row.clone()) }, drafts: vec![draft] }
+    Change { state: RecordState::of(Some(row.clone())), drafts: vec![draft] }
 }
 
 /// It is no longer shown, and that is certain.
@@ -77,7 +100,7 @@ fn gone<R: Record>(before: Option<R>, id: &EntityId, look: &Look) -> Change<Reco
         let body = R::change(Some(before), None, Vec::new());
         draft::<R>(id, look, Origin::Live, body)
     });
-    Change { state: RecordState { record: None }, drafts: drafts.into_iter().collect() }
+    Change { state: RecordState::of(None), drafts: drafts.into_iter().collect() }
 }
 
 fn draft<R: Record>(id: &EntityId, look: &Look, origin: Origin, body: Body) -> Draft {

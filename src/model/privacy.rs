@@ -7,7 +7,7 @@
 mod fields;
 mod pseudonym;
 
-pub use fields::{PersonalFields, personal_fields};
+pub use fields::{Personal, PersonalFields, personal_fields};
 pub use pseudonym::{PseudonymKey, ShortKey};
 
 use self::fields::Field;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::account::{Account, AccountRecord, AgentBrief, Owned, Position};
+use super::closing::close_states;
 use super::output::{EngineError, Output};
 use super::readings::{
     activities, current_statuses, interactions, quarantined, queue_statuses, records, roster,
@@ -94,6 +95,7 @@ impl Engine {
     /// Rebuilds an account's indexes from the store.
     fn load(&self, mut account: Account) -> Result<Account, EngineError> {
         let name = account.name.clone();
+        close_states(&self.store, &name)?;
         let record = self.store.get::<AccountRecord>(&Key::Account(&name))?;
         account.record = record.map(|stored| stored.value);
         for topic in Topic::ALL {

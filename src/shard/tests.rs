@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{Applied, Engine, Output, Owned, Start};
 use crate::detect::Targets;
 use crate::model::{
-    AccountName, Activity, Agent, Call, EntityId, EntityKind, StreamName, Timestamp,
+    AccountName, Activity, Agent, Call, EntityId, EntityKind, Mode, Privacy, StreamName, Team,
+    Timestamp,
 };
 use crate::publish::avro::{Decoder, Encoders, single_object};
 use crate::source::{
@@ -42,8 +43,13 @@ impl Bench {
     }
 
     fn restart(&mut self) {
+        self.restart_under(Privacy::default());
+    }
+
+    fn restart_under(&mut self, privacy: Privacy) {
         self.engine = None;
-        let (store, _) = Store::open(self.directory.path(), Options::default()).unwrap();
+        let options = Options { privacy: privacy.fingerprint(), ..Options::default() };
+        let (store, _) = Store::open(self.directory.path(), options).unwrap();
         let engine = Engine::new(
             store,
             Arc::new(Encoders::new().unwrap()),
@@ -224,4 +230,85 @@ fn a_call_that_ended_is_asked_for_again_until_half_an_hour_has_passed() {
     let mut ask =
         |second| bench.engine().question(&acme(), &recent, StreamKind::Recent, at(second)).unwrap();
     assert_eq!(ask(20 + 1_810), None);
+}
+
+/// An agent, a call that goes on, a call that ended and a team, all with personal fields.
+fn persons(bench: &mut Bench, second: i64, privacy: &Privacy, changed: bool) {
+    let mut agent: Agent =
+        serde_json::from_value(json!({"id": "1", "name": "Mira Sample", "online": changed}))
+            .unwrap();
+    privacy.agent(&mut agent);
+    let mut agents = SweepBuilder::default();
+    agents.row(&EntityId::new("1"), SweepRow::Seen(agent));
+    agents.counted(1);
+    bench.read(second, AGENTS, Rows::Agents(agents.finish()));
+
+    let mut team: Team = serde_json::from_value(
+        json!({"id": "9", "name": "Parcels", "assignees": [{"id": "1", "name": "Mira Sample"}]}),
+    )
+    .unwrap();
+    privacy.team(&mut team);
+    let mut teams = SweepBuilder::default();
+    teams.row(&EntityId::new("9"), SweepRow::Seen(team));
+    teams.counted(1);
+    bench.read(second, StreamName::new("teams"), Rows::Teams(teams.finish()));
+
+    let call = |id: &str, status: &str, ended: Option<i64>| {
+        let mut call: Call = serde_json::from_value(json!({"id": id, "status": status,
+            "created_at": at(5).millis(), "updated_at": at(6).millis(),
+            "ends_at": ended.map(|second| at(second).millis()),
+            "call_duration": i64::from(changed),
+            "agent_info": {"id": "1", "name": "Mira Sample"},
+            "end_user": {"id": "77", "identifier": "+99 555 0100"}}))
+        .unwrap();
+        privacy.call(&mut call);
+        call
+    };
+    let rows = vec![call("20", "connected", None), call("21", "finished", Some(6))];
+    bench.read(second, CALLS, Rows::Calls(TailRows { rows, cursor: Some(at(6)) }));
+}
+
+#[test]
+fn when_privacy_settings_change_nothing_closed_is_told_and_what_opens_is_no_news() {
+    let open = Privacy { agents: Mode::Keep, customers: Mode::Keep, content: Mode::Keep };
+    let closed = Privacy { agents: Mode::Drop, customers: Mode::Drop, content: Mode::Drop };
+    for (first, then) in [(open, closed), (closed, open)] {
+        let mut bench = Bench::new();
+        bench.restart_under(first);
+        persons(&mut bench, 10, &first, false);
+        // Records of interactions that ended are given up by and by: no way around it.
+        bench.engine().forget(at(6) + Duration::from_mins(40)).unwrap();
+        let told = bench.names().len();
+
+        bench.restart_under(then);
+        persons(&mut bench, 20, &then, false);
+        assert_eq!(bench.names()[told..], [] as [&str; 0], "a changed setting is no news");
+        // A change of facts is told, under the settings of now.
+        persons(&mut bench, 30, &then, true);
+        let news = bench.outbox().split_off(told);
+        let names: Vec<_> = news.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["AgentUpdated", "CallUpdated", "CallUpdated"]);
+        let text = format!("{news:?}");
+        for planted in ["Mira Sample", "+99 555 0100"] {
+            assert_eq!(text.contains(planted), then == open, "{planted} under {then:?}");
+        }
+    }
+}
+
+#[test]
+fn who_is_gone_after_the_settings_were_closed_leaves_without_a_name() {
+    let open = Privacy { agents: Mode::Keep, customers: Mode::Keep, content: Mode::Keep };
+    let closed = Privacy { agents: Mode::Drop, customers: Mode::Drop, content: Mode::Drop };
+    let mut bench = Bench::new();
+    bench.restart_under(open);
+    persons(&mut bench, 10, &open, false);
+    let told = bench.names().len();
+    bench.restart_under(closed);
+    for second in [20, 30, 40] {
+        bench.read(second, AGENTS, sweep(&[], false));
+    }
+    let news = bench.outbox().split_off(told);
+    assert_eq!(news.len(), 1);
+    assert_eq!(news[0].0, "AgentRemoved");
+    assert!(!format!("{news:?}").contains("Mira"), "{news:?}");
 }

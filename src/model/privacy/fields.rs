@@ -4,7 +4,7 @@
 use super::{Class, Mode};
 use crate::model::{
     Activity, Agent, AgentReference, Call, Chat, Direction, EndUser, EntityId, Media, Participant,
-    Queue, Team,
+    Queue, StatusDefinition, Team,
 };
 
 /// A personal field of a kind of row.
@@ -70,6 +70,19 @@ impl Place<'_> {
                     replace(&mut user.out_contact_id);
                 }
             }
+        }
+    }
+
+    /// Takes over what stands in the same place of another row.
+    fn take_over(self, other: Self) {
+        match (self, other) {
+            (Self::Text(mine), Self::Text(theirs)) => mine.clone_from(theirs),
+            (Self::Id(mine), Self::Id(theirs)) => mine.clone_from(theirs),
+            (Self::Texts(mine), Self::Texts(theirs)) => mine.clone_from(theirs),
+            (Self::Media(mine), Self::Media(theirs)) => mine.clone_from(theirs),
+            (Self::EndUser(mine), Self::EndUser(theirs)) => mine.clone_from(theirs),
+            // The same field has the same form in every row.
+            _ => {}
         }
     }
 
@@ -199,6 +212,48 @@ pub(super) const CHAT: &[Field<Chat>] = &[
     field!(Content, "photos", &["url"], |chat| vec![Place::Media(&mut chat.photos)]),
     field!(Content, "videos", &["url"], |chat| vec![Place::Media(&mut chat.videos)]),
 ];
+
+/// A kind of row that may have personal fields.
+pub trait Personal: Clone {
+    /// Leaves all personal fields out, whatever the settings are.
+    fn close(&mut self);
+    /// Takes the personal fields over from a later row of the same entity.
+    fn adopt_personal(&mut self, later: &Self);
+}
+
+macro_rules! personal {
+    ($($kind:ident by $table:expr;)*) => {$(
+        impl Personal for $kind {
+            fn close(&mut self) {
+                for field in $table {
+                    (field.places)(self).into_iter().for_each(Place::clear);
+                }
+            }
+
+            fn adopt_personal(&mut self, later: &Self) {
+                let mut later = later.clone();
+                for field in $table {
+                    let places = (field.places)(self).into_iter().zip((field.places)(&mut later));
+                    places.for_each(|(mine, theirs)| mine.take_over(theirs));
+                }
+            }
+        }
+    )*};
+}
+
+personal! {
+    Agent by AGENT;
+    Call by CALL;
+    Chat by CHAT;
+    Queue by QUEUE;
+    Team by TEAM;
+}
+
+/// A status is nobody's.
+impl Personal for StatusDefinition {
+    fn close(&mut self) {}
+    fn adopt_personal(&mut self, _later: &Self) {}
+}
 
 /// The personal fields of a class in a kind of row.
 #[derive(Clone, Debug, PartialEq, Eq)]
