@@ -3,9 +3,12 @@
 
 mod commands;
 mod facts;
+mod privacy;
 mod troubles;
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -56,17 +59,21 @@ pub(crate) const TOKEN: &str = "simulated-token";
 
 impl Place {
     pub(crate) fn new(centre: &Centre, bootstrap: &str, prefix: &str) -> Self {
+        let more = "[account.sla]\ntarget_percent = 80\n";
+        Self::at(&centre.simulator.base_url(), bootstrap, prefix, more)
+    }
+
+    /// A place whose vendor is at this address, with more of the account's and other settings.
+    pub(crate) fn at(vendor: &str, bootstrap: &str, prefix: &str, more: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let text = format!(
             "[kafka]\nbootstrap_servers = \"{bootstrap}\"\ndeployment = \"tests\"\n\
              topic_prefix = \"{prefix}\"\npartitions = 3\nreplication_factor = 1\n\
              [state]\ndir = \"{}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
-             [[account]]\nname = \"acme\"\nvendor = \"ccai\"\nbase_url = \"{}\"\n\
+             [[account]]\nname = \"acme\"\nvendor = \"ccai\"\nbase_url = \"{vendor}\"\n\
              username = \"simulated\"\npassword = {{ env = \"ACME_TOKEN\" }}\n\
-             requests_per_second = 10\nlongest_pause = \"5s\"\n\
-             [account.sla]\ntarget_percent = 80\n",
+             requests_per_second = 10\nlongest_pause = \"5s\"\n{more}",
             directory.path().join("state").display(),
-            centre.simulator.base_url(),
         );
         std::fs::write(directory.path().join("floorcast.toml"), text).unwrap();
         Self { directory, prefix: prefix.to_owned() }
@@ -81,7 +88,16 @@ impl Place {
     }
 
     pub(crate) fn run_as(&self, token: &str) -> Floorcast {
-        Floorcast::start(&["run", "--config", &self.config()], &[("ACME_TOKEN", token)])
+        self.run_with(&[("ACME_TOKEN", token)])
+    }
+
+    pub(crate) fn run_with(&self, variables: &[(&str, &str)]) -> Floorcast {
+        Floorcast::start(&["run", "--config", &self.config()], variables)
+    }
+
+    /// Where the configuration and the state lie.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// What an independent reader finds: another client, another Avro library, and only the
@@ -123,4 +139,15 @@ impl Place {
             std::thread::sleep(Duration::from_secs(1));
         }
     }
+}
+
+/// One page of the admin listener, whose address is in the log.
+pub(crate) fn page(bridge: &mut Floorcast, path: &str) -> String {
+    let line = bridge.wait_for_line("admin pages at", Duration::from_secs(30));
+    let address = line.rsplit("http://").next().unwrap().trim();
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }

@@ -239,13 +239,6 @@ impl StreamTask {
         };
         metrics.polled(account, stream, began.elapsed().as_secs_f64());
         self.budget.answered();
-        for row in &reading.quarantined {
-            metrics.quarantined(account, "undecodable");
-            tracing::warn!(
-                %account, %stream, path = %row.reason.path, kind = %row.reason.kind,
-                size = row.size, "a row cannot be decoded and is set aside"
-            );
-        }
         for unknown in &reading.unknown_values {
             metrics.unknown_value(account, unknown.field);
         }

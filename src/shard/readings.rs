@@ -312,7 +312,13 @@ pub(super) fn quarantined(
             origin: look.origin_of_sight(),
             body,
         };
-        writing.quarantine(&id, draft)?;
+        if writing.quarantine(&id, draft)? {
+            tracing::warn!(
+                account = %writing.account.name, %stream, path = %row.reason.path,
+                kind = %row.reason.kind, size = row.size,
+                "a row cannot be decoded and is set aside"
+            );
+        }
     }
     Ok(())
 }

@@ -11,7 +11,8 @@ use crate::model::{
 };
 use crate::publish::avro::{Decoder, Encoders, single_object};
 use crate::source::{
-    Partial, Question, Reading, RowMemory, Rows, StreamKind, SweepBuilder, SweepRow, TailRows,
+    Fingerprint, Partial, QuarantineReason, Quarantined, Question, Reading, RowMemory, Rows,
+    StreamKind, SweepBuilder, SweepRow, TailRows,
 };
 use crate::store::{Options, Store};
 use crate::telemetry::Metrics;
@@ -70,6 +71,16 @@ impl Bench {
     }
 
     fn read(&mut self, second: i64, stream: StreamName, rows: Rows) -> Applied {
+        self.read_with(second, stream, rows, Vec::new())
+    }
+
+    fn read_with(
+        &mut self,
+        second: i64,
+        stream: StreamName,
+        rows: Rows,
+        quarantined: Vec<Quarantined>,
+    ) -> Applied {
         let reading = Reading {
             stream,
             asked_at: at(second),
@@ -77,7 +88,7 @@ impl Bench {
             clock_offset_millis: Some(0),
             requests: 1,
             rows,
-            quarantined: Vec::new(),
+            quarantined,
             unknown_values: Vec::new(),
             memory: RowMemory::default(),
         };
@@ -230,6 +241,41 @@ fn a_call_that_ended_is_asked_for_again_until_half_an_hour_has_passed() {
     let mut ask =
         |second| bench.engine().question(&acme(), &recent, StreamKind::Recent, at(second)).unwrap();
     assert_eq!(ask(20 + 1_810), None);
+}
+
+#[test]
+fn a_row_that_was_set_aside_is_told_once_also_over_a_restart_and_again_when_it_changes() {
+    let row = |bytes: &[u8]| Quarantined {
+        id: Some(EntityId::new("4")),
+        reason: QuarantineReason {
+            path: String::from("started_at"),
+            kind: String::from("expected a time"),
+        },
+        fingerprint: Fingerprint::of(bytes),
+        size: bytes.len(),
+    };
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&["1"], false));
+    let told = bench.names().len();
+    for second in [10, 20] {
+        bench.read_with(second, LOG, log(Vec::new()), vec![row(b"one"), row(b"one")]);
+    }
+    bench.restart();
+    bench.read_with(30, LOG, log(Vec::new()), vec![row(b"one")]);
+    assert_eq!(bench.names()[told..], ["RecordQuarantined"]);
+    bench.read_with(40, LOG, log(Vec::new()), vec![row(b"another")]);
+    assert_eq!(bench.names()[told..], ["RecordQuarantined", "RecordQuarantined"]);
+    let (_, event) = bench.outbox().remove(told);
+    assert_eq!(event["record_id"], "4");
+    assert_eq!((&event["path"], &event["size"]), (&json!("started_at"), &json!(3)));
+
+    // Once it is forgotten, which takes a week, it would be news.
+    bench.engine().forget(at(30) + Duration::from_hours(6 * 24)).unwrap();
+    bench.read_with(50, LOG, log(Vec::new()), vec![row(b"one")]);
+    assert_eq!(bench.names().len(), told + 2);
+    bench.engine().forget(at(60) + Duration::from_hours(8 * 24)).unwrap();
+    bench.read_with(60, LOG, log(Vec::new()), vec![row(b"one")]);
+    assert_eq!(bench.names().len(), told + 3);
 }
 
 /// An agent, a call that goes on, a call that ended and a team, all with personal fields.

@@ -128,14 +128,16 @@ impl<'a> Writing<'a> {
         self.change(EntityKind::Agent, id, before, change)
     }
 
-    /// Tells of a row that was set aside, unless it was told before. `id` is known by the row's
-    /// bytes.
-    pub(super) fn quarantine(&mut self, id: &EntityId, draft: Draft) -> Result<(), EngineError> {
+    /// Tells of a row that was set aside, unless it was told before; says whether it is news. The
+    /// id is made of the row's bytes.
+    pub(super) fn quarantine(&mut self, id: &EntityId, draft: Draft) -> Result<bool, EngineError> {
         if self.held::<Timestamp>(EntityKind::Record, id)?.is_some() {
-            return Ok(());
+            return Ok(false);
         }
+        self.metrics.quarantined(&self.account.name, "undecodable");
         let change = Change { state: self.observed_at, drafts: vec![draft] };
-        self.change(EntityKind::Record, id, None, change)
+        self.change(EntityKind::Record, id, None, change)?;
+        Ok(true)
     }
 
     fn events(&mut self, drafts: Vec<Draft>, mut revision: u64) -> Result<u64, EngineError> {

@@ -216,7 +216,7 @@ impl Metrics {
             )?,
             quarantined: counter(
                 "floorcast_quarantined_total",
-                "rows that could not be decoded and were stepped over",
+                "rows that could not be decoded and were stepped over, each once",
                 &["account", "reason"],
             )?,
             unknown_values: counter(

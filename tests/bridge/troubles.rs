@@ -1,23 +1,10 @@
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use floorcast::simulate::{Faults, Settings};
 
-use super::{Centre, Place};
+use super::{Centre, Place, page};
 use crate::support::process::Floorcast;
 use crate::support::{kafka, wait_until};
-
-/// One page of the admin listener, whose address is in the log.
-fn page(bridge: &mut Floorcast, path: &str) -> String {
-    let line = bridge.wait_for_line("admin pages at", Duration::from_secs(30));
-    let address = line.rsplit("http://").next().unwrap().trim();
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
 
 #[test]
 fn wrong_credentials_stop_the_account_loudly_and_not_the_process() {

@@ -57,7 +57,7 @@ fn plant(value: &mut Value, name: &str) {
         Value::String(text) if text.ends_with('Z') => {}
         Value::String(_) => *value = json!(PLANTED),
         Value::Number(_) if name == "id" || name.ends_with("_id") || name.ends_with("number") => {
-            *value = json!(PLANTED)
+            *value = json!(PLANTED);
         }
         Value::Null
             if name.starts_with("out_") || name.ends_with("number") || name == "avatar_url" =>

@@ -1,0 +1,240 @@
+//! Planted values: a text in every personal field, in rows that cannot be decoded, in errors and in
+//! the credentials, and a search for it in everything that the bridge leaves behind.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use floorcast::clock::{Clock, SystemClock};
+use floorcast::model::personal_fields;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use super::{Place, page};
+use crate::support::{consumer, kafka, wait_until};
+
+const CLASSES: [&str; 3] = ["agents", "customers", "content"];
+/// What stands in every personal field of a class, in any kind of row.
+fn planted(class: &str) -> String {
+    format!("Planted-{class}-")
+}
+/// What stands in answers that cannot be read, and must not show whatever is configured.
+const UNREADABLE: &str = "Planted-unreadable";
+const TOKEN: &str = "Planted-token";
+const KEY: &str = "Planted-key-of-pseudonyms";
+
+/// Puts a text at a path; lists on the way are made where the document has lists.
+fn plant(row: &mut Value, path: &str, text: &str) {
+    const LISTS: [&str; 10] = [
+        "agent_assignments",
+        "assignees",
+        "dispositions",
+        "in_call_sms",
+        "participants",
+        "photos",
+        "recordings",
+        "team_assignments",
+        "transfers",
+        "videos",
+    ];
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let place = &mut row[name];
+    match rest {
+        None if name.ends_with("_sms") => *place = json!([{ "text": text }]),
+        None => *place = json!(text),
+        Some(rest) if LISTS.contains(&name) => {
+            if place.is_null() {
+                *place = json!([{"id": 1}]);
+            }
+            plant(&mut place[0], rest, text);
+        }
+        Some(rest) => {
+            if place.is_null() {
+                *place = json!({"id": 1});
+            }
+            plant(place, rest, text);
+        }
+    }
+}
+
+/// A row of each kind with a text in every personal field, and one more that cannot be decoded.
+fn rows() -> BTreeMap<&'static str, Value> {
+    let now = SystemClock.now().floor_second();
+    let stamp = |ago: u64| (now - Duration::from_secs(ago)).to_rfc3339_millis();
+    let status = json!({"id": 0, "name": "Available"});
+    let mut bare = BTreeMap::from([
+        ("agent", json!({"online": true, "status": status, "last_login_time": stamp(60)})),
+        (
+            "activity",
+            json!({"agent_id": 1, "activity": "user_status_changed", "status": status,
+                "started_at": stamp(30)}),
+        ),
+        (
+            "call",
+            json!({"status": "finished", "created_at": stamp(50), "ends_at": stamp(40),
+                "updated_at": stamp(40)}),
+        ),
+        (
+            "chat",
+            json!({"status": "finished", "created_at": stamp(50), "ends_at": stamp(40),
+                "updated_at": stamp(40)}),
+        ),
+        ("queue", json!({"name": "Parcels", "deleted": false})),
+        ("team", json!({"name": "Letters", "deleted": false})),
+    ]);
+    let broken_field = |of: &str| match of {
+        "activity" => "started_at",
+        "agent" => "status_updated_at",
+        "call" | "chat" => "created_at",
+        _ => "position",
+    };
+    for fields in personal_fields() {
+        let row = bare.get_mut(fields.of).unwrap_or_else(|| panic!("no row of {}", fields.of));
+        for (index, path) in fields.paths.iter().enumerate() {
+            plant(row, path, &format!("{}{}-{index}", planted(fields.class), fields.of));
+        }
+    }
+    let lists = bare.into_iter().map(|(of, mut row)| {
+        row["id"] = json!(1);
+        let mut broken = row.clone();
+        broken["id"] = json!(2);
+        broken[broken_field(of)] = json!(UNREADABLE);
+        (of, json!([row, broken]))
+    });
+    lists.collect()
+}
+
+/// A vendor that shows these rows, and answers some questions with what cannot be read.
+fn answer(uri: &Uri, rows: &BTreeMap<&'static str, Value>) -> Response {
+    let list = |rows: &Value| {
+        let count = rows.as_array().map_or(0, Vec::len);
+        ([("Total", count.to_string())], rows.to_string()).into_response()
+    };
+    let path = uri.path().trim_start_matches("/manager/api/v1/");
+    match path {
+        "agents" => list(&rows["agent"]),
+        "agent_activity_logs" => list(&rows["activity"]),
+        "calls" => list(&rows["call"]),
+        "chats" => list(&rows["chat"]),
+        "menus" => list(&rows["queue"]),
+        "teams" => list(&rows["team"]),
+        "agents/current_status" => format!("[{{\"id\": 1, \"{UNREADABLE}\": ").into_response(),
+        "menus/current_status" => {
+            let page = format!("<html><body>{UNREADABLE}</body></html>");
+            ([(header::CONTENT_TYPE, "text/html")], page).into_response()
+        }
+        "user_statuses" => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("{{\"error\": \"{UNREADABLE}\"}}"))
+                .into_response()
+        }
+        _ => (StatusCode::NOT_FOUND, UNREADABLE).into_response(),
+    }
+}
+
+/// All that a bridge leaves behind, by where it was found.
+struct Traces(Vec<(String, Vec<u8>)>);
+
+impl Traces {
+    /// Where the text stands.
+    fn of(&self, text: &str) -> Vec<&str> {
+        let found = self
+            .0
+            .iter()
+            .filter(|(_, bytes)| bytes.windows(text.len()).any(|window| window == text.as_bytes()));
+        found.map(|(place, _)| place.as_str()).collect()
+    }
+}
+
+fn files(directory: &Path, traces: &mut Vec<(String, Vec<u8>)>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, traces);
+        } else {
+            traces.push((String::from("store"), std::fs::read(&path).unwrap()));
+        }
+    }
+}
+
+/// Runs a bridge under these settings until everything that can be told is told.
+fn traces_under(mode: &str) -> Traces {
+    let broker = kafka::shared();
+    let runtime = Runtime::new().unwrap();
+    let rows = rows();
+    let vendor = Router::new().fallback(move |uri: Uri| {
+        let answer = answer(&uri, &rows);
+        async { answer }
+    });
+    let local = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listener = runtime.block_on(tokio::net::TcpListener::bind(local)).unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    runtime.spawn(async move { axum::serve(listener, vendor).await });
+
+    let prefix = kafka::unique_prefix("privacy");
+    let start = (SystemClock.now() - Duration::from_hours(1)).to_rfc3339();
+    let more = format!(
+        "start = \"{start}\"\n[privacy]\nagents = \"{mode}\"\ncustomers = \"{mode}\"\n\
+         content = \"{mode}\"\npseudonym_key = {{ env = \"KEY\" }}\n"
+    );
+    let place = Place::at(&address, broker.bootstrap(), &prefix, &more);
+    let mut bridge = place.run_with(&[("ACME_TOKEN", TOKEN), ("KEY", KEY), ("RUST_LOG", "debug")]);
+    let topics = |bridge: &str| consumer::topics_of(broker.bootstrap(), bridge);
+    // Of each kind the whole record, and of each broken row that it was set aside.
+    let expected = ["AgentAdded", "CallUpdated", "ChatUpdated", "QueueAdded", "TeamAdded"];
+    let mut records = Vec::new();
+    bridge.wait_for_line("admin pages at", Duration::from_mins(1));
+    wait_until(Duration::from_mins(1), "everything is told", || {
+        let topics = topics(&prefix);
+        records = consumer::read_all(broker.bootstrap(), &topics);
+        let types: Vec<_> =
+            records.iter().filter_map(|record| record.headers.get("ce_type")).collect();
+        let has = |name: &str| types.iter().any(|found| found.ends_with(name));
+        let finished = |name: &str| has(&name.replace("Updated", "Finished")) || has(name);
+        let aside = types.iter().filter(|found| found.ends_with("RecordQuarantined")).count();
+        expected.iter().all(|name| finished(name)) && aside >= 6
+    });
+    let mut traces: Vec<_> = records
+        .into_iter()
+        .flat_map(|record| {
+            let headers = format!("{:?} {:?}", record.key, record.headers).into_bytes();
+            [(String::from("topics"), record.value), (String::from("topics"), headers)]
+        })
+        .collect();
+    for path in ["/metrics", "/status", "/readyz"] {
+        traces.push((path.to_owned(), page(&mut bridge, path).into_bytes()));
+    }
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(40)).success());
+    traces.push((String::from("log"), bridge.said().into_bytes()));
+    files(place.directory(), &mut traces);
+    Traces(traces)
+}
+
+#[test]
+fn planted_values_are_nowhere_but_where_the_settings_open_them() {
+    for (mode, shown) in [("keep", true), ("drop", false), ("pseudonymise", false)] {
+        let traces = traces_under(mode);
+        for class in CLASSES {
+            let places = traces.of(&planted(class));
+            // Under "keep" they show that the search finds what is there.
+            let in_topics_and_store = places.contains(&"topics") && places.contains(&"store");
+            assert_eq!(in_topics_and_store, shown, "{mode}: {class} in {places:?}");
+            let elsewhere: Vec<_> =
+                places.iter().filter(|place| !["topics", "store"].contains(*place)).collect();
+            assert!(elsewhere.is_empty(), "{mode}: {class} in {elsewhere:?}");
+            assert!(shown || places.is_empty(), "{mode}: {class} in {places:?}");
+        }
+        if mode == "pseudonymise" {
+            assert!(traces.of("p:").contains(&"topics"), "no pseudonym is published");
+        }
+        for secret in [UNREADABLE, TOKEN, KEY] {
+            let places = traces.of(secret);
+            // The configuration names variables, and holds no secret.
+            assert!(places.is_empty(), "{mode}: {secret} in {places:?}");
+        }
+    }
+}
