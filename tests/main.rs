@@ -10,5 +10,6 @@
 
 mod avro;
 mod bridge;
+mod documents;
 mod kafka;
 mod support;

@@ -3,6 +3,7 @@
 
 mod documents;
 mod privacy;
+mod questions;
 mod robustness;
 mod traps;
 mod vendor;
