@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod probe;
 mod run;
 pub mod schemas;
 mod simulate;
@@ -37,6 +38,8 @@ enum Command {
     Simulate(simulate::SimulateArguments),
     /// Check a configuration, then ask each account, the broker and the topics
     Check(check::CheckArguments),
+    /// Ask an account what its vendor's document leaves open, as a report without anybody's data
+    Probe(probe::ProbeArguments),
     /// Show events as they come, decoded
     Tail(Box<tail::TailArguments>),
     /// Show or export the Avro schemas of all events
@@ -104,6 +107,7 @@ async fn dispatch(command: Command, environment: Environment) -> Result<(), Fail
         Command::Demo(arguments) => demo::demo(&arguments).await,
         Command::Simulate(arguments) => simulate::simulate(&arguments).await,
         Command::Check(arguments) => check::check(&arguments, &environment).await,
+        Command::Probe(arguments) => probe::probe(&arguments, &environment).await,
         Command::Tail(arguments) => tail::tail(*arguments, &environment).await,
         Command::Schemas { command } => {
             command.run(&mut std::io::stdout()).map_err(Failure::failed)
@@ -117,7 +121,9 @@ fn log_to_stderr(command: &Command, environment: &Environment) {
     let usual = match command {
         Command::Run(_) | Command::Simulate(_) => "floorcast=info,warn",
         // Their words are on the standard output.
-        Command::Demo(_) | Command::Check(_) | Command::Schemas { .. } => "error",
+        Command::Demo(_) | Command::Check(_) | Command::Probe(_) | Command::Schemas { .. } => {
+            "error"
+        }
         // It goes on over a lost connection, and should say why nothing comes.
         Command::Tail(_) => "floorcast=warn,error",
     };

@@ -134,6 +134,11 @@ impl Client {
         &self.connection
     }
 
+    /// What time it is by our clock.
+    pub(super) fn now(&self) -> Timestamp {
+        self.connection.clock.now()
+    }
+
     /// Asks, and asks again where that may help.
     pub(super) async fn get(&self, stream: &StreamName, url: &Url) -> Result<Answer, Error> {
         let mut attempt = 1;

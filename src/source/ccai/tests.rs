@@ -3,6 +3,7 @@
 
 mod documents;
 mod privacy;
+mod probe;
 mod questions;
 mod robustness;
 mod traps;
