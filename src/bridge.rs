@@ -17,7 +17,7 @@ use crate::model::{AccountName, Privacy};
 use crate::publish::avro::{self, Encoders};
 use crate::publish::{
     Bell, Connection as Kafka, Drained, Observer, Publisher, Settings as KafkaSettings, TopicPlan,
-    TopicsError, ensure_topics,
+    TopicsError, ensure_topics, registry,
 };
 use crate::schedule::{Budget, BudgetSettings, Share};
 use crate::secret::Secret;
@@ -79,6 +79,8 @@ pub struct BridgeParts {
     pub accounts: Vec<AccountParts>,
     /// Where events go.
     pub destination: Destination,
+    /// The schema registry that events are framed for; `None` for single objects.
+    pub registry: Option<registry::Settings>,
     /// Where the store lies.
     pub state_dir: PathBuf,
     /// Bytes of events that may wait before polling pauses.
@@ -158,6 +160,10 @@ impl Observer for Watcher {
         self.metrics.published(seconds);
     }
 
+    fn schemas(&self, problem: Option<&str>) {
+        self.health.schemas(problem);
+    }
+
     fn store_failed(&self, error: &store::Error) {
         self.health.store_failed(&error.to_string());
     }
@@ -169,7 +175,7 @@ impl Bridge {
     /// # Errors
     /// When the store, the admin address or a thread cannot be had.
     pub async fn start(parts: BridgeParts) -> Result<Self, BridgeError> {
-        let BridgeParts { deployment, accounts, destination, clock, .. } = parts;
+        let BridgeParts { deployment, accounts, destination, registry, clock, .. } = parts;
         let metrics = Arc::new(Metrics::new()?);
         let publishes = matches!(destination, Destination::Kafka(..));
         let streams = accounts
@@ -230,7 +236,7 @@ impl Bridge {
             let (store, clock, slot) = (store.clone(), Arc::clone(&clock), Arc::clone(&publisher));
             tasks.spawn(async move {
                 wait_for_topics(&settings, plan.as_ref(), &watcher).await;
-                match Publisher::start(store, settings, clock, watcher) {
+                match Publisher::start(store, settings, registry, clock, watcher) {
                     Ok(started) => {
                         let _ = bell.set(started.bell());
                         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(started);

@@ -109,6 +109,9 @@ async fn dispatch(command: Command, environment: Environment) -> Result<(), Fail
         Command::Check(arguments) => check::check(&arguments, &environment).await,
         Command::Probe(arguments) => probe::probe(&arguments, &environment).await,
         Command::Tail(arguments) => tail::tail(*arguments, &environment).await,
+        Command::Schemas { command: schemas::Command::Register { config, check } } => {
+            schemas::register(&config, check, &environment).await
+        }
         Command::Schemas { command } => {
             command.run(&mut std::io::stdout()).map_err(Failure::failed)
         }

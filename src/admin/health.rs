@@ -24,6 +24,7 @@ pub struct Health {
 struct State {
     accounts: BTreeMap<AccountName, Account>,
     kafka: Option<Result<(), String>>,
+    schemas: Option<String>,
     publishes: bool,
     store_failed: Option<String>,
     outbox: Outbox,
@@ -112,6 +113,11 @@ impl Health {
         self.lock().kafka = Some(connection);
     }
 
+    /// Events cannot be framed, and why; `None` when they can.
+    pub fn schemas(&self, problem: Option<&str>) {
+        self.lock().schemas = problem.map(String::from);
+    }
+
     /// What is in the outbox, and its limit in bytes.
     pub fn outbox(&self, events: u64, bytes: u64, limit_bytes: u64) {
         let full = bytes >= limit_bytes;
@@ -143,6 +149,9 @@ impl Health {
             None => reasons.push(String::from("kafka: not connected yet")),
             Some(Err(reason)) => reasons.push(format!("kafka: {reason}")),
             Some(Ok(())) => {}
+        }
+        if let Some(problem) = &state.schemas {
+            reasons.push(format!("schemas: {problem}"));
         }
         if state.outbox.full {
             reasons.push(format!(
@@ -191,6 +200,7 @@ impl Health {
             "ready": reasons.is_empty(),
             "reasons": reasons,
             "kafka": kafka,
+            "schemas": state.schemas.as_deref().unwrap_or("ok"),
             "store": state.store_failed.as_deref().unwrap_or("ok"),
             "outbox": state.outbox,
             "accounts": state.accounts.iter().map(|(name, account)| (name.to_string(), json!(account)))
@@ -285,14 +295,17 @@ mod tests {
         let acme = AccountName::new("acme").unwrap();
         let health = health(&acme);
         health.kafka(Err("1 broker is down".into()));
+        health.schemas(Some("refused"));
         health.store_failed("disk full");
         health.outbox(9, 100, 100);
         health.account(&acme).stopped("401");
         let reasons = health.reasons();
         assert_eq!(reasons[0], "store: disk full");
         assert_eq!(reasons[1], "kafka: 1 broker is down");
-        assert!(reasons[2].starts_with("outbox: full"), "{reasons:?}");
-        assert_eq!(reasons[3], "account acme: stopped: 401");
+        assert_eq!(reasons[2], "schemas: refused");
+        assert!(reasons[3].starts_with("outbox: full"), "{reasons:?}");
+        assert_eq!(reasons[4], "account acme: stopped: 401");
+        health.schemas(None);
         health.account(&acme).up();
         health.account(&acme).stream(&CALLS).failed("timed out");
         assert_eq!(health.reasons()[3], "account acme: nothing read yet: timed out");

@@ -142,6 +142,7 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
         deployment: String::from("demo"),
         accounts: vec![account],
         destination: Destination::Kafka(kafka, plan),
+        registry: None,
         state_dir: scratch.0.join("state"),
         outbox_limit: 256 << 20,
         privacy: Privacy::default(),

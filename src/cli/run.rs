@@ -10,9 +10,9 @@ use clap::Args;
 use super::{Failure, asked_to_end, say};
 use crate::bridge::{AccountParts, Bridge, BridgeParts, Destination, default_streams};
 use crate::clock::SystemClock;
-use crate::config::{self, Config, Environment, Property};
+use crate::config::{self, Config, Environment, Property, RegistryCredentials};
 use crate::detect::Targets;
-use crate::publish::{Settings as KafkaSettings, TopicPlan};
+use crate::publish::{Settings as KafkaSettings, TopicPlan, registry};
 use crate::schedule::BudgetSettings;
 use crate::source::{VendorSettings, ccai};
 
@@ -63,6 +63,36 @@ pub(super) fn kafka_settings(
         topic_prefix: config.kafka.topic_prefix.clone(),
         properties,
     })
+}
+
+/// How the schema registry is reached, secrets fetched and the authority's file read.
+pub(super) fn registry_settings(
+    config: &Config,
+    environment: &Environment,
+) -> Result<Option<registry::Settings>, Failure> {
+    let Some(settings) = &config.registry else { return Ok(None) };
+    let fetch = |source: &config::SecretSource| {
+        source.fetch(environment).map_err(|error| Failure::Misused(error.to_string()))
+    };
+    let credentials = match &settings.credentials {
+        None => None,
+        Some(RegistryCredentials::Basic { username, password }) => {
+            let (username, password) = (username.clone(), fetch(password)?);
+            Some(registry::Credentials::Basic { username, password })
+        }
+        Some(RegistryCredentials::Bearer(token)) => {
+            Some(registry::Credentials::Bearer(fetch(token)?))
+        }
+    };
+    let authority = match &settings.ca_file {
+        None => None,
+        Some(file) => Some(std::fs::read(file).map(Arc::from).map_err(|error| {
+            let file = file.display();
+            Failure::Misused(format!("registry.ca_file: {file} cannot be read: {error}"))
+        })?),
+    };
+    let (url, auto_register) = (settings.url.clone(), settings.auto_register);
+    Ok(Some(registry::Settings { url, credentials, authority, auto_register }))
 }
 
 pub(super) fn topic_plan(config: &Config) -> TopicPlan {
@@ -128,6 +158,7 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
         .privacy
         .resolve(&environment)
         .map_err(|error| Failure::Misused(error.to_string()))?;
+    let registry = registry_settings(&config, &environment)?;
     let mut dry_dir = None;
     let mut printer = None;
     let (destination, state_dir) = if arguments.dry_run {
@@ -144,6 +175,7 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
         deployment: config.kafka.deployment.clone(),
         accounts,
         destination,
+        registry,
         state_dir,
         outbox_limit: config.kafka.outbox_limit,
         privacy,

@@ -14,12 +14,13 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use self::line::Place;
-use super::run::{kafka_settings, read_config};
+use super::run::{kafka_settings, read_config, registry_settings};
 use super::{Failure, asked_to_end};
 use crate::config::Environment;
 use crate::consume::{self, Cluster, Finish, Missing, Reader, Record, Start, Step};
 use crate::event::{EventType, Topic};
-use crate::publish::avro::{self, Decoder};
+use crate::publish::avro::{self, Decoder, FetchSchema};
+use crate::publish::registry;
 
 pub use arguments::{EntityFilter, Format, Source, TailArguments};
 
@@ -43,15 +44,32 @@ pub(super) async fn tail(
     environment: &Environment,
 ) -> Result<(), Failure> {
     let mut configured = None;
+    let mut registry = None;
     if let Some(path) = &arguments.config {
         let config = read_config(path, environment)?;
         let kafka = kafka_settings(&config, environment)?;
         let (bootstrap_servers, properties) = (kafka.bootstrap_servers, kafka.properties);
         let cluster = Cluster { bootstrap_servers, properties };
+        registry = registry_settings(&config, environment)?;
         configured = Some(Source { cluster, prefix: kafka.topic_prefix });
     }
     let source = arguments.source(configured);
-    let decoder = Decoder::new().map_err(Failure::failed)?;
+    let mut decoder = Decoder::new().map_err(Failure::failed)?;
+    if let Some(url) = &arguments.registry {
+        // Another registry than the configured one gets none of its credentials.
+        registry = registry.filter(|settings| settings.url == *url).or_else(|| {
+            let url = url.clone();
+            Some(registry::Settings {
+                url,
+                credentials: None,
+                authority: None,
+                auto_register: false,
+            })
+        });
+    }
+    if let Some(settings) = registry {
+        decoder = decoder.with_registry(fetching(&settings)?);
+    }
     let asked = Arc::new(AtomicBool::new(false));
     let heard = Arc::clone(&asked);
     tokio::spawn(async move {
@@ -63,6 +81,13 @@ pub(super) async fn tail(
         run(&arguments, &source, &decoder, &mut out, &|| asked.load(Ordering::Relaxed))
     });
     reading.await.map_err(Failure::failed)?.map_err(Failure::failed)
+}
+
+/// Fetches schemas from a registry. Blocks: it belongs to the thread that reads.
+fn fetching(settings: &registry::Settings) -> Result<FetchSchema, Failure> {
+    let client = registry::Client::new(settings).map_err(Failure::failed)?;
+    let runtime = tokio::runtime::Handle::current();
+    Ok(Box::new(move |id| runtime.block_on(client.schema(id)).map_err(|error| error.to_string())))
 }
 
 /// Prints events until the end, the wanted number, or `stop` answers true.

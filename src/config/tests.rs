@@ -26,6 +26,7 @@ fn the_shipped_files_are_valid() {
     let told: String = shipped
         .lines()
         .map(|line| match line.strip_prefix("# ") {
+            Some(rest) if rest.starts_with("[registry]") => format!("{rest}\n"),
             Some(rest)
                 if rest.contains(" = ") && !rest.contains("sasl") && !rest.ends_with('.') =>
             {
@@ -37,6 +38,8 @@ fn the_shipped_files_are_valid() {
     let (told, silent) = (read(&told, &[]).unwrap(), read(shipped, &[]).unwrap());
     assert_eq!(format!("{:?}", told.kafka), format!("{:?}", silent.kafka));
     assert_eq!(format!("{:?}", told.privacy), format!("{:?}", silent.privacy));
+    assert!(told.registry.is_some_and(|registry| registry.auto_register));
+    assert!(silent.registry.is_none());
 }
 
 #[test]
@@ -87,8 +90,28 @@ fn each_mistake_is_one_line_with_place_and_remedy() {
             "f.toml:5: kafka.properties.sasl.password: a secret is not written here; name it",
         ),
         (
-            &in_kafka("[registry]\nurl = \"http://r\""),
-            "f.toml:4: registry: a schema registry is not available",
+            &in_kafka("[registry]\nauto_register = true"),
+            "f.toml:4: registry.url: it is missing; set it: where it is, such as \"http://localhost:8081\"",
+        ),
+        (
+            &in_kafka("[registry]\nurl = \"http://ada:hunter2@r\""),
+            "f.toml:5: registry.url: it holds credentials; set username and password beside it",
+        ),
+        (
+            &in_kafka("[registry]\nurl = \"http://r\"\nusername = \"u\""),
+            "f.toml:4: registry.password: missing, and there is a username",
+        ),
+        (
+            &in_kafka("[registry]\nurl = \"http://r\"\npassword = { env = \"P\" }"),
+            "f.toml:4: registry.username: missing, and there is a password",
+        ),
+        (
+            &in_kafka("[registry]\nurl = \"http://r\"\ntoken = \"hunter2\""),
+            "f.toml:6: registry.token: a secret is not written here; name it",
+        ),
+        (
+            &in_kafka("[registry]\nurl = \"http://r\"\ntoken = { env = \"T\" }\nusername = \"u\""),
+            "f.toml:6: registry.token: there are two kinds of credentials",
         ),
         (
             &in_kafka("[admin]\nlisten = \"here\""),

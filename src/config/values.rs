@@ -45,6 +45,15 @@ fn split(text: &str) -> Option<(u64, &str)> {
 
 /// An address of a vendor, or what is wrong with it and what to do.
 pub(super) fn base_url(text: &str) -> Result<Url, (&'static str, &'static str)> {
+    let url = address(text)?;
+    if url.path() != "/" {
+        return Err(("it holds a path", "set api_prefix beside it"));
+    }
+    Ok(url)
+}
+
+/// An address of http or https, or what is wrong with it and what to do.
+pub(super) fn address(text: &str) -> Result<Url, (&'static str, &'static str)> {
     let remedy = "write it such as \"https://acme.example.com\"";
     let url = Url::parse(text).map_err(|_| ("it is no address", remedy))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
@@ -55,9 +64,6 @@ pub(super) fn base_url(text: &str) -> Result<Url, (&'static str, &'static str)> 
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(("it holds a query", remedy));
-    }
-    if url.path() != "/" {
-        return Err(("it holds a path", "set api_prefix beside it"));
     }
     Ok(url)
 }

@@ -15,10 +15,12 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::KafkaError;
 
+use super::avro::single_object;
 use super::kafka::{Connection, EventProducer, News, Report, Settings};
+use super::registry::{self, Remedy, SchemaIds, Trouble};
 use crate::clock::Clock;
 use crate::model::Timestamp;
-use crate::store::{self, Store};
+use crate::store::{self, OutboxEvent, Store};
 
 /// How many entries may be under way.
 const WINDOW_ENTRIES: usize = 2_000;
@@ -31,6 +33,10 @@ const AFTERMATH: Duration = Duration::from_secs(2);
 /// How long it waits after a refusal before it sends again; doubles up to the longest.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+/// How long it waits before a registry that did not answer is asked again.
+const SCHEMAS_AWAY: Duration = Duration::from_secs(2);
+/// How long it waits where somebody has to look.
+const SCHEMAS_REFUSED: Duration = Duration::from_secs(10);
 
 /// Is told what happens at the broker.
 pub trait Observer: Send + Sync {
@@ -38,6 +44,8 @@ pub trait Observer: Send + Sync {
     fn connection(&self, connection: &Connection);
     /// An event was acknowledged this many seconds after the reading that showed it.
     fn published(&self, seconds: f64);
+    /// Schemas cannot be framed for now, and why; `None` when they can again.
+    fn schemas(&self, problem: Option<&str>);
     /// The store failed: publishing has ended.
     fn store_failed(&self, error: &store::Error);
 }
@@ -93,13 +101,14 @@ impl Bell {
 }
 
 impl Publisher {
-    /// Starts publishing.
+    /// Starts publishing: framed for a schema registry where there is one, else as single objects.
     ///
     /// # Errors
     /// When no thread can be started.
     pub fn start(
         store: Store,
         settings: Settings,
+        registry: Option<registry::Settings>,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
     ) -> io::Result<Self> {
@@ -120,6 +129,8 @@ impl Publisher {
             let drain = Drain {
                 store,
                 settings,
+                framing: registry.map_or(Framing::SingleObject, Framing::Unprepared),
+                schema_problem: None,
                 clock,
                 observer,
                 reports,
@@ -164,9 +175,22 @@ struct UnderWay {
     acknowledged: bool,
 }
 
+/// What stands before each event.
+enum Framing {
+    /// The fingerprint of its schema.
+    SingleObject,
+    /// An id of a registry that was not asked yet.
+    Unprepared(registry::Settings),
+    /// An id of a registry.
+    Registry(Box<SchemaIds>),
+}
+
 struct Drain {
     store: Store,
     settings: Settings,
+    framing: Framing,
+    /// Why events cannot be framed, as it was told last.
+    schema_problem: Option<String>,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     reports: Sender<Report>,
@@ -258,6 +282,9 @@ impl Drain {
             return Ok(());
         }
         self.rest_until = None;
+        if !self.prepare_framing()? {
+            return Ok(());
+        }
         if self.producer.as_ref().is_some_and(EventProducer::is_broken) {
             self.start_over(&KafkaError::Canceled);
             return Ok(());
@@ -292,8 +319,9 @@ impl Drain {
         // crash, its number and sequence could be given to another event.
         self.store.flush()?;
         for entry in entries {
+            let Some(payload) = self.frame(&entry.event)? else { return Ok(()) };
             let Some(producer) = &self.producer else { return Ok(()) };
-            match producer.send(&entry) {
+            match producer.send(&entry, &payload) {
                 Ok(true) => {
                     let bytes = entry.event.datum.len();
                     self.bytes_under_way += bytes;
@@ -310,6 +338,68 @@ impl Drain {
             }
         }
         Ok(())
+    }
+
+    /// Asks the registry for its ids at the first step. Whether events can be framed at all.
+    fn prepare_framing(&mut self) -> Result<bool, store::Error> {
+        let Framing::Unprepared(settings) = &self.framing else { return Ok(true) };
+        let ids = SchemaIds::new(settings, self.store.clone(), &self.settings.topic_prefix);
+        let mut ids = match ids {
+            Ok(ids) => Box::new(ids),
+            Err(error) => {
+                self.wait_for_schemas(&error);
+                return Ok(false);
+            }
+        };
+        let problems = ids.prepare(Instant::now())?;
+        self.framing = Framing::Registry(ids);
+        // Events whose schemas are right go their way; the others wait when they come.
+        if let [first, rest @ ..] = &problems[..] {
+            tracing::warn!(error = %first, further = rest.len(), "not every schema has an id");
+        }
+        Ok(true)
+    }
+
+    /// The event as it is sent, or nothing while it cannot be framed: then it waits, and so do
+    /// those behind it, because order is promised.
+    fn frame(&mut self, event: &OutboxEvent) -> Result<Option<Vec<u8>>, store::Error> {
+        let ids = match &mut self.framing {
+            Framing::Registry(ids) => ids,
+            Framing::SingleObject | Framing::Unprepared(_) => {
+                return Ok(Some(single_object(event.fingerprint, &event.datum)));
+            }
+        };
+        let topic = event.topic.full_name(&self.settings.topic_prefix);
+        match ids.frame(&topic, event, Instant::now()) {
+            Ok(payload) => {
+                if self.schema_problem.take().is_some() {
+                    tracing::info!("events are sent again: their schemas have ids");
+                    self.observer.schemas(None);
+                }
+                Ok(Some(payload))
+            }
+            Err(Trouble::Store(error)) => Err(error),
+            Err(Trouble::Registry(error)) => {
+                self.wait_for_schemas(&error);
+                Ok(None)
+            }
+        }
+    }
+
+    fn wait_for_schemas(&mut self, error: &registry::Error) {
+        let problem = error.to_string();
+        if self.schema_problem.as_ref() != Some(&problem) {
+            tracing::error!(%error, "events wait for a schema");
+            self.observer.schemas(Some(&problem));
+            self.schema_problem = Some(problem);
+        }
+        self.rest_until = Some(
+            Instant::now()
+                + match error.remedy() {
+                    Remedy::Time => SCHEMAS_AWAY,
+                    Remedy::Person => SCHEMAS_REFUSED,
+                },
+        );
     }
 
     /// Removes the longest run of acknowledged entries from the front of the outbox.
@@ -356,13 +446,14 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
     use crate::event::{EventType, Topic};
-    use crate::store::{Options, OutboxEvent};
+    use crate::store::Options;
 
     struct Deaf;
 
     impl Observer for Deaf {
         fn connection(&self, _: &Connection) {}
         fn published(&self, _: f64) {}
+        fn schemas(&self, _: Option<&str>) {}
         fn store_failed(&self, _: &store::Error) {}
     }
 
@@ -394,7 +485,7 @@ mod tests {
             properties: Vec::new(),
         };
         let publisher =
-            Publisher::start(store.clone(), settings, Arc::new(SystemClock), Arc::new(Deaf));
+            Publisher::start(store.clone(), settings, None, Arc::new(SystemClock), Arc::new(Deaf));
         let drained = publisher.unwrap().finish(Duration::from_millis(200));
         assert_eq!(drained.remaining, 1);
         assert_eq!(store.outbox_after(0, 10, 1000).unwrap().len(), 1);

@@ -14,6 +14,7 @@ const SEQUENCE: u8 = b'q';
 const ACCOUNT: u8 = b'a';
 const ACTIVITY: u8 = b'l';
 const OUTBOX: u8 = b'o';
+const REGISTRY: u8 = b'r';
 
 /// What a value is stored under.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +50,14 @@ impl Key {
     #[must_use]
     pub fn Account(account: &AccountName) -> Self {
         Self(prefix(ACCOUNT, account))
+    }
+
+    /// The id that a schema registry gave a schema: by the registry's address, the subject, and a
+    /// hash of the schema's text.
+    #[must_use]
+    pub fn SchemaId(registry: &str, subject: &str, schema: &[u8]) -> Self {
+        // Neither an address nor a subject holds a zero byte.
+        Self([&[REGISTRY], registry.as_bytes(), &[0], subject.as_bytes(), &[0], schema].concat())
     }
 
     /// That a row of the activity log was told.

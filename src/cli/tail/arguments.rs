@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
+use url::Url;
 
 use crate::consume::{Cluster, Start};
 use crate::event::{EventType, Topic};
@@ -53,6 +54,9 @@ pub struct TailArguments {
     /// Take address, credentials and prefix from a configuration
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// The schema registry that the events are framed for [default: the configuration's]
+    #[arg(long, value_name = "URL", value_parser = registry)]
+    pub registry: Option<Url>,
     /// What stands before the dot in the topics' names [default: the configuration's, or floor]
     #[arg(long)]
     pub prefix: Option<String>,
@@ -134,6 +138,14 @@ fn event_type(name: &str) -> Result<EventType, String> {
             Some(near) if likeness(&near) > 0.8 => format!("did you mean {}?", near.as_str()),
             _ => String::from("`floorcast schemas list` shows all types"),
         }
+    })
+}
+
+fn registry(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let url = url.filter(|url| url.username().is_empty() && url.password().is_none());
+    url.ok_or_else(|| {
+        String::from("write it such as http://localhost:8081; credentials stand in --config")
     })
 }
 

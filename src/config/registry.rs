@@ -1,0 +1,82 @@
+//! `[registry]`: the schema registry that events are framed for.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::reader::Section;
+use super::{SecretSource, values};
+
+/// The schema registry.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    /// Its address, with a path where it has one.
+    pub url: Url,
+    /// What it knows us by.
+    pub credentials: Option<RegistryCredentials>,
+    /// A file with certificates (PEM) of an authority of one's own.
+    pub ca_file: Option<PathBuf>,
+    /// Whether schemas that it does not have are registered.
+    pub auto_register: bool,
+}
+
+/// What the registry knows us by; the secret is named.
+#[derive(Clone, Debug)]
+pub enum RegistryCredentials {
+    /// HTTP basic authentication.
+    Basic {
+        /// The user.
+        username: String,
+        /// The password.
+        password: SecretSource,
+    },
+    /// A bearer token.
+    Bearer(SecretSource),
+}
+
+/// Reads the section. `None` when it is wrong, which is then said.
+pub(super) fn read(section: &mut Section, warnings: &mut Vec<String>) -> Option<Registry> {
+    let url = section.required_text("url", "where it is, such as \"http://localhost:8081\"");
+    let url = url.and_then(|text| match values::address(&text) {
+        Ok(url) => Some(url),
+        Err((problem, remedy)) => {
+            section.mistake("url", problem, remedy);
+            None
+        }
+    });
+    let names = section.names();
+    let is_there = |name: &str| names.iter().any(|known| known == name);
+    let username = section.text("username");
+    let password = section.secret("password");
+    let token = section.secret("token");
+    if is_there("token") && (is_there("username") || is_there("password")) {
+        let remedy = "leave either it or username and password out";
+        section.mistake("token", "there are two kinds of credentials", remedy);
+    }
+    if is_there("username") && !is_there("password") {
+        let remedy = "name it, such as { env = \"REGISTRY_PASSWORD\" }";
+        section.mistake("password", "missing, and there is a username", remedy);
+    }
+    if is_there("password") && !is_there("username") {
+        section.mistake("username", "missing, and there is a password", "add it");
+    }
+    let credentials = match (username, password, token) {
+        (Some(username), Some(password), None) => {
+            Some(RegistryCredentials::Basic { username, password })
+        }
+        (None, None, Some(token)) => Some(RegistryCredentials::Bearer(token)),
+        _ => None,
+    };
+    if let Some(url) = &url
+        && credentials.is_some()
+        && values::is_open_to_others(url)
+    {
+        let host = url.host_str().unwrap_or_default();
+        warnings.push(format!(
+            "{host} is asked over plain http: everybody on the way can read the credentials"
+        ));
+    }
+    let ca_file = section.text("ca_file").map(PathBuf::from);
+    let auto_register = section.flag("auto_register").unwrap_or(true);
+    Some(Registry { url: url?, credentials, ca_file, auto_register })
+}

@@ -1,0 +1,170 @@
+//! The ids of schemas, as the drain needs them: asked once, remembered in the store, so that a
+//! restart goes on while the registry is away.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use super::{Client, Error, Settings, framed, subject, subjects};
+use crate::event::EventType;
+use crate::publish::avro;
+use crate::store::{self, Key, OutboxEvent, Store};
+
+/// How long the registry is left alone after it did not answer.
+const REST: Duration = Duration::from_secs(10);
+
+/// Why an event cannot be framed.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::publish) enum Trouble {
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] Error),
+    /// The local store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// An id, and whether the registry has said it since the start.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    id: u32,
+    confirmed: bool,
+}
+
+/// The ids of schemas. It blocks: it belongs to the thread of the drain.
+#[derive(Debug)]
+pub(in crate::publish) struct SchemaIds {
+    client: Client,
+    runtime: tokio::runtime::Runtime,
+    store: Store,
+    topic_prefix: String,
+    known: HashMap<(String, EventType, [u8; 8]), Known>,
+    away: Option<(Instant, Error)>,
+}
+
+impl SchemaIds {
+    pub(in crate::publish) fn new(
+        settings: &Settings,
+        store: Store,
+        topic_prefix: &str,
+    ) -> Result<Self, Error> {
+        let failed = |error: std::io::Error| Error::Client(error.to_string());
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        // Its parts need a runtime when they are made.
+        let client = {
+            let _inside = runtime.enter();
+            Client::new(settings)?
+        };
+        let topic_prefix = topic_prefix.to_owned();
+        Ok(Self { client, runtime, store, topic_prefix, known: HashMap::new(), away: None })
+    }
+
+    /// Asks for all ids there may ever be, so that a refusal is known before its event comes, and
+    /// a restart while the registry is away finds every id remembered. Returns what it was told.
+    pub(in crate::publish) fn prepare(&mut self, now: Instant) -> Result<Vec<Error>, store::Error> {
+        let mut problems = Vec::new();
+        for (topic, event) in subjects(&self.topic_prefix) {
+            let Ok((_, fingerprint)) = avro::schema(event) else { continue };
+            match self.id(&topic, event, fingerprint, now) {
+                Ok(_) => {}
+                Err(Trouble::Store(error)) => return Err(error),
+                // The others would have the same answer.
+                Err(Trouble::Registry(error)) if error.leaves_ids_alone() => {
+                    return Ok(vec![error]);
+                }
+                Err(Trouble::Registry(error)) => problems.push(error),
+            }
+        }
+        Ok(problems)
+    }
+
+    /// An event with the id of its schema before it.
+    pub(in crate::publish) fn frame(
+        &mut self,
+        topic: &str,
+        event: &OutboxEvent,
+        now: Instant,
+    ) -> Result<Vec<u8>, Trouble> {
+        let id = self.id(topic, event.event_type, event.fingerprint, now)?;
+        Ok(framed(id, &event.datum))
+    }
+
+    fn id(
+        &mut self,
+        topic: &str,
+        event: EventType,
+        fingerprint: [u8; 8],
+        now: Instant,
+    ) -> Result<u32, Trouble> {
+        let place = (topic.to_owned(), event, fingerprint);
+        let known = self.known.get(&place).copied();
+        if let Some(Known { id, confirmed: true }) = known {
+            return Ok(id);
+        }
+        if let Some((until, error)) = &self.away
+            && now < *until
+        {
+            let error = error.clone();
+            return self.remembered(place, known, error);
+        }
+        let schema = avro::text_of(event, fingerprint)
+            .ok_or(Error::UnknownSchema { event: event.as_str() })?;
+        let asked = self.runtime.block_on(self.client.id(&subject(topic, event), &schema));
+        match asked {
+            Ok(id) => {
+                if self.away.take().is_some() {
+                    tracing::info!("the schema registry answers again");
+                }
+                self.remember(&place, id)?;
+                self.known.insert(place, Known { id, confirmed: true });
+                Ok(id)
+            }
+            Err(error) if error.leaves_ids_alone() => {
+                if self.away.is_none() {
+                    tracing::warn!(%error, "ids of schemas that are remembered are used meanwhile");
+                }
+                self.away = Some((now + REST, error.clone()));
+                self.remembered(place, known, error)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What was once known, where it was; else the error.
+    fn remembered(
+        &mut self,
+        place: (String, EventType, [u8; 8]),
+        known: Option<Known>,
+        error: Error,
+    ) -> Result<u32, Trouble> {
+        let id = match known {
+            Some(known) => Some(known.id),
+            None => match self.key(&place) {
+                Some(key) => self.store.get::<u32>(&key)?.map(|stored| stored.value),
+                None => None,
+            },
+        };
+        let id = id.ok_or(error)?;
+        self.known.insert(place, Known { id, confirmed: false });
+        Ok(id)
+    }
+
+    fn remember(&self, place: &(String, EventType, [u8; 8]), id: u32) -> Result<(), store::Error> {
+        let Some(key) = self.key(place) else { return Ok(()) };
+        if self.store.get::<u32>(&key)?.is_some_and(|stored| stored.value == id) {
+            return Ok(());
+        }
+        let mut batch = self.store.batch();
+        batch.put(key, &id)?;
+        self.store.apply(batch)
+    }
+
+    /// An id belongs to a registry, a subject and the exact text of a schema.
+    fn key(&self, (topic, event, fingerprint): &(String, EventType, [u8; 8])) -> Option<Key> {
+        let schema = avro::text_of(*event, *fingerprint)?;
+        let digest = Sha256::digest(schema.as_bytes());
+        Some(Key::SchemaId(self.client.identity(), &subject(topic, *event), &digest))
+    }
+}
