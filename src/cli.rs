@@ -130,8 +130,10 @@ fn log_to_stderr(command: &Command, environment: &Environment) {
         // It goes on over a lost connection, and should say why nothing comes.
         Command::Tail(_) => "floorcast=warn,error",
     };
-    let wanted = environment.get("FLOORCAST_LOG").map_or(usual, String::as_str);
-    let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new(usual));
+    // What this library says of a certificate stands in the error as well.
+    let usual = format!("{usual},rustls_platform_verifier=off");
+    let wanted = environment.get("FLOORCAST_LOG").unwrap_or(&usual);
+    let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new(&usual));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if environment.get("FLOORCAST_LOG_FORMAT").is_some_and(|format| format == "json") {
         log.json().init();

@@ -12,4 +12,5 @@ mod avro;
 mod bridge;
 mod documents;
 mod kafka;
+mod registry;
 mod support;

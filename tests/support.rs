@@ -4,6 +4,7 @@
 //!   ([`kafka::unique_prefix`]).
 //! - [`kafka::dedicated`]: a broker of one's own, to be stopped, killed and started again;
 //!   [`kafka::behind_proxy`]: the same behind a [`proxy::Proxy`] that can cut the connection.
+//! - [`registry::shared`]: the one schema registry of the test binary.
 //! - [`consumer`]: reads topics without a line of the library; [`python`]: the same in Python.
 //! - [`process::Floorcast`]: the built program as a process.
 //! - [`wait_until`]: waits for a condition, not for a time.
@@ -16,6 +17,7 @@ pub(crate) mod kafka;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod python;
+pub(crate) mod registry;
 pub(crate) mod schemas;
 
 use std::path::PathBuf;

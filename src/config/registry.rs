@@ -52,12 +52,10 @@ pub(super) fn read(section: &mut Section, warnings: &mut Vec<String>) -> Option<
     if is_there("token") && (is_there("username") || is_there("password")) {
         let remedy = "leave either it or username and password out";
         section.mistake("token", "there are two kinds of credentials", remedy);
-    }
-    if is_there("username") && !is_there("password") {
+    } else if is_there("username") && !is_there("password") {
         let remedy = "name it, such as { env = \"REGISTRY_PASSWORD\" }";
         section.mistake("password", "missing, and there is a username", remedy);
-    }
-    if is_there("password") && !is_there("username") {
+    } else if is_there("password") && !is_there("username") {
         section.mistake("username", "missing, and there is a password", "add it");
     }
     let credentials = match (username, password, token) {

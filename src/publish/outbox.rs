@@ -190,7 +190,7 @@ struct Drain {
     settings: Settings,
     framing: Framing,
     /// Why events cannot be framed, as it was told last.
-    schema_problem: Option<String>,
+    schema_problem: Option<registry::Error>,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     reports: Sender<Report>,
@@ -340,21 +340,23 @@ impl Drain {
         Ok(())
     }
 
-    /// Asks the registry for its ids at the first step. Whether events can be framed at all.
+    /// Makes the client of the registry, and has it ask for all ids. Whether events can be framed
+    /// at all.
     fn prepare_framing(&mut self) -> Result<bool, store::Error> {
-        let Framing::Unprepared(settings) = &self.framing else { return Ok(true) };
-        let ids = SchemaIds::new(settings, self.store.clone(), &self.settings.topic_prefix);
-        let mut ids = match ids {
-            Ok(ids) => Box::new(ids),
-            Err(error) => {
-                self.wait_for_schemas(&error);
-                return Ok(false);
+        if let Framing::Unprepared(settings) = &self.framing {
+            let prefix = &self.settings.topic_prefix;
+            match SchemaIds::new(settings, self.store.clone(), prefix) {
+                Ok(ids) => self.framing = Framing::Registry(Box::new(ids)),
+                Err(error) => {
+                    self.wait_for_schemas(error);
+                    return Ok(false);
+                }
             }
-        };
-        let problems = ids.prepare(Instant::now())?;
-        self.framing = Framing::Registry(ids);
-        // Events whose schemas are right go their way; the others wait when they come.
-        if let [first, rest @ ..] = &problems[..] {
+        }
+        if let Framing::Registry(ids) = &mut self.framing
+            // Events whose schemas are right go their way; the others wait when they come.
+            && let [first, rest @ ..] = &ids.prepare(Instant::now())?[..]
+        {
             tracing::warn!(error = %first, further = rest.len(), "not every schema has an id");
         }
         Ok(true)
@@ -380,26 +382,23 @@ impl Drain {
             }
             Err(Trouble::Store(error)) => Err(error),
             Err(Trouble::Registry(error)) => {
-                self.wait_for_schemas(&error);
+                self.wait_for_schemas(error);
                 Ok(None)
             }
         }
     }
 
-    fn wait_for_schemas(&mut self, error: &registry::Error) {
-        let problem = error.to_string();
-        if self.schema_problem.as_ref() != Some(&problem) {
+    fn wait_for_schemas(&mut self, error: registry::Error) {
+        let rest = match error.remedy() {
+            Remedy::Time => SCHEMAS_AWAY,
+            Remedy::Person => SCHEMAS_REFUSED,
+        };
+        self.rest_until = Some(Instant::now() + rest);
+        if !self.schema_problem.as_ref().is_some_and(|told| told.says_the_same(&error)) {
             tracing::error!(%error, "events wait for a schema");
-            self.observer.schemas(Some(&problem));
-            self.schema_problem = Some(problem);
+            self.observer.schemas(Some(&error.to_string()));
+            self.schema_problem = Some(error);
         }
-        self.rest_until = Some(
-            Instant::now()
-                + match error.remedy() {
-                    Remedy::Time => SCHEMAS_AWAY,
-                    Remedy::Person => SCHEMAS_REFUSED,
-                },
-        );
     }
 
     /// Removes the longest run of acknowledged entries from the front of the outbox.

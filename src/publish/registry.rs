@@ -147,6 +147,12 @@ impl Error {
         }
     }
 
+    /// Whether it is no news after the other one: who does not answer does so in many words.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Away { .. }, Self::Away { .. })) || self == other
+    }
+
     /// Whether an id that was once had may still be used: whoever cannot ask was not told that it
     /// is wrong.
     #[must_use]

@@ -1,5 +1,6 @@
 //! Python with the packages of `tests/kafka/requirements.txt`, in an environment of its own.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -39,6 +40,20 @@ pub(crate) fn interpreter() -> PathBuf {
 /// When anything does not decode.
 #[track_caller]
 pub(crate) fn read_all(bootstrap: &str, prefix: &str, schemas: &Path) -> Vec<serde_json::Value> {
+    consume(bootstrap, prefix, schemas.as_os_str())
+}
+
+/// The same of records that are framed for this registry, by Confluent's own deserializer.
+///
+/// # Panics
+/// When anything does not decode.
+#[track_caller]
+pub(crate) fn read_framed(bootstrap: &str, prefix: &str, registry: &str) -> Vec<serde_json::Value> {
+    consume(bootstrap, prefix, registry.as_ref())
+}
+
+#[track_caller]
+fn consume(bootstrap: &str, prefix: &str, schemas: &OsStr) -> Vec<serde_json::Value> {
     let lines = run(Command::new(interpreter())
         .arg(repository_file("tests/kafka/consume.py"))
         .args([bootstrap, prefix])

@@ -281,6 +281,9 @@ fn bare(error: &reqwest::Error) -> String {
         text = error.to_string();
         source = error.source();
     }
+    if text.starts_with("invalid peer certificate") {
+        text.push_str(" (is ca_file the authority that signed it?)");
+    }
     text
 }
 

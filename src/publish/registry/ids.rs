@@ -40,7 +40,17 @@ pub(in crate::publish) struct SchemaIds {
     store: Store,
     topic_prefix: String,
     known: HashMap<(String, EventType, [u8; 8]), Known>,
-    away: Option<(Instant, Error)>,
+    away: Option<Away>,
+    prepared: bool,
+}
+
+/// The registry did not answer.
+#[derive(Debug)]
+struct Away {
+    until: Instant,
+    error: Error,
+    /// Whether somebody was told that ids of earlier are used.
+    told: bool,
 }
 
 impl SchemaIds {
@@ -58,26 +68,44 @@ impl SchemaIds {
             Client::new(settings)?
         };
         let topic_prefix = topic_prefix.to_owned();
-        Ok(Self { client, runtime, store, topic_prefix, known: HashMap::new(), away: None })
+        Ok(Self {
+            client,
+            runtime,
+            store,
+            topic_prefix,
+            known: HashMap::new(),
+            away: None,
+            prepared: false,
+        })
     }
 
     /// Asks for all ids there may ever be, so that a refusal is known before its event comes, and
-    /// a restart while the registry is away finds every id remembered. Returns what it was told.
+    /// a restart while the registry is away finds every id remembered. Done once; where the
+    /// registry was away, as soon as it answers. Returns what it was told.
     pub(in crate::publish) fn prepare(&mut self, now: Instant) -> Result<Vec<Error>, store::Error> {
         let mut problems = Vec::new();
+        if self.prepared || self.is_left_alone(now).is_some() {
+            return Ok(problems);
+        }
         for (topic, event) in subjects(&self.topic_prefix) {
             let Ok((_, fingerprint)) = avro::schema(event) else { continue };
             match self.id(&topic, event, fingerprint, now) {
-                Ok(_) => {}
                 Err(Trouble::Store(error)) => return Err(error),
-                // The others would have the same answer.
-                Err(Trouble::Registry(error)) if error.leaves_ids_alone() => {
-                    return Ok(vec![error]);
-                }
-                Err(Trouble::Registry(error)) => problems.push(error),
+                Err(Trouble::Registry(error)) if !error.leaves_ids_alone() => problems.push(error),
+                Ok(_) | Err(Trouble::Registry(_)) => {}
+            }
+            // The others would have the same answer.
+            if self.away.is_some() {
+                return Ok(problems);
             }
         }
+        self.prepared = true;
         Ok(problems)
+    }
+
+    /// Why the registry is not asked now, where it is not.
+    fn is_left_alone(&self, now: Instant) -> Option<&Error> {
+        self.away.as_ref().filter(|away| now < away.until).map(|away| &away.error)
     }
 
     /// An event with the id of its schema before it.
@@ -103,10 +131,7 @@ impl SchemaIds {
         if let Some(Known { id, confirmed: true }) = known {
             return Ok(id);
         }
-        if let Some((until, error)) = &self.away
-            && now < *until
-        {
-            let error = error.clone();
+        if let Some(error) = self.is_left_alone(now).cloned() {
             return self.remembered(place, known, error);
         }
         let schema = avro::text_of(event, fingerprint)
@@ -114,7 +139,7 @@ impl SchemaIds {
         let asked = self.runtime.block_on(self.client.id(&subject(topic, event), &schema));
         match asked {
             Ok(id) => {
-                if self.away.take().is_some() {
+                if self.away.take().is_some_and(|away| away.told) {
                     tracing::info!("the schema registry answers again");
                 }
                 self.remember(&place, id)?;
@@ -122,10 +147,8 @@ impl SchemaIds {
                 Ok(id)
             }
             Err(error) if error.leaves_ids_alone() => {
-                if self.away.is_none() {
-                    tracing::warn!(%error, "ids of schemas that are remembered are used meanwhile");
-                }
-                self.away = Some((now + REST, error.clone()));
+                let told = self.away.as_ref().is_some_and(|away| away.told);
+                self.away = Some(Away { until: now + REST, error: error.clone(), told });
                 self.remembered(place, known, error)
             }
             Err(error) => Err(error.into()),
@@ -146,7 +169,11 @@ impl SchemaIds {
                 None => None,
             },
         };
-        let id = id.ok_or(error)?;
+        let Some(id) = id else { return Err(error.into()) };
+        if let Some(away) = self.away.as_mut().filter(|away| !away.told) {
+            away.told = true;
+            tracing::warn!(%error, "ids of schemas that are remembered are used meanwhile");
+        }
         self.known.insert(place, Known { id, confirmed: false });
         Ok(id)
     }

@@ -1,0 +1,243 @@
+//! Events that are framed for a schema registry: a real registry, a real Kafka, and other people's
+//! readers.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use floorcast::simulate::{Faults, Settings};
+use serde_json::{Value, json};
+
+use crate::bridge::{Centre, Place, page, published, verdict};
+use crate::support::kafka::Broker;
+use crate::support::process::Floorcast;
+use crate::support::proxy::Proxy;
+use crate::support::registry::Registry;
+use crate::support::{cached, kafka, python, registry, repository_file, run, wait_until};
+
+mod transport;
+
+fn centre(seed: u64) -> Centre {
+    let settings = Settings { seed, calls_per_second: 1.0, ..Settings::default() };
+    Centre::open(settings, Faults::default())
+}
+
+fn place(centre: &Centre, broker: &Broker, prefix: &str, section: &str) -> Place {
+    let more = format!("[account.sla]\ntarget_percent = 80\n[registry]\n{section}\n");
+    Place::at(&centre.simulator.base_url(), broker.bootstrap(), prefix, &more)
+}
+
+/// Runs a command to its end: its status and what it said.
+fn command(arguments: &[&str], place: &Place) -> (i32, String) {
+    let config = place.config();
+    let arguments = [arguments, &["--config", &config]].concat();
+    let mut command = Floorcast::start(&arguments, &[("ACME_TOKEN", "simulated-token")]);
+    let status = command.wait(Duration::from_mins(1)).code().unwrap();
+    (status, [command.stdout(), command.stderr()].concat().join("\n"))
+}
+
+/// What `check` says. It asks another vendor: the truth begins with the first answer of this one.
+fn checked(broker: &Broker, prefix: &str, section: &str) -> String {
+    let more = format!("[registry]\n{section}\n");
+    let place = Place::at("http://127.0.0.1:1", broker.bootstrap(), prefix, &more);
+    command(&["check"], &place).1
+}
+
+/// Stops the world, lets the bridge read what is left, and holds the topics against the truth, as
+/// Confluent's own deserializer reads them.
+fn settle_and_judge(
+    centre: &Centre,
+    bridge: &mut Floorcast,
+    broker: &Broker,
+    prefix: &str,
+    registry: &Registry,
+) {
+    centre.simulator.stop_world();
+    let settled = centre.requests() + 60;
+    wait_until(Duration::from_mins(1), "the bridge goes on asking", || centre.requests() > settled);
+    let read = || published(python::read_framed(broker.bootstrap(), prefix, registry.url()));
+    let verdict = verdict(centre, read);
+    let status = page(bridge, "/status");
+    assert!(verdict.passed(), "{verdict}\n{status}\n{}", bridge.said());
+    assert!(verdict.events > 50, "{verdict}");
+}
+
+/// Waits until calls have come and ended.
+fn let_calls_end(centre: &Centre, calls: usize) {
+    // Some have ended before anybody looked.
+    let ended = |call: &&Value| !call["ends_at"].is_null();
+    let calls = calls + centre.simulator.truth().calls.iter().filter(ended).count();
+    wait_until(Duration::from_secs(90), "calls come and end", || {
+        let truth = centre.simulator.truth();
+        truth.calls.iter().filter(|call| !call["ends_at"].is_null()).count() >= calls
+    });
+}
+
+/// What Java's Kafka client and Avro library find, by their place on the topics.
+fn read_in_java(broker: &Broker, prefix: &str, registry: &Registry) -> BTreeMap<String, Value> {
+    let project = repository_file("tests/registry/java/pom.xml");
+    let input = std::fs::read_to_string(&project).unwrap();
+    let libraries = cached("framed-java", &input, |directory| {
+        run(Command::new("mvn")
+            .args(["--batch-mode", "--quiet", "--file"])
+            .arg(&project)
+            .arg("dependency:copy-dependencies")
+            .arg(format!("-DoutputDirectory={}", directory.display())))
+        .map(|_| ())
+    });
+    let libraries = libraries.unwrap_or_else(|problem| {
+        panic!("install Java 17 and Maven (openjdk-17-jdk-headless maven): {problem}")
+    });
+    let lines = run(Command::new("java")
+        .args(["-Xmx256m", "-Dfile.encoding=UTF-8", "--class-path"])
+        .arg(libraries.join("*"))
+        .arg(project.with_file_name("ReadFramed.java"))
+        .args([broker.bootstrap(), prefix, registry.url()]));
+    by_place(lines.unwrap().lines().map(|line| serde_json::from_str(line).unwrap()))
+}
+
+fn by_place(records: impl Iterator<Item = Value>) -> BTreeMap<String, Value> {
+    let place = |record: &Value| {
+        format!("{}/{}/{}", record["topic"], record["partition"], record["offset"])
+    };
+    let all = records
+        .map(|record| (place(&record), json!({"type": record["type"], "event": record["event"]})));
+    all.collect()
+}
+
+#[test]
+fn events_are_registered_framed_and_read_alike_by_confluents_client_java_and_tail() {
+    let (broker, registry) = (kafka::shared(), registry::shared());
+    let (centre, prefix) = (centre(41), kafka::unique_prefix("framed"));
+    let place = place(&centre, broker, &prefix, &format!("url = \"{}\"", registry.url()));
+    let said = checked(broker, &prefix, &format!("url = \"{}\"", registry.url()));
+    assert!(said.contains("✓ registry: answers; "), "{said}");
+    let mut bridge = place.run();
+    let_calls_end(&centre, 15);
+    settle_and_judge(&centre, &mut bridge, broker, &prefix, registry);
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(30)).success());
+
+    let in_python =
+        by_place(python::read_framed(broker.bootstrap(), &prefix, registry.url()).into_iter());
+    let in_java = read_in_java(broker, &prefix, registry);
+    assert_eq!(in_java.len(), in_python.len());
+    for (place, record) in &in_python {
+        assert_eq!(in_java.get(place), Some(record), "{place}");
+    }
+    let tail = ["tail", "--until-end", "--format", "json", "--prefix", &prefix, "--brokers"];
+    let tail = [&tail[..], &[broker.bootstrap(), "--registry", registry.url()]].concat();
+    let mut tail = Floorcast::start(&tail, &[]);
+    assert!(tail.wait(Duration::from_mins(1)).success());
+    let lines = tail.stdout();
+    assert_eq!(lines.len(), in_python.len());
+    for line in &lines {
+        let mut event: Value = serde_json::from_str(line).unwrap();
+        let fields = event.as_object_mut().unwrap();
+        let event_type = fields.remove("_type").unwrap_or_else(|| panic!("{line}"));
+        let at = fields.remove("_kafka").unwrap();
+        let place = format!("{}/{}/{}", at["topic"], at["partition"], at["offset"]);
+        assert_eq!(in_python[&place], json!({"type": event_type, "event": event}), "{line}");
+    }
+
+    // Every schema is there, also of events that did not come yet.
+    let (status, said) = command(&["schemas", "register", "--check"], &place);
+    assert_eq!(status, 0, "{said}");
+    assert!(said.lines().all(|line| line.starts_with('✓')), "{said}");
+    assert!(said.contains(&format!("✓ {prefix}.sla-floorcast.v1.SlaBreached: ")), "{said}");
+}
+
+#[test]
+fn what_nobody_registered_is_said_and_its_events_wait_until_somebody_did() {
+    let (broker, registry) = (kafka::shared(), registry::shared());
+    let (centre, prefix) = (centre(42), kafka::unique_prefix("unregistered"));
+    let section = format!("url = \"{}\"\nauto_register = false", registry.url());
+    let place = place(&centre, broker, &prefix, &section);
+    let said = checked(broker, &prefix, &section);
+    assert!(said.contains("schemas are missing: run `floorcast schemas register`"), "{said}");
+    let mut bridge = place.run();
+    let line = bridge.wait_for_line("events wait for a schema", Duration::from_secs(60));
+    assert!(line.contains("run `floorcast schemas register`"), "{line}");
+    let ready = page(&mut bridge, "/readyz");
+    assert!(ready.contains("schemas: the schema registry has no such schema of"), "{ready}");
+    let_calls_end(&centre, 5);
+    let (status, said) = command(&["schemas", "register"], &place);
+    assert_eq!(status, 0, "{said}");
+    bridge.wait_for_line("events are sent again", Duration::from_secs(60));
+    settle_and_judge(&centre, &mut bridge, broker, &prefix, registry);
+    let ready = page(&mut bridge, "/readyz");
+    assert!(ready.starts_with("HTTP/1.1 200"), "{ready}");
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(30)).success());
+    assert_eq!(lines_with(&bridge, "events wait for a schema"), 1, "{}", bridge.said());
+}
+
+#[test]
+fn a_restart_while_the_registry_is_away_goes_on_with_the_ids_it_knows() {
+    let (broker, registry) = (kafka::shared(), registry::shared());
+    let (centre, prefix) = (centre(43), kafka::unique_prefix("away"));
+    let proxy = Proxy::listen();
+    let section = format!("url = \"{}\"", registry.behind(proxy.port()));
+    let place = place(&centre, broker, &prefix, &section);
+    // Away from the start: events wait, nothing is lost.
+    let mut bridge = place.run();
+    let line = bridge.wait_for_line("events wait for a schema", Duration::from_secs(60));
+    assert!(line.contains("does not answer"), "{line}");
+    proxy.forward_to(registry.port());
+    bridge.wait_for_line("events are sent again", Duration::from_secs(60));
+    let_calls_end(&centre, 3);
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(30)).success());
+
+    proxy.cut();
+    let mut bridge = place.run();
+    bridge.wait_for_line("ids of schemas that are remembered are used", Duration::from_secs(60));
+    let_calls_end(&centre, 12);
+    settle_and_judge(&centre, &mut bridge, broker, &prefix, registry);
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(30)).success());
+    assert_eq!(lines_with(&bridge, "events wait for a schema"), 0, "{}", bridge.said());
+}
+
+#[test]
+fn a_schema_that_the_registry_refuses_is_a_readable_error_and_loses_no_event() {
+    let (broker, registry) = (kafka::shared(), registry::shared());
+    let (centre, prefix) = (centre(44), kafka::unique_prefix("refused"));
+    let subject = format!("{prefix}.calls-floorcast.v1.CallCreated");
+    let other = r#"{"type":"record","name":"CallCreated","namespace":"floorcast.v1","fields":[{"name":"meta","type":"int"}]}"#;
+    let body = json!({ "schema": other }).to_string();
+    let versions = format!("/subjects/{subject}/versions");
+    assert_eq!(registry.ask("POST", &versions, Some(&body)).0, 200);
+    let place = place(&centre, broker, &prefix, &format!("url = \"{}\"", registry.url()));
+    let said = checked(broker, &prefix, &format!("url = \"{}\"", registry.url()));
+    let expected = format!("✗ registry: the schema of {subject} does not go with those that are");
+    assert!(said.contains(&expected), "{said}");
+    let (status, said) = command(&["schemas", "register", "--check"], &place);
+    assert_eq!((status, said.matches('✗').count()), (1, 1), "{said}");
+
+    let mut bridge = place.run();
+    let line = bridge.wait_for_line("events wait for a schema", Duration::from_secs(60));
+    let expected = format!("the schema registry refuses the schema of {subject} (409): ");
+    assert!(line.contains(&expected), "{line}");
+    assert!(line.contains("look at the subject's versions"), "{line}");
+    let_calls_end(&centre, 5);
+    for question in ["", "?permanent=true"] {
+        registry.ask("DELETE", &format!("/subjects/{subject}{question}"), None);
+    }
+    bridge.wait_for_line("events are sent again", Duration::from_secs(60));
+    settle_and_judge(&centre, &mut bridge, broker, &prefix, registry);
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(30)).success());
+}
+
+fn lines_with(bridge: &Floorcast, text: &str) -> usize {
+    bridge.stderr().iter().filter(|line| line.contains(text)).count()
+}
+
+/// A file with this text beside a configuration.
+fn file_beside(place: &Path, name: &str, text: &str) -> String {
+    let path = place.join(name);
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
