@@ -10,5 +10,6 @@
 
 mod avro;
 mod bridge;
+mod hostile;
 mod kafka;
 mod support;
