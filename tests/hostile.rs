@@ -5,5 +5,6 @@
 //! `docs/hostile.md` lists the forms.
 
 mod forms;
+mod speech;
 mod survival;
 mod vendor;

@@ -183,6 +183,11 @@ impl Wire {
         self.write_all(body)
     }
 
+    /// Waits until the client is gone.
+    pub(super) fn until_gone(&mut self) -> io::Result<()> {
+        self.stream.read(&mut [0]).map(drop)
+    }
+
     /// Rows with a count.
     pub(super) fn rows(&mut self, rows: &[Value], total: &str) -> io::Result<()> {
         let body = json!(rows).to_string();
