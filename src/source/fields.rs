@@ -187,10 +187,12 @@ fn text(value: &Value) -> Option<String> {
 /// The longest text that is taken for an id: ids stand in keys, memories and headers.
 const LONGEST_ID: usize = 256;
 
-/// An id in whatever form.
+/// An id in whatever form. Control characters stand in none: they would break the line of a log.
 pub(super) fn id(value: &Value) -> Option<EntityId> {
     match value {
-        Value::String(text) if (1..=LONGEST_ID).contains(&text.len()) => {
+        Value::String(text)
+            if (1..=LONGEST_ID).contains(&text.len()) && !text.contains(char::is_control) =>
+        {
             Some(EntityId::new(text.as_str()))
         }
         Value::Number(number) if !number.is_f64() => Some(EntityId::new(number.to_string())),
@@ -248,7 +250,15 @@ mod tests {
         assert_eq!(with(json!(0), |fields| fields.id("it")), Ok(Some(EntityId::new("0"))));
         assert_eq!(with(json!(-6), |fields| fields.id("it")), Ok(Some(EntityId::new("-6"))));
         assert_eq!(with(json!("x7"), |fields| fields.id("it")), Ok(Some(EntityId::new("x7"))));
-        for bad in [json!(1.5), json!(""), json!({}), json!(1e300), json!("7".repeat(257))] {
+        for bad in [
+            json!(1.5),
+            json!(""),
+            json!("7\n8"),
+            json!("\0"),
+            json!({}),
+            json!(1e300),
+            json!("7".repeat(257)),
+        ] {
             assert!(with(bad.clone(), |fields| fields.id("it")).is_err(), "{bad}");
         }
     }

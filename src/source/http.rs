@@ -100,6 +100,9 @@ pub(super) struct Answer {
     pub(super) clock_offset_millis: Option<i64>,
     /// How many entities there are in all, by the header `Total`.
     pub(super) total: Option<u64>,
+    /// Whether there is a header `Total` of which no count can be made: it is no number, or there
+    /// are several that differ. Somebody counted, and nobody knows what.
+    pub(super) count_unreadable: bool,
     /// Whether there is a further page, where the header `Link` tells.
     pub(super) has_next: Option<bool>,
     /// How many requests it took.
@@ -200,6 +203,14 @@ impl Client {
             .map_err(disconnected)?;
         let head_at = self.connection.clock.now();
         let status = response.status();
+        if status == StatusCode::PARTIAL_CONTENT {
+            return Err(Error::Undecodable {
+                problem: String::from("it is a part that was not asked for"),
+                status: status.as_u16(),
+                size: 0,
+                in_rows: false,
+            });
+        }
         if let Err(error) = self.refuse(status, response.headers()) {
             let _ = tokio::time::timeout(ERROR_PAGE_TIME, read(response, ERROR_PAGE)).await;
             return Err(error);
@@ -225,6 +236,7 @@ impl Client {
                 in_rows: false,
             });
         }
+        let total = count(&headers);
         // The header has whole seconds: half of one is the best guess of what it cut off.
         let clock_offset_millis = date(&headers).map(|date| {
             let middle = asked_at.plus_millis(head_at.millis_since(asked_at) / 2);
@@ -236,7 +248,8 @@ impl Client {
             asked_at,
             answered_at: self.connection.clock.now(),
             clock_offset_millis,
-            total: whole_number(&headers, "total"),
+            total: total.unwrap_or_default(),
+            count_unreadable: total.is_err(),
             has_next: has_next(&headers),
             requests: 1,
         })
@@ -290,10 +303,15 @@ fn decompress(
         size,
         in_rows: false,
     };
-    let encoding = headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase());
-    match encoding.as_deref() {
-        None | Some(b"" | b"identity") => Ok(body),
-        Some(b"gzip" | b"x-gzip") => {
+    let encodings = headers.get_all(CONTENT_ENCODING).iter();
+    let encodings: Vec<_> = encodings
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(|encoding| encoding.trim_ascii().to_ascii_lowercase())
+        .filter(|encoding| !matches!(&encoding[..], b"" | b"identity"))
+        .collect();
+    match &encodings[..] {
+        [] => Ok(body),
+        [one] if matches!(&one[..], b"gzip" | b"x-gzip") => {
             let mut plain = Vec::new();
             let mut decoder = MultiGzDecoder::new(&body[..]).take(limit as u64 + 1);
             decoder
@@ -304,7 +322,7 @@ fn decompress(
             }
             Ok(plain)
         }
-        Some(_) => Err(undecodable("an encoding that was not asked for", body.len())),
+        _ => Err(undecodable("an encoding that was not asked for", body.len())),
     }
 }
 
@@ -329,8 +347,16 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn whole_number(headers: &HeaderMap, name: &str) -> Option<u64> {
-    text(headers, name)?.trim().parse().ok()
+/// The count in the header `Total`; an error when there is one that cannot be made out.
+fn count(headers: &HeaderMap) -> Result<Option<u64>, ()> {
+    let mut count = None;
+    for value in headers.get_all("total") {
+        let one: u64 = value.to_str().map_err(drop)?.trim().parse().map_err(drop)?;
+        if count.replace(one).is_some_and(|other| other != one) {
+            return Err(());
+        }
+    }
+    Ok(count)
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {
@@ -356,8 +382,12 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 /// Only that there is one is taken from them: the address is the server's and is not followed.
 fn has_next(headers: &HeaderMap) -> Option<bool> {
     let mut paged = false;
-    let links = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
-    for parameter in links.flat_map(|links| links.split([',', ';'])) {
+    let links: Vec<_> = headers
+        .get_all(LINK)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    for parameter in links.iter().flat_map(|links| links.split([',', ';'])) {
         let Some((name, value)) = parameter.split_once('=') else { continue };
         if !name.trim().eq_ignore_ascii_case("rel") {
             continue;

@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const BAD_QUESTIONS: usize = 9;
 /// Bytes of an answer over the wire, and when decompressed.
 const COMPRESSED: usize = 64 << 10;
-const DECOMPRESSED: usize = 256 << 10;
+const DECOMPRESSED: usize = 2 << 20;
 /// What the buffers of two sockets may swallow beside it.
 const SOCKETS: u64 = 32 << 20;
 
@@ -67,7 +67,7 @@ fn log() -> &'static Mutex<Vec<u8>> {
     let log = LOG.get_or_init(Mutex::default);
     INSTALLED.get_or_init(|| {
         let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
+            .with_max_level(tracing::Level::DEBUG)
             .with_ansi(false)
             .with_writer(|| Writer)
             .finish();
