@@ -224,6 +224,12 @@ impl Client {
                 BodyProblem::TooLarge => {
                     Error::TooLarge { what: "over the wire", limit: limits.compressed }
                 }
+                BodyProblem::Shredded => Error::Undecodable {
+                    problem: String::from("it comes in countless tiny pieces"),
+                    status: status.as_u16(),
+                    size: SMALL_PIECES,
+                    in_rows: false,
+                },
             })?;
         let body = decompress(body, &headers, status, limits.decompressed)?;
         // All vendors answer with a list or an object. A page for people, of a gateway or a log-in,
@@ -278,15 +284,27 @@ impl Client {
 enum BodyProblem {
     Broken(reqwest::Error),
     TooLarge,
+    Shredded,
 }
+
+/// Pieces of a body that may be of any size. More than that have to hold [`PIECE`] bytes on
+/// average: a body of single bytes costs a thousand times its size in work.
+const SMALL_PIECES: usize = 4096;
+/// Bytes.
+const PIECE: usize = 16;
 
 async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, BodyProblem> {
     let mut body = Vec::new();
+    let mut pieces = 0;
     while let Some(chunk) = response.chunk().await.map_err(BodyProblem::Broken)? {
         if body.len() + chunk.len() > limit {
             return Err(BodyProblem::TooLarge);
         }
         body.extend_from_slice(&chunk);
+        pieces += 1;
+        if pieces > SMALL_PIECES && body.len() < pieces * PIECE {
+            return Err(BodyProblem::Shredded);
+        }
     }
     Ok(body)
 }

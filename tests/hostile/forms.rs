@@ -37,9 +37,10 @@ forms! {
     a_link_to_a_next_page_on_another_host_is_not_followed: links::elsewhere;
     a_link_whose_next_page_is_the_same_page_ends_the_reading: links::itself;
     a_link_between_two_pages_in_a_circle_ends_the_reading: links::circle;
-    a_link_that_cannot_be_read_proves_no_absence: links::garbage;
+    a_link_with_bytes_beyond_ascii_is_not_overlooked: links::beyond_ascii;
+    a_link_with_control_characters_is_no_answer: links::garbage;
 
-    a_gzip_bomb_of_gigabytes_stops_at_the_cap: |_, wire| compressed(wire, "gzip", &bombs::flat());
+    a_gzip_bomb_stops_at_the_cap: |_, wire| compressed(wire, "gzip", &bombs::flat());
     a_gzip_bomb_of_many_members_stops_at_the_cap:
         |_, wire| compressed(wire, "gzip", &bombs::members());
     gzip_within_gzip_is_not_read: |_, wire| compressed(wire, "gzip, gzip", &bombs::nested());
@@ -50,11 +51,14 @@ forms! {
     a_gzip_stream_with_waste_behind_it_is_not_read:
         |_, wire| compressed(wire, "gzip", &bombs::with_waste());
 
-    two_hundred_thousand_levels_of_lists_are_not_read: |_, wire| body(wire, &rows::deep_lists());
+    two_hundred_thousand_levels_of_lists_are_not_read: |_, wire| compressed(wire, "gzip", &rows::deep_lists());
     two_hundred_thousand_levels_of_objects_are_not_read:
-        |_, wire| body(wire, &rows::deep_objects());
+        |_, wire| compressed(wire, "gzip", &rows::deep_objects());
     a_row_of_a_thousand_levels_is_set_aside: rows::deep_row, sets_rows_aside = true;
-    an_answer_of_tiny_rows_is_not_read: |_, wire| body(wire, &rows::tiny());
+    a_list_of_something_else_than_rows_is_not_read:
+        |_, wire| body(wire, b"[1, \"Planted-in-an-answer\", null, [[]]]");
+    more_rows_than_any_centre_has_are_not_read:
+        |_, wire| compressed(wire, "gzip", &rows::tiny());
     a_row_of_countless_values_is_set_aside: rows::wide_row, sets_rows_aside = true;
     invalid_utf_8_is_not_read: rows::invalid_utf_8;
     a_lone_surrogate_sets_its_row_aside: rows::lone_surrogate, sets_rows_aside = true;
