@@ -4,6 +4,7 @@
 //!
 //! `docs/hostile.md` lists the forms.
 
+mod footprint;
 mod forms;
 mod speech;
 mod survival;

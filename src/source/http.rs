@@ -3,7 +3,8 @@
 //!
 //! No redirect is followed. Every phase has a time limit: connecting, the head of the answer, the
 //! whole body. Bodies are capped twice, as they come over the wire and decompressed, so that
-//! neither an endless answer nor a bomb fills the memory; gzip is undone here for that reason.
+//! neither an endless answer nor a bomb fills the memory; gzip is undone here for that reason. Only
+//! one large body of an account is held at a time: the others wait for their turn.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use reqwest::header::{
     RETRY_AFTER, USER_AGENT,
 };
 use reqwest::{Response, StatusCode};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::error::{Disposition, Error};
@@ -35,6 +37,9 @@ const ATTEMPTS: u32 = 3;
 const ERROR_PAGE: usize = 64 << 10;
 /// How long an error page may take; after that its connection is given up.
 const ERROR_PAGE_TIME: Duration = Duration::from_secs(1);
+
+/// Bytes of a body that is not large. Ordinary pages are smaller.
+const LARGE: usize = 512 << 10;
 
 /// What a client waits for and takes in.
 #[derive(Clone, Copy, Debug)]
@@ -87,12 +92,16 @@ pub(super) struct Client {
     http: reqwest::Client,
     authorization: HeaderValue,
     connection: Connection,
+    /// The right to hold a large body.
+    large: Arc<Semaphore>,
 }
 
 /// A whole answer with a success status.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) body: Vec<u8>,
+    /// Held as long as the body, where that is large. Give it up before asking for another one.
+    pub(super) large: Option<OwnedSemaphorePermit>,
     pub(super) status: u16,
     pub(super) asked_at: Timestamp,
     pub(super) answered_at: Timestamp,
@@ -129,7 +138,7 @@ impl Client {
             .pool_idle_timeout(Duration::from_secs(90))
             .build()
             .map_err(|error| Error::Client(bare(&error)))?;
-        Ok(Self { http, authorization, connection })
+        Ok(Self { http, authorization, connection, large: Arc::new(Semaphore::new(1)) })
     }
 
     #[cfg(test)]
@@ -212,26 +221,42 @@ impl Client {
             });
         }
         if let Err(error) = self.refuse(status, response.headers()) {
-            let _ = tokio::time::timeout(ERROR_PAGE_TIME, read(response, ERROR_PAGE)).await;
+            let page = self.read(response, ERROR_PAGE);
+            let _ = tokio::time::timeout(ERROR_PAGE_TIME, page).await;
             return Err(error);
         }
         let headers = response.headers().clone();
-        let body = tokio::time::timeout(limits.body, read(response, limits.compressed))
-            .await
-            .map_err(|_| timed_out("body", limits.body))?
-            .map_err(|problem| match problem {
-                BodyProblem::Broken(error) => disconnected(error),
-                BodyProblem::TooLarge => {
-                    Error::TooLarge { what: "over the wire", limit: limits.compressed }
-                }
-                BodyProblem::Shredded => Error::Undecodable {
-                    problem: String::from("it comes in countless tiny pieces"),
-                    status: status.as_u16(),
-                    size: SMALL_PIECES,
-                    in_rows: false,
-                },
-            })?;
-        let body = decompress(body, &headers, status, limits.decompressed)?;
+        let (body, large) =
+            tokio::time::timeout(limits.body, self.read(response, limits.compressed))
+                .await
+                .map_err(|_| timed_out("body", limits.body))?
+                .map_err(|problem| match problem {
+                    BodyProblem::Broken(error) => disconnected(error),
+                    BodyProblem::TooLarge => {
+                        Error::TooLarge { what: "over the wire", limit: limits.compressed }
+                    }
+                    BodyProblem::Shredded => Error::Undecodable {
+                        problem: String::from("it comes in countless tiny pieces"),
+                        status: status.as_u16(),
+                        size: SMALL_PIECES,
+                        in_rows: false,
+                    },
+                })?;
+        let (body, large) = match decompress(&body, &headers, status, LARGE) {
+            Ok(None) => (body, large),
+            Ok(Some(plain)) => (plain, large),
+            Err(Error::TooLarge { .. }) => {
+                let large = match large {
+                    Some(large) => Some(large),
+                    None => tokio::time::timeout(limits.body, self.turn_of_a_large_body())
+                        .await
+                        .map_err(|_| timed_out("body", limits.body))?,
+                };
+                let plain = decompress(&body, &headers, status, limits.decompressed)?;
+                (plain.unwrap_or(body), large)
+            }
+            Err(error) => return Err(error),
+        };
         // All vendors answer with a list or an object. A page for people, of a gateway or a log-in,
         // comes with a success status, too.
         if !matches!(body.trim_ascii_start().first(), Some(b'[' | b'{')) {
@@ -250,6 +275,7 @@ impl Client {
         });
         Ok(Answer {
             body,
+            large,
             status: status.as_u16(),
             asked_at,
             answered_at: self.connection.clock.now(),
@@ -259,6 +285,36 @@ impl Client {
             has_next: has_next(&headers),
             requests: 1,
         })
+    }
+
+    async fn turn_of_a_large_body(&self) -> Option<OwnedSemaphorePermit> {
+        // Nobody closes the semaphore.
+        Arc::clone(&self.large).acquire_owned().await.ok()
+    }
+
+    /// The whole body, and the right to hold it where it is large.
+    async fn read(
+        &self,
+        mut response: Response,
+        limit: usize,
+    ) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), BodyProblem> {
+        let mut body = Vec::new();
+        let mut large = None;
+        let mut pieces = 0;
+        while let Some(chunk) = response.chunk().await.map_err(BodyProblem::Broken)? {
+            if body.len() + chunk.len() > limit {
+                return Err(BodyProblem::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+            pieces += 1;
+            if pieces > SMALL_PIECES && body.len() < pieces * PIECE {
+                return Err(BodyProblem::Shredded);
+            }
+            if large.is_none() && body.len() > LARGE {
+                large = self.turn_of_a_large_body().await;
+            }
+        }
+        Ok((body, large))
     }
 
     /// Anything but a success.
@@ -293,28 +349,13 @@ const SMALL_PIECES: usize = 4096;
 /// Bytes.
 const PIECE: usize = 16;
 
-async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, BodyProblem> {
-    let mut body = Vec::new();
-    let mut pieces = 0;
-    while let Some(chunk) = response.chunk().await.map_err(BodyProblem::Broken)? {
-        if body.len() + chunk.len() > limit {
-            return Err(BodyProblem::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-        pieces += 1;
-        if pieces > SMALL_PIECES && body.len() < pieces * PIECE {
-            return Err(BodyProblem::Shredded);
-        }
-    }
-    Ok(body)
-}
-
+/// The body without its encoding; `None` when it has none.
 fn decompress(
-    body: Vec<u8>,
+    body: &[u8],
     headers: &HeaderMap,
     status: StatusCode,
     limit: usize,
-) -> Result<Vec<u8>, Error> {
+) -> Result<Option<Vec<u8>>, Error> {
     let undecodable = |problem: &str, size| Error::Undecodable {
         problem: String::from(problem),
         status: status.as_u16(),
@@ -328,17 +369,17 @@ fn decompress(
         .filter(|encoding| !matches!(&encoding[..], b"" | b"identity"))
         .collect();
     match &encodings[..] {
-        [] => Ok(body),
+        [] => Ok(None),
         [one] if matches!(&one[..], b"gzip" | b"x-gzip") => {
             let mut plain = Vec::new();
-            let mut decoder = MultiGzDecoder::new(&body[..]).take(limit as u64 + 1);
+            let mut decoder = MultiGzDecoder::new(body).take(limit as u64 + 1);
             decoder
                 .read_to_end(&mut plain)
                 .map_err(|_| undecodable("the gzip stream is broken", body.len()))?;
             if plain.len() > limit {
                 return Err(Error::TooLarge { what: "decompressed", limit });
             }
-            Ok(plain)
+            Ok(Some(plain))
         }
         _ => Err(undecodable("an encoding that was not asked for", body.len())),
     }
@@ -479,9 +520,10 @@ mod tests {
         encoder.write_all(&vec![b' '; 1 << 20]).unwrap();
         let bomb = encoder.finish().unwrap();
         let gzip = headers(&[("content-encoding", "gzip")]);
-        let error = decompress(bomb.clone(), &gzip, StatusCode::OK, 1000).unwrap_err();
+        let error = decompress(&bomb, &gzip, StatusCode::OK, 1000).unwrap_err();
         assert!(matches!(error, Error::TooLarge { .. }), "{error}");
-        assert_eq!(decompress(bomb, &gzip, StatusCode::OK, 2 << 20).unwrap().len(), 1 << 20);
+        let plain = decompress(&bomb, &gzip, StatusCode::OK, 2 << 20).unwrap();
+        assert_eq!(plain.map(|plain| plain.len()), Some(1 << 20));
     }
 
     #[test]

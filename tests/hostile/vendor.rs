@@ -306,6 +306,11 @@ impl Vendor {
         counts.min().unwrap()
     }
 
+    /// How many answers it began since the last change.
+    pub(super) fn answers(&self) -> usize {
+        *self.shared.answers.lock().unwrap()
+    }
+
     /// The most bytes that one answer could get rid of.
     pub(super) fn most_written(&self) -> u64 {
         *self.shared.most_written.lock().unwrap()

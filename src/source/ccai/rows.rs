@@ -22,6 +22,8 @@ const MOST_ROWS: usize = 100_000;
 /// Values of one row, at most: in memory each takes tens of bytes, and may be two bytes of an
 /// answer. A queue with five thousand agents has some tens of thousands.
 const MOST_VALUES: usize = 100_000;
+/// Bytes of one row, at most: brokers refuse events of a quarter of that.
+const LARGEST_ROW: usize = 4 << 20;
 
 /// The rows of an answer. An answer that is no list of rows is nothing to conclude from.
 pub(super) fn split(body: &[u8]) -> Result<Vec<&RawValue>, &'static str> {
@@ -86,8 +88,9 @@ pub(super) fn decode<T>(
         fingerprint: Fingerprint::of(row.get().as_bytes()),
         size: row.get().len(),
     };
-    if row.get().len() > MOST_VALUES && values(row.get()) > MOST_VALUES {
-        let kind = String::from("expected fewer values");
+    let size = row.get().len();
+    if size > LARGEST_ROW || size > MOST_VALUES && values(row.get()) > MOST_VALUES {
+        let kind = String::from("expected a smaller row");
         return Err(quarantine(row_id(row), QuarantineReason { path: String::new(), kind }));
     }
     let value: Value = serde_json::from_str(row.get()).map_err(|error| {

@@ -90,10 +90,13 @@ impl Ccai {
                 break;
             }
             let error = match self.page(tail, walk.from(), walk.page(), walk.per()).await {
-                Ok(answer) => match split(&answer.body) {
+                Ok(mut answer) => match split(&answer.body) {
                     Ok(page) => {
                         gathered.answer(&answer);
                         let suspects = std::mem::take(&mut suspects);
+                        if !suspects.is_empty() {
+                            answer.large = None;
+                        }
                         if let Err(error) = self
                             .look_again(
                                 tail,
