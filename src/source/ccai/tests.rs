@@ -2,6 +2,7 @@
 //! badly as vendors do.
 
 mod documents;
+mod fuzz;
 mod privacy;
 mod robustness;
 mod traps;
