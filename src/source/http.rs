@@ -465,6 +465,7 @@ fn has_next(headers: &HeaderMap) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzz::{Outcome, PLANTED, run};
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         let pair = |(name, value): &(&'static str, &str)| {
@@ -524,6 +525,89 @@ mod tests {
         assert!(matches!(error, Error::TooLarge { .. }), "{error}");
         let plain = decompress(&bomb, &gzip, StatusCode::OK, 2 << 20).unwrap();
         assert_eq!(plain.map(|plain| plain.len()), Some(1 << 20));
+    }
+
+    #[test]
+    fn a_count_is_one_whole_number_however_often_it_is_said() {
+        let cases: [(&[&str], _); 8] = [
+            (&[], Ok(None)),
+            (&["7"], Ok(Some(7))),
+            (&[" 7 "], Ok(Some(7))),
+            (&["7", "7"], Ok(Some(7))),
+            (&["7", "8"], Err(())),
+            (&["-3"], Err(())),
+            (&["many"], Err(())),
+            (&["99999999999999999999999"], Err(())),
+        ];
+        for (values, expected) in cases {
+            let mut said = HeaderMap::new();
+            for value in values {
+                said.append("total", value.parse().unwrap());
+            }
+            assert_eq!(count(&said), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn fuzzed_headers_are_understood_or_overlooked() {
+        let corpus: &[&[u8]] = &[
+            b"<https://a.example/agents?page=2>; rel=\"next\", <https://a.example/>; rel=last",
+            b"978307200",
+            b"Sun, 01 Mar 2026 12:00:30 GMT",
+            b"gzip, identity",
+            b"250",
+        ];
+        let tokens = ["rel=next", "; REL = \"first next\"", ",", "\u{ff}", "GMT", "+2400", "br"];
+        let now = Timestamp::from_millis(1_772_366_400_000);
+        run("headers", corpus, &tokens, |bytes| {
+            let Ok(value) = HeaderValue::from_bytes(bytes) else {
+                let outcome = String::from("no header");
+                return Outcome { class: outcome.clone(), whole: outcome };
+            };
+            let mut headers = HeaderMap::new();
+            for name in ["link", "retry-after", "date", "total", "content-encoding"] {
+                headers.append(name, value.clone());
+            }
+            let (next, pause) = (has_next(&headers), retry_after(&headers, now));
+            let (date, total) = (date(&headers), count(&headers));
+            let possible = Timestamp::EARLIEST..=Timestamp::LATEST;
+            assert!(date.is_none_or(|date| possible.contains(&date)));
+            let plain = decompress(b"[]", &headers, StatusCode::OK, 1000);
+            let plain = plain.map_err(|error| error.to_string());
+            let whole = format!("{next:?} {pause:?} {date:?} {total:?} {plain:?}");
+            assert!(!whole.contains(PLANTED), "{whole}");
+            let total = total.map(|total| total.is_some());
+            let (pause, date) = (pause.is_some(), date.is_some());
+            Outcome { class: format!("{next:?} {pause} {date} {total:?} {plain:?}"), whole }
+        });
+    }
+
+    #[test]
+    fn fuzzed_gzip_is_undone_within_the_cap_or_refused() {
+        use std::io::Write;
+        let gzip = |bytes: &[u8]| {
+            let mut encoder =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        };
+        let page = include_bytes!("../../tests/fixtures/ccai/agents.json");
+        let (small, large) = (gzip(page), gzip(&[b' '; 100_000]));
+        let headers = headers(&[("content-encoding", "gzip")]);
+        run("gzip", &[&small, &large, b"[]"], &["\u{1f}"], |bytes| {
+            let outcome = match decompress(bytes, &headers, StatusCode::OK, 50_000) {
+                Ok(plain) => {
+                    let plain = plain.unwrap();
+                    assert!(plain.len() <= 50_000);
+                    // The stream's check sum vouches for the bytes.
+                    assert_eq!(plain, page.repeat(plain.len() / page.len()));
+                    format!("{} bytes", plain.len())
+                }
+                Err(error) => error.to_string(),
+            };
+            let class = outcome.replace(|letter: char| letter.is_ascii_digit(), "");
+            Outcome { class: format!("{class}{}", bytes.len() % 4), whole: outcome }
+        });
     }
 
     #[test]
