@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::integrity::Tally;
-use super::{Batch, Error, Key, Opened, Options, OutboxEvent, Reason, Store, entry, key};
+use super::{
+    Batch, Error, FORMAT_VERSION, Key, Opened, Options, OutboxEvent, Reason, Store, entry, key,
+};
 use crate::event::{EventType, Topic};
 use crate::fuzz::{Outcome, run};
 use crate::model::{AccountName, EntityId, EntityKey, EntityKind, Timestamp};
@@ -80,11 +82,22 @@ fn fuzzed_states_are_refused_or_read_with_their_header() {
     run("states", &[&stored], &["\"roster\"", "revision"], |bytes| {
         let read = super::batch::decode::<crate::detect::AgentState>(bytes);
         let said = super::batch::decode::<serde_json::Value>(bytes);
-        assert!(read.is_none() || said.is_some(), "a state is JSON");
+        let header = (bytes[..bytes.len().min(13)]).to_vec();
+        for (version, privacy) in [
+            read.as_ref().map(|read| (read.model_version, read.privacy)),
+            said.as_ref().map(|said| (said.model_version, said.privacy)),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            let said = [&[FORMAT_VERSION][..], &version.to_be_bytes(), &privacy.to_be_bytes()];
+            assert_eq!(said.concat(), header);
+        }
         let read = read.map(|read| read.value);
         let said = said.map(|said| (said.model_version, said.privacy, said.value.to_string()));
         let class = match (&read, &said) {
-            (_, None) => format!("refused {}", bytes.len().min(16)),
+            (None, None) => format!("refused {}", bytes.len().min(16)),
+            (Some(_), None) => String::from("with something skipped that is no JSON"),
             (None, Some(_)) => String::from("of another form"),
             (Some(_), Some((version, ..))) => format!("version {version}"),
         };

@@ -43,7 +43,12 @@ fn fuzzed_messages_are_refused_or_read_to_their_last_byte() {
     run("messages", &corpus, &["\u{1}", "\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}"], |bytes| {
         let read = decoder.decode(bytes);
         let class = match &read {
-            Ok((event, _)) => format!("{event:?}"),
+            Ok((event, _)) => {
+                let longer = [bytes, &[0]].concat();
+                assert!(decoder.decode(&longer).is_err(), "{event:?} goes on");
+                assert!(decoder.decode(&bytes[..bytes.len() - 1]).is_err(), "{event:?} is cut");
+                format!("{event:?}")
+            }
             Err(error) => error.to_string().replace(|letter: char| letter.is_ascii_digit(), ""),
         };
         let whole = read.map_or_else(|error| error.to_string(), |(_, value)| value.to_string());
