@@ -1,7 +1,7 @@
 //! Fuzzing of the decoders: mutations of a corpus, the same in every run of a seed.
 //!
 //! A bounded run is a part of the tests. A long one is asked for by
-//! `FLOORCAST_FUZZ_CASES=1000000 cargo test --release --lib fuzz`, another one by
+//! `FLOORCAST_FUZZ_CASES=1000000 cargo test --release --lib fuzzed`, another one by
 //! `FLOORCAST_FUZZ_SEED`. Inputs whose outcome was not seen before join the corpus of their run, so
 //! that mutations go on from them. What makes a check fail is written to `target/fuzz`; moved to
 //! `tests/fixtures/fuzz/TARGET` it is tried first in every run.

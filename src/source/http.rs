@@ -6,23 +6,22 @@
 //! neither an endless answer nor a bomb fills the memory; gzip is undone here for that reason. Only
 //! one large body of an account is held at a time: the others wait for their turn.
 
-use std::io::Read;
+mod encoding;
+mod headers;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::DateTime;
-use flate2::read::MultiGzDecoder;
 use rand::Rng;
-use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, DATE, HeaderMap, HeaderValue, LINK,
-    RETRY_AFTER, USER_AGENT,
-};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
+use self::encoding::decompress;
+use self::headers::{count, date, has_next, retry_after};
 use super::error::{Disposition, Error};
 use crate::clock::Clock;
 use crate::model::{AccountName, StreamName, Timestamp};
@@ -349,42 +348,6 @@ const SMALL_PIECES: usize = 4096;
 /// Bytes.
 const PIECE: usize = 16;
 
-/// The body without its encoding; `None` when it has none.
-fn decompress(
-    body: &[u8],
-    headers: &HeaderMap,
-    status: StatusCode,
-    limit: usize,
-) -> Result<Option<Vec<u8>>, Error> {
-    let undecodable = |problem: &str, size| Error::Undecodable {
-        problem: String::from(problem),
-        status: status.as_u16(),
-        size,
-        in_rows: false,
-    };
-    let encodings = headers.get_all(CONTENT_ENCODING).iter();
-    let encodings: Vec<_> = encodings
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .map(|encoding| encoding.trim_ascii().to_ascii_lowercase())
-        .filter(|encoding| !matches!(&encoding[..], b"" | b"identity"))
-        .collect();
-    match &encodings[..] {
-        [] => Ok(None),
-        [one] if matches!(&one[..], b"gzip" | b"x-gzip") => {
-            let mut plain = Vec::new();
-            let mut decoder = MultiGzDecoder::new(body).take(limit as u64 + 1);
-            decoder
-                .read_to_end(&mut plain)
-                .map_err(|_| undecodable("the gzip stream is broken", body.len()))?;
-            if plain.len() > limit {
-                return Err(Error::TooLarge { what: "decompressed", limit });
-            }
-            Ok(Some(plain))
-        }
-        _ => Err(undecodable("an encoding that was not asked for", body.len())),
-    }
-}
-
 /// An error's own words without the address, which holds the query.
 fn bare(error: &reqwest::Error) -> String {
     let mut source = std::error::Error::source(error);
@@ -402,213 +365,9 @@ fn pause(longest: Duration, attempt: u32, random: f64) -> Duration {
     longest.saturating_mul(1 << attempt.saturating_sub(1).min(6)).mul_f64(random)
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// The count in the header `Total`; an error when there is one that cannot be made out.
-fn count(headers: &HeaderMap) -> Result<Option<u64>, ()> {
-    let mut count = None;
-    for value in headers.get_all("total") {
-        let one: u64 = value.to_str().map_err(drop)?.trim().parse().map_err(drop)?;
-        if count.replace(one).is_some_and(|other| other != one) {
-            return Err(());
-        }
-    }
-    Ok(count)
-}
-
-fn http_date(text: &str) -> Option<Timestamp> {
-    DateTime::parse_from_rfc2822(text.trim()).ok().and_then(|time| Timestamp::from_utc(time.into()))
-}
-
-fn date(headers: &HeaderMap) -> Option<Timestamp> {
-    http_date(text(headers, DATE.as_str())?)
-}
-
-/// How long the vendor asks us to wait: seconds or a date. What is absurd is bounded by the
-/// budget; what is past or no number is no wish.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let wish = text(headers, RETRY_AFTER.as_str())?.trim();
-    if let Ok(seconds) = wish.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = http_date(wish)?.millis_since(now);
-    u64::try_from(until).ok().filter(|millis| *millis > 0).map(Duration::from_millis)
-}
-
-/// Whether the headers `Link` (RFC 8288) name a next page; `None` when they are not about pages.
-/// Only that there is one is taken from them: the address is the server's and is not followed.
-fn has_next(headers: &HeaderMap) -> Option<bool> {
-    let mut paged = false;
-    let links: Vec<_> = headers
-        .get_all(LINK)
-        .iter()
-        .map(|value| String::from_utf8_lossy(value.as_bytes()))
-        .collect();
-    for parameter in links.iter().flat_map(|links| links.split([',', ';'])) {
-        let Some((name, value)) = parameter.split_once('=') else { continue };
-        if !name.trim().eq_ignore_ascii_case("rel") {
-            continue;
-        }
-        for relation in value.trim().trim_matches('"').split_ascii_whitespace() {
-            match relation.to_ascii_lowercase().as_str() {
-                "next" => return Some(true),
-                "first" | "prev" | "previous" | "last" => paged = true,
-                _ => {}
-            }
-        }
-    }
-    paged.then_some(false)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fuzz::{Outcome, PLANTED, run};
-
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        let pair = |(name, value): &(&'static str, &str)| {
-            (reqwest::header::HeaderName::from_static(name), value.parse().unwrap())
-        };
-        pairs.iter().map(pair).collect()
-    }
-
-    #[test]
-    fn a_wish_to_wait_is_taken_in_seconds_or_as_a_date_and_nonsense_is_none() {
-        let now = Timestamp::from_millis(1_772_366_400_000);
-        let cases = [
-            ("7", Some(7_000)),
-            ("978307200", Some(978_307_200_000)),
-            ("Sun, 01 Mar 2026 12:00:30 GMT", Some(30_000)),
-            ("Sun, 01 Mar 2026 11:59:30 GMT", None),
-            ("-5", None),
-            ("soon", None),
-            ("99999999999999999999999", None),
-        ];
-        for (wish, millis) in cases {
-            let expected = millis.map(Duration::from_millis);
-            assert_eq!(retry_after(&headers(&[("retry-after", wish)]), now), expected, "{wish}");
-        }
-    }
-
-    #[test]
-    fn a_next_page_is_known_by_its_relation_alone() {
-        let cases = [
-            ("<https://a.example/agents?page=2>; rel=\"next\"", Some(true)),
-            ("<https://evil.example/>; rel=next, <x>; rel=\"last\"", Some(true)),
-            ("<https://a.example/agents?page=1>; rel=\"last\"", Some(false)),
-            ("</style.css>; rel=preload", None),
-            ("", None),
-        ];
-        for (link, expected) in cases {
-            assert_eq!(has_next(&headers(&[("link", link)])), expected, "{link}");
-        }
-        let mut two = headers(&[("link", "</style.css>; rel=preload")]);
-        assert_eq!(has_next(&two), None);
-        two.append(
-            "link",
-            "<https://a.example/calls?id[]=1,2&page=2>; REL = \"next last\"".parse().unwrap(),
-        );
-        assert_eq!(has_next(&two), Some(true));
-        assert_eq!(has_next(&headers(&[])), None);
-    }
-
-    #[test]
-    fn a_bomb_stops_at_the_cap() {
-        use std::io::Write;
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        encoder.write_all(&vec![b' '; 1 << 20]).unwrap();
-        let bomb = encoder.finish().unwrap();
-        let gzip = headers(&[("content-encoding", "gzip")]);
-        let error = decompress(&bomb, &gzip, StatusCode::OK, 1000).unwrap_err();
-        assert!(matches!(error, Error::TooLarge { .. }), "{error}");
-        let plain = decompress(&bomb, &gzip, StatusCode::OK, 2 << 20).unwrap();
-        assert_eq!(plain.map(|plain| plain.len()), Some(1 << 20));
-    }
-
-    #[test]
-    fn a_count_is_one_whole_number_however_often_it_is_said() {
-        let cases: [(&[&str], _); 8] = [
-            (&[], Ok(None)),
-            (&["7"], Ok(Some(7))),
-            (&[" 7 "], Ok(Some(7))),
-            (&["7", "7"], Ok(Some(7))),
-            (&["7", "8"], Err(())),
-            (&["-3"], Err(())),
-            (&["many"], Err(())),
-            (&["99999999999999999999999"], Err(())),
-        ];
-        for (values, expected) in cases {
-            let mut said = HeaderMap::new();
-            for value in values {
-                said.append("total", value.parse().unwrap());
-            }
-            assert_eq!(count(&said), expected, "{values:?}");
-        }
-    }
-
-    #[test]
-    fn fuzzed_headers_are_understood_or_overlooked() {
-        let corpus: &[&[u8]] = &[
-            b"<https://a.example/agents?page=2>; rel=\"next\", <https://a.example/>; rel=last",
-            b"978307200",
-            b"Sun, 01 Mar 2026 12:00:30 GMT",
-            b"gzip, identity",
-            b"250",
-        ];
-        let tokens = ["rel=next", "; REL = \"first next\"", ",", "\u{ff}", "GMT", "+2400", "br"];
-        let now = Timestamp::from_millis(1_772_366_400_000);
-        run("headers", corpus, &tokens, |bytes| {
-            let Ok(value) = HeaderValue::from_bytes(bytes) else {
-                let outcome = String::from("no header");
-                return Outcome { class: outcome.clone(), whole: outcome };
-            };
-            let mut headers = HeaderMap::new();
-            for name in ["link", "retry-after", "date", "total", "content-encoding"] {
-                headers.append(name, value.clone());
-            }
-            let (next, pause) = (has_next(&headers), retry_after(&headers, now));
-            let (date, total) = (date(&headers), count(&headers));
-            let possible = Timestamp::EARLIEST..=Timestamp::LATEST;
-            assert!(date.is_none_or(|date| possible.contains(&date)));
-            let plain = decompress(b"[]", &headers, StatusCode::OK, 1000);
-            let plain = plain.map_err(|error| error.to_string());
-            let whole = format!("{next:?} {pause:?} {date:?} {total:?} {plain:?}");
-            assert!(!whole.contains(PLANTED), "{whole}");
-            let total = total.map(|total| total.is_some());
-            let (pause, date) = (pause.is_some(), date.is_some());
-            Outcome { class: format!("{next:?} {pause} {date} {total:?} {plain:?}"), whole }
-        });
-    }
-
-    #[test]
-    fn fuzzed_gzip_is_undone_within_the_cap_or_refused() {
-        use std::io::Write;
-        let gzip = |bytes: &[u8]| {
-            let mut encoder =
-                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-            encoder.write_all(bytes).unwrap();
-            encoder.finish().unwrap()
-        };
-        let page = include_bytes!("../../tests/fixtures/ccai/agents.json");
-        let (small, large) = (gzip(page), gzip(&[b' '; 100_000]));
-        let headers = headers(&[("content-encoding", "gzip")]);
-        run("gzip", &[&small, &large, b"[]"], &["\u{1f}"], |bytes| {
-            let outcome = match decompress(bytes, &headers, StatusCode::OK, 50_000) {
-                Ok(plain) => {
-                    let plain = plain.unwrap();
-                    assert!(plain.len() <= 50_000);
-                    // The stream's check sum vouches for the bytes.
-                    assert_eq!(plain, page.repeat(plain.len() / page.len()));
-                    format!("{} bytes", plain.len())
-                }
-                Err(error) => error.to_string(),
-            };
-            let class = outcome.replace(|letter: char| letter.is_ascii_digit(), "");
-            Outcome { class: format!("{class}{}", bytes.len() % 4), whole: outcome }
-        });
-    }
 
     #[test]
     fn attempts_are_spread_and_bounded() {

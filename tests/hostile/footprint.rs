@@ -43,7 +43,7 @@ fn repeated(start: &[u8], stretch: &[u8], members: usize) -> Vec<u8> {
 /// Two gigabytes, of which 8 MiB go over the wire.
 fn bomb() -> &'static [u8] {
     static BOMB: OnceLock<Vec<u8>> = OnceLock::new();
-    BOMB.get_or_init(|| repeated(b"[", &[b' '; 1 << 20], 110))
+    BOMB.get_or_init(|| repeated(b"[", &vec![b' '; 1 << 20], 110))
 }
 
 /// One row of two million values.

@@ -266,7 +266,7 @@ pub(super) mod contradiction {
         let page = asked.page.unwrap_or(1);
         let half = rows.len().div_ceil(2);
         let shown = rows.chunks(half.max(1)).nth(page as usize - 1).unwrap_or_default();
-        let total = rows.len() as u32 + 2 - page.min(2);
+        let total = rows.len() + usize::from(page == 1);
         wire.rows(shown, &total.to_string())
     }
 }

@@ -2,6 +2,8 @@
 //! stay as they are, no error shows a value, and detection says of a row that was seen nothing more
 //! when it is seen again.
 
+use std::fmt::Write;
+
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -230,7 +232,7 @@ fn fuzzed_service_levels_are_read_or_set_aside() {
             written(&first.drafts);
             let again = service_level_row(Some(&first.state), &level, Some(80.0), &look());
             assert_eq!(again.drafts, []);
-            whole += &format!("{:?}", level.percent);
+            write!(whole, "{:?}", level.percent).unwrap();
         }
         Outcome { class: format!("{} {}", whole.len().min(20), whole.contains('-')), whole }
     });
