@@ -34,8 +34,6 @@ const ATTEMPTS: u32 = 3;
 /// How much of an error page is read. It is never shown: reading it keeps the connection, so that
 /// a refusal does not cost a handshake more.
 const ERROR_PAGE: usize = 64 << 10;
-/// How long an error page may take; after that its connection is given up.
-const ERROR_PAGE_TIME: Duration = Duration::from_secs(1);
 
 /// Bytes of a body that is not large. Ordinary pages are smaller.
 const LARGE: usize = 512 << 10;
@@ -49,6 +47,8 @@ pub struct Limits {
     pub head: Duration,
     /// For the whole body.
     pub body: Duration,
+    /// For an error page; after that its connection is given up.
+    pub error_page: Duration,
     /// Bytes over the wire.
     pub compressed: usize,
     /// Bytes after decompression. A page of 100 calls has some hundred kilobytes.
@@ -63,6 +63,7 @@ impl Default for Limits {
             connect: Duration::from_secs(5),
             head: Duration::from_secs(20),
             body: Duration::from_mins(1),
+            error_page: Duration::from_secs(1),
             compressed: 8 << 20,
             decompressed: 32 << 20,
             pause: Duration::from_millis(500),
@@ -221,7 +222,7 @@ impl Client {
         }
         if let Err(error) = self.refuse(status, response.headers()) {
             let page = self.read(response, ERROR_PAGE);
-            let _ = tokio::time::timeout(ERROR_PAGE_TIME, page).await;
+            let _ = tokio::time::timeout(limits.error_page, page).await;
             return Err(error);
         }
         let headers = response.headers().clone();

@@ -1,6 +1,8 @@
 //! What a vendor may say instead of an answer.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -19,10 +21,16 @@ pub(super) fn compressed(wire: &mut Wire, encoding: &str, body: &[u8]) -> io::Re
     wire.answer("200 OK", &format!("Content-Encoding: {encoding}\r\n"), body)
 }
 
+/// Every body is compressed once in a process: that takes longer than to read it.
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
+    static MADE: Mutex<BTreeMap<u128, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let make = || {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let fingerprint = xxhash_rust::xxh3::xxh3_128(bytes);
+    MADE.lock().unwrap().entry(fingerprint).or_insert_with(make).clone()
 }
 
 pub(super) mod redirects {

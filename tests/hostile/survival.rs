@@ -14,7 +14,7 @@ use floorcast::bridge::{AccountParts, Bridge, BridgeParts, Destination, default_
 use floorcast::clock::{Clock, SystemClock};
 use floorcast::detect::Targets;
 use floorcast::model::{AccountName, Privacy};
-use floorcast::schedule::BudgetSettings;
+use floorcast::schedule::{BudgetSettings, Share};
 use floorcast::secret::Secret;
 use floorcast::shard::Start;
 use floorcast::source::{Limits, VENDORS, VendorSettings, ccai};
@@ -40,13 +40,15 @@ const SOCKETS: u64 = 32 << 20;
 pub(super) struct Survival {
     /// How long an answer is waited for.
     pub(super) wait: Duration,
+    /// How often every endpoint is asked while the vendor is bad.
+    pub(super) questions: usize,
     /// Whether rows may be set aside; no other event may come of a bad answer.
     pub(super) sets_rows_aside: bool,
 }
 
 impl Default for Survival {
     fn default() -> Self {
-        Self { wait: Duration::from_secs(10), sets_rows_aside: false }
+        Self { wait: Duration::from_secs(10), questions: BAD_QUESTIONS, sets_rows_aside: false }
     }
 }
 
@@ -107,6 +109,7 @@ impl Watched {
         streams.retain(|stream| !quiet.contains(&stream.name.as_str()));
         for stream in &mut streams {
             stream.min_interval = Duration::from_millis(20);
+            stream.share = Share::default();
         }
         let (url, secret) = (vendor.url(), password.clone());
         let account = AccountParts {
@@ -133,6 +136,7 @@ impl Watched {
         let limits = Limits {
             head: wait,
             body: wait,
+            error_page: wait.min(Duration::from_millis(500)),
             compressed: COMPRESSED,
             decompressed: DECOMPRESSED,
             pause: Duration::from_millis(1),
@@ -224,7 +228,7 @@ pub(super) fn survives(form: &str, speech: Speech, expected: Survival) {
     let told_before = watched.listen();
     watched.vendor.go_bad(speech);
     wait_until(PATIENCE, "the bad vendor is asked again and again", || {
-        watched.vendor.least_asked() >= BAD_QUESTIONS
+        watched.vendor.least_asked() >= expected.questions
     });
     let pages: Vec<_> =
         ["/metrics", "/status", "/readyz"].iter().map(|path| watched.page(path)).collect();
