@@ -46,7 +46,8 @@ pub(super) fn mutate(base: &[u8], other: &[u8], tokens: &[&str], random: &mut St
 }
 
 fn place(input: &[u8], random: &mut StdRng) -> usize {
-    random.random_range(0..=input.len())
+    // What stands first decides how the rest is read.
+    if random.random_ratio(1, 8) { 0 } else { random.random_range(0..=input.len()) }
 }
 
 fn word(mut input: Vec<u8>, tokens: &[&str], random: &mut StdRng) -> Vec<u8> {
@@ -116,7 +117,7 @@ fn any(value: &mut Value, random: &mut StdRng) -> Option<Value> {
 }
 
 fn strange(random: &mut StdRng) -> Value {
-    match random.random_range(0..12) {
+    match random.random_range(0..14) {
         0 => Value::Null,
         1 => json!(random.random::<bool>()),
         2 => json!(random.random::<i64>()),
@@ -127,7 +128,10 @@ fn strange(random: &mut StdRng) -> Value {
         7 => json!([PLANTED]),
         8 => json!({ PLANTED: PLANTED }),
         9 => json!("2026-03-01T12:00:00.000Z"),
-        10 => json!(random.random_range(-12..12)),
+        10 => json!("+294276-12-31T23:59:59Z"),
+        11 => json!("0000-01-01T00:00:00.000Z"),
+        12 => json!(format!("\u{0}\n{PLANTED}")),
+        13 => json!(random.random_range(-12..12)),
         _ => (0..random.random_range(1..140)).fold(json!(1), |inner, _| json!([inner])),
     }
 }
