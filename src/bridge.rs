@@ -87,6 +87,8 @@ pub struct BridgeParts {
     pub outbox_limit: u64,
     /// What becomes of personal data.
     pub privacy: Privacy,
+    /// What is waited for and taken in from vendors.
+    pub limits: Limits,
     /// Where the admin pages listen; `None` for none.
     pub admin: Option<SocketAddr>,
     /// The clock.
@@ -255,12 +257,13 @@ impl Bridge {
             clock: Arc::clone(&clock),
             gate: may_ask,
             turns: Arc::clone(&turns),
+            first_pause: parts.limits.pause,
         });
         let mut budgets = HashMap::new();
         for account in accounts {
             let budget = Arc::new(Budget::new(account.budget));
             budgets.insert(account.name.clone(), Arc::clone(&budget));
-            let plan = plan_of(account, budget, &metrics, &clock, parts.privacy);
+            let plan = plan_of(account, budget, &metrics, &clock, parts.privacy, parts.limits);
             tasks.spawn(Arc::clone(&polling).account(plan));
         }
         let rounds = Rounds {
@@ -356,13 +359,14 @@ fn plan_of(
     metrics: &Arc<Metrics>,
     clock: &Arc<dyn Clock>,
     privacy: Privacy,
+    limits: Limits,
 ) -> AccountPlan {
     let connection = Connection {
         account: account.name.clone(),
         budget: Arc::clone(&budget),
         metrics: Arc::clone(metrics),
         clock: Arc::clone(clock),
-        limits: Limits::default(),
+        limits,
     };
     let (secret, access) = (account.secret, account.access);
     let connect = move || {

@@ -11,6 +11,7 @@
 mod avro;
 mod bridge;
 mod documents;
+mod hostile;
 mod kafka;
 mod registry;
 mod support;

@@ -26,7 +26,7 @@ use crate::schedule::BudgetSettings;
 use crate::secret::Secret;
 use crate::shard::Start;
 use crate::simulate::{Published, Simulator, Verdict, judge};
-use crate::source::{VENDORS, VendorSettings, ccai};
+use crate::source::{Limits, VENDORS, VendorSettings, ccai};
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArguments {
@@ -147,6 +147,7 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
         outbox_limit: 256 << 20,
         privacy: Privacy::default(),
         admin: Some(arguments.admin),
+        limits: Limits::default(),
         clock: clock.clone(),
     })
     .await

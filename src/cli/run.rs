@@ -14,7 +14,7 @@ use crate::config::{self, Config, Environment, Property, RegistryCredentials};
 use crate::detect::Targets;
 use crate::publish::{Settings as KafkaSettings, TopicPlan, registry};
 use crate::schedule::BudgetSettings;
-use crate::source::{VendorSettings, ccai};
+use crate::source::{Limits, VendorSettings, ccai};
 
 #[derive(Debug, Args)]
 pub(super) struct RunArguments {
@@ -180,6 +180,7 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
         outbox_limit: config.kafka.outbox_limit,
         privacy,
         admin: Some(config.admin_listen),
+        limits: Limits::default(),
         clock: Arc::new(SystemClock),
     };
     let bridge = Bridge::start(parts).await.map_err(Failure::failed)?;

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::fuzz::{Outcome, PLANTED, run};
 use crate::model::{Mode, Privacy};
 
 const MINIMAL: &str = include_str!("../../config/minimal.toml");
@@ -40,6 +41,47 @@ fn the_shipped_files_are_valid() {
     assert_eq!(format!("{:?}", told.privacy), format!("{:?}", silent.privacy));
     assert!(told.registry.is_some_and(|registry| registry.auto_register));
     assert!(silent.registry.is_none());
+}
+
+#[test]
+fn fuzzed_files_are_valid_or_refused_line_by_line() {
+    let shipped = include_str!("../../config/floorcast.toml");
+    let secrets = format!("{MINIMAL}\n[kafka.properties]\n\"sasl.password\" = {{ env = \"K\" }}\n");
+    let corpus = [MINIMAL.as_bytes(), shipped.as_bytes(), secrets.as_bytes()];
+    let tokens = [
+        "[kafka]",
+        "[[account]]",
+        "password = \"Planted-7f3a\"",
+        "{ env = \"P\" }",
+        "= 1",
+        "\n",
+        "requests_per_second = nan",
+        "start = \"now\"",
+        "'''",
+    ];
+    run("configurations", &corpus, &tokens, |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        match read(&text, &[("FLOORCAST_KAFKA__TOPIC_PREFIX", "floor")]) {
+            Ok(config) => {
+                assert!(!config.accounts.is_empty());
+                assert!(config.accounts.iter().all(|account| account.requests_per_second > 0.0));
+                let class = format!("valid {}", config.accounts.len());
+                Outcome { class, whole: format!("{config:?} {config}") }
+            }
+            Err(mistakes) => {
+                assert!(!mistakes.is_empty());
+                for mistake in &mistakes {
+                    assert_eq!(mistake.lines().count(), 1, "{mistake:?}");
+                    // What stands where a secret belongs may be one.
+                    let secret = mistake.contains("password:");
+                    assert!(!secret || !mistake.contains(PLANTED), "{mistake}");
+                }
+                let first = mistakes.first().map_or("", |mistake| mistake.as_str());
+                let class = first.split(": ").skip(1).take(2).collect();
+                Outcome { class, whole: mistakes.join("\n") }
+            }
+        }
+    });
 }
 
 #[test]

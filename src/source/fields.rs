@@ -265,10 +265,12 @@ fn text(value: &Value) -> Option<String> {
 /// The longest text that is taken for an id: ids stand in keys, memories and headers.
 const LONGEST_ID: usize = 256;
 
-/// An id in whatever form.
+/// An id in whatever form. Control characters stand in none: they would break the line of a log.
 pub(super) fn id(value: &Value) -> Option<EntityId> {
     match value {
-        Value::String(text) if (1..=LONGEST_ID).contains(&text.len()) => {
+        Value::String(text)
+            if (1..=LONGEST_ID).contains(&text.len()) && !text.contains(char::is_control) =>
+        {
             Some(EntityId::new(text.as_str()))
         }
         Value::Number(number) if !number.is_f64() => Some(EntityId::new(number.to_string())),
@@ -303,6 +305,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::fuzz::{Outcome, PLANTED, run};
 
     fn with<T>(value: Value, read: impl FnOnce(&Fields) -> T) -> T {
         read(&Fields::of(&json!({"it": value})).unwrap())
@@ -326,7 +329,15 @@ mod tests {
         assert_eq!(with(json!(0), |fields| fields.id("it")), Ok(Some(EntityId::new("0"))));
         assert_eq!(with(json!(-6), |fields| fields.id("it")), Ok(Some(EntityId::new("-6"))));
         assert_eq!(with(json!("x7"), |fields| fields.id("it")), Ok(Some(EntityId::new("x7"))));
-        for bad in [json!(1.5), json!(""), json!({}), json!(1e300), json!("7".repeat(257))] {
+        for bad in [
+            json!(1.5),
+            json!(""),
+            json!("7\n8"),
+            json!("\0"),
+            json!({}),
+            json!(1e300),
+            json!("7".repeat(257)),
+        ] {
             assert!(with(bad.clone(), |fields| fields.id("it")).is_err(), "{bad}");
         }
     }
@@ -355,6 +366,35 @@ mod tests {
         for bad in ["0000-01-01T00:00:00Z", "294276-12-31T00:00:00Z", "yesterday", ""] {
             assert!(with(json!(bad), |fields| fields.time("it")).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn fuzzed_times_lie_between_the_years_1_and_9999_and_are_written_as_they_are_read() {
+        let corpus: &[&[u8]] = &[
+            b"2026-03-01T12:00:00.000Z",
+            b"2026-03-01T13:00:00+01:00",
+            b"2026-03-01T12:00:00.000+0000",
+            b"0000-01-01T00:00:00Z",
+            b"294276-12-31T00:00:00Z",
+            b"2026-12-31T23:59:60Z",
+        ];
+        let tokens = ["-", "T", "Z", "+", ":", "9", ".999999999", "0001-01-01", "9999-12-31"];
+        run("times", corpus, &tokens, |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            let read = with(json!(text), |fields| fields.time("it"));
+            let whole = format!("{read:?}");
+            let class = match read {
+                Ok(Some(time)) => {
+                    assert!((Timestamp::EARLIEST..=Timestamp::LATEST).contains(&time));
+                    let written = json!(time.to_rfc3339_millis());
+                    assert_eq!(with(written, |fields| fields.time("it")), Ok(Some(time)));
+                    format!("{} {}", time.is_whole_second(), text.len())
+                }
+                other => format!("{other:?}"),
+            };
+            assert!(!whole.contains(PLANTED), "{whole}");
+            Outcome { class, whole }
+        });
     }
 
     #[test]
