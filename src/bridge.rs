@@ -333,9 +333,12 @@ async fn wait_for_topics(settings: &KafkaSettings, plan: Option<&TopicPlan>, wat
     let mut told = String::new();
     loop {
         match ensure_topics(settings, plan).await {
-            Ok(made) => {
-                if !made.is_empty() {
-                    tracing::info!(topics = made.join(", "), "topics made");
+            Ok(topics) => {
+                if !topics.made.is_empty() {
+                    tracing::info!(topics = topics.made.join(", "), "topics made");
+                }
+                for difference in &topics.differences {
+                    tracing::warn!("{difference}");
                 }
                 watcher.connection(&Kafka::Up);
                 return;

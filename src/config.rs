@@ -163,6 +163,14 @@ const OWN_PROPERTIES: &[(&str, &str)] = &[
     ("partitioner", "consumers that join by key depend on it"),
     ("queue.buffering.max.kbytes", "memory is bounded by it"),
     ("enable.gapless.guarantee", "order depends on it"),
+    ("retries", "an event is sent until it is there"),
+    ("message.send.max.retries", "an event is sent until it is there"),
+    ("queuing.strategy", "order depends on it"),
+    ("delivery.report.only.error", "an event leaves the outbox when it is reported"),
+    ("transaction.timeout.ms", "delivery depends on it"),
+    ("isolation.level", "what is read is committed"),
+    ("allow.auto.create.topics", "topics are made as [kafka] says, or not at all"),
+    ("client.id", "it is made from deployment"),
 ];
 
 impl Config {

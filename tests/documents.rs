@@ -57,6 +57,8 @@ fn every_test_that_a_page_names_exists() {
     let functions = functions(root);
     let mut pages = Vec::new();
     files(&root.join("docs"), "md", &mut pages);
+    // Its tests are made from a table; it is held against that one beside them.
+    pages.retain(|page| !page.ends_with("hostile.md"));
     let mut named = 0;
     for page in pages {
         for test in named_tests(&fs::read_to_string(&page).unwrap()) {

@@ -3,4 +3,5 @@
 mod broker;
 mod consumers;
 mod events;
+mod guarded;
 mod tail;

@@ -11,6 +11,7 @@
 //!
 //! Whatever a test starts dies with it, also when the test binary is killed: see [`guard`].
 
+pub(crate) mod certificates;
 pub(crate) mod consumer;
 pub(crate) mod guard;
 pub(crate) mod kafka;

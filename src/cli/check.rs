@@ -70,8 +70,13 @@ pub(super) async fn check(
             // A check makes nothing: it says what is missing and whether it would be made.
             let plan = TopicPlan { create: false, ..topic_plan(&config) };
             match ensure_topics(&settings, &plan).await {
-                Ok(_) => Ok(String::from("answers, all topics are there")),
-                Err(TopicsError::Missing(topics)) if config.kafka.create_topics => {
+                Ok(topics) => {
+                    for difference in topics.differences {
+                        say(format_args!("! {difference}"));
+                    }
+                    Ok(String::from("answers, all topics are there"))
+                }
+                Err(TopicsError::Missing { topics, .. }) if config.kafka.create_topics => {
                     Ok(format!("answers; to be made at the start: {}", topics.join(", ")))
                 }
                 Err(error) => Err(error.to_string()),

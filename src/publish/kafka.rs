@@ -10,6 +10,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::util::Timeout;
 
+use super::trouble::explain;
 use crate::event::NAMESPACE;
 use crate::store::{OutboxEntry, OutboxEvent};
 
@@ -105,7 +106,7 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // Broker-down lines repeat with every attempt; the change of state is reported once.
+        // These lines repeat with every attempt; the change of state is reported once.
         tracing::debug!(?level, facility, message, "librdkafka");
     }
 
@@ -123,7 +124,7 @@ impl ClientContext for Context {
             )
         );
         if down {
-            self.tell(News::Down(reason.to_owned()));
+            self.tell(News::Down(explain(error.rdkafka_error_code(), reason).text));
         }
     }
 }
@@ -167,8 +168,10 @@ impl EventProducer {
             .set("partitioner", "murmur2_random")
             // A message never expires: while Kafka is away it waits, and the order stays.
             .set("message.timeout.ms", "0")
-            .set("queue.buffering.max.kbytes", BUFFER_KIB.to_string())
-            .set("linger.ms", LINGER_MS.to_string());
+            .set("queue.buffering.max.kbytes", BUFFER_KIB.to_string());
+        if config.get("linger.ms").is_none() && config.get("queue.buffering.max.ms").is_none() {
+            config.set("linger.ms", LINGER_MS.to_string());
+        }
         if config.get("compression.type").is_none() && config.get("compression.codec").is_none() {
             config.set("compression.type", "lz4");
         }
@@ -225,9 +228,9 @@ impl EventProducer {
         self.number
     }
 
-    /// Whether the producer can never send again.
-    pub(super) fn is_broken(&self) -> bool {
-        self.producer.client().fatal_error().is_some()
+    /// Why the producer can never send again, where it cannot.
+    pub(super) fn broken(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.producer.client().fatal_error()
     }
 
     /// Gives everything up that is in the buffer or under way.

@@ -17,7 +17,8 @@ use rdkafka::error::KafkaError;
 
 use super::avro::single_object;
 use super::kafka::{Connection, EventProducer, News, Report, Settings};
-use super::registry::{self, Remedy, SchemaIds, Trouble};
+use super::registry::{self, SchemaIds, Trouble};
+use super::trouble::{Remedy, explain};
 use crate::clock::Clock;
 use crate::model::Timestamp;
 use crate::store::{self, OutboxEvent, Store};
@@ -269,7 +270,9 @@ impl Drain {
         if self.connection.as_ref() != Some(&connection) {
             match &connection {
                 Connection::Up => tracing::info!("connected to kafka"),
-                Connection::Down(reason) => tracing::warn!(%reason, "kafka is away; events wait"),
+                Connection::Down(reason) => {
+                    tracing::warn!(%reason, "kafka takes no events; they wait");
+                }
             }
             self.observer.connection(&connection);
             self.connection = Some(connection);
@@ -285,7 +288,7 @@ impl Drain {
         if !self.prepare_framing()? {
             return Ok(());
         }
-        if self.producer.as_ref().is_some_and(EventProducer::is_broken) {
+        if self.producer.as_ref().is_some_and(|producer| producer.broken().is_some()) {
             self.start_over(&KafkaError::Canceled);
             return Ok(());
         }
@@ -425,9 +428,15 @@ impl Drain {
 
     /// Gives the producer up and begins again behind the last removed entry, after a rest.
     fn start_over(&mut self, error: &KafkaError) {
-        let code = error.rdkafka_error_code();
-        let reason = code.map_or_else(|| error.to_string(), |code| code.to_string());
-        tracing::warn!(%reason, rest_ms = self.backoff.as_millis(), "kafka refused; sending again");
+        // What broke the producer says more than what became of the messages behind it.
+        let broken = self.producer.as_ref().and_then(EventProducer::broken);
+        let (code, words) = match (broken, error.rdkafka_error_code()) {
+            (Some((code, words)), _) => (Some(code), words),
+            (None, Some(code)) => (Some(code), String::new()),
+            (None, None) => (None, error.to_string()),
+        };
+        let reason = explain(code, &words).text;
+        tracing::debug!(%reason, rest_ms = self.backoff.as_millis(), "sending again after a rest");
         self.connected(Connection::Down(reason));
         if let Some(producer) = self.producer.take() {
             producer.abandon();

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::trouble::Remedy;
 use crate::event::{EventType, NAMESPACE, Topic};
 use crate::secret::Secret;
 
@@ -120,15 +121,6 @@ pub enum Error {
         /// Which type.
         event: &'static str,
     },
-}
-
-/// Who mends it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remedy {
-    /// Time does: it is asked again soon.
-    Time,
-    /// Somebody has to look: it is asked again seldom.
-    Person,
 }
 
 impl Error {

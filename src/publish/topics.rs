@@ -1,12 +1,15 @@
 //! The topics: made at the start where that is wanted, or named one by one where they are missing.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
 
 use super::kafka::Settings;
+use super::trouble::{Listener, Trouble, explain};
 use crate::event::Topic;
 
 /// How long the broker may take to answer.
@@ -25,61 +28,125 @@ pub struct TopicPlan {
     pub retention: Duration,
 }
 
+/// What was found and made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Topics {
+    /// Topics that were made.
+    pub made: Vec<String>,
+    /// Topics that exist otherwise than configured, a line each. They are left as they are.
+    pub differences: Vec<String>,
+}
+
 /// Why topics are not there.
 #[derive(Debug, thiserror::Error)]
 pub enum TopicsError {
-    /// The broker does not answer.
-    #[error("kafka at {servers} does not answer: {source}")]
+    /// The broker does not answer, or does not let us in.
+    #[error("kafka at {servers} does not answer: {}", .trouble.text)]
     Unreachable {
         /// Where it was looked for.
         servers: String,
         /// Why.
-        source: KafkaError,
+        trouble: Trouble,
     },
+    /// The client cannot be made. librdkafka's own words quote the value of a property.
+    #[error("kafka's client takes no property {0:?}: correct it in [kafka.properties]")]
+    Property(String),
     /// Topics are missing and may not be made.
-    #[error("missing topics: {}; make them, or set [kafka] create_topics = true", .0.join(", "))]
-    Missing(Vec<String>),
+    #[error(
+        "missing topics: {}; set [kafka] create_topics = true, or make each: {how}",
+        .topics.join(", ")
+    )]
+    Missing {
+        /// Which.
+        topics: Vec<String>,
+        /// The command that makes one.
+        how: String,
+    },
+    /// We may not see them.
+    #[error("{} are not shown to us: {}", .topics.join(", "), .trouble.text)]
+    Hidden {
+        /// Which.
+        topics: Vec<String>,
+        /// Why.
+        trouble: Trouble,
+    },
     /// The broker refused to make them.
     #[error("topics cannot be made: {}", .0.join("; "))]
     Refused(Vec<String>),
+}
+
+/// What the broker says of a topic.
+enum Found {
+    There { partitions: usize, replicas: usize },
+    Missing,
+    Hidden(RDKafkaErrorCode),
 }
 
 /// Sees to it that every topic is there. Topics that exist are left as they are.
 ///
 /// # Errors
 /// When the broker does not answer, refuses, or topics are missing that may not be made.
-pub async fn ensure_topics(
-    settings: &Settings,
-    plan: &TopicPlan,
-) -> Result<Vec<String>, TopicsError> {
-    let unreachable =
-        |source| TopicsError::Unreachable { servers: settings.bootstrap_servers.clone(), source };
-    let admin: AdminClient<DefaultClientContext> =
-        settings.client().create().map_err(unreachable)?;
+pub async fn ensure_topics(settings: &Settings, plan: &TopicPlan) -> Result<Topics, TopicsError> {
+    let servers = settings.bootstrap_servers.clone();
+    let listener = Listener::default();
+    let mut config = settings.client();
+    // Asking for a topic must not make it. A consumer is asked because only a client that can be
+    // polled tells why it gets no connection.
+    config.set("allow.auto.create.topics", "false");
+    let asking: BaseConsumer<Listener> =
+        config.create_with_context(listener.clone()).map_err(|error| match error {
+            KafkaError::ClientConfig(_, _, name, _) => TopicsError::Property(name),
+            error => {
+                let trouble = explain(error.rdkafka_error_code(), &error.to_string());
+                TopicsError::Unreachable { servers: servers.clone(), trouble }
+            }
+        })?;
+    let unreachable = |error: KafkaError| {
+        let trouble = listener.explain(error.rdkafka_error_code());
+        TopicsError::Unreachable { servers: servers.clone(), trouble }
+    };
     let names: Vec<_> =
         Topic::ALL.iter().map(|topic| topic.full_name(&settings.topic_prefix)).collect();
-    let (admin, there) = tokio::task::spawn_blocking(move || {
-        let metadata = admin.inner().fetch_metadata(None, PATIENCE);
-        let there = metadata.map(|metadata| {
-            let topics = metadata.topics().iter();
-            topics
-                .filter(|topic| !topic.partitions().is_empty())
-                .map(|topic| topic.name().to_owned())
-                .collect::<Vec<_>>()
-        });
-        (admin, there)
+    let found = tokio::task::spawn_blocking(move || {
+        let found = look(&asking, &names);
+        // The client tells its listener why it failed when it is polled, and only then.
+        while found.is_err() && asking.poll(Duration::ZERO).is_some() {}
+        found
     })
     .await
     .map_err(|_| unreachable(KafkaError::Canceled))?;
-    let there = there.map_err(unreachable)?;
-    let missing: Vec<_> = names.into_iter().filter(|name| !there.contains(name)).collect();
-    if missing.is_empty() {
-        return Ok(missing);
+    let mut topics = Topics::default();
+    let (mut missing, mut hidden) = (Vec::new(), Vec::new());
+    for (name, found) in found.map_err(&unreachable)? {
+        match found {
+            Found::There { partitions, replicas } => {
+                topics.differences.extend(difference(&name, partitions, replicas, plan));
+            }
+            Found::Missing => missing.push(name),
+            Found::Hidden(code) => hidden.push((name, code)),
+        }
     }
-    if !plan.create {
-        return Err(TopicsError::Missing(missing));
+    if let Some((_, code)) = hidden.first() {
+        let trouble = explain(Some(*code), "");
+        let topics = hidden.into_iter().map(|(name, _)| name).collect();
+        return Err(TopicsError::Hidden { topics, trouble });
+    }
+    if missing.is_empty() {
+        return Ok(topics);
     }
     let retention = plan.retention.as_millis().to_string();
+    if !plan.create {
+        let copies = match plan.replication_factor {
+            ..=0 => String::new(),
+            copies => format!(" --replication-factor {copies}"),
+        };
+        let how = format!(
+            "kafka-topics --bootstrap-server {servers} --create --topic NAME --partitions \
+             {}{copies} --config retention.ms={retention}",
+            plan.partitions
+        );
+        return Err(TopicsError::Missing { topics: missing, how });
+    }
     let new: Vec<_> = missing
         .iter()
         .map(|name| {
@@ -87,13 +154,93 @@ pub async fn ensure_topics(
             NewTopic::new(name, plan.partitions, replication).set("retention.ms", &retention)
         })
         .collect();
+    let admin: AdminClient<Listener> =
+        settings.client().create_with_context(listener.clone()).map_err(&unreachable)?;
     let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
-    let made = admin.create_topics(&new, &options).await.map_err(unreachable)?;
-    let refused: Vec<_> = made
-        .into_iter()
-        .filter_map(Result::err)
-        .filter(|(_, code)| *code != RDKafkaErrorCode::TopicAlreadyExists)
-        .map(|(name, code)| format!("{name}: {code}"))
-        .collect();
-    if refused.is_empty() { Ok(missing) } else { Err(TopicsError::Refused(refused)) }
+    let made = admin.create_topics(&new, &options).await.map_err(&unreachable)?;
+    let mut refused: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, code) in made.into_iter().filter_map(Result::err) {
+        if code != RDKafkaErrorCode::TopicAlreadyExists {
+            refused.entry(explain(Some(code), "").text).or_default().push(name);
+        }
+    }
+    if !refused.is_empty() {
+        let why = |(why, names): (String, Vec<String>)| format!("{}: {why}", names.join(", "));
+        return Err(TopicsError::Refused(refused.into_iter().map(why).collect()));
+    }
+    topics.made = missing;
+    Ok(topics)
+}
+
+/// Asks for all topics first, which takes one answer, and then by name for those that are not
+/// among them: a topic that we may not see is left out of the list without a word.
+fn look(
+    asking: &BaseConsumer<Listener>,
+    names: &[String],
+) -> Result<Vec<(String, Found)>, KafkaError> {
+    let all = asking.fetch_metadata(None, PATIENCE)?;
+    let mut found = Vec::new();
+    for name in names {
+        let listed = all.topics().iter().find(|topic| topic.name() == name);
+        let state = match listed.map(MetadataTopic::partitions) {
+            Some(partitions @ [first, ..]) => {
+                Found::There { partitions: partitions.len(), replicas: first.replicas().len() }
+            }
+            _ => {
+                let asked = asking.fetch_metadata(Some(name), PATIENCE)?;
+                let error = asked.topics().first().and_then(MetadataTopic::error);
+                match error.map(RDKafkaErrorCode::from) {
+                    Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed) => Found::Hidden(code),
+                    _ => Found::Missing,
+                }
+            }
+        };
+        found.push((name.clone(), state));
+    }
+    Ok(found)
+}
+
+/// How a topic differs from what is configured; its retention is not looked at, which would need
+/// a further right.
+fn difference(name: &str, partitions: usize, replicas: usize, plan: &TopicPlan) -> Option<String> {
+    let wanted = |number: i32| usize::try_from(number).ok().filter(|number| *number > 0);
+    let mut parts = Vec::new();
+    for (what, is, wanted) in [
+        ("partitions", partitions, wanted(plan.partitions)),
+        ("replicas", replicas, wanted(plan.replication_factor)),
+    ] {
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != is) {
+            parts.push(format!("{is} {what} and not {wanted}"));
+        }
+    }
+    (!parts.is_empty()).then(|| format!("{name} has {}; it is left as it is", parts.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_that_exists_otherwise_is_told_and_the_brokers_defaults_are_no_wish() {
+        let plan = |partitions, replication_factor| TopicPlan {
+            create: true,
+            partitions,
+            replication_factor,
+            retention: Duration::from_secs(1),
+        };
+        let cases = [
+            (plan(6, 3), None),
+            (plan(6, -1), None),
+            (plan(3, 3), Some("floor.calls has 6 partitions and not 3; it is left as it is")),
+            (
+                plan(3, 1),
+                Some({
+                    "floor.calls has 6 partitions and not 3, 3 replicas and not 1; it is left as it is"
+                }),
+            ),
+        ];
+        for (plan, expected) in cases {
+            assert_eq!(difference("floor.calls", 6, 3, &plan).as_deref(), expected);
+        }
+    }
 }

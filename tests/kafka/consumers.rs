@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::events::{publish, samples};
 use crate::support::kafka::Broker;
-use crate::support::{consumer, kafka, python, schemas};
+use crate::support::{consumer, kafka, python, schemas, wait_until};
 
 pub(super) fn cluster(broker: &Broker) -> Cluster {
     Cluster { bootstrap_servers: broker.bootstrap().to_owned(), properties: vec![] }
@@ -89,7 +89,8 @@ fn a_reading_ends_where_committed_records_end() {
     producer.flush(patience).unwrap();
     assert_eq!(read(), 0, "records of an open transaction are read");
     producer.commit_transaction(patience).unwrap();
-    assert_eq!(read(), 1000);
+    // The broker writes the markers that make them visible after it has answered.
+    wait_until(patience, "what was committed is read", || read() == 1000);
 }
 
 #[test]

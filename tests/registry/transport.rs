@@ -4,30 +4,23 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::{command, file_beside};
 use crate::bridge::Place;
+use crate::support::certificates::Authority;
 
-/// An authority of one's own: its certificate as PEM, and a server's certificate for this address.
+/// An authority of one's own: its certificate as PEM, and how a server of it speaks TLS.
 fn authority() -> (String, ServerConfig) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.self_signed(&key).unwrap();
-    let issuer = Issuer::new(params, key);
-    let server_key = KeyPair::generate().unwrap();
-    let server = CertificateParams::new(vec![String::from("127.0.0.1")]).unwrap();
-    let server = server.signed_by(&server_key, &issuer).unwrap();
+    let Authority { pem, server, key } = Authority::of("127.0.0.1");
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let config = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(vec![server.der().clone()], private)
         .unwrap();
-    (certificate.pem(), config)
+    (pem, config)
 }
 
 /// A registry that takes every schema from whoever has the right header.

@@ -22,6 +22,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
+pub(crate) use self::properties::Guarding;
 use self::properties::Ports;
 use super::proxy::Proxy;
 
@@ -79,6 +80,22 @@ pub(crate) fn behind_proxy() -> (Broker, Proxy) {
     };
     proxy.forward_to(behind);
     (broker, proxy)
+}
+
+/// A broker of one's own whose outer listener is guarded; [`Broker::direct`] goes past the guard.
+/// Always from Apache's jars: nobody else's broker has such a configuration.
+#[track_caller]
+pub(crate) fn guarded(guarding: &Guarding) -> Broker {
+    let launched = jars::libraries().and_then(|libraries| {
+        Broker::attempt(None, |ports, advertised| {
+            jars::Server::start_new(&libraries, ports, advertised, Some(guarding))
+                .map(Backing::Process)
+        })
+    });
+    launched.unwrap_or_else(|reason| {
+        let reason = format!("Apache's jars: {reason}");
+        panic!("{}", nothing_works(&[reason]))
+    })
 }
 
 /// A prefix of topics' names that no other test has, also no test of another run.
@@ -160,6 +177,13 @@ impl Broker {
         self.wait_for_answer().unwrap_or_else(|problem| panic!("{problem}"));
     }
 
+    /// Runs one of Kafka's own tools to its end; for a broker from the jars.
+    #[track_caller]
+    pub(crate) fn tool(&self, main_class: &str, arguments: &[String]) -> String {
+        let Backing::Process(server) = &self.backing else { panic!("no broker from the jars") };
+        server.tool(main_class, arguments).unwrap_or_else(|problem| panic!("{problem}"))
+    }
+
     /// The process and the directory of a broker from the jars.
     pub(crate) fn process(&self) -> Option<(u32, PathBuf)> {
         match &self.backing {
@@ -203,7 +227,7 @@ impl Broker {
             }
         };
         Self::attempt(advertised_port, |ports, advertised| {
-            jars::Server::start_new(&libraries, ports, advertised).map(Backing::Process)
+            jars::Server::start_new(&libraries, ports, advertised, None).map(Backing::Process)
         })
         .map_err(|reason| {
             reasons.push(format!("Apache's jars: {reason}"));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::properties::{Ports, properties};
+use super::properties::{Guarding, Ports, properties};
 use crate::support::guard::{self, Guard};
 use crate::support::{cached, repository_file, run, wait_until};
 
@@ -67,17 +67,22 @@ impl Server {
         libraries: &Path,
         ports: Ports,
         advertised: u16,
+        guarding: Option<&Guarding>,
     ) -> Result<Self, String> {
         let in_vain = |error: std::io::Error| format!("no place for its data: {error}");
         let directory =
             tempfile::Builder::new().prefix("floorcast-kafka-").tempdir().map_err(in_vain)?.keep();
         let mut server = Self { libraries: libraries.to_owned(), directory, ports, running: None };
-        server.configure(advertised).map_err(in_vain)?;
+        server.configure(advertised, guarding).map_err(in_vain)?;
         let cluster = URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4().as_bytes());
-        run(server
-            .java("kafka.tools.StorageTool")
+        let mut format = server.java("kafka.tools.StorageTool");
+        format
             .args(["format", "--cluster-id", &cluster])
-            .args(["--config".as_ref(), server.directory.join("server.properties").as_os_str()]))?;
+            .args(["--config".as_ref(), server.directory.join("server.properties").as_os_str()]);
+        if let Some(guarding) = guarding {
+            format.args(["--add-scram", &guarding.user()]);
+        }
+        run(&mut format)?;
         server.try_start().map_err(|error| format!("java cannot be started: {error}"))?;
         Ok(server)
     }
@@ -128,14 +133,30 @@ impl Server {
         }
     }
 
-    fn configure(&self, advertised: u16) -> std::io::Result<()> {
+    fn configure(&self, advertised: u16, guarding: Option<&Guarding>) -> std::io::Result<()> {
         let mut text = String::new();
-        for (name, value) in properties("127.0.0.1", self.ports, advertised, self.ports.direct) {
+        let mut all = properties("127.0.0.1", self.ports, advertised, self.ports.direct);
+        if let Some(guarding) = guarding {
+            let key_store = self.directory.join("server.pem");
+            std::fs::write(&key_store, &guarding.key_store)?;
+            let guarded = Guarding::properties(&key_store);
+            all.retain(|(name, _)| guarded.iter().all(|(other, _)| other != name));
+            all.extend(guarded);
+        }
+        for (name, value) in all {
             let _ = writeln!(text, "{name}={value}");
         }
         let _ = writeln!(text, "log.dirs={}", self.directory.join("data").display());
         std::fs::write(self.directory.join("server.properties"), text)?;
         std::fs::write(self.directory.join("log4j2.properties"), LOGGING)
+    }
+
+    /// Runs one of Kafka's own tools to its end.
+    ///
+    /// # Errors
+    /// What it says.
+    pub(crate) fn tool(&self, main_class: &str, arguments: &[String]) -> Result<String, String> {
+        run(self.java(main_class).args(arguments))
     }
 
     fn java(&self, main_class: &str) -> Command {

@@ -2,6 +2,7 @@
 //! factors of 1, nothing made by accident.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 
 /// The ports of a broker on this machine.
 #[derive(Clone, Copy, Debug)]
@@ -74,4 +75,45 @@ pub(crate) fn properties(
         ("share.coordinator.state.topic.min.isr", "1".into()),
         ("group.initial.rebalance.delay.ms", "0".into()),
     ]
+}
+
+/// What guards a broker's outer listener: TLS, a password, and rights that were granted.
+#[derive(Debug)]
+pub(crate) struct Guarding {
+    /// The server's key and certificates, as PEM.
+    pub(crate) key_store: String,
+    /// The one who may come in.
+    pub(crate) username: &'static str,
+    /// The password of theirs.
+    pub(crate) password: &'static str,
+}
+
+impl Guarding {
+    /// The user as the broker's storage is told of them.
+    pub(crate) fn user(&self) -> String {
+        format!("SCRAM-SHA-512=[name={},password={}]", self.username, self.password)
+    }
+
+    /// What differs in the broker's properties. Whoever comes by the inner listeners is nobody by
+    /// name, and may do everything.
+    pub(crate) fn properties(key_store: &Path) -> Vec<(&'static str, String)> {
+        vec![
+            (
+                "listener.security.protocol.map",
+                "CLIENT:SASL_SSL,DIRECT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT".into(),
+            ),
+            ("listener.name.client.sasl.enabled.mechanisms", "SCRAM-SHA-512".into()),
+            (
+                "listener.name.client.scram-sha-512.sasl.jaas.config",
+                "org.apache.kafka.common.security.scram.ScramLoginModule required;".into(),
+            ),
+            ("ssl.keystore.type", "PEM".into()),
+            ("ssl.keystore.location", key_store.display().to_string()),
+            (
+                "authorizer.class.name",
+                "org.apache.kafka.metadata.authorizer.StandardAuthorizer".into(),
+            ),
+            ("super.users", "User:ANONYMOUS".into()),
+        ]
+    }
 }

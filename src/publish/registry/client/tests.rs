@@ -6,7 +6,7 @@ use axum::response::Response;
 use url::Url;
 
 use super::*;
-use crate::publish::registry::Remedy;
+use crate::publish::Remedy;
 use crate::secret::Secret;
 
 /// Method and path, and the header that says who asks.

@@ -1,0 +1,157 @@
+//! Kafka as it is run elsewhere: TLS with an authority of one's own, passwords (SCRAM), and nobody
+//! may do what they were not granted.
+
+use std::time::Duration;
+
+use floorcast::simulate::{Faults, Settings};
+
+use crate::bridge::{Centre, Place, TOKEN, page};
+use crate::support::certificates::Authority;
+use crate::support::kafka::{self, Broker, Guarding};
+use crate::support::process::Floorcast;
+use crate::support::{repository_file, wait_until};
+
+const PASSWORD: &str = "a-password-that-nobody-sees";
+
+fn guarded() -> (Broker, Authority) {
+    let authority = Authority::of("127.0.0.1");
+    let key_store = format!("{}{}", authority.key.serialize_pem(), authority.server.pem());
+    let broker = kafka::guarded(&Guarding { key_store, username: "floorcast", password: PASSWORD });
+    (broker, authority)
+}
+
+/// The commands of docs/kafka.md that grant rights, each with the operations it grants.
+fn documented() -> Vec<Vec<String>> {
+    let page = std::fs::read_to_string(repository_file("docs/kafka.md")).unwrap();
+    let commands = page.lines().filter(|line| line.starts_with("kafka-acls "));
+    let words = |line: &str| {
+        let line = line.split('#').next().unwrap_or_default();
+        line.split_whitespace().skip(1).map(String::from).collect()
+    };
+    commands.map(words).collect()
+}
+
+/// Runs the documented commands that grant this operation, for topics of this prefix.
+fn grant(broker: &Broker, prefix: &str, operation: &str) {
+    let commands = documented();
+    let mut granted = 0;
+    for mut words in commands {
+        if !words.iter().any(|word| word == operation) {
+            continue;
+        }
+        for index in 0..words.len() {
+            match words[index].as_str() {
+                "--bootstrap-server" => broker.direct().clone_into(&mut words[index + 1]),
+                "--topic" => words[index + 1] = format!("{prefix}."),
+                _ => {}
+            }
+        }
+        broker.tool("org.apache.kafka.tools.AclCommand", &words);
+        granted += 1;
+    }
+    assert_eq!(granted, 1, "docs/kafka.md has one command for {operation}");
+}
+
+/// A configuration for the guarded broker. `vendor` is asked by `check`, too.
+fn place(vendor: &str, bootstrap: &str, prefix: &str, authority: &str, kafka: &str) -> Place {
+    let place = Place::at(vendor, bootstrap, prefix, "[account.sla]\ntarget_percent = 80\n");
+    let ca = place.directory().join("ca.pem");
+    std::fs::write(&ca, authority).unwrap();
+    let text = std::fs::read_to_string(place.config()).unwrap();
+    let text = text.replace("[state]", &format!("{kafka}\n[state]"));
+    let properties = format!(
+        "[kafka.properties]\n\"security.protocol\" = \"sasl_ssl\"\n\
+         \"ssl.ca.location\" = \"{}\"\n\"sasl.mechanism\" = \"SCRAM-SHA-512\"\n\
+         \"sasl.username\" = \"floorcast\"\n\"sasl.password\" = {{ env = \"KAFKA_PASSWORD\" }}\n",
+        ca.display()
+    );
+    std::fs::write(place.config(), format!("{text}{properties}")).unwrap();
+    place
+}
+
+/// The line that `check` says of Kafka.
+fn checked(place: &Place, password: &str) -> String {
+    let arguments = ["check", "--config", &place.config()];
+    let variables = [("ACME_TOKEN", TOKEN), ("KAFKA_PASSWORD", password)];
+    let mut check = Floorcast::start(&arguments, &variables);
+    check.wait(Duration::from_mins(2));
+    assert!(!check.said().contains(password), "{}", check.said());
+    let lines = check.stdout();
+    let line = lines.iter().find(|line| line.contains(" kafka: "));
+    line.unwrap_or_else(|| panic!("{}", check.said())).clone()
+}
+
+#[test]
+fn events_reach_a_guarded_kafka_once_each_right_is_granted_and_each_lack_is_one_line() {
+    let (broker, authority) = guarded();
+    let prefix = kafka::unique_prefix("guarded");
+    let nobody = "http://127.0.0.1:1";
+    let asking =
+        |bootstrap: &str, ca: &str, kafka: &str| place(nobody, bootstrap, &prefix, ca, kafka);
+    let there = asking(broker.bootstrap(), &authority.pem, "");
+
+    let said = checked(&there, "a-wrong-password");
+    assert!(said.starts_with("✗ kafka: ") && said.contains("SASL authentication error"), "{said}");
+    assert!(said.contains("check sasl.mechanism, sasl.username and sasl.password"), "{said}");
+    let another = Authority::of("127.0.0.1").pem;
+    let said = checked(&asking(broker.bootstrap(), &another, ""), PASSWORD);
+    assert!(said.contains("certificate verify failed"), "{said}");
+    assert!(said.contains("check ssl.ca.location in [kafka.properties], and that the"), "{said}");
+    let by_name = broker.bootstrap().replace("127.0.0.1", "localhost");
+    let said = checked(&asking(&by_name, &authority.pem, ""), PASSWORD);
+    assert!(said.contains("the broker's certificate names this host"), "{said}");
+
+    // Without any right topics cannot even be seen; with that one, they are missing.
+    let said = checked(&there, PASSWORD);
+    let hidden = format!("{prefix}.calls, ");
+    assert!(said.contains(&hidden) && said.contains("are not shown to us: "), "{said}");
+    assert!(said.contains("grant the rights that docs/kafka.md lists"), "{said}");
+    grant(&broker, &prefix, "Describe");
+    let said =
+        checked(&asking(broker.bootstrap(), &authority.pem, "create_topics = false"), PASSWORD);
+    assert!(said.starts_with("✗ kafka: missing topics: "), "{said}");
+    let how = format!(
+        "kafka-topics --bootstrap-server {} --create --topic NAME --partitions 3 \
+         --replication-factor 1 --config retention.ms=604800000",
+        broker.bootstrap()
+    );
+    assert!(said.ends_with(&how), "{said}");
+
+    // The bridge waits, says what it lacks, and sends everything once it has it.
+    let settings = Settings { seed: 51, calls_per_second: 1.0, ..Settings::default() };
+    let centre = Centre::open(settings, Faults::default());
+    let url = centre.simulator.base_url();
+    let place = place(&url, broker.bootstrap(), &prefix, &authority.pem, "");
+    let mut bridge = place.run_with(&[("ACME_TOKEN", TOKEN), ("KAFKA_PASSWORD", PASSWORD)]);
+    let line = bridge.wait_for_line("kafka is not ready", Duration::from_mins(1));
+    assert!(line.contains("topics cannot be made: ") && line.contains(&hidden), "{line}");
+    assert!(line.contains("Topic authorization failed; grant the rights"), "{line}");
+    grant(&broker, &prefix, "Create");
+    bridge.wait_for_line("topics made", Duration::from_mins(1));
+    // Without a topic that may be written, the broker refuses the producer as a whole.
+    let line = bridge.wait_for_line("kafka takes no events", Duration::from_mins(1));
+    assert!(line.contains("Cluster authorization failed; grant the rights"), "{line}");
+    let ready = page(&mut bridge, "/readyz");
+    assert!(ready.contains("grant the rights that docs/kafka.md lists"), "{ready}");
+    grant(&broker, &prefix, "Write");
+    bridge.wait_for_line("connected to kafka", Duration::from_mins(1));
+    wait_until(Duration::from_mins(1), "calls end", || {
+        let truth = centre.simulator.truth();
+        truth.calls.iter().filter(|call| !call["ends_at"].is_null()).count() > 25
+    });
+    centre.simulator.stop_world();
+    let settled = centre.requests() + 60;
+    wait_until(Duration::from_mins(1), "the bridge goes on asking", || centre.requests() > settled);
+    let verdict = place.verdict(&centre, broker.direct());
+    assert!(verdict.passed(), "{verdict}\n{}", bridge.said());
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(30)).success());
+    assert!(!bridge.said().contains(PASSWORD), "{}", bridge.said());
+
+    // What exists otherwise than configured is told, and left as it is.
+    let otherwise = asking(broker.bootstrap(), &authority.pem, "");
+    let text = std::fs::read_to_string(otherwise.config()).unwrap();
+    std::fs::write(otherwise.config(), text.replace("partitions = 3", "partitions = 6")).unwrap();
+    let said = checked(&otherwise, PASSWORD);
+    assert_eq!(said, "✓ kafka: answers, all topics are there");
+}
