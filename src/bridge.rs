@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::detect::Targets;
 use crate::model::{AccountName, Privacy};
 use crate::publish::avro::{self, Encoders};
+use crate::publish::registry::{self, Registry};
 use crate::publish::{
     Bell, Connection as Kafka, Drained, Observer, Publisher, Settings as KafkaSettings, TopicPlan,
     TopicsError, ensure_topics,
@@ -65,10 +66,19 @@ pub struct AccountParts {
 
 /// Where events go.
 pub enum Destination {
-    /// To Kafka. Without a plan the topics are taken to be there.
-    Kafka(KafkaSettings, Option<TopicPlan>),
+    /// To Kafka. Without a plan the topics are taken to be there; without a registry events are
+    /// single objects.
+    Kafka(KafkaSettings, Option<TopicPlan>, Option<RegistrySettings>),
     /// As lines of JSON to whoever holds the other end.
     Lines(std::sync::mpsc::Sender<String>),
+}
+
+/// A schema registry.
+pub struct RegistrySettings {
+    /// How it is reached.
+    pub client: registry::Client,
+    /// Whether schemas are registered, or only looked up.
+    pub auto_register: bool,
 }
 
 /// All that a bridge is made of.
@@ -154,6 +164,10 @@ impl Observer for Watcher {
         });
     }
 
+    fn registry(&self, outcome: Result<(), String>) {
+        self.health.registry(outcome);
+    }
+
     fn published(&self, seconds: f64) {
         self.metrics.published(seconds);
     }
@@ -195,7 +209,9 @@ impl Bridge {
             );
         }
         let (output, kafka) = match destination {
-            Destination::Kafka(settings, plan) => (Output::Outbox, Some((settings, plan))),
+            Destination::Kafka(settings, plan, registry) => {
+                (Output::Outbox, Some((settings, plan, registry)))
+            }
             Destination::Lines(lines) => (Output::Lines(lines), None),
         };
         let owned: Vec<_> = accounts
@@ -224,13 +240,19 @@ impl Bridge {
         )?;
 
         let publisher: Arc<Mutex<Option<Publisher>>> = Arc::default();
-        if let Some((settings, plan)) = kafka {
+        if let Some((settings, plan, registry)) = kafka {
             let watcher =
                 Arc::new(Watcher { health: Arc::clone(&health), metrics: Arc::clone(&metrics) });
             let (store, clock, slot) = (store.clone(), Arc::clone(&clock), Arc::clone(&publisher));
             tasks.spawn(async move {
                 wait_for_topics(&settings, plan.as_ref(), &watcher).await;
-                match Publisher::start(store, settings, clock, watcher) {
+                let registry = registry.map(|registry| Registry {
+                    client: registry.client,
+                    auto_register: registry.auto_register,
+                    topic_prefix: settings.topic_prefix.clone(),
+                    runtime: tokio::runtime::Handle::current(),
+                });
+                match Publisher::start(store, settings, registry, clock, watcher) {
                     Ok(started) => {
                         let _ = bell.set(started.bell());
                         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(started);

@@ -6,12 +6,14 @@
 mod mistakes;
 mod privacy;
 mod reader;
+mod registry;
 mod secret;
 mod tree;
 mod values;
 
 pub use mistakes::{Mistake, Mistakes, Place};
 pub use privacy::{PrivacyError, PrivacyMode, PrivacySettings};
+pub use registry::{Registry, RegistryAccess};
 pub use secret::{SecretError, SecretSource};
 
 use std::collections::BTreeMap;
@@ -35,6 +37,8 @@ pub type Environment = BTreeMap<String, String>;
 pub struct Config {
     /// The broker, the topics, the delivery.
     pub kafka: Kafka,
+    /// The schema registry; without one events are single objects.
+    pub registry: Option<Registry>,
     /// Where the local store lies.
     pub state_dir: PathBuf,
     /// Where the admin pages listen.
@@ -189,17 +193,8 @@ impl Config {
             "add [kafka] with bootstrap_servers and deployment",
             kafka,
         );
-        let registry = root.section("registry", |registry| {
-            registry.know_everything();
-            Some(())
-        });
-        if registry.is_some() {
-            root.mistake(
-                "registry",
-                "a schema registry is not available in this version",
-                "leave [registry] out: events are Avro single objects",
-            );
-        }
+        let registry =
+            root.section("registry", |section| registry::registry(section, &mut warnings));
         let state_dir = root
             .section("state", |state| Some(state.text("dir").map(PathBuf::from)))
             .flatten()
@@ -227,7 +222,7 @@ impl Config {
                 "give each its own name",
             );
         }
-        Some(Self { kafka: kafka?, state_dir, admin_listen, privacy, accounts, warnings })
+        Some(Self { kafka: kafka?, registry, state_dir, admin_listen, privacy, accounts, warnings })
     }
 }
 
@@ -421,6 +416,14 @@ impl fmt::Display for Config {
         let kafka = &self.kafka;
         writeln!(out, "kafka      {} as {}", kafka.bootstrap_servers, kafka.deployment)?;
         writeln!(out, "topics     {}.*", kafka.topic_prefix)?;
+        match &self.registry {
+            Some(registry) => {
+                let url = registry.url.as_str().trim_end_matches('/');
+                let how = if registry.auto_register { "registered" } else { "looked up" };
+                writeln!(out, "registry   {url}, schemas are {how}")?;
+            }
+            None => writeln!(out, "registry   none: Avro single objects")?,
+        }
         writeln!(out, "state      {}", self.state_dir.display())?;
         writeln!(out, "admin      http://{}", self.admin_listen)?;
         for account in &self.accounts {

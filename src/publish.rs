@@ -3,6 +3,7 @@
 pub mod avro;
 mod kafka;
 mod outbox;
+pub mod registry;
 mod topics;
 
 pub use kafka::{Connection, Settings};

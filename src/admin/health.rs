@@ -25,6 +25,8 @@ struct State {
     accounts: BTreeMap<AccountName, Account>,
     kafka: Option<Result<(), String>>,
     publishes: bool,
+    /// Why events wait for the schema registry.
+    registry: Option<String>,
     store_failed: Option<String>,
     outbox: Outbox,
     alive_at: Timestamp,
@@ -112,6 +114,11 @@ impl Health {
         self.lock().kafka = Some(connection);
     }
 
+    /// The schema registry lets events go, or why they wait for it.
+    pub fn registry(&self, outcome: Result<(), String>) {
+        self.lock().registry = outcome.err();
+    }
+
     /// What is in the outbox, and its limit in bytes.
     pub fn outbox(&self, events: u64, bytes: u64, limit_bytes: u64) {
         let full = bytes >= limit_bytes;
@@ -143,6 +150,9 @@ impl Health {
             None => reasons.push(String::from("kafka: not connected yet")),
             Some(Err(reason)) => reasons.push(format!("kafka: {reason}")),
             Some(Ok(())) => {}
+        }
+        if let Some(reason) = &state.registry {
+            reasons.push(format!("registry: {reason}"));
         }
         if state.outbox.full {
             reasons.push(format!(
@@ -191,6 +201,7 @@ impl Health {
             "ready": reasons.is_empty(),
             "reasons": reasons,
             "kafka": kafka,
+            "registry": state.registry.as_deref().unwrap_or("ok"),
             "store": state.store_failed.as_deref().unwrap_or("ok"),
             "outbox": state.outbox,
             "accounts": state.accounts.iter().map(|(name, account)| (name.to_string(), json!(account)))
@@ -286,16 +297,18 @@ mod tests {
         let health = health(&acme);
         health.kafka(Err("1 broker is down".into()));
         health.store_failed("disk full");
+        health.registry(Err("no connection".into()));
         health.outbox(9, 100, 100);
         health.account(&acme).stopped("401");
         let reasons = health.reasons();
         assert_eq!(reasons[0], "store: disk full");
         assert_eq!(reasons[1], "kafka: 1 broker is down");
-        assert!(reasons[2].starts_with("outbox: full"), "{reasons:?}");
-        assert_eq!(reasons[3], "account acme: stopped: 401");
+        assert_eq!(reasons[2], "registry: no connection");
+        assert!(reasons[3].starts_with("outbox: full"), "{reasons:?}");
+        assert_eq!(reasons[4], "account acme: stopped: 401");
         health.account(&acme).up();
         health.account(&acme).stream(&CALLS).failed("timed out");
-        assert_eq!(health.reasons()[3], "account acme: nothing read yet: timed out");
+        assert_eq!(health.reasons()[4], "account acme: nothing read yet: timed out");
     }
 
     #[test]

@@ -141,7 +141,7 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
     let bridge = Bridge::start(BridgeParts {
         deployment: String::from("demo"),
         accounts: vec![account],
-        destination: Destination::Kafka(kafka, plan),
+        destination: Destination::Kafka(kafka, plan, None),
         state_dir: scratch.0.join("state"),
         outbox_limit: 256 << 20,
         privacy: Privacy::default(),

@@ -8,10 +8,13 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Failure, asked_to_end, say};
-use crate::bridge::{AccountParts, Bridge, BridgeParts, Destination, default_streams};
+use crate::bridge::{
+    AccountParts, Bridge, BridgeParts, Destination, RegistrySettings, default_streams,
+};
 use crate::clock::SystemClock;
-use crate::config::{self, Config, Environment, Property};
+use crate::config::{self, Config, Environment, Property, RegistryAccess};
 use crate::detect::Targets;
+use crate::publish::registry::{self, Credentials};
 use crate::publish::{Settings as KafkaSettings, TopicPlan};
 use crate::schedule::BudgetSettings;
 use crate::source::{VendorSettings, ccai};
@@ -72,6 +75,40 @@ pub(super) fn topic_plan(config: &Config) -> TopicPlan {
         replication_factor: config.kafka.replication_factor,
         retention: config.kafka.retention,
     }
+}
+
+/// The configured schema registry's client, if there is one. Its secrets are looked for now, and
+/// fetched anew before each request.
+pub(super) fn registry_settings(
+    config: &Config,
+    environment: &Arc<Environment>,
+) -> Result<Option<RegistrySettings>, Failure> {
+    let Some(registry) = &config.registry else { return Ok(None) };
+    let certificates = match &registry.ca_file {
+        Some(file) => Some(std::fs::read(file).map_err(|error| {
+            let file = file.display();
+            Failure::Misused(format!("registry.ca_file: {file} cannot be read: {error}"))
+        })?),
+        None => None,
+    };
+    let (access, environment) = (registry.access.clone(), Arc::clone(environment));
+    let credentials: registry::FetchCredentials = Arc::new(move || {
+        let fetch = |source: &config::SecretSource| {
+            source.fetch(&environment).map_err(|error| error.to_string())
+        };
+        Ok(match &access {
+            RegistryAccess::Open => Credentials::None,
+            RegistryAccess::Basic { username, password } => {
+                Credentials::Basic { username: username.clone(), password: fetch(password)? }
+            }
+            RegistryAccess::Bearer(token) => Credentials::Bearer(fetch(token)?),
+        })
+    });
+    credentials().map_err(Failure::Misused)?;
+    let settings = registry::Settings { url: registry.url.clone(), credentials, certificates };
+    let client = registry::Client::new(settings, registry::Retries::default());
+    let client = client.map_err(|error| Failure::Misused(error.to_string()))?;
+    Ok(Some(RegistrySettings { client, auto_register: registry.auto_register }))
 }
 
 /// The parts of an account, as configured.
@@ -138,7 +175,9 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
         (Destination::Lines(lines), dir)
     } else {
         let settings = kafka_settings(&config, &environment)?;
-        (Destination::Kafka(settings, Some(topic_plan(&config))), config.state_dir.clone())
+        let registry = registry_settings(&config, &environment)?;
+        let destination = Destination::Kafka(settings, Some(topic_plan(&config)), registry);
+        (destination, config.state_dir.clone())
     };
     let parts = BridgeParts {
         deployment: config.kafka.deployment.clone(),

@@ -45,7 +45,19 @@ fn split(text: &str) -> Option<(u64, &str)> {
 
 /// An address of a vendor, or what is wrong with it and what to do.
 pub(super) fn base_url(text: &str) -> Result<Url, (&'static str, &'static str)> {
-    let remedy = "write it such as \"https://acme.example.com\"";
+    let url = address(text, "write it such as \"https://acme.example.com\"")?;
+    if url.path() != "/" {
+        return Err(("it holds a path", "set api_prefix beside it"));
+    }
+    Ok(url)
+}
+
+/// An address of a schema registry, or what is wrong with it and what to do.
+pub(super) fn registry_url(text: &str) -> Result<Url, (&'static str, &'static str)> {
+    address(text, "write it such as \"http://localhost:8081\"")
+}
+
+fn address(text: &str, remedy: &'static str) -> Result<Url, (&'static str, &'static str)> {
     let url = Url::parse(text).map_err(|_| ("it is no address", remedy))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err(("it is no address of http or https", remedy));
@@ -55,9 +67,6 @@ pub(super) fn base_url(text: &str) -> Result<Url, (&'static str, &'static str)> 
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(("it holds a query", remedy));
-    }
-    if url.path() != "/" {
-        return Err(("it holds a path", "set api_prefix beside it"));
     }
     Ok(url)
 }

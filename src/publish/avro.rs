@@ -94,6 +94,13 @@ pub fn schema(event: EventType) -> Result<(&'static Value, [u8; 8]), Error> {
     Ok((&prepared.json, prepared.fingerprint))
 }
 
+/// The exact text of the schema of an event that was written with this fingerprint.
+#[must_use]
+pub fn known_schema(event: EventType, fingerprint: [u8; 8]) -> Option<String> {
+    let (schema, current) = schema(event).ok()?;
+    (current == fingerprint).then(|| schema.to_string())
+}
+
 /// A prepared writer for each event. Made once; writing goes straight from the event to bytes.
 pub struct Encoders {
     writers: Vec<GenericDatumWriter<'static>>,

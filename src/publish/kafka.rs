@@ -11,7 +11,6 @@ use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, T
 use rdkafka::util::Timeout;
 
 use crate::event::NAMESPACE;
-use crate::publish::avro::single_object;
 use crate::store::{OutboxEntry, OutboxEvent};
 
 /// librdkafka's own buffer. Its default is 1 GiB.
@@ -183,13 +182,12 @@ impl EventProducer {
     }
 
     /// Hands a message over. `Ok(false)` when the buffer is full: try again later.
-    pub(super) fn send(&self, entry: &OutboxEntry) -> Result<bool, KafkaError> {
+    pub(super) fn send(&self, entry: &OutboxEntry, payload: &[u8]) -> Result<bool, KafkaError> {
         let event = &entry.event;
         let topic = event.topic.full_name(&self.topic_prefix);
-        let payload = single_object(event.fingerprint, &event.datum);
         let record = BaseRecord::with_opaque_to(&topic, Box::new(entry.number))
             .key(&event.key)
-            .payload(&payload)
+            .payload(payload)
             // Retention goes by it: a change of long ago that is backfilled today is kept, too.
             .timestamp(event.observed_at.millis())
             .headers(self.headers(event));

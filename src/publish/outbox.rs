@@ -15,10 +15,12 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::KafkaError;
 
+use super::avro::single_object;
 use super::kafka::{Connection, EventProducer, News, Report, Settings};
+use super::registry::{Answer, Framing, Ids, Registry};
 use crate::clock::Clock;
 use crate::model::Timestamp;
-use crate::store::{self, Store};
+use crate::store::{self, OutboxEvent, Store};
 
 /// How many entries may be under way.
 const WINDOW_ENTRIES: usize = 2_000;
@@ -36,6 +38,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 pub trait Observer: Send + Sync {
     /// The connection came or went.
     fn connection(&self, connection: &Connection);
+    /// The schema registry lets events go, or why they wait for it.
+    fn registry(&self, outcome: Result<(), String>);
     /// An event was acknowledged this many seconds after the reading that showed it.
     fn published(&self, seconds: f64);
     /// The store failed: publishing has ended.
@@ -52,6 +56,8 @@ pub struct Drained {
 enum Signal {
     /// Something happened to a message or the connection.
     Report(Report),
+    /// The schema registry answered.
+    Schema(Answer),
     /// The outbox may have grown.
     Wake,
     /// Send what is there, and end by this time.
@@ -93,13 +99,14 @@ impl Bell {
 }
 
 impl Publisher {
-    /// Starts publishing.
+    /// Starts publishing: with a registry framed as there, without one as single objects.
     ///
     /// # Errors
     /// When no thread can be started.
     pub fn start(
         store: Store,
         settings: Settings,
+        registry: Option<Registry>,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
     ) -> io::Result<Self> {
@@ -113,6 +120,11 @@ impl Publisher {
                 }
             }
         })?;
+        let answers = signals.clone();
+        let ids = registry.map(|registry| {
+            // The drain may have ended; then nobody waits for the answer.
+            Ids::new(registry, Arc::new(move |answer| drop(answers.send(Signal::Schema(answer)))))
+        });
         let (ending, ended) = channel();
         let publisher = Self { signals, ended, store: store.clone() };
         std::thread::Builder::new().name(String::from("publisher")).spawn(move || {
@@ -123,6 +135,9 @@ impl Publisher {
                 clock,
                 observer,
                 reports,
+                ids,
+                answer: None,
+                registry_trouble: None,
                 producer: None,
                 producers: 0,
                 connection: None,
@@ -170,6 +185,12 @@ struct Drain {
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     reports: Sender<Report>,
+    /// The ids of the schemas, where a registry has them.
+    ids: Option<Ids>,
+    /// What the registry answered and was not looked at yet: it is asked one question at a time.
+    answer: Option<Answer>,
+    /// What was told last of the registry.
+    registry_trouble: Option<String>,
     producer: Option<EventProducer>,
     /// How many producers there were.
     producers: u64,
@@ -186,7 +207,7 @@ struct Drain {
 impl Drain {
     fn run(mut self, inbox: &Receiver<Signal>) {
         loop {
-            if let Err(error) = self.step() {
+            if let Err(error) = self.answered().and_then(|()| self.step()) {
                 self.observer.store_failed(&error);
                 tracing::error!(%error, "publishing ends: the local store failed");
                 break;
@@ -214,6 +235,7 @@ impl Drain {
         match signal {
             Signal::Wake => {}
             Signal::Finish(until) => self.finish = Some(until),
+            Signal::Schema(answer) => self.answer = Some(answer),
             Signal::Report(report) => {
                 // One that was given up speaks of entries that are sent again.
                 if self.producer.as_ref().map(EventProducer::number) == Some(report.producer) {
@@ -221,6 +243,31 @@ impl Drain {
                 }
             }
         }
+    }
+
+    /// Takes what the registry answered, and tells whether events wait for it.
+    fn answered(&mut self) -> Result<(), store::Error> {
+        let Some(ids) = &mut self.ids else { return Ok(()) };
+        if let Some(answer) = self.answer.take() {
+            ids.hear(&self.store, answer, Instant::now())?;
+        }
+        let trouble = ids.trouble().map(ToString::to_string);
+        if trouble != self.registry_trouble {
+            self.observer.registry(trouble.clone().map_or(Ok(()), Err));
+            self.registry_trouble = trouble;
+        }
+        Ok(())
+    }
+
+    /// The message of an event, or `None` while its schema has no id.
+    fn frame(&mut self, event: &OutboxEvent) -> Result<Option<Vec<u8>>, store::Error> {
+        let Some(ids) = &mut self.ids else {
+            return Ok(Some(single_object(event.fingerprint, &event.datum)));
+        };
+        Ok(match ids.frame(&self.store, event, Instant::now())? {
+            Framing::Message(message) => Some(message),
+            Framing::Wait => None,
+        })
     }
 
     fn hear(&mut self, news: News) {
@@ -284,6 +331,9 @@ impl Drain {
         {
             return Ok(());
         }
+        if self.ids.as_ref().is_some_and(|ids| ids.waits(Instant::now())) {
+            return Ok(());
+        }
         let entries = self.store.outbox_after(self.handed_over, room, bytes)?;
         if entries.is_empty() {
             return Ok(());
@@ -292,8 +342,10 @@ impl Drain {
         // crash, its number and sequence could be given to another event.
         self.store.flush()?;
         for entry in entries {
+            // What comes behind it waits, too: the order stays.
+            let Some(payload) = self.frame(&entry.event)? else { return Ok(()) };
             let Some(producer) = &self.producer else { return Ok(()) };
-            match producer.send(&entry) {
+            match producer.send(&entry, &payload) {
                 Ok(true) => {
                     let bytes = entry.event.datum.len();
                     self.bytes_under_way += bytes;
@@ -356,12 +408,13 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
     use crate::event::{EventType, Topic};
-    use crate::store::{Options, OutboxEvent};
+    use crate::store::Options;
 
     struct Deaf;
 
     impl Observer for Deaf {
         fn connection(&self, _: &Connection) {}
+        fn registry(&self, _: Result<(), String>) {}
         fn published(&self, _: f64) {}
         fn store_failed(&self, _: &store::Error) {}
     }
@@ -394,7 +447,7 @@ mod tests {
             properties: Vec::new(),
         };
         let publisher =
-            Publisher::start(store.clone(), settings, Arc::new(SystemClock), Arc::new(Deaf));
+            Publisher::start(store.clone(), settings, None, Arc::new(SystemClock), Arc::new(Deaf));
         let drained = publisher.unwrap().finish(Duration::from_millis(200));
         assert_eq!(drained.remaining, 1);
         assert_eq!(store.outbox_after(0, 10, 1000).unwrap().len(), 1);
