@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod register;
 mod run;
 pub mod schemas;
 mod simulate;
@@ -39,11 +40,19 @@ enum Command {
     Check(check::CheckArguments),
     /// Show events as they come, decoded
     Tail(Box<tail::TailArguments>),
-    /// Show or export the Avro schemas of all events
+    /// Show, export or register the Avro schemas of all events
     Schemas {
         #[command(subcommand)]
-        command: schemas::Command,
+        command: SchemasCommand,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum SchemasCommand {
+    #[command(flatten)]
+    Catalogue(schemas::Command),
+    /// Register all schemas at the configured registry, or only ask whether it would take them
+    Register(register::RegisterArguments),
 }
 
 /// Why a command ended without having done its work.
@@ -105,8 +114,11 @@ async fn dispatch(command: Command, environment: Environment) -> Result<(), Fail
         Command::Simulate(arguments) => simulate::simulate(&arguments).await,
         Command::Check(arguments) => check::check(&arguments, &environment).await,
         Command::Tail(arguments) => tail::tail(*arguments, &environment).await,
-        Command::Schemas { command } => {
+        Command::Schemas { command: SchemasCommand::Catalogue(command) } => {
             command.run(&mut std::io::stdout()).map_err(Failure::failed)
+        }
+        Command::Schemas { command: SchemasCommand::Register(arguments) } => {
+            register::register(&arguments, environment).await
         }
     }
 }

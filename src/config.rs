@@ -15,6 +15,7 @@ pub use mistakes::{Mistake, Mistakes, Place};
 pub use privacy::{PrivacyError, PrivacyMode, PrivacySettings};
 pub use registry::{Registry, RegistryAccess};
 pub use secret::{SecretError, SecretSource};
+pub(crate) use values::registry_url;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::run::{account_parts, kafka_settings, read_config, topic_plan};
-use super::{Failure, say};
+use super::run::{account_parts, kafka_settings, read_config, registry_settings, topic_plan};
+use super::{Failure, register, say};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Environment;
 use crate::model::EntityKind;
@@ -79,6 +79,16 @@ pub(super) async fn check(
         Err(Failure::Misused(text) | Failure::Failed(text)) => Err(text),
     };
     mark("kafka", kafka, &mut failed);
+    match registry_settings(&config, &environment) {
+        Ok(None) => {}
+        Ok(Some(registry)) => {
+            let outcome = register::ask(&registry, &config.kafka.topic_prefix).await;
+            mark("registry", outcome, &mut failed);
+        }
+        Err(Failure::Misused(text) | Failure::Failed(text)) => {
+            mark("registry", Err(text), &mut failed);
+        }
+    }
     let state = if config.state_dir.exists() {
         let options = Options { privacy: privacy.fingerprint(), ..Options::default() };
         match Store::check(&config.state_dir, options) {

@@ -14,12 +14,13 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use self::line::Place;
-use super::run::{kafka_settings, read_config};
+use super::run::{kafka_settings, read_config, registry_settings};
 use super::{Failure, asked_to_end};
 use crate::config::Environment;
-use crate::consume::{self, Cluster, Finish, Missing, Reader, Record, Start, Step};
+use crate::consume::{self, Cluster, Finish, Messages, Missing, Reader, Record, Start, Step};
 use crate::event::{EventType, Topic};
-use crate::publish::avro::{self, Decoder};
+use crate::publish::avro;
+use crate::publish::registry::{self, Client, Credentials, FetchCredentials, Retries, identity};
 
 pub use arguments::{EntityFilter, Format, Source, TailArguments};
 
@@ -42,16 +43,28 @@ pub(super) async fn tail(
     arguments: TailArguments,
     environment: &Environment,
 ) -> Result<(), Failure> {
-    let mut configured = None;
+    let (mut configured, mut registry) = (None, None);
     if let Some(path) = &arguments.config {
         let config = read_config(path, environment)?;
         let kafka = kafka_settings(&config, environment)?;
         let (bootstrap_servers, properties) = (kafka.bootstrap_servers, kafka.properties);
         let cluster = Cluster { bootstrap_servers, properties };
         configured = Some(Source { cluster, prefix: kafka.topic_prefix });
+        registry = registry_settings(&config, &Arc::new(environment.clone()))?
+            .map(|registry| registry.client);
     }
+    if let Some(url) = &arguments.registry
+        && registry.as_ref().is_none_or(|registry| registry.identity() != identity(url))
+    {
+        // Credentials are the configured registry's own, and are given to no other.
+        let credentials: FetchCredentials = Arc::new(|| Ok(Credentials::None));
+        let settings = registry::Settings { url: url.clone(), credentials, certificates: None };
+        let client = Client::new(settings, Retries::default());
+        registry = Some(client.map_err(Failure::failed)?);
+    }
+    let registry = registry.map(|client| (client, tokio::runtime::Handle::current()));
     let source = arguments.source(configured);
-    let decoder = Decoder::new().map_err(Failure::failed)?;
+    let messages = Messages::new(registry).map_err(Failure::failed)?;
     let asked = Arc::new(AtomicBool::new(false));
     let heard = Arc::clone(&asked);
     tokio::spawn(async move {
@@ -60,7 +73,7 @@ pub(super) async fn tail(
     });
     let reading = tokio::task::spawn_blocking(move || {
         let mut out = BufWriter::new(std::io::stdout());
-        run(&arguments, &source, &decoder, &mut out, &|| asked.load(Ordering::Relaxed))
+        run(&arguments, &source, &messages, &mut out, &|| asked.load(Ordering::Relaxed))
     });
     reading.await.map_err(Failure::failed)?.map_err(Failure::failed)
 }
@@ -74,11 +87,11 @@ pub(super) async fn tail(
 pub fn run(
     arguments: &TailArguments,
     source: &Source,
-    decoder: &Decoder,
+    messages: &Messages,
     out: &mut impl Write,
     stop: &dyn Fn() -> bool,
 ) -> Result<(), Error> {
-    match print(arguments, source, decoder, out, stop) {
+    match print(arguments, source, messages, out, stop) {
         Err(Error::Write(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
@@ -87,7 +100,7 @@ pub fn run(
 fn print(
     arguments: &TailArguments,
     source: &Source,
-    decoder: &Decoder,
+    messages: &Messages,
     out: &mut impl Write,
     stop: &dyn Fn() -> bool,
 ) -> Result<(), Error> {
@@ -110,7 +123,7 @@ fn print(
         match reader.next(patience)? {
             Step::Record(record) => {
                 patience = Duration::ZERO;
-                if let Some(line) = render(arguments, source, decoder, &record) {
+                if let Some(line) = render(arguments, source, messages, &record) {
                     writeln!(out, "{line}").map_err(Error::Write)?;
                     printed += 1;
                 }
@@ -129,7 +142,7 @@ fn print(
 fn render(
     arguments: &TailArguments,
     source: &Source,
-    decoder: &Decoder,
+    messages: &Messages,
     record: &Record,
 ) -> Option<String> {
     let key = record.key.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
@@ -137,7 +150,7 @@ fn render(
         return None;
     }
     let place = Place { prefix: &source.prefix, key: &key, record };
-    match decode(decoder, record) {
+    match decode(messages, record) {
         Ok((event_type, event)) => {
             let wanted = arguments.types.is_empty() || arguments.types.contains(&event_type);
             wanted.then(|| match arguments.format {
@@ -155,9 +168,9 @@ fn render(
     }
 }
 
-fn decode(decoder: &Decoder, record: &Record) -> Result<(EventType, Value), avro::Error> {
+fn decode(messages: &Messages, record: &Record) -> Result<(EventType, Value), avro::Error> {
     let value = record.value.as_deref();
-    decoder.decode(value.ok_or_else(|| avro::Error::Unknown(String::from("no value")))?)
+    messages.decode(value.ok_or_else(|| avro::Error::Unknown(String::from("no value")))?)
 }
 
 /// The whole event, with its type before and its place behind its own fields.

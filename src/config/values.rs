@@ -53,7 +53,7 @@ pub(super) fn base_url(text: &str) -> Result<Url, (&'static str, &'static str)> 
 }
 
 /// An address of a schema registry, or what is wrong with it and what to do.
-pub(super) fn registry_url(text: &str) -> Result<Url, (&'static str, &'static str)> {
+pub(crate) fn registry_url(text: &str) -> Result<Url, (&'static str, &'static str)> {
     address(text, "write it such as \"http://localhost:8081\"")
 }
 

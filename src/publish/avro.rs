@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::event::{Body, Event, EventMeta, EventType};
 
-pub use decode::Decoder;
+pub use decode::{Decoder, decode_by};
 pub use schemas::{joined_files, self_contained};
 
 /// The two bytes before every single object (Avro specification, "Single object encoding").

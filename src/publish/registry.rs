@@ -63,6 +63,12 @@ impl std::fmt::Debug for Settings {
     }
 }
 
+/// Which registry an address is of, however its end is written.
+#[must_use]
+pub fn identity(url: &Url) -> &str {
+    url.as_str().trim_end_matches('/')
+}
+
 /// The subject of an event on a topic.
 #[must_use]
 pub fn subject(topic: Topic, prefix: &str, event: EventType) -> String {

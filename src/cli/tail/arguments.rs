@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
+use url::Url;
 
+use crate::config;
 use crate::consume::{Cluster, Start};
 use crate::event::{EventType, Topic};
 use crate::model::{AccountName, EntityKind, Timestamp};
@@ -53,6 +55,9 @@ pub struct TailArguments {
     /// Take address, credentials and prefix from a configuration
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// The schema registry's address [default: the configuration's]
+    #[arg(long, value_name = "URL", value_parser = registry_url)]
+    pub registry: Option<Url>,
     /// What stands before the dot in the topics' names [default: the configuration's, or floor]
     #[arg(long)]
     pub prefix: Option<String>,
@@ -135,6 +140,10 @@ fn event_type(name: &str) -> Result<EventType, String> {
             _ => String::from("`floorcast schemas list` shows all types"),
         }
     })
+}
+
+fn registry_url(text: &str) -> Result<Url, String> {
+    config::registry_url(text).map_err(|(problem, remedy)| format!("{problem}; {remedy}"))
 }
 
 fn account(name: &str) -> Result<AccountName, String> {

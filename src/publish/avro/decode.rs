@@ -7,13 +7,14 @@
 use std::collections::HashMap;
 use std::io::Read;
 
+use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value as Avro;
 use apache_avro::util::max_allocation_bytes;
 use serde_json::{Map, Value};
 
 use super::{Error, SINGLE_OBJECT, prepared};
-use crate::event::EventType;
+use crate::event::{EventType, NAMESPACE};
 
 /// What one text or one list of a message may claim. Brokers refuse messages of this size long
 /// before.
@@ -63,16 +64,36 @@ impl Decoder {
         let (event, reader) = self.readers.get(fingerprint).ok_or_else(|| {
             Error::Unknown(format!("schema {:016x}", u64::from_le_bytes(*fingerprint)))
         })?;
-        let refuse = |problem| Error::Decode { event: String::from(event.as_str()), problem };
-        let mut datum = Datum { rest: datum, ended_early: false };
-        let value = reader.read_value(&mut datum).map_err(|error| refuse(error.to_string()))?;
-        if datum.ended_early {
-            return Err(refuse(String::from("it ends too early")));
-        }
-        match datum.rest.len() {
-            0 => Ok((*event, json(value))),
-            more => Err(refuse(format!("it goes on for {more} bytes after its end"))),
-        }
+        Ok((*event, read(*event, reader, datum)?))
+    }
+}
+
+/// Reads a datum by the schema it was written with, as [`Decoder::decode`] does.
+///
+/// # Errors
+/// When the schema is of no event of the catalogue, or the datum cannot be read by it.
+pub fn decode_by(schema: &Schema, datum: &[u8]) -> Result<(EventType, Value), Error> {
+    max_allocation_bytes(ALLOCATION_LIMIT);
+    let name = schema.name().map(|name| name.fullname(None)).unwrap_or_default();
+    let known = |event: &&EventType| name == format!("{NAMESPACE}.{}", event.as_str());
+    let event = EventType::ALL.iter().copied().find(|event| known(&event));
+    let event = event.ok_or_else(|| Error::Unknown(format!("a schema of {name}")))?;
+    let reader = GenericDatumReader::builder(schema).build();
+    let reader =
+        reader.map_err(|error| Error::Schema { name: name.clone(), problem: error.to_string() })?;
+    Ok((event, read(event, &reader, datum)?))
+}
+
+fn read(event: EventType, reader: &GenericDatumReader, datum: &[u8]) -> Result<Value, Error> {
+    let refuse = |problem| Error::Decode { event: String::from(event.as_str()), problem };
+    let mut datum = Datum { rest: datum, ended_early: false };
+    let value = reader.read_value(&mut datum).map_err(|error| refuse(error.to_string()))?;
+    if datum.ended_early {
+        return Err(refuse(String::from("it ends too early")));
+    }
+    match datum.rest.len() {
+        0 => Ok(json(value)),
+        more => Err(refuse(format!("it goes on for {more} bytes after its end"))),
     }
 }
 

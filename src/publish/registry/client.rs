@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::error::{Error, Remedy, sanitised};
-use super::{Credentials, Settings};
+use super::{Credentials, Settings, identity};
 
 /// Media types of the API. Answers are taken under any, because registries differ there.
 const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
@@ -110,7 +110,7 @@ impl Client {
     /// Which registry it is: its address, without credentials.
     #[must_use]
     pub fn identity(&self) -> &str {
-        self.settings.url.as_str().trim_end_matches('/')
+        identity(&self.settings.url)
     }
 
     /// Registers a schema, and gives its id; one that is registered keeps its id.

@@ -60,6 +60,14 @@ pub enum Error {
         /// What the registry said, shortened.
         said: String,
     },
+    /// A check says that the schema would be refused.
+    #[error("the registered versions do not allow the schema of {subject} ({said})")]
+    Incompatible {
+        /// The subject.
+        subject: String,
+        /// What the registry said, shortened.
+        said: String,
+    },
     /// The schema is not registered, and is not to be registered by itself.
     #[error(
         "the schema registry does not know the schema of {subject}: run `floorcast schemas \
@@ -142,6 +150,7 @@ impl Error {
             | Self::Undecodable { .. }
             | Self::Client(_) => Remedy::Access,
             Self::Refused { .. }
+            | Self::Incompatible { .. }
             | Self::Missing { .. }
             | Self::NoSchema { .. }
             | Self::Foregone { .. } => Remedy::Schema,
