@@ -11,4 +11,5 @@
 mod avro;
 mod bridge;
 mod kafka;
+mod registry;
 mod support;

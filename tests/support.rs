@@ -5,6 +5,7 @@
 //! - [`kafka::dedicated`]: a broker of one's own, to be stopped, killed and started again;
 //!   [`kafka::behind_proxy`]: the same behind a [`proxy::Proxy`] that can cut the connection.
 //! - [`consumer`]: reads topics without a line of the library; [`python`]: the same in Python.
+//! - [`registry::shared`]: the one schema registry of the test binary.
 //! - [`process::Floorcast`]: the built program as a process.
 //! - [`wait_until`]: waits for a condition, not for a time.
 //!
@@ -16,6 +17,7 @@ pub(crate) mod kafka;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod python;
+pub(crate) mod registry;
 pub(crate) mod schemas;
 
 use std::path::PathBuf;

@@ -251,6 +251,7 @@ impl Drain {
         if let Some(answer) = self.answer.take() {
             ids.hear(&self.store, answer, Instant::now())?;
         }
+        ids.look_ahead(Instant::now());
         let trouble = ids.trouble().map(ToString::to_string);
         if trouble != self.registry_trouble {
             self.observer.registry(trouble.clone().map_or(Ok(()), Err));

@@ -78,15 +78,17 @@ pub fn subject(topic: Topic, prefix: &str, event: EventType) -> String {
 /// Every subject there is: each event on its topic, and on every topic what stands in for others.
 #[must_use]
 pub fn subjects(prefix: &str) -> Vec<(String, EventType)> {
+    let places = places().into_iter();
+    places.map(|(topic, event)| (subject(topic, prefix, event), event)).collect()
+}
+
+/// Where events may stand.
+fn places() -> Vec<(Topic, EventType)> {
     let mut all = Vec::new();
     for event in EventType::ALL {
         match event {
-            EventType::EventOmitted => {
-                all.extend(
-                    Topic::ALL.iter().map(|topic| (subject(*topic, prefix, *event), *event)),
-                );
-            }
-            event => all.push((subject(event.topic(), prefix, *event), *event)),
+            EventType::EventOmitted => all.extend(Topic::ALL.iter().map(|topic| (*topic, *event))),
+            event => all.push((event.topic(), *event)),
         }
     }
     all

@@ -8,7 +8,7 @@
 //! None of the three: the test fails and names them. A broker dies with the test binary, however
 //! that ends.
 
-mod docker;
+pub(crate) mod docker;
 mod jars;
 mod properties;
 

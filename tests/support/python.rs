@@ -31,6 +31,25 @@ pub(crate) fn interpreter() -> PathBuf {
     }
 }
 
+/// Reads all topics that start with the prefix to their ends with Confluent's deserializer, which
+/// fetches the schemas from the registry. One JSON object a record: `topic`, `key`, `id`, `value`,
+/// `event`.
+///
+/// # Panics
+/// When anything does not decode.
+#[track_caller]
+pub(crate) fn read_registered(
+    bootstrap: &str,
+    prefix: &str,
+    registry: &str,
+) -> Vec<serde_json::Value> {
+    let lines = run(Command::new(interpreter())
+        .arg(repository_file("tests/registry/consume.py"))
+        .args([bootstrap, prefix, registry]))
+    .unwrap_or_else(|problem| panic!("{problem}"));
+    lines.lines().map(|line| serde_json::from_str(line).expect("consume.py prints JSON")).collect()
+}
+
 /// Reads all topics that start with the prefix to their ends and decodes their records by the
 /// schemas in the directory, files named `floorcast.v1.<Event>.avsc`, each complete in itself.
 /// One JSON object a record: `topic`, `partition`, `offset`, `key`, `headers`, `type`, `event`.

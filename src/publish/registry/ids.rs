@@ -1,7 +1,8 @@
 //! The ids of the schemas, for the drain: asked for one by one, remembered in the store.
 //!
 //! The drain never waits for an answer: it asks, goes on with what is under way, and is woken by
-//! the answer. The first event of each schema asks the registry, so that one that was begun anew
+//! the answer. Schemas that no event needs yet are asked for meanwhile, so that their ids are
+//! remembered when they are needed. The first event of each schema asks the registry, so that one that was begun anew
 //! is not spoken to in old numbers; while it is away, what was remembered holds.
 
 use std::collections::HashMap;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
-use super::{Client, Error, Remedy, framed, subject};
+use super::{Client, Error, Remedy, framed, places, subject};
 use crate::event::{EventType, Topic};
 use crate::publish::avro;
 use crate::store::{self, Key, OutboxEvent, Store};
@@ -20,7 +21,7 @@ use crate::store::{self, Key, OutboxEvent, Store};
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How long it waits where somebody has to do something.
-const SLOW_PAUSE: Duration = Duration::from_secs(30);
+const SLOW_PAUSE: Duration = Duration::from_secs(10);
 
 /// Which schema under which subject.
 type Which = (Topic, EventType, [u8; 8]);
@@ -87,6 +88,8 @@ pub(in crate::publish) enum Framing {
 pub(in crate::publish) struct Ids {
     registry: Registry,
     known: HashMap<Which, u32>,
+    /// What no event needed yet.
+    ahead: Vec<(Topic, EventType)>,
     asking: bool,
     /// Until then the registry is not asked again, and why.
     rest: Option<(Instant, Error)>,
@@ -105,6 +108,7 @@ impl Ids {
         Self {
             registry,
             known: HashMap::new(),
+            ahead: places(),
             asking: false,
             rest: None,
             pause: FIRST_PAUSE,
@@ -122,6 +126,22 @@ impl Ids {
     /// Why nothing is sent, if that is so.
     pub(in crate::publish) fn trouble(&self) -> Option<&Error> {
         if self.waits { self.rest.as_ref().map(|(_, error)| error) } else { None }
+    }
+
+    /// Asks for the next schema that no event needed yet, if there is nothing better to do.
+    pub(in crate::publish) fn look_ahead(&mut self, now: Instant) {
+        if self.asking || self.rest.as_ref().is_some_and(|(until, _)| now < *until) {
+            return;
+        }
+        while let Some((topic, event)) = self.ahead.pop() {
+            let Ok((schema, fingerprint)) = avro::schema(event) else { continue };
+            let which = (topic, event, fingerprint);
+            if !self.known.contains_key(&which) {
+                self.asking = true;
+                self.registry.ask(which, schema.to_string(), Arc::clone(&self.tell));
+                return;
+            }
+        }
     }
 
     /// The message of an event.
@@ -195,7 +215,15 @@ impl Ids {
                     }
                 }
             }
-            Err(error) => self.rest(error, now),
+            // Others may be right; this one is asked for again when an event needs it.
+            Err(error) if error.remedy() == Remedy::Schema && !self.waits => {
+                tracing::warn!(%error, "events of this type will wait in the outbox");
+            }
+            Err(error) => {
+                let (topic, event, _) = answer.which;
+                self.ahead.push((topic, event));
+                self.rest(error, now);
+            }
         }
         Ok(())
     }

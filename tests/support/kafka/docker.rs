@@ -92,7 +92,7 @@ impl Drop for Container {
 
 /// Runs a future on the one runtime that keeps the connections to the engine, from a thread of its
 /// own: the test may already be inside a runtime.
-fn wait_for<T: Send>(future: impl Future<Output = T> + Send) -> T {
+pub(crate) fn wait_for<T: Send>(future: impl Future<Output = T> + Send) -> T {
     static RUNTIME: LazyLock<Runtime> =
         LazyLock::new(|| Runtime::new().expect("a runtime can be made"));
     std::thread::scope(|scope| {
