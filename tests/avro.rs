@@ -65,7 +65,8 @@ impl Workshop {
             if directory.exists() {
                 fs::remove_dir_all(directory)?;
             }
-            let export = schemas::Command::Export { directory: directory.clone(), joined };
+            let export =
+                schemas::Command::Export { directory: directory.clone(), joined, release: None };
             export.run(&mut std::io::sink())?;
         }
         Ok(folders)

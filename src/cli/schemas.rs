@@ -27,6 +27,9 @@ pub enum Command {
         /// Write one file for each record instead, which name each other, for code generators.
         #[arg(long)]
         joined: bool,
+        /// Write the schemas of this release instead of the current ones.
+        #[arg(long, value_name = "N", conflicts_with = "joined")]
+        release: Option<u32>,
     },
 }
 
@@ -36,6 +39,14 @@ pub enum Error {
     /// A schema of this program is not right, which a test rules out.
     #[error(transparent)]
     Catalogue(#[from] avro::Error),
+    /// There is no such release.
+    #[error("there is no release {release}; the releases are {known}")]
+    NoRelease {
+        /// Which was wanted.
+        release: u32,
+        /// Which there are.
+        known: String,
+    },
     /// A file or the folder could not be written.
     #[error("cannot write {}: {source}; name a folder that may be written", path.display())]
     File {
@@ -57,8 +68,12 @@ impl Command {
     pub fn run(&self, out: &mut impl Write) -> Result<(), Error> {
         match self {
             Self::List => list(out),
-            Self::Export { directory, joined } => {
-                let files = if *joined { joined_files() } else { self_contained_files()? };
+            Self::Export { directory, joined, release } => {
+                let files = match release {
+                    Some(release) => released_files(*release)?,
+                    None if *joined => joined_files(),
+                    None => self_contained_files()?,
+                };
                 write_files(directory, &files)?;
                 Ok(writeln!(out, "{} schemas written to {}", files.len(), directory.display())?)
             }
@@ -91,6 +106,18 @@ fn self_contained_files() -> Result<Vec<(String, String)>, Error> {
         Ok((format!("{NAMESPACE}.{}.avsc", event.as_str()), format!("{schema:#}\n")))
     };
     EventType::ALL.iter().map(file).collect()
+}
+
+/// Name and text of one file for each event of a release.
+fn released_files(release: u32) -> Result<Vec<(String, String)>, Error> {
+    let schemas = avro::released(release).ok_or_else(|| {
+        let known = avro::releases().map(|number| number.to_string()).collect::<Vec<_>>();
+        Error::NoRelease { release, known: known.join(", ") }
+    })?;
+    let file = |(event, text): &(EventType, &str)| {
+        (format!("{NAMESPACE}.{}.avsc", event.as_str()), String::from(*text))
+    };
+    Ok(schemas.iter().map(file).collect())
 }
 
 /// Name and text of one file for each record, as they are kept. The names are full ones: that is
@@ -156,7 +183,7 @@ mod tests {
     fn an_exported_file_needs_no_other_and_is_the_same_each_time() {
         let directory = tempfile::tempdir().unwrap();
         let first = directory.path().join("first/new");
-        let command = Command::Export { directory: first.clone(), joined: false };
+        let command = Command::Export { directory: first.clone(), joined: false, release: None };
         let said = run(&command);
         let count = EventType::ALL.len();
         assert_eq!(said, format!("{count} schemas written to {}\n", first.display()));
@@ -173,7 +200,11 @@ mod tests {
     #[test]
     fn joined_files_are_the_ones_that_are_kept() {
         let directory = tempfile::tempdir().unwrap();
-        run(&Command::Export { directory: directory.path().to_path_buf(), joined: true });
+        run(&Command::Export {
+            directory: directory.path().to_path_buf(),
+            joined: true,
+            release: None,
+        });
         let files = folder(directory.path());
         let kept = folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas"));
         assert!(files.values().eq(kept.values()));
@@ -188,7 +219,8 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_written_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let command = Command::Export { directory: file.path().join("below"), joined: false };
+        let command =
+            Command::Export { directory: file.path().join("below"), joined: false, release: None };
         let error = command.run(&mut Vec::new()).unwrap_err().to_string();
         assert!(error.contains(&file.path().join("below").display().to_string()), "{error}");
     }

@@ -87,8 +87,40 @@ fn each_mistake_is_one_line_with_place_and_remedy() {
             "f.toml:5: kafka.properties.sasl.password: a secret is not written here; name it",
         ),
         (
-            &in_kafka("[registry]\nurl = \"http://r\""),
-            "f.toml:4: registry: a schema registry is not available",
+            &in_kafka("[registry]"),
+            "f.toml:4: registry.url: it is missing; set it: where it is, such as",
+        ),
+        (
+            &in_kafka("[registry]\nurl = \"r:8081\""),
+            "f.toml:5: registry.url: it is no address of http or https; write it such as",
+        ),
+        (
+            &in_kafka("[registry]\nurl = \"http://u:hunter2@r\""),
+            "f.toml:5: registry.url: it holds credentials; set username and password beside it",
+        ),
+        (
+            &in_kafka("[registry]\nurl = \"http://r\"\nusername = \"u\""),
+            "f.toml:6: registry.username: it stands without password; set both, or neither",
+        ),
+        (
+            &in_kafka("[registry]\nurl = \"http://r\"\npassword = { env = \"P\" }"),
+            "f.toml:6: registry.password: it stands without username; set both, or neither",
+        ),
+        (
+            &in_kafka("[registry]\nurl = \"http://r\"\ntoken = { env = \"T\" }\nusername = \"u\""),
+            "f.toml:6: registry.token: the registry knows us in one way; leave out either token",
+        ),
+        (
+            &in_kafka("[registry]\nurl = \"https://r\"\ntoken = \"hunter2\""),
+            "f.toml:6: registry.token: a secret is not written here; name it",
+        ),
+        (
+            &in_kafka("[registry]\nurl = \"http://r\"\nca_file = \"ca.pem\""),
+            "f.toml:6: registry.ca_file: the url is not https; write https://",
+        ),
+        (
+            &in_kafka("[registry]\nurl = \"http://r\"\nauto_registr = true"),
+            "f.toml:6: registry.auto_registr: no such key; did you mean auto_register?",
         ),
         (
             &in_kafka("[admin]\nlisten = \"here\""),
@@ -272,6 +304,25 @@ fn pseudonyms_are_made_with_a_key_that_is_there_and_long_enough() {
     // A key that nothing needs is not asked for.
     let config = read(&format!("{MINIMAL}\n[privacy]\npseudonym_key = {{ env = \"KEY\" }}\n"), &[]);
     assert_eq!(config.unwrap().privacy.resolve(&Environment::new()).unwrap(), Privacy::default());
+}
+
+#[test]
+fn a_registry_is_known_by_its_url_and_may_be_set_by_environment() {
+    let variables = [
+        ("FLOORCAST_REGISTRY__URL", "https://r.example/apis/ccompat/v7"),
+        ("FLOORCAST_REGISTRY__TOKEN", "hunter2"),
+        ("FLOORCAST_REGISTRY__AUTO_REGISTER", "false"),
+    ];
+    let config = read(MINIMAL, &variables).unwrap();
+    let registry = config.registry.as_ref().unwrap();
+    assert_eq!(registry.url.path(), "/apis/ccompat/v7");
+    assert!(!registry.auto_register && matches!(registry.access, RegistryAccess::Bearer(_)));
+    assert!(!format!("{config} {config:?}").contains("hunter2"));
+    assert!(read(MINIMAL, &[]).unwrap().registry.is_none());
+
+    let plain = [("FLOORCAST_REGISTRY__URL", "http://r"), ("FLOORCAST_REGISTRY__TOKEN", "hunter2")];
+    let warnings = read(MINIMAL, &plain).unwrap().warnings;
+    assert!(warnings[0].starts_with("the schema registry r is asked over plain http"));
 }
 
 #[test]

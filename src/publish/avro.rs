@@ -7,6 +7,7 @@
 
 mod decode;
 mod fingerprint;
+mod released;
 mod schemas;
 
 use std::sync::LazyLock;
@@ -19,6 +20,7 @@ use serde_json::Value;
 use crate::event::{Body, Event, EventMeta, EventType};
 
 pub use decode::{Decoder, decode_by};
+pub use released::{released, releases};
 pub use schemas::{joined_files, self_contained};
 
 /// The two bytes before every single object (Avro specification, "Single object encoding").
@@ -98,7 +100,12 @@ pub fn schema(event: EventType) -> Result<(&'static Value, [u8; 8]), Error> {
 #[must_use]
 pub fn known_schema(event: EventType, fingerprint: [u8; 8]) -> Option<String> {
     let (schema, current) = schema(event).ok()?;
-    (current == fingerprint).then(|| schema.to_string())
+    if current == fingerprint {
+        return Some(schema.to_string());
+    }
+    let mut former = released::former().ok()?.iter();
+    let found = former.find(|former| former.event == event && former.fingerprint == fingerprint);
+    found.map(|former| former.text.to_owned())
 }
 
 /// A prepared writer for each event. Made once; writing goes straight from the event to bytes.

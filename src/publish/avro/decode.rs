@@ -13,6 +13,7 @@ use apache_avro::types::Value as Avro;
 use apache_avro::util::max_allocation_bytes;
 use serde_json::{Map, Value};
 
+use super::released::former;
 use super::{Error, SINGLE_OBJECT, prepared};
 use crate::event::{EventType, NAMESPACE};
 
@@ -47,6 +48,14 @@ impl Decoder {
                 problem: error.to_string(),
             })?;
             readers.insert(prepared.fingerprint, (*event, reader));
+        }
+        for former in former()? {
+            let reader = GenericDatumReader::builder(&former.schema).build();
+            let reader = reader.map_err(|error| Error::Schema {
+                name: String::from(former.event.as_str()),
+                problem: error.to_string(),
+            })?;
+            readers.insert(former.fingerprint, (former.event, reader));
         }
         Ok(Self { readers })
     }

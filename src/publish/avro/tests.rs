@@ -1,3 +1,4 @@
+mod compatibility;
 mod samples;
 
 use std::collections::BTreeSet;
