@@ -21,6 +21,10 @@ test *FILTER:
 test-lib *FILTER:
     cargo test --lib {{ FILTER }}
 
+# Fuzz the decoders for long: so many cases each, by this seed
+fuzz cases="1000000" seed="1":
+    FLOORCAST_FUZZ_CASES={{ cases }} FLOORCAST_FUZZ_SEED={{ seed }} cargo test --release --lib fuzzed
+
 # A simulated contact centre, a broker and the bridge, with a verdict at the end
 demo length="60s":
     cargo run --release -- demo --for {{ length }}

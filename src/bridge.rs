@@ -15,10 +15,9 @@ use crate::clock::Clock;
 use crate::detect::Targets;
 use crate::model::{AccountName, Privacy};
 use crate::publish::avro::{self, Encoders};
-use crate::publish::registry::{self, Registry};
 use crate::publish::{
     Bell, Connection as Kafka, Drained, Observer, Publisher, Settings as KafkaSettings, TopicPlan,
-    TopicsError, ensure_topics,
+    TopicsError, ensure_topics, registry,
 };
 use crate::schedule::{Budget, BudgetSettings, Share};
 use crate::secret::Secret;
@@ -66,19 +65,10 @@ pub struct AccountParts {
 
 /// Where events go.
 pub enum Destination {
-    /// To Kafka. Without a plan the topics are taken to be there; without a registry events are
-    /// single objects.
-    Kafka(KafkaSettings, Option<TopicPlan>, Option<RegistrySettings>),
+    /// To Kafka. Without a plan the topics are taken to be there.
+    Kafka(KafkaSettings, Option<TopicPlan>),
     /// As lines of JSON to whoever holds the other end.
     Lines(std::sync::mpsc::Sender<String>),
-}
-
-/// A schema registry.
-pub struct RegistrySettings {
-    /// How it is reached.
-    pub client: registry::Client,
-    /// Whether schemas are registered, or only looked up.
-    pub auto_register: bool,
 }
 
 /// All that a bridge is made of.
@@ -89,12 +79,16 @@ pub struct BridgeParts {
     pub accounts: Vec<AccountParts>,
     /// Where events go.
     pub destination: Destination,
+    /// The schema registry that events are framed for; `None` for single objects.
+    pub registry: Option<registry::Settings>,
     /// Where the store lies.
     pub state_dir: PathBuf,
     /// Bytes of events that may wait before polling pauses.
     pub outbox_limit: u64,
     /// What becomes of personal data.
     pub privacy: Privacy,
+    /// What is waited for and taken in from vendors.
+    pub limits: Limits,
     /// Where the admin pages listen; `None` for none.
     pub admin: Option<SocketAddr>,
     /// The clock.
@@ -164,12 +158,12 @@ impl Observer for Watcher {
         });
     }
 
-    fn registry(&self, outcome: Result<(), String>) {
-        self.health.registry(outcome);
-    }
-
     fn published(&self, seconds: f64) {
         self.metrics.published(seconds);
+    }
+
+    fn schemas(&self, problem: Option<&str>) {
+        self.health.schemas(problem);
     }
 
     fn store_failed(&self, error: &store::Error) {
@@ -183,7 +177,7 @@ impl Bridge {
     /// # Errors
     /// When the store, the admin address or a thread cannot be had.
     pub async fn start(parts: BridgeParts) -> Result<Self, BridgeError> {
-        let BridgeParts { deployment, accounts, destination, clock, .. } = parts;
+        let BridgeParts { deployment, accounts, destination, registry, clock, .. } = parts;
         let metrics = Arc::new(Metrics::new()?);
         let publishes = matches!(destination, Destination::Kafka(..));
         let streams = accounts
@@ -209,9 +203,7 @@ impl Bridge {
             );
         }
         let (output, kafka) = match destination {
-            Destination::Kafka(settings, plan, registry) => {
-                (Output::Outbox, Some((settings, plan, registry)))
-            }
+            Destination::Kafka(settings, plan) => (Output::Outbox, Some((settings, plan))),
             Destination::Lines(lines) => (Output::Lines(lines), None),
         };
         let owned: Vec<_> = accounts
@@ -240,18 +232,12 @@ impl Bridge {
         )?;
 
         let publisher: Arc<Mutex<Option<Publisher>>> = Arc::default();
-        if let Some((settings, plan, registry)) = kafka {
+        if let Some((settings, plan)) = kafka {
             let watcher =
                 Arc::new(Watcher { health: Arc::clone(&health), metrics: Arc::clone(&metrics) });
             let (store, clock, slot) = (store.clone(), Arc::clone(&clock), Arc::clone(&publisher));
             tasks.spawn(async move {
                 wait_for_topics(&settings, plan.as_ref(), &watcher).await;
-                let registry = registry.map(|registry| Registry {
-                    client: registry.client,
-                    auto_register: registry.auto_register,
-                    topic_prefix: settings.topic_prefix.clone(),
-                    runtime: tokio::runtime::Handle::current(),
-                });
                 match Publisher::start(store, settings, registry, clock, watcher) {
                     Ok(started) => {
                         let _ = bell.set(started.bell());
@@ -271,12 +257,13 @@ impl Bridge {
             clock: Arc::clone(&clock),
             gate: may_ask,
             turns: Arc::clone(&turns),
+            first_pause: parts.limits.pause,
         });
         let mut budgets = HashMap::new();
         for account in accounts {
             let budget = Arc::new(Budget::new(account.budget));
             budgets.insert(account.name.clone(), Arc::clone(&budget));
-            let plan = plan_of(account, budget, &metrics, &clock, parts.privacy);
+            let plan = plan_of(account, budget, &metrics, &clock, parts.privacy, parts.limits);
             tasks.spawn(Arc::clone(&polling).account(plan));
         }
         let rounds = Rounds {
@@ -372,13 +359,14 @@ fn plan_of(
     metrics: &Arc<Metrics>,
     clock: &Arc<dyn Clock>,
     privacy: Privacy,
+    limits: Limits,
 ) -> AccountPlan {
     let connection = Connection {
         account: account.name.clone(),
         budget: Arc::clone(&budget),
         metrics: Arc::clone(metrics),
         clock: Arc::clone(clock),
-        limits: Limits::default(),
+        limits,
     };
     let (secret, access) = (account.secret, account.access);
     let connect = move || {

@@ -5,7 +5,7 @@
 
 mod check;
 mod demo;
-mod register;
+mod probe;
 mod run;
 pub mod schemas;
 mod simulate;
@@ -38,21 +38,15 @@ enum Command {
     Simulate(simulate::SimulateArguments),
     /// Check a configuration, then ask each account, the broker and the topics
     Check(check::CheckArguments),
+    /// Ask an account what its vendor's document leaves open, as a report without anybody's data
+    Probe(probe::ProbeArguments),
     /// Show events as they come, decoded
     Tail(Box<tail::TailArguments>),
-    /// Show, export or register the Avro schemas of all events
+    /// Show or export the Avro schemas of all events
     Schemas {
         #[command(subcommand)]
-        command: SchemasCommand,
+        command: schemas::Command,
     },
-}
-
-#[derive(Debug, Subcommand)]
-enum SchemasCommand {
-    #[command(flatten)]
-    Catalogue(schemas::Command),
-    /// Register all schemas at the configured registry, or only ask whether it would take them
-    Register(register::RegisterArguments),
 }
 
 /// Why a command ended without having done its work.
@@ -113,12 +107,13 @@ async fn dispatch(command: Command, environment: Environment) -> Result<(), Fail
         Command::Demo(arguments) => demo::demo(&arguments).await,
         Command::Simulate(arguments) => simulate::simulate(&arguments).await,
         Command::Check(arguments) => check::check(&arguments, &environment).await,
+        Command::Probe(arguments) => probe::probe(&arguments, &environment).await,
         Command::Tail(arguments) => tail::tail(*arguments, &environment).await,
-        Command::Schemas { command: SchemasCommand::Catalogue(command) } => {
-            command.run(&mut std::io::stdout()).map_err(Failure::failed)
+        Command::Schemas { command: schemas::Command::Register { config, check } } => {
+            schemas::register(&config, check, &environment).await
         }
-        Command::Schemas { command: SchemasCommand::Register(arguments) } => {
-            register::register(&arguments, environment).await
+        Command::Schemas { command } => {
+            command.run(&mut std::io::stdout()).map_err(Failure::failed)
         }
     }
 }
@@ -129,12 +124,16 @@ fn log_to_stderr(command: &Command, environment: &Environment) {
     let usual = match command {
         Command::Run(_) | Command::Simulate(_) => "floorcast=info,warn",
         // Their words are on the standard output.
-        Command::Demo(_) | Command::Check(_) | Command::Schemas { .. } => "error",
+        Command::Demo(_) | Command::Check(_) | Command::Probe(_) | Command::Schemas { .. } => {
+            "error"
+        }
         // It goes on over a lost connection, and should say why nothing comes.
         Command::Tail(_) => "floorcast=warn,error",
     };
-    let wanted = environment.get("FLOORCAST_LOG").map_or(usual, String::as_str);
-    let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new(usual));
+    // What this library says of a certificate stands in the error as well.
+    let usual = format!("{usual},rustls_platform_verifier=off");
+    let wanted = environment.get("FLOORCAST_LOG").unwrap_or(&usual);
+    let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new(&usual));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if environment.get("FLOORCAST_LOG_FORMAT").is_some_and(|format| format == "json") {
         log.json().init();

@@ -13,9 +13,8 @@ mod values;
 
 pub use mistakes::{Mistake, Mistakes, Place};
 pub use privacy::{PrivacyError, PrivacyMode, PrivacySettings};
-pub use registry::{Registry, RegistryAccess};
+pub use registry::{Registry, RegistryCredentials};
 pub use secret::{SecretError, SecretSource};
-pub(crate) use values::registry_url;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,7 +37,7 @@ pub type Environment = BTreeMap<String, String>;
 pub struct Config {
     /// The broker, the topics, the delivery.
     pub kafka: Kafka,
-    /// The schema registry; without one events are single objects.
+    /// The schema registry; without one events are Avro single objects.
     pub registry: Option<Registry>,
     /// Where the local store lies.
     pub state_dir: PathBuf,
@@ -195,7 +194,7 @@ impl Config {
             kafka,
         );
         let registry =
-            root.section("registry", |section| registry::registry(section, &mut warnings));
+            root.section("registry", |section| Some(registry::read(section, &mut warnings)));
         let state_dir = root
             .section("state", |state| Some(state.text("dir").map(PathBuf::from)))
             .flatten()
@@ -223,6 +222,10 @@ impl Config {
                 "give each its own name",
             );
         }
+        let registry = match registry {
+            Some(valid) => Some(valid?),
+            None => None,
+        };
         Some(Self { kafka: kafka?, registry, state_dir, admin_listen, privacy, accounts, warnings })
     }
 }
@@ -417,13 +420,10 @@ impl fmt::Display for Config {
         let kafka = &self.kafka;
         writeln!(out, "kafka      {} as {}", kafka.bootstrap_servers, kafka.deployment)?;
         writeln!(out, "topics     {}.*", kafka.topic_prefix)?;
-        match &self.registry {
-            Some(registry) => {
-                let url = registry.url.as_str().trim_end_matches('/');
-                let how = if registry.auto_register { "registered" } else { "looked up" };
-                writeln!(out, "registry   {url}, schemas are {how}")?;
-            }
-            None => writeln!(out, "registry   none: Avro single objects")?,
+        if let Some(registry) = &self.registry {
+            let url = registry.url.as_str().trim_end_matches('/');
+            let how = if registry.auto_register { "registers" } else { "looks up" };
+            writeln!(out, "registry   {url}, {how} schemas")?;
         }
         writeln!(out, "state      {}", self.state_dir.display())?;
         writeln!(out, "admin      http://{}", self.admin_listen)?;

@@ -9,14 +9,12 @@
 //!   topics are meanwhile; it goes partition by partition.
 //! - Memory stays bounded: librdkafka's read-ahead has a limit, and so has [`read_all`].
 
-mod decode;
 mod reader;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::model::Timestamp;
 
-pub use decode::Messages;
 pub use reader::{Reader, read_all};
 
 /// Where topics are read, and with which properties of librdkafka.

@@ -25,6 +25,8 @@ pub mod config;
 pub mod consume;
 pub mod detect;
 pub mod event;
+#[cfg(test)]
+mod fuzz;
 pub mod model;
 pub mod publish;
 pub mod schedule;

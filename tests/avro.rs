@@ -8,10 +8,8 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 
 use floorcast::cli::schemas;
-use serde_json::Value;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -65,8 +63,7 @@ impl Workshop {
             if directory.exists() {
                 fs::remove_dir_all(directory)?;
             }
-            let export =
-                schemas::Command::Export { directory: directory.clone(), joined, release: None };
+            let export = schemas::Command::Export { directory: directory.clone(), joined };
             export.run(&mut std::io::sink())?;
         }
         Ok(folders)
@@ -109,34 +106,9 @@ fn python_reads_every_schema_and_message_as_they_were_meant() {
     }
 }
 
-/// Reads messages by the schemas of a registry with Java's own Avro library.
-///
-/// # Errors
-/// When Java or Maven is missing, or a message cannot be read.
-pub(crate) fn read_by_java(registry: &str, messages: &[Value]) -> Outcome<Vec<Value>> {
-    let (_, libraries) = java_libraries()?;
-    let file = tempfile::NamedTempFile::new()?;
-    let lines = messages.iter().filter_map(|message| message["value"].as_str());
-    fs::write(file.path(), lines.map(|line| format!("{line}\n")).collect::<String>())?;
-    let said = run(
-        Command::new("java")
-            .args(["-Xmx256m", "-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8"])
-            .arg("--class-path")
-            .arg(libraries.join("*"))
-            .arg(Path::new(ROOT).join("tests/avro/java/ReadRegistered.java"))
-            .arg(registry)
-            .arg(file.path()),
-        JAVA,
-    )?;
-    said.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
-}
-
-/// The workshop of Java's tests, and its libraries.
-fn java_libraries() -> Outcome<(Workshop, PathBuf)> {
-    // One at a time: two tests need them.
-    static FETCHING: Mutex<()> = Mutex::new(());
-    let _fetching = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
-    let pom = Path::new(ROOT).join("tests/avro/java/pom.xml");
+fn java() -> Outcome {
+    let java = Path::new(ROOT).join("tests/avro/java");
+    let pom = java.join("pom.xml");
     let workshop = Workshop::new("avro-java", &pom)?;
     let libraries = workshop.folder.join("libraries");
     if !workshop.is_ready() {
@@ -150,12 +122,6 @@ fn java_libraries() -> Outcome<(Workshop, PathBuf)> {
         )?;
         workshop.ready()?;
     }
-    Ok((workshop, libraries))
-}
-
-fn java() -> Outcome {
-    let java = Path::new(ROOT).join("tests/avro/java");
-    let (workshop, libraries) = java_libraries()?;
     let [exported, joined] = workshop.export()?;
     let said = run(
         Command::new("java")

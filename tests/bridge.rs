@@ -104,41 +104,50 @@ impl Place {
     /// exported schemas to go by.
     pub(crate) fn published(&self, bootstrap: &str) -> Vec<Published> {
         let exported = schemas::exported();
-        let found = python::read_all(bootstrap, &self.prefix, exported.path());
-        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-        found
-            .into_iter()
-            .map(|record| {
-                let headers = &record["headers"];
-                let event_type = text(&record["type"]);
-                // The headers say the same as the payload.
-                assert_eq!(text(&headers["ce_type"]), format!("floorcast.v1.{event_type}"));
-                assert_eq!(headers["ce_id"], record["event"]["meta"]["event_id"]);
-                assert_eq!(headers["ce_subject"], record["key"]);
-                assert_eq!(headers["ce_specversion"], "1.0");
-                Published {
-                    topic: text(&record["topic"]),
-                    partition: i32::try_from(record["partition"].as_i64().unwrap()).unwrap(),
-                    offset: record["offset"].as_i64().unwrap(),
-                    key: text(&record["key"]),
-                    event_type,
-                    value: record["event"].clone(),
-                }
-            })
-            .collect()
+        published(python::read_all(bootstrap, &self.prefix, exported.path()))
     }
 
     /// Waits until the topics agree with the truth, or for a minute, and judges.
     pub(crate) fn verdict(&self, centre: &Centre, bootstrap: &str) -> Verdict {
-        let begun = Instant::now();
-        loop {
-            let verdict = judge(&centre.simulator.truth(), &self.published(bootstrap));
-            if verdict.passed() || begun.elapsed() > Duration::from_mins(1) {
-                return verdict;
-            }
-            std::thread::sleep(Duration::from_secs(1));
-        }
+        verdict(centre, || self.published(bootstrap))
     }
+}
+
+/// Waits until what is read agrees with the truth, or for a minute, and judges.
+pub(crate) fn verdict(centre: &Centre, read: impl Fn() -> Vec<Published>) -> Verdict {
+    let begun = Instant::now();
+    loop {
+        let verdict = judge(&centre.simulator.truth(), &read());
+        if verdict.passed() || begun.elapsed() > Duration::from_mins(1) {
+            return verdict;
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// What the independent reader found, as the judge takes it.
+pub(crate) fn published(found: Vec<serde_json::Value>) -> Vec<Published> {
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    found
+        .into_iter()
+        .map(|record| {
+            let headers = &record["headers"];
+            let event_type = text(&record["type"]);
+            // The headers say the same as the payload.
+            assert_eq!(text(&headers["ce_type"]), format!("floorcast.v1.{event_type}"));
+            assert_eq!(headers["ce_id"], record["event"]["meta"]["event_id"]);
+            assert_eq!(headers["ce_subject"], record["key"]);
+            assert_eq!(headers["ce_specversion"], "1.0");
+            Published {
+                topic: text(&record["topic"]),
+                partition: i32::try_from(record["partition"].as_i64().unwrap()).unwrap(),
+                offset: record["offset"].as_i64().unwrap(),
+                key: text(&record["key"]),
+                event_type,
+                value: record["event"].clone(),
+            }
+        })
+        .collect()
 }
 
 /// One page of the admin listener, whose address is in the log.

@@ -10,6 +10,8 @@
 
 mod avro;
 mod bridge;
+mod documents;
+mod hostile;
 mod kafka;
 mod registry;
 mod support;

@@ -4,8 +4,8 @@
 //!   ([`kafka::unique_prefix`]).
 //! - [`kafka::dedicated`]: a broker of one's own, to be stopped, killed and started again;
 //!   [`kafka::behind_proxy`]: the same behind a [`proxy::Proxy`] that can cut the connection.
-//! - [`consumer`]: reads topics without a line of the library; [`python`]: the same in Python.
 //! - [`registry::shared`]: the one schema registry of the test binary.
+//! - [`consumer`]: reads topics without a line of the library; [`python`]: the same in Python.
 //! - [`process::Floorcast`]: the built program as a process.
 //! - [`wait_until`]: waits for a condition, not for a time.
 //!

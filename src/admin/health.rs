@@ -24,9 +24,8 @@ pub struct Health {
 struct State {
     accounts: BTreeMap<AccountName, Account>,
     kafka: Option<Result<(), String>>,
+    schemas: Option<String>,
     publishes: bool,
-    /// Why events wait for the schema registry.
-    registry: Option<String>,
     store_failed: Option<String>,
     outbox: Outbox,
     alive_at: Timestamp,
@@ -114,9 +113,9 @@ impl Health {
         self.lock().kafka = Some(connection);
     }
 
-    /// The schema registry lets events go, or why they wait for it.
-    pub fn registry(&self, outcome: Result<(), String>) {
-        self.lock().registry = outcome.err();
+    /// Events cannot be framed, and why; `None` when they can.
+    pub fn schemas(&self, problem: Option<&str>) {
+        self.lock().schemas = problem.map(String::from);
     }
 
     /// What is in the outbox, and its limit in bytes.
@@ -151,8 +150,8 @@ impl Health {
             Some(Err(reason)) => reasons.push(format!("kafka: {reason}")),
             Some(Ok(())) => {}
         }
-        if let Some(reason) = &state.registry {
-            reasons.push(format!("registry: {reason}"));
+        if let Some(problem) = &state.schemas {
+            reasons.push(format!("schemas: {problem}"));
         }
         if state.outbox.full {
             reasons.push(format!(
@@ -201,7 +200,7 @@ impl Health {
             "ready": reasons.is_empty(),
             "reasons": reasons,
             "kafka": kafka,
-            "registry": state.registry.as_deref().unwrap_or("ok"),
+            "schemas": state.schemas.as_deref().unwrap_or("ok"),
             "store": state.store_failed.as_deref().unwrap_or("ok"),
             "outbox": state.outbox,
             "accounts": state.accounts.iter().map(|(name, account)| (name.to_string(), json!(account)))
@@ -296,19 +295,20 @@ mod tests {
         let acme = AccountName::new("acme").unwrap();
         let health = health(&acme);
         health.kafka(Err("1 broker is down".into()));
+        health.schemas(Some("refused"));
         health.store_failed("disk full");
-        health.registry(Err("no connection".into()));
         health.outbox(9, 100, 100);
         health.account(&acme).stopped("401");
         let reasons = health.reasons();
         assert_eq!(reasons[0], "store: disk full");
         assert_eq!(reasons[1], "kafka: 1 broker is down");
-        assert_eq!(reasons[2], "registry: no connection");
+        assert_eq!(reasons[2], "schemas: refused");
         assert!(reasons[3].starts_with("outbox: full"), "{reasons:?}");
         assert_eq!(reasons[4], "account acme: stopped: 401");
+        health.schemas(None);
         health.account(&acme).up();
         health.account(&acme).stream(&CALLS).failed("timed out");
-        assert_eq!(health.reasons()[4], "account acme: nothing read yet: timed out");
+        assert_eq!(health.reasons()[3], "account acme: nothing read yet: timed out");
     }
 
     #[test]

@@ -7,11 +7,12 @@ use std::time::Duration;
 use clap::Args;
 
 use super::run::{account_parts, kafka_settings, read_config, registry_settings, topic_plan};
-use super::{Failure, register, say};
+use super::schemas::{Standing, standings};
+use super::{Failure, say};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Environment;
 use crate::model::EntityKind;
-use crate::publish::{TopicPlan, TopicsError, ensure_topics};
+use crate::publish::{TopicPlan, TopicsError, ensure_topics, registry};
 use crate::schedule::Budget;
 use crate::source::{Connection, Limits, Question, RowMemory, Source, StreamKind};
 use crate::store::{Options, Store};
@@ -81,9 +82,9 @@ pub(super) async fn check(
     mark("kafka", kafka, &mut failed);
     match registry_settings(&config, &environment) {
         Ok(None) => {}
-        Ok(Some(registry)) => {
-            let outcome = register::ask(&registry, &config.kafka.topic_prefix).await;
-            mark("registry", outcome, &mut failed);
+        Ok(Some(settings)) => {
+            let prefix = &config.kafka.topic_prefix;
+            mark("registry", registry_holds(&settings, prefix).await, &mut failed);
         }
         Err(Failure::Misused(text) | Failure::Failed(text)) => {
             mark("registry", Err(text), &mut failed);
@@ -100,6 +101,36 @@ pub(super) async fn check(
     };
     mark("state", state, &mut failed);
     if failed { Err(Failure::failed("not everything is right, see above")) } else { Ok(()) }
+}
+
+/// Whether the registry answers and takes every schema.
+async fn registry_holds(settings: &registry::Settings, prefix: &str) -> Result<String, String> {
+    let client = registry::Client::new(settings).map_err(|error| error.to_string())?;
+    client.answers().await.map_err(|error| error.to_string())?;
+    let standings = standings(&client, prefix).await.map_err(|error| error.to_string())?;
+    let count = |wanted: fn(&Standing) -> bool| {
+        standings.iter().filter(|(_, standing)| wanted(standing)).count()
+    };
+    let refused = standings.iter().find(|(_, standing)| *standing == Standing::Incompatible);
+    if let Some((subject, _)) = refused {
+        let others = count(|standing| *standing == Standing::Incompatible) - 1;
+        let more = if others > 0 { format!(" and {others} others") } else { String::new() };
+        return Err(format!(
+            "the schema of {subject}{more} does not go with those that are there: look at the \
+             subject's versions and its compatibility rule"
+        ));
+    }
+    let there = count(|standing| matches!(standing, Standing::Registered(_)));
+    let missing = standings.len() - there;
+    match (missing, settings.auto_register) {
+        (0, _) => Ok(format!("answers, all {there} schemas are there")),
+        (_, true) => Ok(format!("answers; {missing} schemas are to be registered at the start")),
+        (_, false) => Err(format!(
+            "{missing} of {} schemas are missing: run `floorcast schemas register`, or set \
+             auto_register = true",
+            standings.len()
+        )),
+    }
 }
 
 /// One request with the account's credentials.

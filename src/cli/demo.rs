@@ -26,7 +26,7 @@ use crate::schedule::BudgetSettings;
 use crate::secret::Secret;
 use crate::shard::Start;
 use crate::simulate::{Published, Simulator, Verdict, judge};
-use crate::source::{VENDORS, VendorSettings, ccai};
+use crate::source::{Limits, VENDORS, VendorSettings, ccai};
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArguments {
@@ -141,11 +141,13 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
     let bridge = Bridge::start(BridgeParts {
         deployment: String::from("demo"),
         accounts: vec![account],
-        destination: Destination::Kafka(kafka, plan, None),
+        destination: Destination::Kafka(kafka, plan),
+        registry: None,
         state_dir: scratch.0.join("state"),
         outbox_limit: 256 << 20,
         privacy: Privacy::default(),
         admin: Some(arguments.admin),
+        limits: Limits::default(),
         clock: clock.clone(),
     })
     .await

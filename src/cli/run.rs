@@ -8,16 +8,13 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Failure, asked_to_end, say};
-use crate::bridge::{
-    AccountParts, Bridge, BridgeParts, Destination, RegistrySettings, default_streams,
-};
+use crate::bridge::{AccountParts, Bridge, BridgeParts, Destination, default_streams};
 use crate::clock::SystemClock;
-use crate::config::{self, Config, Environment, Property, RegistryAccess};
+use crate::config::{self, Config, Environment, Property, RegistryCredentials};
 use crate::detect::Targets;
-use crate::publish::registry::{self, Credentials};
-use crate::publish::{Settings as KafkaSettings, TopicPlan};
+use crate::publish::{Settings as KafkaSettings, TopicPlan, registry};
 use crate::schedule::BudgetSettings;
-use crate::source::{VendorSettings, ccai};
+use crate::source::{Limits, VendorSettings, ccai};
 
 #[derive(Debug, Args)]
 pub(super) struct RunArguments {
@@ -68,6 +65,36 @@ pub(super) fn kafka_settings(
     })
 }
 
+/// How the schema registry is reached, secrets fetched and the authority's file read.
+pub(super) fn registry_settings(
+    config: &Config,
+    environment: &Environment,
+) -> Result<Option<registry::Settings>, Failure> {
+    let Some(settings) = &config.registry else { return Ok(None) };
+    let fetch = |source: &config::SecretSource| {
+        source.fetch(environment).map_err(|error| Failure::Misused(error.to_string()))
+    };
+    let credentials = match &settings.credentials {
+        None => None,
+        Some(RegistryCredentials::Basic { username, password }) => {
+            let (username, password) = (username.clone(), fetch(password)?);
+            Some(registry::Credentials::Basic { username, password })
+        }
+        Some(RegistryCredentials::Bearer(token)) => {
+            Some(registry::Credentials::Bearer(fetch(token)?))
+        }
+    };
+    let authority = match &settings.ca_file {
+        None => None,
+        Some(file) => Some(std::fs::read(file).map(Arc::from).map_err(|error| {
+            let file = file.display();
+            Failure::Misused(format!("registry.ca_file: {file} cannot be read: {error}"))
+        })?),
+    };
+    let (url, auto_register) = (settings.url.clone(), settings.auto_register);
+    Ok(Some(registry::Settings { url, credentials, authority, auto_register }))
+}
+
 pub(super) fn topic_plan(config: &Config) -> TopicPlan {
     TopicPlan {
         create: config.kafka.create_topics,
@@ -75,40 +102,6 @@ pub(super) fn topic_plan(config: &Config) -> TopicPlan {
         replication_factor: config.kafka.replication_factor,
         retention: config.kafka.retention,
     }
-}
-
-/// The configured schema registry's client, if there is one. Its secrets are looked for now, and
-/// fetched anew before each request.
-pub(super) fn registry_settings(
-    config: &Config,
-    environment: &Arc<Environment>,
-) -> Result<Option<RegistrySettings>, Failure> {
-    let Some(registry) = &config.registry else { return Ok(None) };
-    let certificates = match &registry.ca_file {
-        Some(file) => Some(std::fs::read(file).map_err(|error| {
-            let file = file.display();
-            Failure::Misused(format!("registry.ca_file: {file} cannot be read: {error}"))
-        })?),
-        None => None,
-    };
-    let (access, environment) = (registry.access.clone(), Arc::clone(environment));
-    let credentials: registry::FetchCredentials = Arc::new(move || {
-        let fetch = |source: &config::SecretSource| {
-            source.fetch(&environment).map_err(|error| error.to_string())
-        };
-        Ok(match &access {
-            RegistryAccess::Open => Credentials::None,
-            RegistryAccess::Basic { username, password } => {
-                Credentials::Basic { username: username.clone(), password: fetch(password)? }
-            }
-            RegistryAccess::Bearer(token) => Credentials::Bearer(fetch(token)?),
-        })
-    });
-    credentials().map_err(Failure::Misused)?;
-    let settings = registry::Settings { url: registry.url.clone(), credentials, certificates };
-    let client = registry::Client::new(settings, registry::Retries::default());
-    let client = client.map_err(|error| Failure::Misused(error.to_string()))?;
-    Ok(Some(RegistrySettings { client, auto_register: registry.auto_register }))
 }
 
 /// The parts of an account, as configured.
@@ -165,6 +158,7 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
         .privacy
         .resolve(&environment)
         .map_err(|error| Failure::Misused(error.to_string()))?;
+    let registry = registry_settings(&config, &environment)?;
     let mut dry_dir = None;
     let mut printer = None;
     let (destination, state_dir) = if arguments.dry_run {
@@ -175,18 +169,18 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
         (Destination::Lines(lines), dir)
     } else {
         let settings = kafka_settings(&config, &environment)?;
-        let registry = registry_settings(&config, &environment)?;
-        let destination = Destination::Kafka(settings, Some(topic_plan(&config)), registry);
-        (destination, config.state_dir.clone())
+        (Destination::Kafka(settings, Some(topic_plan(&config))), config.state_dir.clone())
     };
     let parts = BridgeParts {
         deployment: config.kafka.deployment.clone(),
         accounts,
         destination,
+        registry,
         state_dir,
         outbox_limit: config.kafka.outbox_limit,
         privacy,
         admin: Some(config.admin_listen),
+        limits: Limits::default(),
         clock: Arc::new(SystemClock),
     };
     let bridge = Bridge::start(parts).await.map_err(Failure::failed)?;

@@ -4,13 +4,18 @@
 //! What is exported is what is written: the self-contained schema of each event is the one whose
 //! fingerprint stands before its messages.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
+use super::run::{read_config, registry_settings};
+use super::{Failure, say};
+use crate::config::Environment;
 use crate::event::{EventType, NAMESPACE, Topic};
 use crate::publish::avro;
+use crate::publish::registry::{self, Compatibility};
 
 /// What to do with the schemas.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -27,9 +32,15 @@ pub enum Command {
         /// Write one file for each record instead, which name each other, for code generators.
         #[arg(long)]
         joined: bool,
-        /// Write the schemas of this release instead of the current ones.
-        #[arg(long, value_name = "N", conflicts_with = "joined")]
-        release: Option<u32>,
+    },
+    /// Register the schemas of all events with the configured schema registry.
+    Register {
+        /// The configuration file
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Register nothing: say what is there, what is new, and what would be refused
+        #[arg(long)]
+        check: bool,
     },
 }
 
@@ -39,14 +50,6 @@ pub enum Error {
     /// A schema of this program is not right, which a test rules out.
     #[error(transparent)]
     Catalogue(#[from] avro::Error),
-    /// There is no such release.
-    #[error("there is no release {release}; the releases are {known}")]
-    NoRelease {
-        /// Which was wanted.
-        release: u32,
-        /// Which there are.
-        known: String,
-    },
     /// A file or the folder could not be written.
     #[error("cannot write {}: {source}; name a folder that may be written", path.display())]
     File {
@@ -60,21 +63,107 @@ pub enum Error {
     Output(#[from] io::Error),
 }
 
+/// Where the schema of a subject stands at a registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is there, under this id.
+    Registered(u32),
+    /// It may be registered.
+    New,
+    /// It does not go with those that are there.
+    Incompatible,
+}
+
+/// Where each schema stands, by its subject. Changes nothing.
+pub(super) async fn standings(
+    client: &registry::Client,
+    prefix: &str,
+) -> Result<Vec<(String, Standing)>, registry::Error> {
+    let mut all = Vec::new();
+    for (subject, schema) in texts(prefix) {
+        let standing = match client.look_up(&subject, &schema).await {
+            Ok(id) => Standing::Registered(id),
+            Err(registry::Error::Missing { .. }) => {
+                match client.compatibility(&subject, &schema).await? {
+                    Compatibility::New | Compatibility::Compatible => Standing::New,
+                    Compatibility::Incompatible => Standing::Incompatible,
+                }
+            }
+            Err(error) => return Err(error),
+        };
+        all.push((subject, standing));
+    }
+    Ok(all)
+}
+
+/// Every subject with the text of its schema.
+fn texts(prefix: &str) -> Vec<(String, String)> {
+    let text = |(topic, event): (String, EventType)| {
+        let (_, fingerprint) = avro::schema(event).ok()?;
+        Some((registry::subject(&topic, event), avro::text_of(event, fingerprint)?))
+    };
+    registry::subjects(prefix).into_iter().filter_map(text).collect()
+}
+
+/// Registers every schema, a line for each; or, to check, says where each stands.
+pub(super) async fn register(
+    config: &Path,
+    check: bool,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    let config = read_config(config, environment)?;
+    let Some(settings) = registry_settings(&config, environment)? else {
+        let help = "there is no [registry]: add it with url";
+        return Err(Failure::Misused(String::from(help)));
+    };
+    let client = registry::Client::new(&settings).map_err(Failure::failed)?;
+    let prefix = &config.kafka.topic_prefix;
+    let mut refused = 0;
+    if check {
+        for (subject, standing) in standings(&client, prefix).await.map_err(Failure::failed)? {
+            match standing {
+                Standing::Registered(id) => say(format_args!("✓ {subject}: {id}")),
+                Standing::New => say(format_args!("+ {subject}: new")),
+                Standing::Incompatible => {
+                    refused += 1;
+                    say(format_args!("✗ {subject}: does not go with those that are there"));
+                }
+            }
+        }
+    } else {
+        for (subject, schema) in texts(prefix) {
+            match client.register(&subject, &schema).await {
+                Ok(id) => say(format_args!("✓ {subject}: {id}")),
+                Err(error @ registry::Error::Refused { .. }) => {
+                    refused += 1;
+                    say(format_args!("✗ {subject}: {error}"));
+                }
+                Err(error) => return Err(Failure::failed(error)),
+            }
+        }
+    }
+    if refused == 0 {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!("{refused} schemas are refused, see above")))
+}
+
 impl Command {
-    /// Does it, and says on `out` what was done.
+    /// Does it, and says on `out` what was done. To register needs a configuration and is done by
+    /// the program alone.
     ///
     /// # Errors
     /// When a file or the output cannot be written.
     pub fn run(&self, out: &mut impl Write) -> Result<(), Error> {
         match self {
+            Self::Register { .. } => Ok(()),
             Self::List => list(out),
-            Self::Export { directory, joined, release } => {
-                let files = match release {
-                    Some(release) => released_files(*release)?,
-                    None if *joined => joined_files(),
-                    None => self_contained_files()?,
-                };
+            Self::Export { directory, joined } => {
+                let files = if *joined { joined_files() } else { self_contained_files()? };
                 write_files(directory, &files)?;
+                for (release, files) in released_files()? {
+                    write_files(&directory.join(format!("released/{release}")), &files)?;
+                }
                 Ok(writeln!(out, "{} schemas written to {}", files.len(), directory.display())?)
             }
         }
@@ -108,16 +197,14 @@ fn self_contained_files() -> Result<Vec<(String, String)>, Error> {
     EventType::ALL.iter().map(file).collect()
 }
 
-/// Name and text of one file for each event of a release.
-fn released_files(release: u32) -> Result<Vec<(String, String)>, Error> {
-    let schemas = avro::released(release).ok_or_else(|| {
-        let known = avro::releases().map(|number| number.to_string()).collect::<Vec<_>>();
-        Error::NoRelease { release, known: known.join(", ") }
-    })?;
-    let file = |(event, text): &(EventType, &str)| {
-        (format!("{NAMESPACE}.{}.avsc", event.as_str()), String::from(*text))
-    };
-    Ok(schemas.iter().map(file).collect())
+/// By release, the files of schemas that the current ones have replaced.
+fn released_files() -> Result<BTreeMap<u32, Vec<(String, String)>>, Error> {
+    let mut files: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for old in avro::released()? {
+        let name = format!("{NAMESPACE}.{}.avsc", old.event.as_str());
+        files.entry(old.release).or_default().push((name, format!("{:#}\n", old.json)));
+    }
+    Ok(files)
 }
 
 /// Name and text of one file for each record, as they are kept. The names are full ones: that is
@@ -142,8 +229,6 @@ fn write_files(directory: &Path, files: &[(String, String)]) -> Result<(), Error
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use apache_avro::Schema;
 
     use super::*;
@@ -183,7 +268,7 @@ mod tests {
     fn an_exported_file_needs_no_other_and_is_the_same_each_time() {
         let directory = tempfile::tempdir().unwrap();
         let first = directory.path().join("first/new");
-        let command = Command::Export { directory: first.clone(), joined: false, release: None };
+        let command = Command::Export { directory: first.clone(), joined: false };
         let said = run(&command);
         let count = EventType::ALL.len();
         assert_eq!(said, format!("{count} schemas written to {}\n", first.display()));
@@ -200,13 +285,9 @@ mod tests {
     #[test]
     fn joined_files_are_the_ones_that_are_kept() {
         let directory = tempfile::tempdir().unwrap();
-        run(&Command::Export {
-            directory: directory.path().to_path_buf(),
-            joined: true,
-            release: None,
-        });
+        run(&Command::Export { directory: directory.path().to_path_buf(), joined: true });
         let files = folder(directory.path());
-        let kept = folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas"));
+        let kept: BTreeMap<_, _> = avro::joined_files().collect();
         assert!(files.values().eq(kept.values()));
         for (name, text) in &files {
             let schema: serde_json::Value = serde_json::from_str(text).unwrap();
@@ -219,8 +300,7 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_written_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let command =
-            Command::Export { directory: file.path().join("below"), joined: false, release: None };
+        let command = Command::Export { directory: file.path().join("below"), joined: false };
         let error = command.run(&mut Vec::new()).unwrap_err().to_string();
         assert!(error.contains(&file.path().join("below").display().to_string()), "{error}");
     }

@@ -17,10 +17,10 @@ use self::line::Place;
 use super::run::{kafka_settings, read_config, registry_settings};
 use super::{Failure, asked_to_end};
 use crate::config::Environment;
-use crate::consume::{self, Cluster, Finish, Messages, Missing, Reader, Record, Start, Step};
+use crate::consume::{self, Cluster, Finish, Missing, Reader, Record, Start, Step};
 use crate::event::{EventType, Topic};
-use crate::publish::avro;
-use crate::publish::registry::{self, Client, Credentials, FetchCredentials, Retries, identity};
+use crate::publish::avro::{self, Decoder, FetchSchema};
+use crate::publish::registry;
 
 pub use arguments::{EntityFilter, Format, Source, TailArguments};
 
@@ -43,28 +43,33 @@ pub(super) async fn tail(
     arguments: TailArguments,
     environment: &Environment,
 ) -> Result<(), Failure> {
-    let (mut configured, mut registry) = (None, None);
+    let mut configured = None;
+    let mut registry = None;
     if let Some(path) = &arguments.config {
         let config = read_config(path, environment)?;
         let kafka = kafka_settings(&config, environment)?;
         let (bootstrap_servers, properties) = (kafka.bootstrap_servers, kafka.properties);
         let cluster = Cluster { bootstrap_servers, properties };
+        registry = registry_settings(&config, environment)?;
         configured = Some(Source { cluster, prefix: kafka.topic_prefix });
-        registry = registry_settings(&config, &Arc::new(environment.clone()))?
-            .map(|registry| registry.client);
     }
-    if let Some(url) = &arguments.registry
-        && registry.as_ref().is_none_or(|registry| registry.identity() != identity(url))
-    {
-        // Credentials are the configured registry's own, and are given to no other.
-        let credentials: FetchCredentials = Arc::new(|| Ok(Credentials::None));
-        let settings = registry::Settings { url: url.clone(), credentials, certificates: None };
-        let client = Client::new(settings, Retries::default());
-        registry = Some(client.map_err(Failure::failed)?);
-    }
-    let registry = registry.map(|client| (client, tokio::runtime::Handle::current()));
     let source = arguments.source(configured);
-    let messages = Messages::new(registry).map_err(Failure::failed)?;
+    let mut decoder = Decoder::new().map_err(Failure::failed)?;
+    if let Some(url) = &arguments.registry {
+        // Another registry than the configured one gets none of its credentials.
+        registry = registry.filter(|settings| settings.url == *url).or_else(|| {
+            let url = url.clone();
+            Some(registry::Settings {
+                url,
+                credentials: None,
+                authority: None,
+                auto_register: false,
+            })
+        });
+    }
+    if let Some(settings) = registry {
+        decoder = decoder.with_registry(fetching(&settings)?);
+    }
     let asked = Arc::new(AtomicBool::new(false));
     let heard = Arc::clone(&asked);
     tokio::spawn(async move {
@@ -73,9 +78,16 @@ pub(super) async fn tail(
     });
     let reading = tokio::task::spawn_blocking(move || {
         let mut out = BufWriter::new(std::io::stdout());
-        run(&arguments, &source, &messages, &mut out, &|| asked.load(Ordering::Relaxed))
+        run(&arguments, &source, &decoder, &mut out, &|| asked.load(Ordering::Relaxed))
     });
     reading.await.map_err(Failure::failed)?.map_err(Failure::failed)
+}
+
+/// Fetches schemas from a registry. Blocks: it belongs to the thread that reads.
+fn fetching(settings: &registry::Settings) -> Result<FetchSchema, Failure> {
+    let client = registry::Client::new(settings).map_err(Failure::failed)?;
+    let runtime = tokio::runtime::Handle::current();
+    Ok(Box::new(move |id| runtime.block_on(client.schema(id)).map_err(|error| error.to_string())))
 }
 
 /// Prints events until the end, the wanted number, or `stop` answers true.
@@ -87,11 +99,11 @@ pub(super) async fn tail(
 pub fn run(
     arguments: &TailArguments,
     source: &Source,
-    messages: &Messages,
+    decoder: &Decoder,
     out: &mut impl Write,
     stop: &dyn Fn() -> bool,
 ) -> Result<(), Error> {
-    match print(arguments, source, messages, out, stop) {
+    match print(arguments, source, decoder, out, stop) {
         Err(Error::Write(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
@@ -100,7 +112,7 @@ pub fn run(
 fn print(
     arguments: &TailArguments,
     source: &Source,
-    messages: &Messages,
+    decoder: &Decoder,
     out: &mut impl Write,
     stop: &dyn Fn() -> bool,
 ) -> Result<(), Error> {
@@ -123,7 +135,7 @@ fn print(
         match reader.next(patience)? {
             Step::Record(record) => {
                 patience = Duration::ZERO;
-                if let Some(line) = render(arguments, source, messages, &record) {
+                if let Some(line) = render(arguments, source, decoder, &record) {
                     writeln!(out, "{line}").map_err(Error::Write)?;
                     printed += 1;
                 }
@@ -142,7 +154,7 @@ fn print(
 fn render(
     arguments: &TailArguments,
     source: &Source,
-    messages: &Messages,
+    decoder: &Decoder,
     record: &Record,
 ) -> Option<String> {
     let key = record.key.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
@@ -150,7 +162,7 @@ fn render(
         return None;
     }
     let place = Place { prefix: &source.prefix, key: &key, record };
-    match decode(messages, record) {
+    match decode(decoder, record) {
         Ok((event_type, event)) => {
             let wanted = arguments.types.is_empty() || arguments.types.contains(&event_type);
             wanted.then(|| match arguments.format {
@@ -168,9 +180,9 @@ fn render(
     }
 }
 
-fn decode(messages: &Messages, record: &Record) -> Result<(EventType, Value), avro::Error> {
+fn decode(decoder: &Decoder, record: &Record) -> Result<(EventType, Value), avro::Error> {
     let value = record.value.as_deref();
-    messages.decode(value.ok_or_else(|| avro::Error::Unknown(String::from("no value")))?)
+    decoder.decode(value.ok_or_else(|| avro::Error::Unknown(String::from("no value")))?)
 }
 
 /// The whole event, with its type before and its place behind its own fields.

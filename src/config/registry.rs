@@ -1,83 +1,80 @@
-//! The schema registry: where it is and how it knows us.
+//! `[registry]`: the schema registry that events are framed for.
 
 use std::path::PathBuf;
 
 use url::Url;
 
 use super::reader::Section;
-use super::secret::SecretSource;
-use super::values;
+use super::{SecretSource, values};
 
-/// A schema registry.
+/// The schema registry.
 #[derive(Clone, Debug)]
 pub struct Registry {
     /// Its address, with a path where it has one.
     pub url: Url,
-    /// How it knows us.
-    pub access: RegistryAccess,
-    /// PEM certificates that alone are trusted, instead of the system's.
+    /// What it knows us by.
+    pub credentials: Option<RegistryCredentials>,
+    /// A file with certificates (PEM) of an authority of one's own.
     pub ca_file: Option<PathBuf>,
-    /// Whether schemas are registered, or only looked up.
+    /// Whether schemas that it does not have are registered.
     pub auto_register: bool,
 }
 
-/// How the registry knows us.
+/// What the registry knows us by; the secret is named.
 #[derive(Clone, Debug)]
-pub enum RegistryAccess {
-    /// It does not ask.
-    Open,
-    /// By HTTP basic authentication.
+pub enum RegistryCredentials {
+    /// HTTP basic authentication.
     Basic {
         /// The user.
         username: String,
         /// The password.
         password: SecretSource,
     },
-    /// By a bearer token.
+    /// A bearer token.
     Bearer(SecretSource),
 }
 
-pub(super) fn registry(section: &mut Section, warnings: &mut Vec<String>) -> Option<Registry> {
+/// Reads the section. `None` when it is wrong, which is then said.
+pub(super) fn read(section: &mut Section, warnings: &mut Vec<String>) -> Option<Registry> {
     let url = section.required_text("url", "where it is, such as \"http://localhost:8081\"");
-    let url = url.and_then(|text| match values::registry_url(&text) {
+    let url = url.and_then(|text| match values::address(&text) {
         Ok(url) => Some(url),
         Err((problem, remedy)) => {
             section.mistake("url", problem, remedy);
             None
         }
     });
-    let has = |section: &Section, name: &str| section.names().iter().any(|there| there == name);
-    let (named, passworded) = (has(section, "username"), has(section, "password"));
-    let tokened = has(section, "token");
+    let names = section.names();
+    let is_there = |name: &str| names.iter().any(|known| known == name);
     let username = section.text("username");
     let password = section.secret("password");
     let token = section.secret("token");
-    if tokened && (named || passworded) {
-        let remedy = "leave out either token, or username and password";
-        section.mistake("token", "the registry knows us in one way", remedy);
-    } else if named != passworded {
-        let (there, missing) =
-            if named { ("username", "password") } else { ("password", "username") };
-        section.mistake(there, &format!("it stands without {missing}"), "set both, or neither");
+    if is_there("token") && (is_there("username") || is_there("password")) {
+        let remedy = "leave either it or username and password out";
+        section.mistake("token", "there are two kinds of credentials", remedy);
+    } else if is_there("username") && !is_there("password") {
+        let remedy = "name it, such as { env = \"REGISTRY_PASSWORD\" }";
+        section.mistake("password", "missing, and there is a username", remedy);
+    } else if is_there("password") && !is_there("username") {
+        section.mistake("username", "missing, and there is a password", "add it");
     }
-    let access = match (username, password, token) {
-        (Some(username), Some(password), None) => RegistryAccess::Basic { username, password },
-        (None, None, Some(token)) => RegistryAccess::Bearer(token),
-        // Whatever else there is has been told already.
-        _ => RegistryAccess::Open,
+    let credentials = match (username, password, token) {
+        (Some(username), Some(password), None) => {
+            Some(RegistryCredentials::Basic { username, password })
+        }
+        (None, None, Some(token)) => Some(RegistryCredentials::Bearer(token)),
+        _ => None,
     };
-    let ca_file = section.text("ca_file").map(PathBuf::from);
-    let auto_register = section.flag("auto_register").unwrap_or(true);
-    let url = url?;
-    if ca_file.is_some() && url.scheme() != "https" {
-        section.mistake("ca_file", "the url is not https", "write https://…, or leave it out");
-    }
-    if values::is_open_to_others(&url) && !matches!(access, RegistryAccess::Open) {
+    if let Some(url) = &url
+        && credentials.is_some()
+        && values::is_open_to_others(url)
+    {
         let host = url.host_str().unwrap_or_default();
         warnings.push(format!(
-            "the schema registry {host} is asked over plain http: everybody on the way can read \
-             the credentials"
+            "{host} is asked over plain http: everybody on the way can read the credentials"
         ));
     }
-    Some(Registry { url, access, ca_file, auto_register })
+    let ca_file = section.text("ca_file").map(PathBuf::from);
+    let auto_register = section.flag("auto_register").unwrap_or(true);
+    Some(Registry { url: url?, credentials, ca_file, auto_register })
 }

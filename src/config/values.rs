@@ -45,19 +45,16 @@ fn split(text: &str) -> Option<(u64, &str)> {
 
 /// An address of a vendor, or what is wrong with it and what to do.
 pub(super) fn base_url(text: &str) -> Result<Url, (&'static str, &'static str)> {
-    let url = address(text, "write it such as \"https://acme.example.com\"")?;
+    let url = address(text)?;
     if url.path() != "/" {
         return Err(("it holds a path", "set api_prefix beside it"));
     }
     Ok(url)
 }
 
-/// An address of a schema registry, or what is wrong with it and what to do.
-pub(crate) fn registry_url(text: &str) -> Result<Url, (&'static str, &'static str)> {
-    address(text, "write it such as \"http://localhost:8081\"")
-}
-
-fn address(text: &str, remedy: &'static str) -> Result<Url, (&'static str, &'static str)> {
+/// An address of http or https, or what is wrong with it and what to do.
+pub(super) fn address(text: &str) -> Result<Url, (&'static str, &'static str)> {
+    let remedy = "write it such as \"https://acme.example.com\"";
     let url = Url::parse(text).map_err(|_| ("it is no address", remedy))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err(("it is no address of http or https", remedy));

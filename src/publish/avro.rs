@@ -5,9 +5,10 @@
 //! and exported is their self-contained form, in which every record is defined where it is first
 //! used.
 
+#[cfg(test)]
+mod compatibility;
 mod decode;
 mod fingerprint;
-mod released;
 mod schemas;
 
 use std::sync::LazyLock;
@@ -19,8 +20,7 @@ use serde_json::Value;
 
 use crate::event::{Body, Event, EventMeta, EventType};
 
-pub use decode::{Decoder, decode_by};
-pub use released::{released, releases};
+pub use decode::{Decoder, FetchSchema};
 pub use schemas::{joined_files, self_contained};
 
 /// The two bytes before every single object (Avro specification, "Single object encoding").
@@ -96,16 +96,62 @@ pub fn schema(event: EventType) -> Result<(&'static Value, [u8; 8]), Error> {
     Ok((&prepared.json, prepared.fingerprint))
 }
 
-/// The exact text of the schema of an event that was written with this fingerprint.
+/// The text of the schema by which an event of this fingerprint was written, now or by an earlier
+/// release: what a registry is given. The same each time, byte for byte.
 #[must_use]
-pub fn known_schema(event: EventType, fingerprint: [u8; 8]) -> Option<String> {
-    let (schema, current) = schema(event).ok()?;
-    if current == fingerprint {
-        return Some(schema.to_string());
+pub fn text_of(event: EventType, fingerprint: [u8; 8]) -> Option<String> {
+    let current = &prepared().ok()?[event as usize];
+    if current.fingerprint == fingerprint {
+        return Some(current.json.to_string());
     }
-    let mut former = released::former().ok()?.iter();
-    let found = former.find(|former| former.event == event && former.fingerprint == fingerprint);
-    found.map(|former| former.text.to_owned())
+    let released = released().ok()?.iter();
+    let mut found = released.filter(|old| old.event == event && old.fingerprint == fingerprint);
+    found.next().map(|old| old.json.to_string())
+}
+
+/// A schema of an earlier release that the current one has replaced.
+#[derive(Debug)]
+pub struct Released {
+    /// Which release.
+    pub release: u32,
+    /// The event.
+    pub event: EventType,
+    /// The self-contained schema.
+    pub json: Value,
+    schema: Schema,
+    fingerprint: [u8; 8],
+}
+
+static RELEASED: LazyLock<Result<Vec<Released>, String>> = LazyLock::new(|| {
+    let mut replaced: Vec<Released> = Vec::new();
+    for release in schemas::RELEASES {
+        for event in EventType::ALL.iter().filter(|event| release.holds(event.as_str())) {
+            let json = release.self_contained(event.as_str()).map_err(|error| error.to_string())?;
+            let fingerprint = fingerprint::fingerprint(&json);
+            let (_, current) = schema(*event).map_err(|error| error.to_string())?;
+            let known = |old: &Released| old.event == *event && old.fingerprint == fingerprint;
+            if fingerprint == current || replaced.iter().any(known) {
+                continue;
+            }
+            let schema = Schema::parse(&json).map_err(|error| error.to_string())?;
+            let release = release.number;
+            replaced.push(Released { release, event: *event, json, schema, fingerprint });
+        }
+    }
+    Ok(replaced)
+});
+
+/// The schemas of earlier releases that the current ones have replaced, oldest first.
+///
+/// # Errors
+/// When a schema of this program is not right, which a test rules out.
+pub fn released() -> Result<&'static [Released], Error> {
+    match &*RELEASED {
+        Ok(all) => Ok(all),
+        Err(problem) => {
+            Err(Error::Schema { name: String::from("a release"), problem: problem.clone() })
+        }
+    }
 }
 
 /// A prepared writer for each event. Made once; writing goes straight from the event to bytes.

@@ -181,7 +181,8 @@ impl EventProducer {
         })
     }
 
-    /// Hands a message over. `Ok(false)` when the buffer is full: try again later.
+    /// Hands a message over; `payload` is the event in its framing. `Ok(false)` when the buffer is
+    /// full: try again later.
     pub(super) fn send(&self, entry: &OutboxEntry, payload: &[u8]) -> Result<bool, KafkaError> {
         let event = &entry.event;
         let topic = event.topic.full_name(&self.topic_prefix);

@@ -17,7 +17,7 @@ use rdkafka::error::KafkaError;
 
 use super::avro::single_object;
 use super::kafka::{Connection, EventProducer, News, Report, Settings};
-use super::registry::{Answer, Framing, Ids, Registry};
+use super::registry::{self, Remedy, SchemaIds, Trouble};
 use crate::clock::Clock;
 use crate::model::Timestamp;
 use crate::store::{self, OutboxEvent, Store};
@@ -33,15 +33,19 @@ const AFTERMATH: Duration = Duration::from_secs(2);
 /// How long it waits after a refusal before it sends again; doubles up to the longest.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+/// How long it waits before a registry that did not answer is asked again.
+const SCHEMAS_AWAY: Duration = Duration::from_secs(2);
+/// How long it waits where somebody has to look.
+const SCHEMAS_REFUSED: Duration = Duration::from_secs(10);
 
 /// Is told what happens at the broker.
 pub trait Observer: Send + Sync {
     /// The connection came or went.
     fn connection(&self, connection: &Connection);
-    /// The schema registry lets events go, or why they wait for it.
-    fn registry(&self, outcome: Result<(), String>);
     /// An event was acknowledged this many seconds after the reading that showed it.
     fn published(&self, seconds: f64);
+    /// Schemas cannot be framed for now, and why; `None` when they can again.
+    fn schemas(&self, problem: Option<&str>);
     /// The store failed: publishing has ended.
     fn store_failed(&self, error: &store::Error);
 }
@@ -56,8 +60,6 @@ pub struct Drained {
 enum Signal {
     /// Something happened to a message or the connection.
     Report(Report),
-    /// The schema registry answered.
-    Schema(Answer),
     /// The outbox may have grown.
     Wake,
     /// Send what is there, and end by this time.
@@ -99,14 +101,14 @@ impl Bell {
 }
 
 impl Publisher {
-    /// Starts publishing: with a registry framed as there, without one as single objects.
+    /// Starts publishing: framed for a schema registry where there is one, else as single objects.
     ///
     /// # Errors
     /// When no thread can be started.
     pub fn start(
         store: Store,
         settings: Settings,
-        registry: Option<Registry>,
+        registry: Option<registry::Settings>,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
     ) -> io::Result<Self> {
@@ -120,11 +122,6 @@ impl Publisher {
                 }
             }
         })?;
-        let answers = signals.clone();
-        let ids = registry.map(|registry| {
-            // The drain may have ended; then nobody waits for the answer.
-            Ids::new(registry, Arc::new(move |answer| drop(answers.send(Signal::Schema(answer)))))
-        });
         let (ending, ended) = channel();
         let publisher = Self { signals, ended, store: store.clone() };
         std::thread::Builder::new().name(String::from("publisher")).spawn(move || {
@@ -132,12 +129,11 @@ impl Publisher {
             let drain = Drain {
                 store,
                 settings,
+                framing: registry.map_or(Framing::SingleObject, Framing::Unprepared),
+                schema_problem: None,
                 clock,
                 observer,
                 reports,
-                ids,
-                answer: None,
-                registry_trouble: None,
                 producer: None,
                 producers: 0,
                 connection: None,
@@ -179,18 +175,25 @@ struct UnderWay {
     acknowledged: bool,
 }
 
+/// What stands before each event.
+enum Framing {
+    /// The fingerprint of its schema.
+    SingleObject,
+    /// An id of a registry that was not asked yet.
+    Unprepared(registry::Settings),
+    /// An id of a registry.
+    Registry(Box<SchemaIds>),
+}
+
 struct Drain {
     store: Store,
     settings: Settings,
+    framing: Framing,
+    /// Why events cannot be framed, as it was told last.
+    schema_problem: Option<registry::Error>,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     reports: Sender<Report>,
-    /// The ids of the schemas, where a registry has them.
-    ids: Option<Ids>,
-    /// What the registry answered and was not looked at yet: it is asked one question at a time.
-    answer: Option<Answer>,
-    /// What was told last of the registry.
-    registry_trouble: Option<String>,
     producer: Option<EventProducer>,
     /// How many producers there were.
     producers: u64,
@@ -207,7 +210,7 @@ struct Drain {
 impl Drain {
     fn run(mut self, inbox: &Receiver<Signal>) {
         loop {
-            if let Err(error) = self.answered().and_then(|()| self.step()) {
+            if let Err(error) = self.step() {
                 self.observer.store_failed(&error);
                 tracing::error!(%error, "publishing ends: the local store failed");
                 break;
@@ -235,7 +238,6 @@ impl Drain {
         match signal {
             Signal::Wake => {}
             Signal::Finish(until) => self.finish = Some(until),
-            Signal::Schema(answer) => self.answer = Some(answer),
             Signal::Report(report) => {
                 // One that was given up speaks of entries that are sent again.
                 if self.producer.as_ref().map(EventProducer::number) == Some(report.producer) {
@@ -243,32 +245,6 @@ impl Drain {
                 }
             }
         }
-    }
-
-    /// Takes what the registry answered, and tells whether events wait for it.
-    fn answered(&mut self) -> Result<(), store::Error> {
-        let Some(ids) = &mut self.ids else { return Ok(()) };
-        if let Some(answer) = self.answer.take() {
-            ids.hear(&self.store, answer, Instant::now())?;
-        }
-        ids.look_ahead(Instant::now());
-        let trouble = ids.trouble().map(ToString::to_string);
-        if trouble != self.registry_trouble {
-            self.observer.registry(trouble.clone().map_or(Ok(()), Err));
-            self.registry_trouble = trouble;
-        }
-        Ok(())
-    }
-
-    /// The message of an event, or `None` while its schema has no id.
-    fn frame(&mut self, event: &OutboxEvent) -> Result<Option<Vec<u8>>, store::Error> {
-        let Some(ids) = &mut self.ids else {
-            return Ok(Some(single_object(event.fingerprint, &event.datum)));
-        };
-        Ok(match ids.frame(&self.store, event, Instant::now())? {
-            Framing::Message(message) => Some(message),
-            Framing::Wait => None,
-        })
     }
 
     fn hear(&mut self, news: News) {
@@ -306,6 +282,9 @@ impl Drain {
             return Ok(());
         }
         self.rest_until = None;
+        if !self.prepare_framing()? {
+            return Ok(());
+        }
         if self.producer.as_ref().is_some_and(EventProducer::is_broken) {
             self.start_over(&KafkaError::Canceled);
             return Ok(());
@@ -332,9 +311,6 @@ impl Drain {
         {
             return Ok(());
         }
-        if self.ids.as_ref().is_some_and(|ids| ids.waits(Instant::now())) {
-            return Ok(());
-        }
         let entries = self.store.outbox_after(self.handed_over, room, bytes)?;
         if entries.is_empty() {
             return Ok(());
@@ -343,7 +319,6 @@ impl Drain {
         // crash, its number and sequence could be given to another event.
         self.store.flush()?;
         for entry in entries {
-            // What comes behind it waits, too: the order stays.
             let Some(payload) = self.frame(&entry.event)? else { return Ok(()) };
             let Some(producer) = &self.producer else { return Ok(()) };
             match producer.send(&entry, &payload) {
@@ -363,6 +338,67 @@ impl Drain {
             }
         }
         Ok(())
+    }
+
+    /// Makes the client of the registry, and has it ask for all ids. Whether events can be framed
+    /// at all.
+    fn prepare_framing(&mut self) -> Result<bool, store::Error> {
+        if let Framing::Unprepared(settings) = &self.framing {
+            let prefix = &self.settings.topic_prefix;
+            match SchemaIds::new(settings, self.store.clone(), prefix) {
+                Ok(ids) => self.framing = Framing::Registry(Box::new(ids)),
+                Err(error) => {
+                    self.wait_for_schemas(error);
+                    return Ok(false);
+                }
+            }
+        }
+        if let Framing::Registry(ids) = &mut self.framing
+            // Events whose schemas are right go their way; the others wait when they come.
+            && let [first, rest @ ..] = &ids.prepare(Instant::now())?[..]
+        {
+            tracing::warn!(error = %first, further = rest.len(), "not every schema has an id");
+        }
+        Ok(true)
+    }
+
+    /// The event as it is sent, or nothing while it cannot be framed: then it waits, and so do
+    /// those behind it, because order is promised.
+    fn frame(&mut self, event: &OutboxEvent) -> Result<Option<Vec<u8>>, store::Error> {
+        let ids = match &mut self.framing {
+            Framing::Registry(ids) => ids,
+            Framing::SingleObject | Framing::Unprepared(_) => {
+                return Ok(Some(single_object(event.fingerprint, &event.datum)));
+            }
+        };
+        let topic = event.topic.full_name(&self.settings.topic_prefix);
+        match ids.frame(&topic, event, Instant::now()) {
+            Ok(payload) => {
+                if self.schema_problem.take().is_some() {
+                    tracing::info!("events are sent again: their schemas have ids");
+                    self.observer.schemas(None);
+                }
+                Ok(Some(payload))
+            }
+            Err(Trouble::Store(error)) => Err(error),
+            Err(Trouble::Registry(error)) => {
+                self.wait_for_schemas(error);
+                Ok(None)
+            }
+        }
+    }
+
+    fn wait_for_schemas(&mut self, error: registry::Error) {
+        let rest = match error.remedy() {
+            Remedy::Time => SCHEMAS_AWAY,
+            Remedy::Person => SCHEMAS_REFUSED,
+        };
+        self.rest_until = Some(Instant::now() + rest);
+        if !self.schema_problem.as_ref().is_some_and(|told| told.says_the_same(&error)) {
+            tracing::error!(%error, "events wait for a schema");
+            self.observer.schemas(Some(&error.to_string()));
+            self.schema_problem = Some(error);
+        }
     }
 
     /// Removes the longest run of acknowledged entries from the front of the outbox.
@@ -415,8 +451,8 @@ mod tests {
 
     impl Observer for Deaf {
         fn connection(&self, _: &Connection) {}
-        fn registry(&self, _: Result<(), String>) {}
         fn published(&self, _: f64) {}
+        fn schemas(&self, _: Option<&str>) {}
         fn store_failed(&self, _: &store::Error) {}
     }
 

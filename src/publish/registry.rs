@@ -1,37 +1,41 @@
-//! The schema registry: every event's schema under a number, and messages that name it.
+//! A schema registry: where consumers look schemas up by the number that stands before each message.
 //!
-//! Spoken is the REST API that Confluent's registry, Karapace and Apicurio (below
-//! `/apis/ccompat/v7`) have in common: registering, looking up, asking for compatibility, fetching
-//! by id. Nothing depends on what only one of them does: no mode, no configured level, no content
-//! type of an answer.
-//!
-//! - A message is `0x00`, the id in four bytes (big-endian), the datum.
-//! - The subject is `{topic}-{full name of the record}` (`TopicRecordNameStrategy`).
-//! - Ids are remembered in the local store, so that a registry that is away stops nothing that was
-//!   published before.
+//! The framing and the interface are Confluent's, which Apicurio, Karapace and others speak as
+//! well: `0x00`, the schema's id in four bytes (big-endian), the datum. Subjects are named after
+//! `TopicRecordNameStrategy`, so that a topic holds events of many types, each with its own history.
 
 mod client;
-mod error;
 mod ids;
+
+use std::sync::Arc;
 
 use url::Url;
 
 use crate::event::{EventType, NAMESPACE, Topic};
 use crate::secret::Secret;
 
-pub use client::{Client, Compatibility, Retries};
-pub use error::{Error, Remedy};
-pub use ids::{Answer, Registry};
-pub(super) use ids::{Framing, Ids};
+pub use client::{Client, Compatibility};
+pub(super) use ids::{SchemaIds, Trouble};
 
-/// The first byte of a message that names its schema by an id.
-pub const MAGIC: u8 = 0;
+/// The byte before an id.
+pub(super) const MAGIC: u8 = 0;
 
-/// How the registry knows us.
+/// How the registry is reached.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its address; with a path such as `/apis/ccompat/v7` where it serves others, too.
+    pub url: Url,
+    /// What it knows us by.
+    pub credentials: Option<Credentials>,
+    /// Certificates (PEM) of an authority of one's own, trusted beside the system's.
+    pub authority: Option<Arc<[u8]>>,
+    /// Whether schemas that it does not have are registered. Otherwise somebody else does it.
+    pub auto_register: bool,
+}
+
+/// What the registry knows us by.
 #[derive(Clone, Debug)]
 pub enum Credentials {
-    /// It does not ask.
-    None,
     /// HTTP basic authentication.
     Basic {
         /// The user.
@@ -39,64 +43,147 @@ pub enum Credentials {
         /// The password.
         password: Secret,
     },
-    /// A bearer token (RFC 6750).
+    /// A bearer token.
     Bearer(Secret),
 }
 
-/// Fetches the credentials, as they are now. The error is one line without the secret.
-pub type FetchCredentials = std::sync::Arc<dyn Fn() -> Result<Credentials, String> + Send + Sync>;
-
-/// How a registry is reached.
-#[derive(Clone)]
-pub struct Settings {
-    /// Its address, with a path where it has one.
-    pub url: Url,
-    /// How it knows us; asked before each request.
-    pub credentials: FetchCredentials,
-    /// PEM certificates that alone are trusted, instead of the system's.
-    pub certificates: Option<Vec<u8>>,
+/// Why there is no id. No error holds a secret or a whole answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// It does not answer, or not now.
+    #[error("the schema registry at {host} does not answer: {problem}")]
+    Away {
+        /// Whom we asked.
+        host: String,
+        /// What the system says, or the status.
+        problem: String,
+    },
+    /// 401 or 403.
+    #[error(
+        "the schema registry at {host} refuses us ({status}): check username and password, or \
+         token, in [registry], and their rights"
+    )]
+    Unauthorized {
+        /// Whom we asked.
+        host: String,
+        /// The status code.
+        status: u16,
+    },
+    /// It does not want the schema.
+    #[error(
+        "the schema registry refuses the schema of {subject} ({status}): {reason}; look at the \
+         subject's versions and its compatibility rule"
+    )]
+    Refused {
+        /// Of which subject.
+        subject: String,
+        /// The status code.
+        status: u16,
+        /// What the registry says, shortened.
+        reason: String,
+    },
+    /// It does not have the schema, and we are not to register it.
+    #[error(
+        "the schema registry has no such schema of {subject}: run `floorcast schemas register`, \
+         or set auto_register = true"
+    )]
+    Missing {
+        /// Of which subject.
+        subject: String,
+    },
+    /// It has no schema of this id.
+    #[error("the schema registry has no schema {id}")]
+    NoSuchId {
+        /// Which.
+        id: u32,
+    },
+    /// Something answers that is no schema registry.
+    #[error(
+        "what answers at {host} is no schema registry (status {status}): check url in [registry]; \
+         it may need a path such as /apis/ccompat/v7"
+    )]
+    NoRegistry {
+        /// Whom we asked.
+        host: String,
+        /// The status code.
+        status: u16,
+    },
+    /// The client cannot be made.
+    #[error("the client of the schema registry cannot be made: {0}")]
+    Client(String),
+    /// An event of the outbox was written by a schema that this version does not know.
+    #[error(
+        "an event of type {event} was stored by another version, whose schema this one does not \
+         know: start that version once, so that it sends what it stored"
+    )]
+    UnknownSchema {
+        /// Which type.
+        event: &'static str,
+    },
 }
 
-impl std::fmt::Debug for Settings {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Settings").field("url", &self.url.as_str()).finish_non_exhaustive()
+/// Who mends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Time does: it is asked again soon.
+    Time,
+    /// Somebody has to look: it is asked again seldom.
+    Person,
+}
+
+impl Error {
+    /// The one table of what each error means. None of them loses an event: they wait.
+    #[must_use]
+    pub const fn remedy(&self) -> Remedy {
+        match self {
+            Self::Away { .. } => Remedy::Time,
+            Self::Unauthorized { .. }
+            | Self::Refused { .. }
+            | Self::Missing { .. }
+            | Self::NoSuchId { .. }
+            | Self::NoRegistry { .. }
+            | Self::Client(_)
+            | Self::UnknownSchema { .. } => Remedy::Person,
+        }
+    }
+
+    /// Whether it is no news after the other one: who does not answer does so in many words.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Away { .. }, Self::Away { .. })) || self == other
+    }
+
+    /// Whether an id that was once had may still be used: whoever cannot ask was not told that it
+    /// is wrong.
+    #[must_use]
+    pub const fn leaves_ids_alone(&self) -> bool {
+        matches!(self, Self::Away { .. } | Self::Unauthorized { .. } | Self::Client(_))
     }
 }
 
-/// Which registry an address is of, however its end is written.
+/// The subject of an event's schema on a topic: `TopicRecordNameStrategy`.
 #[must_use]
-pub fn identity(url: &Url) -> &str {
-    url.as_str().trim_end_matches('/')
+pub fn subject(topic: &str, event: EventType) -> String {
+    format!("{topic}-{NAMESPACE}.{}", event.as_str())
 }
 
-/// The subject of an event on a topic.
-#[must_use]
-pub fn subject(topic: Topic, prefix: &str, event: EventType) -> String {
-    format!("{}-{NAMESPACE}.{}", topic.full_name(prefix), event.as_str())
-}
-
-/// Every subject there is: each event on its topic, and on every topic what stands in for others.
+/// Every event with each topic it may be on, by the topics' full names.
 #[must_use]
 pub fn subjects(prefix: &str) -> Vec<(String, EventType)> {
-    let places = places().into_iter();
-    places.map(|(topic, event)| (subject(topic, prefix, event), event)).collect()
-}
-
-/// Where events may stand.
-fn places() -> Vec<(Topic, EventType)> {
+    let topics = |event: EventType| match event {
+        // It stands in for another event, on that one's topic.
+        EventType::EventOmitted => Topic::ALL.to_vec(),
+        event => vec![event.topic()],
+    };
     let mut all = Vec::new();
     for event in EventType::ALL {
-        match event {
-            EventType::EventOmitted => all.extend(Topic::ALL.iter().map(|topic| (*topic, *event))),
-            event => all.push((event.topic(), *event)),
-        }
+        all.extend(topics(*event).into_iter().map(|topic| (topic.full_name(prefix), *event)));
     }
     all
 }
 
-/// A datum behind the id of its schema.
-#[must_use]
-pub fn framed(id: u32, datum: &[u8]) -> Vec<u8> {
+/// A datum with the id of its schema before it.
+pub(super) fn framed(id: u32, datum: &[u8]) -> Vec<u8> {
     let mut message = Vec::with_capacity(datum.len() + 5);
     message.push(MAGIC);
     message.extend_from_slice(&id.to_be_bytes());
@@ -104,9 +191,8 @@ pub fn framed(id: u32, datum: &[u8]) -> Vec<u8> {
     message
 }
 
-/// The id of the schema and the datum, where a message has this form.
-#[must_use]
-pub fn unframed(message: &[u8]) -> Option<(u32, &[u8])> {
+/// The id and the datum of a framed message.
+pub(super) fn unframed(message: &[u8]) -> Option<(u32, &[u8])> {
     let (id, datum) = message.strip_prefix(&[MAGIC])?.split_first_chunk::<4>()?;
     Some((u32::from_be_bytes(*id), datum))
 }
@@ -116,24 +202,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_names_its_schema_in_five_bytes() {
+    fn a_message_begins_with_a_zero_and_the_id_in_four_bytes() {
         let message = framed(0x0102_0304, b"datum");
-        assert_eq!(message, b"\x00\x01\x02\x03\x04datum");
+        assert_eq!(message, [&[0, 1, 2, 3, 4][..], b"datum"].concat());
         assert_eq!(unframed(&message), Some((0x0102_0304, &b"datum"[..])));
-        for foreign in [&b""[..], b"\0\0\0\0", b"\xC3\x01\0\0\0\0", b"{}"] {
-            assert_eq!(unframed(foreign), None, "{foreign:?}");
+        for other in [&[][..], &[0, 1, 2, 3], &[0xC3, 1, 2, 3, 4, 5]] {
+            assert_eq!(unframed(other), None, "{other:?}");
         }
     }
 
     #[test]
-    fn every_event_has_the_subject_of_its_topic_and_a_stand_in_one_of_each() {
+    fn a_subject_is_the_topic_and_the_full_name_of_the_record() {
+        assert_eq!(
+            subject("floor.calls", EventType::CallFinished),
+            "floor.calls-floorcast.v1.CallFinished"
+        );
         let all = subjects("floor");
-        assert!(all.contains(&(
-            String::from("floor.calls-floorcast.v1.CallQueued"),
-            EventType::CallQueued
-        )));
-        let stand_ins = all.iter().filter(|(_, event)| *event == EventType::EventOmitted).count();
-        assert_eq!(stand_ins, Topic::ALL.len());
-        assert_eq!(all.len(), EventType::ALL.len() - 1 + stand_ins);
+        assert_eq!(all.len(), EventType::ALL.len() - 1 + Topic::ALL.len());
+        assert!(all.contains(&(String::from("floor.agents"), EventType::EventOmitted)));
     }
 }

@@ -74,6 +74,8 @@ pub struct Polling {
     /// Held by every turn of a stream while it lasts. Whoever gets the lock alone knows that none
     /// is under way and none begins.
     pub turns: Arc<RwLock<()>>,
+    /// How long a stream rests after its first failure, at most; longer after each further one.
+    pub first_pause: Duration,
 }
 
 /// What one stream's task ended with.
@@ -181,7 +183,7 @@ impl StreamTask {
                 Turn::Nothing => LOOK_AGAIN,
                 Turn::Failed => {
                     failures = failures.saturating_add(1);
-                    backoff(failures, rand::rng().random_range(0.5..1.0))
+                    backoff(self.polling.first_pause, failures, rand::rng().random_range(0.5..1.0))
                 }
             };
             let until = began + wait;
@@ -283,10 +285,10 @@ impl StreamTask {
     }
 }
 
-/// How long to wait after this many failures in a row: doubling from half a second, times a random
+/// How long to wait after this many failures in a row: doubling from the first pause, times a random
 /// part between a half and one.
-fn backoff(failures: u32, random: f64) -> Duration {
-    let doubled = Duration::from_millis(500).saturating_mul(1 << failures.min(8).saturating_sub(1));
+fn backoff(first: Duration, failures: u32, random: f64) -> Duration {
+    let doubled = first.saturating_mul(1 << failures.min(8).saturating_sub(1));
     doubled.min(LONGEST_BACKOFF).mul_f64(random)
 }
 
@@ -296,8 +298,9 @@ mod tests {
 
     #[test]
     fn a_stream_that_fails_waits_longer_each_time_up_to_a_minute() {
-        let waits: Vec<_> = (1..=9).map(|n| backoff(n, 1.0).as_millis()).collect();
+        let half = Duration::from_millis(500);
+        let waits: Vec<_> = (1..=9).map(|n| backoff(half, n, 1.0).as_millis()).collect();
         assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
-        assert_eq!(backoff(1, 0.5), Duration::from_millis(250));
+        assert_eq!(backoff(half, 1, 0.5), Duration::from_millis(250));
     }
 }

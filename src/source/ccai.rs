@@ -6,6 +6,7 @@
 
 mod mapping;
 mod paging;
+mod probe;
 mod rows;
 mod streams;
 mod sweeps;

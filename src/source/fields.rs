@@ -3,6 +3,9 @@
 //! An error says where and what kind of thing was expected, never what was there: the value may be
 //! somebody's name.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::DateTime;
 use serde_json::{Map, Value};
 
@@ -14,6 +17,70 @@ use crate::model::{EntityId, Timestamp};
 pub(super) struct Fields<'a> {
     object: &'a Map<String, Value>,
     path: String,
+    watch: Option<&'a FieldWatch>,
+}
+
+/// Which fields were asked for while rows were read: what a row holds beyond them is known to
+/// nobody here. So the list of known fields is the reading itself.
+#[derive(Debug, Default)]
+pub(super) struct FieldWatch {
+    asked: RefCell<BTreeSet<String>>,
+}
+
+impl FieldWatch {
+    /// Counts the fields of a row that nobody asked for, by their path without places in lists,
+    /// such as `queue_durations.mood`. What stands inside such a field is not looked at.
+    pub(super) fn count_unasked(&self, row: &Value, counts: &mut BTreeMap<String, u64>) {
+        self.walk(row, "", counts);
+    }
+
+    fn walk(&self, value: &Value, path: &str, counts: &mut BTreeMap<String, u64>) {
+        match value {
+            Value::Array(items) => {
+                for item in items {
+                    self.walk(item, path, counts);
+                }
+            }
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    let path = join(path, name);
+                    let asked = self.asked.borrow();
+                    if !asked.contains(&path) {
+                        *counts.entry(path).or_default() += 1;
+                        continue;
+                    }
+                    let within = format!("{path}.");
+                    // Some fields are taken as they are, whatever they hold.
+                    let read_into = asked.range(within.clone()..).next();
+                    let read_into = read_into.is_some_and(|asked| asked.starts_with(&within));
+                    drop(asked);
+                    if read_into {
+                        self.walk(value, &path, counts);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// A path without the places in lists: `rows[1].at` is `rows.at`.
+pub(super) fn without_places(path: &str) -> String {
+    let mut bare = String::with_capacity(path.len());
+    let mut within = false;
+    for letter in path.chars() {
+        match letter {
+            '[' => within = true,
+            ']' => within = false,
+            _ if within => {}
+            other => bare.push(other),
+        }
+    }
+    bare
 }
 
 type Result<T> = std::result::Result<T, QuarantineReason>;
@@ -21,22 +88,30 @@ type Result<T> = std::result::Result<T, QuarantineReason>;
 impl<'a> Fields<'a> {
     /// The object at the top of a row.
     pub(super) fn of(row: &'a Value) -> Result<Self> {
-        Self::at(row, String::new())
+        Self::at(row, String::new(), None)
     }
 
-    fn at(value: &'a Value, path: String) -> Result<Self> {
+    /// The object at the top of a row, with somebody who notes what is asked for.
+    pub(super) fn watched(row: &'a Value, watch: &'a FieldWatch) -> Result<Self> {
+        Self::at(row, String::new(), Some(watch))
+    }
+
+    fn at(value: &'a Value, path: String, watch: Option<&'a FieldWatch>) -> Result<Self> {
         match value {
-            Value::Object(object) => Ok(Self { object, path }),
+            Value::Object(object) => Ok(Self { object, path, watch }),
             _ => Err(expected("an object", path)),
         }
     }
 
     /// The way to a field.
     fn to(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+        join(&self.path, name)
     }
 
     fn value(&self, name: &str) -> Option<&'a Value> {
+        if let Some(watch) = self.watch {
+            watch.asked.borrow_mut().insert(without_places(&self.to(name)));
+        }
         self.object.get(name).filter(|value| !value.is_null())
     }
 
@@ -123,7 +198,7 @@ impl<'a> Fields<'a> {
         read: impl FnOnce(&Fields<'a>) -> Result<T>,
     ) -> Result<Option<T>> {
         let Some(value) = self.value(name) else { return Ok(None) };
-        read(&Fields::at(value, self.to(name))?).map(Some)
+        read(&Fields::at(value, self.to(name), self.watch)?).map(Some)
     }
 
     /// A list of objects; a single object is a list of one, nothing is an empty list.
@@ -139,10 +214,13 @@ impl<'a> Fields<'a> {
                 .enumerate()
                 .filter(|(_, item)| !item.is_null())
                 .map(|(index, item)| {
-                    read(&Fields::at(item, format!("{}[{index}]", self.to(name)))?)
+                    let path = format!("{}[{index}]", self.to(name));
+                    read(&Fields::at(item, path, self.watch)?)
                 })
                 .collect(),
-            Some(one @ Value::Object(_)) => Ok(vec![read(&Fields::at(one, self.to(name))?)?]),
+            Some(one @ Value::Object(_)) => {
+                Ok(vec![read(&Fields::at(one, self.to(name), self.watch)?)?])
+            }
             Some(_) => Err(expected("a list", self.to(name))),
         }
     }
@@ -187,10 +265,12 @@ fn text(value: &Value) -> Option<String> {
 /// The longest text that is taken for an id: ids stand in keys, memories and headers.
 const LONGEST_ID: usize = 256;
 
-/// An id in whatever form.
+/// An id in whatever form. Control characters stand in none: they would break the line of a log.
 pub(super) fn id(value: &Value) -> Option<EntityId> {
     match value {
-        Value::String(text) if (1..=LONGEST_ID).contains(&text.len()) => {
+        Value::String(text)
+            if (1..=LONGEST_ID).contains(&text.len()) && !text.contains(char::is_control) =>
+        {
             Some(EntityId::new(text.as_str()))
         }
         Value::Number(number) if !number.is_f64() => Some(EntityId::new(number.to_string())),
@@ -225,6 +305,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::fuzz::{Outcome, PLANTED, run};
 
     fn with<T>(value: Value, read: impl FnOnce(&Fields) -> T) -> T {
         read(&Fields::of(&json!({"it": value})).unwrap())
@@ -248,7 +329,15 @@ mod tests {
         assert_eq!(with(json!(0), |fields| fields.id("it")), Ok(Some(EntityId::new("0"))));
         assert_eq!(with(json!(-6), |fields| fields.id("it")), Ok(Some(EntityId::new("-6"))));
         assert_eq!(with(json!("x7"), |fields| fields.id("it")), Ok(Some(EntityId::new("x7"))));
-        for bad in [json!(1.5), json!(""), json!({}), json!(1e300), json!("7".repeat(257))] {
+        for bad in [
+            json!(1.5),
+            json!(""),
+            json!("7\n8"),
+            json!("\0"),
+            json!({}),
+            json!(1e300),
+            json!("7".repeat(257)),
+        ] {
             assert!(with(bad.clone(), |fields| fields.id("it")).is_err(), "{bad}");
         }
     }
@@ -280,6 +369,35 @@ mod tests {
     }
 
     #[test]
+    fn fuzzed_times_lie_between_the_years_1_and_9999_and_are_written_as_they_are_read() {
+        let corpus: &[&[u8]] = &[
+            b"2026-03-01T12:00:00.000Z",
+            b"2026-03-01T13:00:00+01:00",
+            b"2026-03-01T12:00:00.000+0000",
+            b"0000-01-01T00:00:00Z",
+            b"294276-12-31T00:00:00Z",
+            b"2026-12-31T23:59:60Z",
+        ];
+        let tokens = ["-", "T", "Z", "+", ":", "9", ".999999999", "0001-01-01", "9999-12-31"];
+        run("times", corpus, &tokens, |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            let read = with(json!(text), |fields| fields.time("it"));
+            let whole = format!("{read:?}");
+            let class = match read {
+                Ok(Some(time)) => {
+                    assert!((Timestamp::EARLIEST..=Timestamp::LATEST).contains(&time));
+                    let written = json!(time.to_rfc3339_millis());
+                    assert_eq!(with(written, |fields| fields.time("it")), Ok(Some(time)));
+                    format!("{} {}", time.is_whole_second(), text.len())
+                }
+                other => format!("{other:?}"),
+            };
+            assert!(!whole.contains(PLANTED), "{whole}");
+            Outcome { class, whole }
+        });
+    }
+
+    #[test]
     fn the_word_nothing_is_none() {
         assert_eq!(with(json!("nothing"), |fields| fields.reason("it")), Ok(None));
         assert_eq!(with(json!("expired"), |f| f.reason("it")), Ok(Some("expired".into())));
@@ -293,6 +411,20 @@ mod tests {
         assert_eq!(list(json!([{"id": 1}, {"id": 2}])), Ok(2));
         assert_eq!(list(json!(null)), Ok(0));
         assert!(list(json!("none")).is_err());
+    }
+
+    #[test]
+    fn fields_that_nobody_asks_for_are_counted_by_their_path() {
+        let watch = FieldWatch::default();
+        let row = json!({"id": 1, "mood": {"of": "Ada"}, "notes": {"free": "text"},
+            "rows": [{"at": "2026-03-01T12:00:00Z", "mood": 1}, {"mood": 2}]});
+        let fields = Fields::watched(&row, &watch).unwrap();
+        fields.id("id").unwrap();
+        let _ = fields.json_texts("notes");
+        fields.list("rows", |row| row.time("at")).unwrap();
+        let mut counts = BTreeMap::new();
+        watch.count_unasked(&row, &mut counts);
+        assert_eq!(counts, BTreeMap::from([("mood".into(), 1), ("rows.mood".into(), 2)]));
     }
 
     #[test]

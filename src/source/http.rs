@@ -3,24 +3,25 @@
 //!
 //! No redirect is followed. Every phase has a time limit: connecting, the head of the answer, the
 //! whole body. Bodies are capped twice, as they come over the wire and decompressed, so that
-//! neither an endless answer nor a bomb fills the memory; gzip is undone here for that reason.
+//! neither an endless answer nor a bomb fills the memory; gzip is undone here for that reason. Only
+//! one large body of an account is held at a time: the others wait for their turn.
 
-use std::io::Read;
+mod encoding;
+mod headers;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::DateTime;
-use flate2::read::MultiGzDecoder;
 use rand::Rng;
-use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, DATE, HeaderMap, HeaderValue, LINK,
-    RETRY_AFTER, USER_AGENT,
-};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Response, StatusCode};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
+use self::encoding::decompress;
+use self::headers::{count, date, has_next, retry_after};
 use super::error::{Disposition, Error};
 use crate::clock::Clock;
 use crate::model::{AccountName, StreamName, Timestamp};
@@ -33,8 +34,9 @@ const ATTEMPTS: u32 = 3;
 /// How much of an error page is read. It is never shown: reading it keeps the connection, so that
 /// a refusal does not cost a handshake more.
 const ERROR_PAGE: usize = 64 << 10;
-/// How long an error page may take; after that its connection is given up.
-const ERROR_PAGE_TIME: Duration = Duration::from_secs(1);
+
+/// Bytes of a body that is not large. Ordinary pages are smaller.
+const LARGE: usize = 512 << 10;
 
 /// What a client waits for and takes in.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +47,8 @@ pub struct Limits {
     pub head: Duration,
     /// For the whole body.
     pub body: Duration,
+    /// For an error page; after that its connection is given up.
+    pub error_page: Duration,
     /// Bytes over the wire.
     pub compressed: usize,
     /// Bytes after decompression. A page of 100 calls has some hundred kilobytes.
@@ -59,6 +63,7 @@ impl Default for Limits {
             connect: Duration::from_secs(5),
             head: Duration::from_secs(20),
             body: Duration::from_mins(1),
+            error_page: Duration::from_secs(1),
             compressed: 8 << 20,
             decompressed: 32 << 20,
             pause: Duration::from_millis(500),
@@ -87,12 +92,16 @@ pub(super) struct Client {
     http: reqwest::Client,
     authorization: HeaderValue,
     connection: Connection,
+    /// The right to hold a large body.
+    large: Arc<Semaphore>,
 }
 
 /// A whole answer with a success status.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) body: Vec<u8>,
+    /// Held as long as the body, where that is large. Give it up before asking for another one.
+    pub(super) large: Option<OwnedSemaphorePermit>,
     pub(super) status: u16,
     pub(super) asked_at: Timestamp,
     pub(super) answered_at: Timestamp,
@@ -100,6 +109,9 @@ pub(super) struct Answer {
     pub(super) clock_offset_millis: Option<i64>,
     /// How many entities there are in all, by the header `Total`.
     pub(super) total: Option<u64>,
+    /// Whether there is a header `Total` of which no count can be made: it is no number, or there
+    /// are several that differ. Somebody counted, and nobody knows what.
+    pub(super) count_unreadable: bool,
     /// Whether there is a further page, where the header `Link` tells.
     pub(super) has_next: Option<bool>,
     /// How many requests it took.
@@ -126,12 +138,17 @@ impl Client {
             .pool_idle_timeout(Duration::from_secs(90))
             .build()
             .map_err(|error| Error::Client(bare(&error)))?;
-        Ok(Self { http, authorization, connection })
+        Ok(Self { http, authorization, connection, large: Arc::new(Semaphore::new(1)) })
     }
 
     #[cfg(test)]
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// What time it is by our clock.
+    pub(super) fn now(&self) -> Timestamp {
+        self.connection.clock.now()
     }
 
     /// Asks, and asks again where that may help.
@@ -200,21 +217,51 @@ impl Client {
             .map_err(disconnected)?;
         let head_at = self.connection.clock.now();
         let status = response.status();
+        if status == StatusCode::PARTIAL_CONTENT {
+            return Err(Error::Undecodable {
+                problem: String::from("it is a part that was not asked for"),
+                status: status.as_u16(),
+                size: 0,
+                in_rows: false,
+            });
+        }
         if let Err(error) = self.refuse(status, response.headers()) {
-            let _ = tokio::time::timeout(ERROR_PAGE_TIME, read(response, ERROR_PAGE)).await;
+            let page = self.read(response, ERROR_PAGE);
+            let _ = tokio::time::timeout(limits.error_page, page).await;
             return Err(error);
         }
         let headers = response.headers().clone();
-        let body = tokio::time::timeout(limits.body, read(response, limits.compressed))
-            .await
-            .map_err(|_| timed_out("body", limits.body))?
-            .map_err(|problem| match problem {
-                BodyProblem::Broken(error) => disconnected(error),
-                BodyProblem::TooLarge => {
-                    Error::TooLarge { what: "over the wire", limit: limits.compressed }
-                }
-            })?;
-        let body = decompress(body, &headers, status, limits.decompressed)?;
+        let (body, large) =
+            tokio::time::timeout(limits.body, self.read(response, limits.compressed))
+                .await
+                .map_err(|_| timed_out("body", limits.body))?
+                .map_err(|problem| match problem {
+                    BodyProblem::Broken(error) => disconnected(error),
+                    BodyProblem::TooLarge => {
+                        Error::TooLarge { what: "over the wire", limit: limits.compressed }
+                    }
+                    BodyProblem::Shredded => Error::Undecodable {
+                        problem: String::from("it comes in countless tiny pieces"),
+                        status: status.as_u16(),
+                        size: SMALL_PIECES,
+                        in_rows: false,
+                    },
+                })?;
+        let (body, large) = match decompress(&body, &headers, status, LARGE) {
+            Ok(None) => (body, large),
+            Ok(Some(plain)) => (plain, large),
+            Err(Error::TooLarge { .. }) => {
+                let large = match large {
+                    Some(large) => Some(large),
+                    None => tokio::time::timeout(limits.body, self.turn_of_a_large_body())
+                        .await
+                        .map_err(|_| timed_out("body", limits.body))?,
+                };
+                let plain = decompress(&body, &headers, status, limits.decompressed)?;
+                (plain.unwrap_or(body), large)
+            }
+            Err(error) => return Err(error),
+        };
         // All vendors answer with a list or an object. A page for people, of a gateway or a log-in,
         // comes with a success status, too.
         if !matches!(body.trim_ascii_start().first(), Some(b'[' | b'{')) {
@@ -225,6 +272,7 @@ impl Client {
                 in_rows: false,
             });
         }
+        let total = count(&headers);
         // The header has whole seconds: half of one is the best guess of what it cut off.
         let clock_offset_millis = date(&headers).map(|date| {
             let middle = asked_at.plus_millis(head_at.millis_since(asked_at) / 2);
@@ -232,14 +280,46 @@ impl Client {
         });
         Ok(Answer {
             body,
+            large,
             status: status.as_u16(),
             asked_at,
             answered_at: self.connection.clock.now(),
             clock_offset_millis,
-            total: whole_number(&headers, "total"),
+            total: total.unwrap_or_default(),
+            count_unreadable: total.is_err(),
             has_next: has_next(&headers),
             requests: 1,
         })
+    }
+
+    async fn turn_of_a_large_body(&self) -> Option<OwnedSemaphorePermit> {
+        // Nobody closes the semaphore.
+        Arc::clone(&self.large).acquire_owned().await.ok()
+    }
+
+    /// The whole body, and the right to hold it where it is large.
+    async fn read(
+        &self,
+        mut response: Response,
+        limit: usize,
+    ) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), BodyProblem> {
+        let mut body = Vec::new();
+        let mut large = None;
+        let mut pieces = 0;
+        while let Some(chunk) = response.chunk().await.map_err(BodyProblem::Broken)? {
+            if body.len() + chunk.len() > limit {
+                return Err(BodyProblem::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+            pieces += 1;
+            if pieces > SMALL_PIECES && body.len() < pieces * PIECE {
+                return Err(BodyProblem::Shredded);
+            }
+            if large.is_none() && body.len() > LARGE {
+                large = self.turn_of_a_large_body().await;
+            }
+        }
+        Ok((body, large))
     }
 
     /// Anything but a success.
@@ -265,48 +345,14 @@ impl Client {
 enum BodyProblem {
     Broken(reqwest::Error),
     TooLarge,
+    Shredded,
 }
 
-async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, BodyProblem> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(BodyProblem::Broken)? {
-        if body.len() + chunk.len() > limit {
-            return Err(BodyProblem::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-fn decompress(
-    body: Vec<u8>,
-    headers: &HeaderMap,
-    status: StatusCode,
-    limit: usize,
-) -> Result<Vec<u8>, Error> {
-    let undecodable = |problem: &str, size| Error::Undecodable {
-        problem: String::from(problem),
-        status: status.as_u16(),
-        size,
-        in_rows: false,
-    };
-    let encoding = headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase());
-    match encoding.as_deref() {
-        None | Some(b"" | b"identity") => Ok(body),
-        Some(b"gzip" | b"x-gzip") => {
-            let mut plain = Vec::new();
-            let mut decoder = MultiGzDecoder::new(&body[..]).take(limit as u64 + 1);
-            decoder
-                .read_to_end(&mut plain)
-                .map_err(|_| undecodable("the gzip stream is broken", body.len()))?;
-            if plain.len() > limit {
-                return Err(Error::TooLarge { what: "decompressed", limit });
-            }
-            Ok(plain)
-        }
-        Some(_) => Err(undecodable("an encoding that was not asked for", body.len())),
-    }
-}
+/// Pieces of a body that may be of any size. More than that have to hold [`PIECE`] bytes on
+/// average: a body of single bytes costs a thousand times its size in work.
+const SMALL_PIECES: usize = 4096;
+/// Bytes.
+const PIECE: usize = 16;
 
 /// An error's own words without the address, which holds the query.
 fn bare(error: &reqwest::Error) -> String {
@@ -325,116 +371,9 @@ fn pause(longest: Duration, attempt: u32, random: f64) -> Duration {
     longest.saturating_mul(1 << attempt.saturating_sub(1).min(6)).mul_f64(random)
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn whole_number(headers: &HeaderMap, name: &str) -> Option<u64> {
-    text(headers, name)?.trim().parse().ok()
-}
-
-fn http_date(text: &str) -> Option<Timestamp> {
-    DateTime::parse_from_rfc2822(text.trim()).ok().and_then(|time| Timestamp::from_utc(time.into()))
-}
-
-fn date(headers: &HeaderMap) -> Option<Timestamp> {
-    http_date(text(headers, DATE.as_str())?)
-}
-
-/// How long the vendor asks us to wait: seconds or a date. What is absurd is bounded by the
-/// budget; what is past or no number is no wish.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let wish = text(headers, RETRY_AFTER.as_str())?.trim();
-    if let Ok(seconds) = wish.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = http_date(wish)?.millis_since(now);
-    u64::try_from(until).ok().filter(|millis| *millis > 0).map(Duration::from_millis)
-}
-
-/// Whether the headers `Link` (RFC 8288) name a next page; `None` when they are not about pages.
-/// Only that there is one is taken from them: the address is the server's and is not followed.
-fn has_next(headers: &HeaderMap) -> Option<bool> {
-    let mut paged = false;
-    let links = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
-    for parameter in links.flat_map(|links| links.split([',', ';'])) {
-        let Some((name, value)) = parameter.split_once('=') else { continue };
-        if !name.trim().eq_ignore_ascii_case("rel") {
-            continue;
-        }
-        for relation in value.trim().trim_matches('"').split_ascii_whitespace() {
-            match relation.to_ascii_lowercase().as_str() {
-                "next" => return Some(true),
-                "first" | "prev" | "previous" | "last" => paged = true,
-                _ => {}
-            }
-        }
-    }
-    paged.then_some(false)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        let pair = |(name, value): &(&'static str, &str)| {
-            (reqwest::header::HeaderName::from_static(name), value.parse().unwrap())
-        };
-        pairs.iter().map(pair).collect()
-    }
-
-    #[test]
-    fn a_wish_to_wait_is_taken_in_seconds_or_as_a_date_and_nonsense_is_none() {
-        let now = Timestamp::from_millis(1_772_366_400_000);
-        let cases = [
-            ("7", Some(7_000)),
-            ("978307200", Some(978_307_200_000)),
-            ("Sun, 01 Mar 2026 12:00:30 GMT", Some(30_000)),
-            ("Sun, 01 Mar 2026 11:59:30 GMT", None),
-            ("-5", None),
-            ("soon", None),
-            ("99999999999999999999999", None),
-        ];
-        for (wish, millis) in cases {
-            let expected = millis.map(Duration::from_millis);
-            assert_eq!(retry_after(&headers(&[("retry-after", wish)]), now), expected, "{wish}");
-        }
-    }
-
-    #[test]
-    fn a_next_page_is_known_by_its_relation_alone() {
-        let cases = [
-            ("<https://a.example/agents?page=2>; rel=\"next\"", Some(true)),
-            ("<https://evil.example/>; rel=next, <x>; rel=\"last\"", Some(true)),
-            ("<https://a.example/agents?page=1>; rel=\"last\"", Some(false)),
-            ("</style.css>; rel=preload", None),
-            ("", None),
-        ];
-        for (link, expected) in cases {
-            assert_eq!(has_next(&headers(&[("link", link)])), expected, "{link}");
-        }
-        let mut two = headers(&[("link", "</style.css>; rel=preload")]);
-        assert_eq!(has_next(&two), None);
-        two.append(
-            "link",
-            "<https://a.example/calls?id[]=1,2&page=2>; REL = \"next last\"".parse().unwrap(),
-        );
-        assert_eq!(has_next(&two), Some(true));
-        assert_eq!(has_next(&headers(&[])), None);
-    }
-
-    #[test]
-    fn a_bomb_stops_at_the_cap() {
-        use std::io::Write;
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        encoder.write_all(&vec![b' '; 1 << 20]).unwrap();
-        let bomb = encoder.finish().unwrap();
-        let gzip = headers(&[("content-encoding", "gzip")]);
-        let error = decompress(bomb.clone(), &gzip, StatusCode::OK, 1000).unwrap_err();
-        assert!(matches!(error, Error::TooLarge { .. }), "{error}");
-        assert_eq!(decompress(bomb, &gzip, StatusCode::OK, 2 << 20).unwrap().len(), 1 << 20);
-    }
 
     #[test]
     fn attempts_are_spread_and_bounded() {

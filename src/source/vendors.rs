@@ -6,6 +6,7 @@ use super::ccai;
 use super::error::Error;
 use super::http::Connection;
 use super::memory::RowMemory;
+use super::probe::Report;
 use super::reading::{Question, Reading};
 use crate::model::{Privacy, StreamName};
 
@@ -108,6 +109,17 @@ impl Source {
     ) -> Result<Reading, Error> {
         match &self.client {
             VendorClient::Ccai(ccai) => ccai.read(stream, question, memory).await,
+        }
+    }
+
+    /// Asks what the vendor's document leaves open: a few requests that change nothing.
+    ///
+    /// # Errors
+    /// When the vendor refuses the credentials. Other questions that are not answered are a part
+    /// of the report.
+    pub async fn probe(&self) -> Result<Report, Error> {
+        match &self.client {
+            VendorClient::Ccai(ccai) => ccai.probe().await,
         }
     }
 }

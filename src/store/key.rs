@@ -14,7 +14,7 @@ const SEQUENCE: u8 = b'q';
 const ACCOUNT: u8 = b'a';
 const ACTIVITY: u8 = b'l';
 const OUTBOX: u8 = b'o';
-const SCHEMA_ID: u8 = b'r';
+const REGISTRY: u8 = b'r';
 
 /// What a value is stored under.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,22 +52,19 @@ impl Key {
         Self(prefix(ACCOUNT, account))
     }
 
+    /// The id that a schema registry gave a schema: by the registry's address, the subject, and a
+    /// hash of the schema's text.
+    #[must_use]
+    pub fn SchemaId(registry: &str, subject: &str, schema: &[u8]) -> Self {
+        // Neither an address nor a subject holds a zero byte.
+        Self([&[REGISTRY], registry.as_bytes(), &[0], subject.as_bytes(), &[0], schema].concat())
+    }
+
     /// That a row of the activity log was told.
     #[must_use]
     pub fn ActivityMark(account: &AccountName, started_at: Timestamp, id: &EntityId) -> Self {
         let mut key = marks_at(account, started_at);
         key.extend_from_slice(id.as_str().as_bytes());
-        Self(key)
-    }
-
-    /// The id of a schema at a registry. The hash is over both, so that neither another registry
-    /// nor another text is taken for them.
-    #[must_use]
-    pub fn SchemaId(subject: &str, hash: &[u8; 32]) -> Self {
-        let mut key = vec![SCHEMA_ID];
-        key.extend_from_slice(subject.as_bytes());
-        key.push(0);
-        key.extend_from_slice(hash);
         Self(key)
     }
 }

@@ -5,8 +5,11 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::integrity::Tally;
-use super::{Batch, Error, Key, Opened, Options, OutboxEvent, Reason, Store, entry, key};
+use super::{
+    Batch, Error, FORMAT_VERSION, Key, Opened, Options, OutboxEvent, Reason, Store, entry, key,
+};
 use crate::event::{EventType, Topic};
+use crate::fuzz::{Outcome, run};
 use crate::model::{AccountName, EntityId, EntityKey, EntityKind, Timestamp};
 
 fn open(dir: &Path) -> (Store, Opened) {
@@ -46,6 +49,98 @@ fn fill(store: &Store, numbers: std::ops::Range<u64>) {
 fn contents(store: &Store) -> Vec<(Vec<u8>, Vec<u8>)> {
     let entries = store.shared.database.iter();
     entries.map(|entry| entry.map(|(key, value)| (key.to_vec(), value.to_vec())).unwrap()).collect()
+}
+
+#[test]
+fn fuzzed_outbox_entries_are_refused_or_are_exactly_what_they_say() {
+    let (one, mut other) = (entry::encode(&event(1)), event(1 << 40));
+    other.datum = vec![0; 300];
+    let other = entry::encode(&other);
+    run("outbox_entries", &[&one, &other], &["calls", "CallQueued", "\0\0\0\u{5}"], |bytes| {
+        let read = entry::decode(bytes);
+        if let Some(event) = &read {
+            // One sequence of bytes stands for an event: nothing is skipped and nothing mended.
+            assert_eq!(entry::encode(event), bytes);
+        }
+        let class = read.as_ref().map_or_else(
+            || format!("refused {}", bytes.len().min(64)),
+            |event| format!("{:?} {:?}", event.topic, event.event_type),
+        );
+        Outcome { class, whole: format!("{read:?}") }
+    });
+}
+
+#[test]
+fn fuzzed_states_are_refused_or_read_with_their_header() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(&dir.path().join("state"));
+    let mut batch = store.batch();
+    let agent = serde_json::json!({"roster": {"id": "17", "name": "Ada"}, "revision": 3});
+    batch.put(state("1"), &agent).unwrap();
+    store.apply(batch).unwrap();
+    let stored = store.shared.database.get(state("1").bytes()).unwrap().unwrap();
+    run("states", &[&stored], &["\"roster\"", "revision"], |bytes| {
+        let read = super::batch::decode::<crate::detect::AgentState>(bytes);
+        let said = super::batch::decode::<serde_json::Value>(bytes);
+        let header = (bytes[..bytes.len().min(13)]).to_vec();
+        for (version, privacy) in [
+            read.as_ref().map(|read| (read.model_version, read.privacy)),
+            said.as_ref().map(|said| (said.model_version, said.privacy)),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            let said = [&[FORMAT_VERSION][..], &version.to_be_bytes(), &privacy.to_be_bytes()];
+            assert_eq!(said.concat(), header);
+        }
+        let read = read.map(|read| read.value);
+        let said = said.map(|said| (said.model_version, said.privacy, said.value.to_string()));
+        let class = match (&read, &said) {
+            (None, None) => format!("refused {}", bytes.len().min(16)),
+            (Some(_), None) => String::from("with something skipped that is no JSON"),
+            (None, Some(_)) => String::from("of another form"),
+            (Some(_), Some((version, ..))) => format!("version {version}"),
+        };
+        Outcome { class, whole: format!("{read:?} {said:?}") }
+    });
+}
+
+#[test]
+fn fuzzed_keys_of_the_outbox_are_numbers_or_none() {
+    let (one, last) = (key::outbox(1), key::outbox(u64::MAX));
+    run("outbox_keys", &[&one, &last, b"s", state("1").bytes()], &["o"], |bytes| {
+        let number = key::outbox_number(bytes);
+        if let Some(number) = number {
+            assert_eq!(key::outbox(number), bytes);
+        }
+        let class = format!("{} {}", number.is_some(), bytes.len().min(12));
+        Outcome { class, whole: format!("{number:?}") }
+    });
+}
+
+#[test]
+fn an_entry_of_which_any_byte_is_damaged_does_not_fit_the_seal() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(&dir.path().join("state"));
+    fill(&store, 1..3);
+    let mut entries = contents(&store);
+    let sealed = entries.iter().position(|(key, _)| *key == key::seal()).unwrap();
+    let (_, seal) = entries.remove(sealed);
+    let tally = |entries: &[(Vec<u8>, Vec<u8>)]| {
+        let mut tally = Tally::default();
+        for (key, value) in entries {
+            tally.change(key, None, Some(value));
+        }
+        tally.to_bytes()
+    };
+    assert_eq!(tally(&entries), seal[..Tally::BYTES]);
+    for entry in 0..entries.len() {
+        for byte in 0..entries[entry].1.len() {
+            entries[entry].1[byte] ^= 1 << (byte % 8);
+            assert_ne!(tally(&entries), seal[..Tally::BYTES], "{entry} {byte}");
+            entries[entry].1[byte] ^= 1 << (byte % 8);
+        }
+    }
 }
 
 #[test]

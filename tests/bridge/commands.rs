@@ -13,7 +13,7 @@ fn run(arguments: &[&str]) -> (i32, Vec<String>, Vec<String>) {
 fn help_names_every_command_and_ends_well() {
     let (status, out, _) = run(&["--help"]);
     assert_eq!(status, 0);
-    for command in ["run", "demo", "simulate", "check", "tail", "schemas"] {
+    for command in ["run", "demo", "simulate", "check", "probe", "tail", "schemas"] {
         assert!(out.iter().any(|line| line.trim_start().starts_with(command)), "{out:?}");
     }
 }

@@ -4,7 +4,10 @@ A second opinion on what floorcast publishes: another client's code around the b
 another Avro library, and nothing but the exported schemas to go by. A record that does not decode
 ends the program with a message and exit status 1.
 
-usage: consume.py BOOTSTRAP PREFIX SCHEMAS
+With a schema registry's address in place of the schemas, every record is read by confluent-kafka's
+own deserializer, which asks the registry.
+
+usage: consume.py BOOTSTRAP PREFIX SCHEMAS|URL
 """
 
 import io
@@ -52,6 +55,26 @@ def decode(value, schemas):
     if datum.read(1):
         raise ValueError(f"bytes are left after the {name}")
     return name, event
+
+
+def by_registry(url):
+    """A function that decodes a message as those do who use Confluent's client."""
+    from confluent_kafka.schema_registry import SchemaRegistryClient
+    from confluent_kafka.schema_registry.avro import AvroDeserializer
+    from confluent_kafka.serialization import MessageField, SerializationContext
+
+    client = SchemaRegistryClient({"url": url})
+    deserialize = AvroDeserializer(client)
+
+    def read_one(message):
+        value = message.value()
+        if value is None or value[:1] != b"\x00":
+            raise ValueError("not framed for a registry")
+        schema = json.loads(client.get_schema(int.from_bytes(value[1:5], "big")).schema_str)
+        context = SerializationContext(message.topic(), MessageField.VALUE)
+        return schema["name"].rpartition(".")[2], deserialize(value, context)
+
+    return read_one
 
 
 def plain(value):
@@ -106,11 +129,18 @@ def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__)
     bootstrap, prefix, directory = sys.argv[1:]
-    schemas = load_schemas(directory)
+    if directory.startswith("http://"):
+        read_one = by_registry(directory)
+    else:
+        schemas = load_schemas(directory)
+
+        def read_one(message):
+            return decode(message.value(), schemas)
+
     for message in read(bootstrap, prefix):
         place = f"{message.topic()}/{message.partition()}@{message.offset()}"
         try:
-            name, event = decode(message.value(), schemas)
+            name, event = read_one(message)
         except (ValueError, EOFError, IndexError) as error:
             sys.exit(f"{place}: {error}")
         record = {

@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, FromArgMatches};
 use floorcast::cli::tail::{self, TailArguments};
-use floorcast::consume::Messages;
 use floorcast::event::Topic;
-
+use floorcast::publish::avro::Decoder;
 use serde_json::{Value, json};
 
 use super::consumers::topics;
@@ -52,7 +51,7 @@ fn run(
     stop: &dyn Fn() -> bool,
 ) -> Result<(), tail::Error> {
     let arguments = arguments(brokers, words);
-    tail::run(&arguments, &arguments.source(None), &Messages::new(None).unwrap(), out, stop)
+    tail::run(&arguments, &arguments.source(None), &Decoder::new().unwrap(), out, stop)
 }
 
 /// The lines of a reading that ends by itself.
@@ -212,10 +211,10 @@ fn a_reader_that_goes_away_ends_a_tail_without_an_error() {
     topics(broker, &prefix);
     publish(broker, &samples(&prefix));
     let arguments = arguments(broker.bootstrap(), &["--prefix", &prefix, "--from", "beginning"]);
-    let (source, messages) = (arguments.source(None), Messages::new(None).unwrap());
+    let (source, decoder) = (arguments.source(None), Decoder::new().unwrap());
     let start = Instant::now();
     let stop = || start.elapsed() > Duration::from_secs(30);
-    tail::run(&arguments, &source, &messages, &mut Gone, &stop).unwrap();
+    tail::run(&arguments, &source, &decoder, &mut Gone, &stop).unwrap();
     assert!(start.elapsed() < Duration::from_secs(30), "it went on reading for nobody");
 }
 

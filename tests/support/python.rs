@@ -1,5 +1,6 @@
 //! Python with the packages of `tests/kafka/requirements.txt`, in an environment of its own.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -31,25 +32,6 @@ pub(crate) fn interpreter() -> PathBuf {
     }
 }
 
-/// Reads all topics that start with the prefix to their ends with Confluent's deserializer, which
-/// fetches the schemas from the registry. One JSON object a record: `topic`, `key`, `id`, `value`,
-/// `event`.
-///
-/// # Panics
-/// When anything does not decode.
-#[track_caller]
-pub(crate) fn read_registered(
-    bootstrap: &str,
-    prefix: &str,
-    registry: &str,
-) -> Vec<serde_json::Value> {
-    let lines = run(Command::new(interpreter())
-        .arg(repository_file("tests/registry/consume.py"))
-        .args([bootstrap, prefix, registry]))
-    .unwrap_or_else(|problem| panic!("{problem}"));
-    lines.lines().map(|line| serde_json::from_str(line).expect("consume.py prints JSON")).collect()
-}
-
 /// Reads all topics that start with the prefix to their ends and decodes their records by the
 /// schemas in the directory, files named `floorcast.v1.<Event>.avsc`, each complete in itself.
 /// One JSON object a record: `topic`, `partition`, `offset`, `key`, `headers`, `type`, `event`.
@@ -58,6 +40,20 @@ pub(crate) fn read_registered(
 /// When anything does not decode.
 #[track_caller]
 pub(crate) fn read_all(bootstrap: &str, prefix: &str, schemas: &Path) -> Vec<serde_json::Value> {
+    consume(bootstrap, prefix, schemas.as_os_str())
+}
+
+/// The same of records that are framed for this registry, by Confluent's own deserializer.
+///
+/// # Panics
+/// When anything does not decode.
+#[track_caller]
+pub(crate) fn read_framed(bootstrap: &str, prefix: &str, registry: &str) -> Vec<serde_json::Value> {
+    consume(bootstrap, prefix, registry.as_ref())
+}
+
+#[track_caller]
+fn consume(bootstrap: &str, prefix: &str, schemas: &OsStr) -> Vec<serde_json::Value> {
     let lines = run(Command::new(interpreter())
         .arg(repository_file("tests/kafka/consume.py"))
         .args([bootstrap, prefix])

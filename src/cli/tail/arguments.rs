@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use url::Url;
 
-use crate::config;
 use crate::consume::{Cluster, Start};
 use crate::event::{EventType, Topic};
 use crate::model::{AccountName, EntityKind, Timestamp};
@@ -55,8 +54,8 @@ pub struct TailArguments {
     /// Take address, credentials and prefix from a configuration
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The schema registry's address [default: the configuration's]
-    #[arg(long, value_name = "URL", value_parser = registry_url)]
+    /// The schema registry that the events are framed for [default: the configuration's]
+    #[arg(long, value_name = "URL", value_parser = registry)]
     pub registry: Option<Url>,
     /// What stands before the dot in the topics' names [default: the configuration's, or floor]
     #[arg(long)]
@@ -142,8 +141,12 @@ fn event_type(name: &str) -> Result<EventType, String> {
     })
 }
 
-fn registry_url(text: &str) -> Result<Url, String> {
-    config::registry_url(text).map_err(|(problem, remedy)| format!("{problem}; {remedy}"))
+fn registry(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let url = url.filter(|url| url.username().is_empty() && url.password().is_none());
+    url.ok_or_else(|| {
+        String::from("write it such as http://localhost:8081; credentials stand in --config")
+    })
 }
 
 fn account(name: &str) -> Result<AccountName, String> {

@@ -73,3 +73,20 @@ fn each_end_of_a_chat_has_its_own_event() {
         assert_eq!(drafts[1].occurrence.at, at(50));
     }
 }
+
+#[test]
+fn rows_of_two_chats_or_of_two_kinds_may_have_one_number() {
+    // The document's own chats share 30001 and 41234.
+    let first = chat(&json!({
+        "status": "assigned", "assigned_at": at(20).millis(),
+        "queue_durations": [row(&json!({"id": "30001", "ended_at": at(20).millis()})),
+            row(&json!({"id": "41234", "transfer": true, "started_at": at(30).millis()}))],
+        "handle_durations": [{"id": "30001", "agent_id": "17", "transfer": false,
+            "started_at": at(20).millis(), "ended_at": at(29).millis(), "acw_duration": 4}],
+    }));
+    let second = Chat { id: EntityId::new("8"), ..first.clone() };
+    let (first, second) = (told(&first), told(&second));
+    assert_eq!(names(&first), ["ChatQueued", "ChatAssigned", "ChatQueued", "ChatWrapUpEnded"]);
+    assert_eq!(names(&second), names(&first));
+    assert!(second.iter().all(|draft| draft.entity == EntityId::new("8")));
+}

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
@@ -13,22 +15,76 @@ use apache_avro::types::Value as Avro;
 use apache_avro::util::max_allocation_bytes;
 use serde_json::{Map, Value};
 
-use super::released::former;
-use super::{Error, SINGLE_OBJECT, prepared};
+use super::{Error, SINGLE_OBJECT, prepared, released};
 use crate::event::{EventType, NAMESPACE};
+use crate::publish::registry::unframed;
 
 /// What one text or one list of a message may claim. Brokers refuse messages of this size long
 /// before.
 const ALLOCATION_LIMIT: usize = 16 * 1024 * 1024;
 
-/// Reads single objects of every schema of the catalogue.
+/// How many schemas of a registry are kept.
+const KEPT: usize = 1_000;
+/// How long a registry is left alone after it did not answer.
+const REST: Duration = Duration::from_secs(5);
+
+/// Fetches the text of a schema by its id in a registry. The error is one line.
+pub type FetchSchema = Box<dyn Fn(u32) -> Result<String, String> + Send + Sync>;
+
+/// Reads events of every schema of the catalogue, in single-object encoding; with a registry at
+/// hand, also those that are framed for it.
 pub struct Decoder {
     readers: HashMap<[u8; 8], (EventType, GenericDatumReader<'static>)>,
+    registry: Option<Registry>,
+}
+
+/// Schemas of a registry, each fetched once.
+struct Registry {
+    fetch: FetchSchema,
+    fetched: Mutex<Fetched>,
+}
+
+#[derive(Default)]
+struct Fetched {
+    schemas: HashMap<u32, Arc<(EventType, Schema)>>,
+    rest: Option<(Instant, String)>,
+}
+
+impl Registry {
+    fn schema(&self, id: u32) -> Result<Arc<(EventType, Schema)>, Error> {
+        let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = fetched.schemas.get(&id) {
+            return Ok(Arc::clone(known));
+        }
+        if let Some((until, problem)) = &fetched.rest
+            && Instant::now() < *until
+        {
+            return Err(Error::Unknown(problem.clone()));
+        }
+        let text = (self.fetch)(id).map_err(|problem| {
+            fetched.rest = Some((Instant::now() + REST, problem.clone()));
+            Error::Unknown(problem)
+        })?;
+        let unusable = || Error::Unknown(format!("schema {id} of the registry is no event"));
+        let schema = Schema::parse_str(&text).map_err(|_| unusable())?;
+        let name = schema.name().map(ToString::to_string).unwrap_or_default();
+        let name = name.strip_prefix(&format!("{NAMESPACE}.")).unwrap_or_default().to_owned();
+        let event = EventType::ALL.iter().find(|event| event.as_str() == name);
+        let found = Arc::new((*event.ok_or_else(unusable)?, schema));
+        if fetched.schemas.len() >= KEPT {
+            fetched.schemas.clear();
+        }
+        fetched.schemas.insert(id, Arc::clone(&found));
+        Ok(found)
+    }
 }
 
 impl std::fmt::Debug for Decoder {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Decoder").field("schemas", &self.readers.len()).finish()
+        formatter
+            .debug_struct("Decoder")
+            .field("schemas", &self.readers.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -49,23 +105,45 @@ impl Decoder {
             })?;
             readers.insert(prepared.fingerprint, (*event, reader));
         }
-        for former in former()? {
-            let reader = GenericDatumReader::builder(&former.schema).build();
+        for old in released()? {
+            let reader = GenericDatumReader::builder(&old.schema).build();
             let reader = reader.map_err(|error| Error::Schema {
-                name: String::from(former.event.as_str()),
+                name: String::from(old.event.as_str()),
                 problem: error.to_string(),
             })?;
-            readers.insert(former.fingerprint, (former.event, reader));
+            readers.insert(old.fingerprint, (old.event, reader));
         }
-        Ok(Self { readers })
+        Ok(Self { readers, registry: None })
+    }
+
+    /// The same, with a registry at hand.
+    #[must_use]
+    pub fn with_registry(mut self, fetch: FetchSchema) -> Self {
+        self.registry = Some(Registry { fetch, fetched: Mutex::default() });
+        self
     }
 
     /// The event's type, and its fields as plain JSON in the order of the schema: unions
     /// unwrapped, enumerations as text, times as milliseconds.
     ///
     /// # Errors
-    /// When it is no single object, its schema is not known, or it cannot be read by it.
+    /// When it is framed in no way that is known, its schema is not known, or it cannot be read by
+    /// it.
     pub fn decode(&self, message: &[u8]) -> Result<(EventType, Value), Error> {
+        if let Some((id, datum)) = unframed(message) {
+            let registry = self.registry.as_ref().ok_or_else(|| {
+                let help = "framed for a schema registry: name it with --registry URL or --config";
+                Error::Unknown(String::from(help))
+            })?;
+            let known = registry.schema(id)?;
+            let (event, schema) = &*known;
+            let reader = GenericDatumReader::builder(schema).build();
+            let reader = reader.map_err(|error| Error::Schema {
+                name: String::from(event.as_str()),
+                problem: error.to_string(),
+            })?;
+            return read(*event, &reader, datum);
+        }
         let framed = message.strip_prefix(&SINGLE_OBJECT);
         let (fingerprint, datum) = framed
             .and_then(|rest| rest.split_first_chunk::<8>())
@@ -73,27 +151,16 @@ impl Decoder {
         let (event, reader) = self.readers.get(fingerprint).ok_or_else(|| {
             Error::Unknown(format!("schema {:016x}", u64::from_le_bytes(*fingerprint)))
         })?;
-        Ok((*event, read(*event, reader, datum)?))
+        read(*event, reader, datum)
     }
 }
 
-/// Reads a datum by the schema it was written with, as [`Decoder::decode`] does.
-///
-/// # Errors
-/// When the schema is of no event of the catalogue, or the datum cannot be read by it.
-pub fn decode_by(schema: &Schema, datum: &[u8]) -> Result<(EventType, Value), Error> {
-    max_allocation_bytes(ALLOCATION_LIMIT);
-    let name = schema.name().map(|name| name.fullname(None)).unwrap_or_default();
-    let known = |event: &&EventType| name == format!("{NAMESPACE}.{}", event.as_str());
-    let event = EventType::ALL.iter().copied().find(|event| known(&event));
-    let event = event.ok_or_else(|| Error::Unknown(format!("a schema of {name}")))?;
-    let reader = GenericDatumReader::builder(schema).build();
-    let reader =
-        reader.map_err(|error| Error::Schema { name: name.clone(), problem: error.to_string() })?;
-    Ok((event, read(event, &reader, datum)?))
-}
-
-fn read(event: EventType, reader: &GenericDatumReader, datum: &[u8]) -> Result<Value, Error> {
+/// Reads a datum to its last byte.
+fn read(
+    event: EventType,
+    reader: &GenericDatumReader<'_>,
+    datum: &[u8],
+) -> Result<(EventType, Value), Error> {
     let refuse = |problem| Error::Decode { event: String::from(event.as_str()), problem };
     let mut datum = Datum { rest: datum, ended_early: false };
     let value = reader.read_value(&mut datum).map_err(|error| refuse(error.to_string()))?;
@@ -101,7 +168,7 @@ fn read(event: EventType, reader: &GenericDatumReader, datum: &[u8]) -> Result<V
         return Err(refuse(String::from("it ends too early")));
     }
     match datum.rest.len() {
-        0 => Ok(json(value)),
+        0 => Ok((event, json(value))),
         more => Err(refuse(format!("it goes on for {more} bytes after its end"))),
     }
 }

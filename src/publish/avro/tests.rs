@@ -1,4 +1,3 @@
-mod compatibility;
 mod samples;
 
 use std::collections::BTreeSet;
@@ -9,6 +8,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::event::{AgentStatusChange, Origin, SlaBasis, SlaScope, StatusValue};
+use crate::fuzz::{Outcome, run};
 use crate::model::{Direction, EntityId, Precision, Presence};
 use samples::{Extent, meta, sample};
 
@@ -26,6 +26,34 @@ fn every_event_is_written_and_read_again_full_and_empty() {
             assert_eq!(value, expected, "{event:?} {extent:?}");
         }
     }
+}
+
+#[test]
+fn fuzzed_messages_are_refused_or_read_to_their_last_byte() {
+    let (encoders, decoder) = (Encoders::new().unwrap(), Decoder::new().unwrap());
+    let message = |event: EventType, extent| {
+        let datum = encoders.datum(&meta(extent), &sample(event, extent)).unwrap();
+        single_object(encoders.fingerprint(event), &datum)
+    };
+    let corpus: Vec<_> = EventType::ALL
+        .iter()
+        .flat_map(|event| [message(*event, Extent::Full), message(*event, Extent::Empty)])
+        .collect();
+    let corpus: Vec<_> = corpus.iter().map(Vec::as_slice).collect();
+    run("messages", &corpus, &["\u{1}", "\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}"], |bytes| {
+        let read = decoder.decode(bytes);
+        let class = match &read {
+            Ok((event, _)) => {
+                let longer = [bytes, &[0]].concat();
+                assert!(decoder.decode(&longer).is_err(), "{event:?} goes on");
+                assert!(decoder.decode(&bytes[..bytes.len() - 1]).is_err(), "{event:?} is cut");
+                format!("{event:?}")
+            }
+            Err(error) => error.to_string().replace(|letter: char| letter.is_ascii_digit(), ""),
+        };
+        let whole = read.map_or_else(|error| error.to_string(), |(_, value)| value.to_string());
+        Outcome { class, whole }
+    });
 }
 
 #[test]

@@ -1,253 +1,197 @@
-//! The ids of the schemas, for the drain: asked for one by one, remembered in the store.
-//!
-//! The drain never waits for an answer: it asks, goes on with what is under way, and is woken by
-//! the answer. Schemas that no event needs yet are asked for meanwhile, so that their ids are
-//! remembered when they are needed. The first event of each schema asks the registry, so that one that was begun anew
-//! is not spoken to in old numbers; while it is away, what was remembered holds.
+//! The ids of schemas, as the drain needs them: asked once, remembered in the store, so that a
+//! restart goes on while the registry is away.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
-use tokio::runtime::Handle;
 
-use super::{Client, Error, Remedy, framed, places, subject};
-use crate::event::{EventType, Topic};
+use super::{Client, Error, Settings, framed, subject, subjects};
+use crate::event::EventType;
 use crate::publish::avro;
 use crate::store::{self, Key, OutboxEvent, Store};
 
-/// How long it waits before it asks a registry again that was away; doubles up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// How long it waits where somebody has to do something.
-const SLOW_PAUSE: Duration = Duration::from_secs(10);
+/// How long the registry is left alone after it did not answer.
+const REST: Duration = Duration::from_secs(10);
 
-/// Which schema under which subject.
-type Which = (Topic, EventType, [u8; 8]);
+/// Why an event cannot be framed.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::publish) enum Trouble {
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] Error),
+    /// The local store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
 
-/// What the registry answered.
+/// An id, and whether the registry has said it since the start.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    id: u32,
+    confirmed: bool,
+}
+
+/// The ids of schemas. It blocks: it belongs to the thread of the drain.
 #[derive(Debug)]
-pub struct Answer {
-    which: Which,
-    id: Result<u32, Error>,
+pub(in crate::publish) struct SchemaIds {
+    client: Client,
+    runtime: tokio::runtime::Runtime,
+    store: Store,
+    topic_prefix: String,
+    known: HashMap<(String, EventType, [u8; 8]), Known>,
+    away: Option<Away>,
+    prepared: bool,
 }
 
-/// A registry that schemas are published in.
-#[derive(Clone, Debug)]
-pub struct Registry {
-    /// How it is asked.
-    pub client: Client,
-    /// Whether schemas are registered, or only looked up.
-    pub auto_register: bool,
-    /// The prefix of the topics' names.
-    pub topic_prefix: String,
-    /// Where questions run.
-    pub runtime: Handle,
+/// The registry did not answer.
+#[derive(Debug)]
+struct Away {
+    until: Instant,
+    error: Error,
+    /// Whether somebody was told that ids of earlier are used.
+    told: bool,
 }
 
-impl Registry {
-    /// Where the id of a schema is remembered: by registry, subject and exact text.
-    fn key(&self, subject: &str, schema: &str) -> Key {
-        let mut hash = Sha256::new();
-        hash.update(self.client.identity().as_bytes());
-        hash.update([0]);
-        hash.update(schema.as_bytes());
-        Key::SchemaId(subject, &hash.finalize().into())
-    }
-
-    /// Asks without waiting.
-    fn ask(&self, which: Which, schema: String, tell: Arc<dyn Fn(Answer) + Send + Sync>) {
-        let registry = self.clone();
-        self.runtime.spawn(async move {
-            let (topic, event, _) = which;
-            let subject = subject(topic, &registry.topic_prefix, event);
-            let id = if registry.auto_register {
-                registry.client.register(&subject, &schema).await
-            } else {
-                match registry.client.look_up(&subject, &schema).await {
-                    Ok(found) => found.ok_or(Error::Missing { subject }),
-                    Err(error) => Err(error),
-                }
-            };
-            tell(Answer { which, id });
-        });
-    }
-}
-
-/// What the drain does with an event.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::publish) enum Framing {
-    /// Sends this.
-    Message(Vec<u8>),
-    /// Waits until it is woken.
-    Wait,
-}
-
-/// The ids that the drain knows.
-pub(in crate::publish) struct Ids {
-    registry: Registry,
-    known: HashMap<Which, u32>,
-    /// What no event needed yet.
-    ahead: Vec<(Topic, EventType)>,
-    asking: bool,
-    /// Until then the registry is not asked again, and why.
-    rest: Option<(Instant, Error)>,
-    pause: Duration,
-    /// What was told last.
-    told: Option<Error>,
-    tell: Arc<dyn Fn(Answer) + Send + Sync>,
-    waits: bool,
-}
-
-impl Ids {
+impl SchemaIds {
     pub(in crate::publish) fn new(
-        registry: Registry,
-        tell: Arc<dyn Fn(Answer) + Send + Sync>,
-    ) -> Self {
-        Self {
-            registry,
+        settings: &Settings,
+        store: Store,
+        topic_prefix: &str,
+    ) -> Result<Self, Error> {
+        let failed = |error: std::io::Error| Error::Client(error.to_string());
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        // Its parts need a runtime when they are made.
+        let client = {
+            let _inside = runtime.enter();
+            Client::new(settings)?
+        };
+        let topic_prefix = topic_prefix.to_owned();
+        Ok(Self {
+            client,
+            runtime,
+            store,
+            topic_prefix,
             known: HashMap::new(),
-            ahead: places(),
-            asking: false,
-            rest: None,
-            pause: FIRST_PAUSE,
-            told: None,
-            tell,
-            waits: false,
+            away: None,
+            prepared: false,
+        })
+    }
+
+    /// Asks for all ids there may ever be, so that a refusal is known before its event comes, and
+    /// a restart while the registry is away finds every id remembered. Done once; where the
+    /// registry was away, as soon as it answers. Returns what it was told.
+    pub(in crate::publish) fn prepare(&mut self, now: Instant) -> Result<Vec<Error>, store::Error> {
+        let mut problems = Vec::new();
+        if self.prepared || self.is_left_alone(now).is_some() {
+            return Ok(problems);
         }
-    }
-
-    /// Whether nothing can be framed before the registry answers or a pause is over.
-    pub(in crate::publish) fn waits(&self, now: Instant) -> bool {
-        self.waits && (self.asking || self.rest.as_ref().is_some_and(|(until, _)| now < *until))
-    }
-
-    /// Why nothing is sent, if that is so.
-    pub(in crate::publish) fn trouble(&self) -> Option<&Error> {
-        if self.waits { self.rest.as_ref().map(|(_, error)| error) } else { None }
-    }
-
-    /// Asks for the next schema that no event needed yet, if there is nothing better to do.
-    pub(in crate::publish) fn look_ahead(&mut self, now: Instant) {
-        if self.asking || self.rest.as_ref().is_some_and(|(until, _)| now < *until) {
-            return;
-        }
-        while let Some((topic, event)) = self.ahead.pop() {
-            let Ok((schema, fingerprint)) = avro::schema(event) else { continue };
-            let which = (topic, event, fingerprint);
-            if !self.known.contains_key(&which) {
-                self.asking = true;
-                self.registry.ask(which, schema.to_string(), Arc::clone(&self.tell));
-                return;
+        for (topic, event) in subjects(&self.topic_prefix) {
+            let Ok((_, fingerprint)) = avro::schema(event) else { continue };
+            match self.id(&topic, event, fingerprint, now) {
+                Err(Trouble::Store(error)) => return Err(error),
+                Err(Trouble::Registry(error)) if !error.leaves_ids_alone() => problems.push(error),
+                Ok(_) | Err(Trouble::Registry(_)) => {}
+            }
+            // The others would have the same answer.
+            if self.away.is_some() {
+                return Ok(problems);
             }
         }
+        self.prepared = true;
+        Ok(problems)
     }
 
-    /// The message of an event.
+    /// Why the registry is not asked now, where it is not.
+    fn is_left_alone(&self, now: Instant) -> Option<&Error> {
+        self.away.as_ref().filter(|away| now < away.until).map(|away| &away.error)
+    }
+
+    /// An event with the id of its schema before it.
     pub(in crate::publish) fn frame(
         &mut self,
-        store: &Store,
+        topic: &str,
         event: &OutboxEvent,
         now: Instant,
-    ) -> Result<Framing, store::Error> {
-        let which = (event.topic, event.event_type, event.fingerprint);
-        self.waits = false;
-        if let Some(id) = self.known.get(&which) {
-            return Ok(Framing::Message(framed(*id, &event.datum)));
-        }
-        let Some(schema) = avro::known_schema(event.event_type, event.fingerprint) else {
-            let fingerprint = u64::from_le_bytes(event.fingerprint);
-            let event = event.event_type.as_str();
-            self.rest(Error::Foregone { event, fingerprint }, now);
-            self.waits = true;
-            return Ok(Framing::Wait);
-        };
-        if let Some((until, error)) = &self.rest
-            && now < *until
-        {
-            // It was asked a moment ago.
-            if error.remedy() != Remedy::Schema
-                && let Some(id) = self.remembered(store, which, &schema)?
-            {
-                self.known.insert(which, id);
-                return Ok(Framing::Message(framed(id, &event.datum)));
-            }
-            self.waits = true;
-            return Ok(Framing::Wait);
-        }
-        self.waits = true;
-        if !self.asking {
-            self.asking = true;
-            self.registry.ask(which, schema, Arc::clone(&self.tell));
-        }
-        Ok(Framing::Wait)
+    ) -> Result<Vec<u8>, Trouble> {
+        let id = self.id(topic, event.event_type, event.fingerprint, now)?;
+        Ok(framed(id, &event.datum))
     }
 
-    /// Takes an answer: an id is remembered, an error said once.
-    pub(in crate::publish) fn hear(
+    fn id(
         &mut self,
-        store: &Store,
-        answer: Answer,
+        topic: &str,
+        event: EventType,
+        fingerprint: [u8; 8],
         now: Instant,
-    ) -> Result<(), store::Error> {
-        self.asking = false;
-        match answer.id {
+    ) -> Result<u32, Trouble> {
+        let place = (topic.to_owned(), event, fingerprint);
+        let known = self.known.get(&place).copied();
+        if let Some(Known { id, confirmed: true }) = known {
+            return Ok(id);
+        }
+        if let Some(error) = self.is_left_alone(now).cloned() {
+            return self.remembered(place, known, error);
+        }
+        let schema = avro::text_of(event, fingerprint)
+            .ok_or(Error::UnknownSchema { event: event.as_str() })?;
+        let asked = self.runtime.block_on(self.client.id(&subject(topic, event), &schema));
+        match asked {
             Ok(id) => {
-                if self.told.take().is_some() {
+                if self.away.take().is_some_and(|away| away.told) {
                     tracing::info!("the schema registry answers again");
                 }
-                self.rest = None;
-                self.pause = FIRST_PAUSE;
-                self.known.insert(answer.which, id);
-                let (topic, event, fingerprint) = answer.which;
-                if let Some(schema) = avro::known_schema(event, fingerprint) {
-                    let subject = subject(topic, &self.registry.topic_prefix, event);
-                    let key = self.registry.key(&subject, &schema);
-                    let before = store.get::<u32>(&key)?.map(|stored| stored.value);
-                    if before.is_some_and(|before| before != id) {
-                        tracing::warn!(subject, id, "the schema registry gives another id now");
-                    }
-                    if before != Some(id) {
-                        let mut batch = store.batch();
-                        batch.put(key, &id)?;
-                        store.apply(batch)?;
-                    }
-                }
+                self.remember(&place, id)?;
+                self.known.insert(place, Known { id, confirmed: true });
+                Ok(id)
             }
-            // Others may be right; this one is asked for again when an event needs it.
-            Err(error) if error.remedy() == Remedy::Schema && !self.waits => {
-                tracing::warn!(%error, "events of this type will wait in the outbox");
+            Err(error) if error.leaves_ids_alone() => {
+                let told = self.away.as_ref().is_some_and(|away| away.told);
+                self.away = Some(Away { until: now + REST, error: error.clone(), told });
+                self.remembered(place, known, error)
             }
-            Err(error) => {
-                let (topic, event, _) = answer.which;
-                self.ahead.push((topic, event));
-                self.rest(error, now);
-            }
+            Err(error) => Err(error.into()),
         }
-        Ok(())
     }
 
-    fn rest(&mut self, error: Error, now: Instant) {
-        let pause = match error.remedy() {
-            Remedy::Soon => self.pause,
-            Remedy::Access | Remedy::Schema => SLOW_PAUSE,
-        };
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        if self.told.as_ref() != Some(&error) {
-            tracing::warn!(%error, "events wait in the outbox unless their schemas are remembered");
-            self.told = Some(error.clone());
-        }
-        self.rest = Some((now + pause, error));
-    }
-
+    /// What was once known, where it was; else the error.
     fn remembered(
-        &self,
-        store: &Store,
-        (topic, event, _): Which,
-        schema: &str,
-    ) -> Result<Option<u32>, store::Error> {
-        let subject = subject(topic, &self.registry.topic_prefix, event);
-        Ok(store.get(&self.registry.key(&subject, schema))?.map(|stored| stored.value))
+        &mut self,
+        place: (String, EventType, [u8; 8]),
+        known: Option<Known>,
+        error: Error,
+    ) -> Result<u32, Trouble> {
+        let id = match known {
+            Some(known) => Some(known.id),
+            None => match self.key(&place) {
+                Some(key) => self.store.get::<u32>(&key)?.map(|stored| stored.value),
+                None => None,
+            },
+        };
+        let Some(id) = id else { return Err(error.into()) };
+        if let Some(away) = self.away.as_mut().filter(|away| !away.told) {
+            away.told = true;
+            tracing::warn!(%error, "ids of schemas that are remembered are used meanwhile");
+        }
+        self.known.insert(place, Known { id, confirmed: false });
+        Ok(id)
+    }
+
+    fn remember(&self, place: &(String, EventType, [u8; 8]), id: u32) -> Result<(), store::Error> {
+        let Some(key) = self.key(place) else { return Ok(()) };
+        if self.store.get::<u32>(&key)?.is_some_and(|stored| stored.value == id) {
+            return Ok(());
+        }
+        let mut batch = self.store.batch();
+        batch.put(key, &id)?;
+        self.store.apply(batch)
+    }
+
+    /// An id belongs to a registry, a subject and the exact text of a schema.
+    fn key(&self, (topic, event, fingerprint): &(String, EventType, [u8; 8])) -> Option<Key> {
+        let schema = avro::text_of(*event, *fingerprint)?;
+        let digest = Sha256::digest(schema.as_bytes());
+        Some(Key::SchemaId(self.client.identity(), &subject(topic, *event), &digest))
     }
 }

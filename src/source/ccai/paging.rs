@@ -127,6 +127,8 @@ pub(super) struct TailWalk {
     longest: usize,
     /// The page before, by the fingerprints of its rows; empty when `page` is the first.
     previous: Vec<Fingerprint>,
+    /// What was shown since `from` or `per` was set last.
+    shown: HashSet<Fingerprint>,
     /// How many rows there are in all, as the first page said.
     expected: Option<u64>,
     seen: HashSet<Fingerprint>,
@@ -147,6 +149,7 @@ impl TailWalk {
             passed: 0,
             longest: 0,
             previous: Vec::new(),
+            shown: HashSet::new(),
             expected: None,
             seen: HashSet::new(),
             newest: None,
@@ -199,6 +202,12 @@ impl TailWalk {
             }
         }
         self.passed += rows.len() as u64;
+        let known = self.shown.len();
+        self.shown.extend(&page);
+        if has_next == Some(true) && !page.is_empty() && self.shown.len() == known {
+            // A page that was announced and shows nothing new leads in a circle.
+            return TailStep::Done;
+        }
         let more = has_next.or_else(|| total.map(|total| total > self.passed));
         let full = rows.len() >= self.longest;
         self.longest = self.longest.max(rows.len());
@@ -224,12 +233,20 @@ impl TailWalk {
         TailStep::Ask
     }
 
+    /// A row that was stepped over can be read after all.
+    pub(super) fn readable_after_all(&mut self, stamp: Option<Timestamp>, row: Fingerprint) {
+        self.stepped_over = self.stepped_over.saturating_sub(1);
+        self.seen.insert(row);
+        self.newest = self.newest.max(stamp);
+    }
+
     /// Begins anew at a stamp.
     fn restart(&mut self, from: Timestamp) {
         self.from = from;
         self.page = 1;
         self.passed = 0;
         self.previous.clear();
+        self.shown.clear();
         if self.per < PER_PAGE {
             // Whatever it was may lie behind: a tail that stays at small pages never ends where
             // rows come faster than it reads them.
@@ -255,6 +272,7 @@ impl TailWalk {
             self.per = if self.per > 10 { 10 } else { 1 };
             self.longest = 0;
             self.previous.clear();
+            self.shown.clear();
             self.page = u32::try_from(self.passed / self.per as u64).unwrap_or(u32::MAX - 1) + 1;
             self.passed = u64::from(self.page - 1) * self.per as u64;
             return Narrowing::Fewer;
@@ -483,6 +501,19 @@ mod tests {
                     assert!(requests < 60, "{requests}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn announced_pages_that_lead_in_a_circle_end_the_reading_without_a_cursor() {
+        let row = |number: u32| (Some(at(0)), Fingerprint::of(&number.to_be_bytes()));
+        for circle in [vec![row(1)], vec![row(1), row(2)], vec![row(1), row(2), row(3)]] {
+            let mut walk = TailWalk::new(at(0));
+            let mut pages = circle.iter().cycle();
+            let steps =
+                (0..50).map(|_| walk.page_read(&[*pages.next().unwrap()], Some(true), None));
+            assert_eq!(steps.take_while(|step| *step == TailStep::Ask).count(), circle.len());
+            assert_eq!(walk.cursor(at(9999)), None);
         }
     }
 

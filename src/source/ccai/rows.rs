@@ -17,13 +17,63 @@ use crate::source::{
 /// Reads one row; says which values no table knows.
 pub(super) type Read<T> = fn(&Fields, &mut Vec<UnknownValue>) -> Result<T, QuarantineReason>;
 
+/// Rows of one answer, at most. Pages have a hundred; what stands at the moment is one answer.
+const MOST_ROWS: usize = 100_000;
+/// Values of one row, at most: in memory each takes tens of bytes, and may be two bytes of an
+/// answer. A queue with five thousand agents has some tens of thousands.
+const MOST_VALUES: usize = 100_000;
+/// Bytes of one row, at most: brokers refuse events of a quarter of that.
+const LARGEST_ROW: usize = 4 << 20;
+
 /// The rows of an answer. An answer that is no list of rows is nothing to conclude from.
 pub(super) fn split(body: &[u8]) -> Result<Vec<&RawValue>, &'static str> {
-    serde_json::from_slice::<Vec<&RawValue>>(body).map_err(|error| match error.classify() {
+    let Page(rows) = serde_json::from_slice(body).map_err(|error| match error.classify() {
         serde_json::error::Category::Eof => "it ends in the middle",
-        serde_json::error::Category::Data => "it is no list",
+        serde_json::error::Category::Data => "it is no list, or one of too many rows",
         serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is no JSON",
-    })
+    })?;
+    // One that is something else is a bad row; a list of nothing but that is no list of rows.
+    if !rows.is_empty() && !rows.iter().any(|row| row.get().starts_with('{')) {
+        return Err("it is a list of something else than rows");
+    }
+    Ok(rows)
+}
+
+/// A list of raw values, of which there may be [`MOST_ROWS`].
+struct Page<'a>(Vec<&'a RawValue>);
+
+impl<'de> serde::Deserialize<'de> for Page<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Rows;
+        impl<'de> serde::de::Visitor<'de> for Rows {
+            type Value = Page<'de>;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+                formatter.write_str("a list")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> Result<Self::Value, A::Error> {
+                let mut rows = Vec::new();
+                while let Some(row) = list.next_element()? {
+                    if rows.len() == MOST_ROWS {
+                        return Err(serde::de::Error::custom("too many rows"));
+                    }
+                    rows.push(row);
+                }
+                Ok(Page(rows))
+            }
+        }
+        deserializer.deserialize_seq(Rows)
+    }
+}
+
+/// How many values a row has at most, by what separates them. What stands in texts counts as well:
+/// it is cheaper to look than to parse.
+fn values(row: &str) -> usize {
+    row.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count()
 }
 
 /// Reads one row in full.
@@ -38,6 +88,11 @@ pub(super) fn decode<T>(
         fingerprint: Fingerprint::of(row.get().as_bytes()),
         size: row.get().len(),
     };
+    let size = row.get().len();
+    if size > LARGEST_ROW || size > MOST_VALUES && values(row.get()) > MOST_VALUES {
+        let kind = String::from("expected a smaller row");
+        return Err(quarantine(row_id(row), QuarantineReason { path: String::new(), kind }));
+    }
     let value: Value = serde_json::from_str(row.get()).map_err(|error| {
         let kind = match error.classify() {
             serde_json::error::Category::Syntax => "expected valid text",

@@ -177,6 +177,9 @@ impl Ccai {
             if let Some(total) = answer.total {
                 sweep.counted(total);
             }
+            if answer.count_unreadable {
+                sweep.mark(Partial::CountDisagrees);
+            }
             let before = sweep.len();
             let mut page_rows = PageRows {
                 memory,
@@ -225,6 +228,9 @@ impl Ccai {
         // what is absent would be called gone.
         if let Some(total) = answer.total {
             sweep.counted(total);
+        }
+        if answer.count_unreadable {
+            sweep.mark(Partial::CountDisagrees);
         }
         if answer.has_next == Some(true) {
             sweep.mark(Partial::PageUnanswered);

@@ -83,14 +83,37 @@ impl Ccai {
         let mut gathered = Gathered::default();
         let mut found: Vec<T> = Vec::new();
         let mut walk = TailWalk::new(from);
+        // Places of rows that were stepped over since the last page that could be read.
+        let mut suspects: Vec<Suspect> = Vec::new();
         for asked in 0..MOST_PAGES {
             if asked >= ENOUGH_PAGES && walk.is_far() {
                 break;
             }
-            let error = match self.page(tail, &walk).await {
-                Ok(answer) => match split(&answer.body) {
+            let error = match self.page(tail, walk.from(), walk.page(), walk.per()).await {
+                Ok(mut answer) => match split(&answer.body) {
                     Ok(page) => {
                         gathered.answer(&answer);
+                        let suspects = std::mem::take(&mut suspects);
+                        if !suspects.is_empty() {
+                            answer.large = None;
+                        }
+                        if let Err(error) = self
+                            .look_again(
+                                tail,
+                                suspects,
+                                memory,
+                                &mut walk,
+                                &mut gathered,
+                                &mut found,
+                            )
+                            .await
+                        {
+                            if error.disposition() == Disposition::Stop {
+                                return Err(error);
+                            }
+                            tracing::debug!(stream = %tail.stream, %error, "a tail was cut off");
+                            break;
+                        }
                         let seen: Vec<_> = page
                             .iter()
                             .map(|row| {
@@ -116,7 +139,7 @@ impl Ccai {
                 match walk.unreadable(!matches!(error, Error::TooLarge { .. })) {
                     Narrowing::Again | Narrowing::Fewer => continue,
                     Narrowing::SteppedOver => {
-                        gathered.set_aside(stepped_over(tail, &walk, &error), memory);
+                        suspects.push(Suspect { from: walk.from(), page: walk.page() - 1 });
                         continue;
                     }
                     Narrowing::GivenUp => {}
@@ -134,15 +157,58 @@ impl Ccai {
         Ok((gathered, TailRows { rows: found, cursor: walk.cursor(vendor_now) }))
     }
 
-    async fn page<T>(&self, tail: &Tail<T>, walk: &TailWalk) -> Result<Answer, Error> {
+    /// Asks once more for each row that was stepped over, now that the vendor has shown that it can
+    /// answer: a vendor that answers nothing right for a while has no bad rows, and none of its
+    /// rows may be missed for that.
+    async fn look_again<T: Stamped>(
+        &self,
+        tail: &Tail<T>,
+        suspects: Vec<Suspect>,
+        memory: &RowMemory,
+        walk: &mut TailWalk,
+        gathered: &mut Gathered,
+        found: &mut Vec<T>,
+    ) -> Result<(), Error> {
+        for suspect in suspects {
+            let answered = self.page(tail, suspect.from, suspect.page, 1).await;
+            let answered = answered.and_then(|answer| {
+                gathered.answer(&answer);
+                let page = split(&answer.body).map_err(|problem| undecodable(problem, &answer))?;
+                for row in page {
+                    let fingerprint = Fingerprint::of(row.get().as_bytes());
+                    let stamp = rows::stamp(row, tail.column);
+                    walk.readable_after_all(stamp, fingerprint);
+                    if walk.wanted(stamp) {
+                        gathered.row(row, fingerprint, memory, tail.read, found);
+                    }
+                }
+                Ok(())
+            });
+            match answered {
+                Err(error) if may_be_a_rows_fault(&error) => {
+                    gathered.set_aside(stepped_over(tail, &suspect, &error), memory);
+                }
+                answered => answered?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn page<T>(
+        &self,
+        tail: &Tail<T>,
+        from: Timestamp,
+        page: u32,
+        per: usize,
+    ) -> Result<Answer, Error> {
         let url = self.url(
             tail.path,
             &[
-                (&format!("{}[from]", tail.column), &walk.from().to_rfc3339_millis()),
+                (&format!("{}[from]", tail.column), &from.to_rfc3339_millis()),
                 ("sort_column", tail.column),
                 ("sort_direction", "ASC"),
-                ("page", &walk.page().to_string()),
-                ("per", &walk.per().to_string()),
+                ("page", &page.to_string()),
+                ("per", &per.to_string()),
             ],
         );
         self.client.get(&tail.stream, &url).await
@@ -159,13 +225,19 @@ fn may_be_a_rows_fault(error: &Error) -> bool {
     }
 }
 
+/// The place of a row that was stepped over: the only one of a page that could not be read.
+struct Suspect {
+    from: Timestamp,
+    page: u32,
+}
+
 /// A row of which nothing but its place is known.
-fn stepped_over<T>(tail: &Tail<T>, walk: &TailWalk, error: &Error) -> Quarantined {
+fn stepped_over<T>(tail: &Tail<T>, place: &Suspect, error: &Error) -> Quarantined {
     let kind = match error {
         Error::TooLarge { .. } => "expected a smaller row",
         _ => "expected a row that can be read",
     };
-    let place = format!("{} {} {}", tail.stream, walk.from(), walk.page());
+    let place = format!("{} {} {}", tail.stream, place.from, place.page);
     Quarantined {
         id: None,
         reason: QuarantineReason { path: String::new(), kind: String::from(kind) },

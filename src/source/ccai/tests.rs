@@ -2,7 +2,10 @@
 //! badly as vendors do.
 
 mod documents;
+mod fuzz;
 mod privacy;
+mod probe;
+mod questions;
 mod robustness;
 mod traps;
 mod vendor;
@@ -344,6 +347,25 @@ async fn a_row_that_makes_every_answer_too_large_is_stepped_over_visibly() {
     assert_eq!(found.len(), 129);
     assert!(!found.contains("42"));
     assert_eq!(told, ["expected a smaller row"]);
+}
+
+#[tokio::test]
+async fn a_vendor_that_answers_nothing_right_for_a_while_has_no_bad_rows_and_none_is_missed() {
+    let calls: Vec<_> = (0..15_u32).map(|n| call(n, i64::from(n) - 500)).collect();
+    let bad_answers = std::sync::atomic::AtomicU32::new(10);
+    let vendor = Vendor::answering(move |asked| {
+        let left = bad_answers.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+        if left > 0 && left <= 10 {
+            return Answer::body(String::from("[{\"id\": 1, "));
+        }
+        bad_answers.store(0, std::sync::atomic::Ordering::SeqCst);
+        page(&calls, asked, "updated_at")
+    })
+    .await;
+    let reading = account(&vendor).ask("calls", since(-500)).await.unwrap();
+    assert_eq!(ids(&reading).len(), 15);
+    assert_eq!(reading.quarantined, []);
+    assert_eq!(cursor(&reading), Some(NOON.plus_millis(-486_000)));
 }
 
 #[tokio::test]

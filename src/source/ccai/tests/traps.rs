@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 
 use super::super::mapping;
 use super::super::rows::{Read, decode};
-use crate::model::{Activity, Agent, Call, Direction, Presence};
+use crate::model::{
+    AccountName, Activity, Agent, Call, Direction, EntityId, EntityKey, EntityKind, Presence,
+    QueuePath,
+};
 use crate::source::{Quarantined, UnknownValue};
 
 fn read<T>(row: &Value, read: Read<T>) -> (Result<T, Quarantined>, Vec<UnknownValue>) {
@@ -113,6 +116,36 @@ fn the_verdict_passes_through_whatever_the_times_say() {
     assert_eq!(call.queue_duration, Some(22));
     assert_eq!(call.queue_durations[0].queue_duration, Some(10));
     assert_eq!(call.queue_durations[0].service_level_event.as_deref(), Some("not_in_sla"));
+}
+
+#[test]
+fn a_deprecated_wait_is_not_read() {
+    let row = json!({"id": 1, "wait_duration": 99, "queue_duration": 22});
+    assert_eq!(call(&row).queue_duration, Some(22));
+    assert_eq!(call(&json!({"id": 1, "wait_duration": 99})).queue_duration, None);
+}
+
+#[test]
+fn one_number_as_queue_path_and_group_names_three_things() {
+    let call = call(&json!({"id": 1, "selected_menu": {"id": 5},
+        "queue_durations": [{"menu_path_id": 5, "lang": "en"}]}));
+    let queue = call.selected_menu.unwrap().id;
+    let path = QueuePath {
+        path_id: call.queue_durations[0].menu_path_id.clone().unwrap(),
+        lang: call.queue_durations[0].lang.clone(),
+        channel: Some(String::from("call")),
+    };
+    assert_eq!(queue, Some(path.path_id.clone()));
+    let acme = AccountName::new("acme").unwrap();
+    let key = |kind, id| EntityKey { account: acme.clone(), kind, id }.to_string();
+    assert_eq!(
+        [
+            key(EntityKind::Queue, EntityId::new("5")),
+            key(EntityKind::QueuePath, path.id()),
+            key(EntityKind::QueueGroup, EntityId::new("5")),
+        ],
+        ["acme:queue:5", "acme:queue_path:5/en/call", "acme:queue_group:5"]
+    );
 }
 
 #[test]

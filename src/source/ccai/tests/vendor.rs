@@ -26,6 +26,11 @@ impl Asked {
         pairs.into_owned().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
+    pub(super) fn queries(&self, name: &str) -> Vec<String> {
+        let pairs = url::form_urlencoded::parse(self.raw_query.as_bytes()).into_owned();
+        pairs.filter(|(key, _)| key == name).map(|(_, value)| value).collect()
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).map(|value| value.to_str().unwrap().to_owned())
     }

@@ -1,0 +1,58 @@
+//! `floorcast probe`: what does this account answer where its vendor's document is silent?
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::run::{account_parts, read_config};
+use super::{Failure, say};
+use crate::clock::SystemClock;
+use crate::config::Environment;
+use crate::model::Privacy;
+use crate::schedule::Budget;
+use crate::source::{Connection, Limits, Source};
+use crate::telemetry::Metrics;
+
+#[derive(Debug, Args)]
+pub(super) struct ProbeArguments {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The account to ask
+    #[arg(long, value_name = "NAME")]
+    account: String,
+}
+
+/// Prints the report. A bridge that runs at the same time spends from the same limit at the
+/// vendor, and neither knows of the other: both then see refusals and slow down.
+pub(super) async fn probe(
+    arguments: &ProbeArguments,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    let config = read_config(&arguments.config, environment)?;
+    let account = config.accounts.iter().find(|account| account.name.as_str() == arguments.account);
+    let Some(account) = account else {
+        let names: Vec<_> = config.accounts.iter().map(|account| account.name.as_str()).collect();
+        let message = format!("no account of this name; there are: {}", names.join(", "));
+        return Err(Failure::Misused(format!("--account {}: {message}", arguments.account)));
+    };
+    let parts = account_parts(account, &Arc::new(environment.clone()))?;
+    let settings = (parts.access)((parts.secret)().map_err(Failure::Misused)?);
+    let connection = Connection {
+        account: parts.name,
+        budget: Arc::new(Budget::new(parts.budget)),
+        metrics: Arc::new(Metrics::new().map_err(Failure::failed)?),
+        clock: Arc::new(SystemClock),
+        limits: Limits { head: Duration::from_secs(20), ..Limits::default() },
+    };
+    // No row leaves the source here: the report is made of counts and names of fields.
+    let source = Source::new(&settings, Privacy::default(), connection).map_err(Failure::failed)?;
+    let report = source
+        .probe()
+        .await
+        .map_err(|error| Failure::Failed(format!("account {}: {error}", arguments.account)))?;
+    say(report.to_string().trim_end());
+    Ok(())
+}

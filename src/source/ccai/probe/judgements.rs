@@ -1,0 +1,499 @@
+//! What answers say to the questions of a probe: pure, and fit to be shown to others. An answer
+//! holds counts, times and names of fields, and no value of a row.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use super::Page;
+use crate::model::{EntityId, Timestamp};
+use crate::source::ccai::rows::Read;
+use crate::source::fields::{self, FieldWatch, without_places};
+
+/// Fields by their path, with how often each was met.
+pub(super) type Fields = BTreeMap<String, u64>;
+
+/// The most fields that are named.
+const MOST_NAMED: usize = 20;
+/// The longest name of a field that is shown.
+const LONGEST_NAME: usize = 60;
+/// The most digits of such a name: with more it may be a telephone number.
+const MOST_DIGITS: usize = 3;
+/// What is said when rows cannot tell.
+const UNKNOWN: &str = "unknown: no such rows";
+
+/// What rows hold beside what is read of them.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    /// How many rows there were.
+    pub(super) rows: usize,
+    /// Fields that nothing asks for.
+    pub(super) unread: Fields,
+    /// Fields with a value that no table knows.
+    pub(super) unknown: Fields,
+    /// Fields that cannot be read.
+    pub(super) undecodable: Fields,
+}
+
+impl Noted {
+    pub(super) fn of<T>(rows: &[Value], read: Read<T>) -> Self {
+        let mut noted = Self { rows: rows.len(), ..Self::default() };
+        let watch = FieldWatch::default();
+        let mut readable = Vec::new();
+        for row in rows {
+            let mut unknown = Vec::new();
+            let outcome =
+                fields::Fields::watched(row, &watch).and_then(|fields| read(&fields, &mut unknown));
+            match outcome {
+                Ok(_) => readable.push(row),
+                Err(reason) => {
+                    let path = without_places(&reason.path);
+                    *noted.undecodable.entry(format!("{path} {}", reason.kind)).or_default() += 1;
+                }
+            }
+            for value in unknown {
+                *noted.unknown.entry(String::from(value.field)).or_default() += 1;
+            }
+        }
+        // Reading ends at the first field that cannot be read: such a row says nothing of others.
+        for row in readable {
+            watch.count_unasked(row, &mut noted.unread);
+        }
+        noted
+    }
+}
+
+/// Fields by name. A name may be data, where an object is keyed by it: only what looks like the
+/// name of a field is shown.
+pub(super) fn named(fields: &Fields) -> String {
+    if fields.is_empty() {
+        return String::from("none");
+    }
+    // Spaces stand before what was expected; names have none.
+    let is_name = |name: &str| {
+        let known = |letter: char| letter.is_ascii_alphanumeric() || "_. ".contains(letter);
+        let digits = name.chars().filter(char::is_ascii_digit).count();
+        name.len() <= LONGEST_NAME && name.chars().all(known) && digits <= MOST_DIGITS
+    };
+    let (shown, hidden): (Vec<_>, Vec<_>) = fields.iter().partition(|(name, _)| is_name(name));
+    let mut words: Vec<_> =
+        shown.iter().take(MOST_NAMED).map(|(name, count)| format!("{name} ({count})")).collect();
+    let left = hidden.len() + shown.len().saturating_sub(MOST_NAMED);
+    if left > 0 {
+        words.push(format!("{left} more that are not shown"));
+    }
+    words.join(", ")
+}
+
+pub(super) fn id(row: &Value) -> Option<EntityId> {
+    row.get("id").and_then(fields::id)
+}
+
+pub(super) fn time(row: &Value, name: &str) -> Option<Timestamp> {
+    fields::Fields::of(row).and_then(|fields| fields.time(name)).ok().flatten()
+}
+
+fn word<'a>(row: &'a Value, name: &str) -> Option<&'a str> {
+    row.get(name)?.as_str()
+}
+
+fn yes(yes: bool) -> &'static str {
+    if yes { "yes" } else { "no" }
+}
+
+/// Milliseconds as seconds, with their sign.
+pub(super) fn seconds(millis: i64) -> String {
+    #[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^52")]
+    let seconds = millis as f64 / 1000.0;
+    format!("{seconds:+.1} s")
+}
+
+pub(super) fn headers(page: &Page) -> String {
+    format!("Total {}, Link {}", yes(page.total.is_some()), yes(page.has_next.is_some()))
+}
+
+pub(super) fn paging(page: &Page) -> String {
+    let rows = page.rows.len();
+    format!("{rows} rows of a page of 200; {}", headers(page))
+}
+
+pub(super) fn per(rows: &[Value], asked: usize) -> String {
+    match rows.len() {
+        0 => String::from(UNKNOWN),
+        shown if shown <= asked => format!("yes: {shown} rows of {asked}"),
+        shown => format!("no: {shown} rows of {asked}"),
+    }
+}
+
+pub(super) fn pages_differ(first: &[Value], second: &[Value]) -> String {
+    let ids: BTreeSet<_> = first.iter().filter_map(id).collect();
+    if ids.is_empty() || second.is_empty() {
+        return String::from("unknown: there is no second page");
+    }
+    let again = second.iter().filter_map(id).filter(|id| ids.contains(id)).count();
+    // A row that is new moves the last one of a page to the next.
+    match again {
+        0 => String::from("yes: two pages share no row"),
+        1 if second.len() > 1 => String::from("likely: two pages share one row, as rows move"),
+        _ => format!("no: {again} rows of the second page were on the first"),
+    }
+}
+
+pub(super) fn only_these(rows: &[Value], asked: &[EntityId]) -> String {
+    let (wanted, others): (Vec<_>, Vec<_>) =
+        rows.iter().partition(|row| id(row).is_some_and(|id| asked.contains(&id)));
+    let (wanted, others, asked) = (wanted.len(), others.len(), asked.len());
+    let word = yes(wanted == asked && others == 0);
+    format!("{word}: {wanted} of {asked} rows that were asked for, {others} others")
+}
+
+pub(super) fn sorted_down(rows: &[Value], column: &str) -> String {
+    let stamps: Vec<_> = rows.iter().filter_map(|row| time(row, column)).collect();
+    match stamps.len() {
+        0 | 1 => String::from(UNKNOWN),
+        _ => yes(stamps.is_sorted_by(|one, next| one >= next)).to_owned(),
+    }
+}
+
+pub(super) fn milliseconds(rows: &[Value], column: &str) -> String {
+    let stamps: Vec<_> = rows.iter().filter_map(|row| time(row, column)).collect();
+    let fine = stamps.iter().filter(|stamp| !stamp.is_whole_second()).count();
+    if stamps.is_empty() {
+        return String::from(UNKNOWN);
+    }
+    format!("{}: {fine} of {} stamps", yes(fine > 0), stamps.len())
+}
+
+/// A row of handling that ended after the record was last updated did not move it.
+pub(super) fn after_call_work(rows: &[Value]) -> String {
+    let (mut moved, mut unmoved) = (0, 0);
+    for row in rows {
+        let (Some(updated), Some(_)) = (time(row, "updated_at"), time(row, "ends_at")) else {
+            continue;
+        };
+        let handled = match row.get("handle_durations") {
+            Some(Value::Array(handled)) => &handled[..],
+            Some(one @ Value::Object(_)) => std::slice::from_ref(one),
+            _ => continue,
+        };
+        for part in handled {
+            let work = fields::Fields::of(part).and_then(|part| part.integer("acw_duration"));
+            let worked = work.ok().flatten().is_some_and(|seconds| seconds > 0);
+            match time(part, "ended_at") {
+                Some(ended) if worked && ended > updated => unmoved += 1,
+                Some(_) if worked => moved += 1,
+                _ => {}
+            }
+        }
+    }
+    match (moved, unmoved) {
+        (0, 0) => String::from("unknown: no after-call work within a day"),
+        (_, 0) => format!("yes: all {moved} rows ended before the last update"),
+        (0, _) => format!("no: all {unmoved} rows ended after the last update"),
+        _ => format!("not always: {unmoved} of {} rows ended after it", moved + unmoved),
+    }
+}
+
+pub(super) fn waiting(rows: &[Value]) -> String {
+    let queued = rows.iter().filter(|row| word(row, "status") == Some("queued")).count();
+    match rows.len() {
+        0 => String::from("unknown: nobody waits"),
+        shown if shown == queued => format!("yes: {shown} rows, all of them wait"),
+        shown => format!("no: {} of {shown} rows do not wait", shown - queued),
+    }
+}
+
+/// Whoever has waited for more than some seconds shows whether that moves the record.
+pub(super) fn waiting_moves(page: &Page) -> String {
+    let now = page.asked_at.plus_millis(page.clock_offset_millis.unwrap_or_default());
+    let old: Vec<_> = page
+        .rows
+        .iter()
+        .filter(|row| word(row, "status") == Some("queued"))
+        .filter_map(|row| time(row, "updated_at"))
+        .map(|updated| now.millis_since(updated))
+        .collect();
+    match old.iter().max() {
+        None => String::from("unknown: nobody waits"),
+        Some(longest) if *longest > 10_000 => {
+            format!("no: unmoved for up to {}", seconds(*longest))
+        }
+        Some(longest) => format!("unknown: the oldest update is {} ago", seconds(*longest)),
+    }
+}
+
+pub(super) fn deleted(page: &Page) -> String {
+    let deleted = page.rows.iter().filter(|row| {
+        let flag = fields::Fields::of(row).and_then(|row| row.flag("deleted"));
+        flag.ok().flatten() == Some(true)
+    });
+    match deleted.count() {
+        0 => format!("unknown: none of {} rows is deleted", page.rows.len()),
+        some => format!("yes: {some} of {} rows", page.rows.len()),
+    }
+}
+
+pub(super) fn null_levels(page: &Page) -> String {
+    let null = page.rows.iter().filter(|row| row.get("sla").is_none_or(Value::is_null)).count();
+    format!("{null} of {}", page.rows.len())
+}
+
+/// Rows of the second answer with a stamp from before the first was asked, which did not show
+/// them.
+pub(super) fn lateness(first: &Page, second: &Page, column: &str) -> String {
+    let asked = first.asked_at.plus_millis(first.clock_offset_millis.unwrap_or_default());
+    // The first answer is one page: what lies before its oldest row may have been there.
+    let oldest = first.rows.iter().filter_map(|row| time(row, column)).min();
+    let known: BTreeSet<_> =
+        first.rows.iter().filter_map(|row| Some((id(row)?, time(row, column)?))).collect();
+    let (mut new, mut late) = (0, Vec::new());
+    for row in &second.rows {
+        let (Some(id), Some(stamp)) = (id(row), time(row, column)) else { continue };
+        if known.contains(&(id, stamp)) || oldest.is_some_and(|oldest| stamp < oldest) {
+            continue;
+        }
+        new += 1;
+        if stamp < asked {
+            late.push(asked.millis_since(stamp));
+        }
+    }
+    let gap = seconds(second.asked_at.millis_since(first.asked_at));
+    match (new, late.iter().max()) {
+        (0, _) => format!("unknown: no new row within {gap}"),
+        (_, None) => format!("at once: {new} new rows, all of them from after the first look"),
+        (_, Some(longest)) => format!(
+            "late: {} of {new} new rows were stamped before the first look, the earliest {} before",
+            late.len(),
+            seconds(*longest)
+        ),
+    }
+}
+
+pub(super) fn inclusive(rows: &[Value], column: &str, from: Timestamp) -> String {
+    let stamps: Vec<_> = rows.iter().filter_map(|row| time(row, column)).collect();
+    let older = stamps.iter().filter(|stamp| **stamp < from).count();
+    if older > 0 {
+        return format!("not kept: {older} of {} rows are older", stamps.len());
+    }
+    match stamps.iter().filter(|stamp| **stamp == from).count() {
+        0 if stamps.is_empty() => String::from("no: the row at the bound is not shown"),
+        0 => String::from("unknown: only later rows are shown"),
+        _ => String::from("yes"),
+    }
+}
+
+/// How far two stamps of one fact lie apart.
+fn apart(differences: &[i64]) -> String {
+    if differences.is_empty() {
+        return String::from(UNKNOWN);
+    }
+    let within = |least: i64, most: i64| {
+        differences.iter().filter(|millis| (least..=most).contains(&millis.abs())).count()
+    };
+    let most = differences.iter().map(|millis| millis.abs()).max().unwrap_or_default();
+    format!(
+        "{} of {} equal, {} within 2 s, at most {}",
+        within(0, 0),
+        differences.len(),
+        within(1, 2_000),
+        seconds(most)
+    )
+}
+
+/// The stamps of the status in the roster and in the list of those who are logged in.
+pub(super) fn snapshots_agree(agents: &[Value], statuses: &[Value]) -> String {
+    let stamps: HashMap<_, _> = agents
+        .iter()
+        .filter_map(|row| {
+            Some((id(row)?, (row.get("status").and_then(id)?, time(row, "status_updated_at")?)))
+        })
+        .collect();
+    let differences: Vec<_> = statuses
+        .iter()
+        .filter_map(|row| {
+            let (status, there) = stamps.get(&id(row)?)?;
+            // Another status is another fact: it changed between the two questions.
+            let same = row.get("status_id").and_then(fields::id).as_ref() == Some(status);
+            let here = time(row, "status_updated_at").filter(|_| same)?;
+            Some(here.millis_since(*there))
+        })
+        .collect();
+    apart(&differences)
+}
+
+/// The stamps of the status in the roster and of the row of the log that brought it.
+pub(super) fn log_agrees(agents: &[Value], log: &[Value]) -> String {
+    let mut newest: HashMap<EntityId, (Timestamp, Option<EntityId>)> = HashMap::new();
+    for row in log {
+        if word(row, "activity") != Some("user_status_changed") {
+            continue;
+        }
+        let agent = row.get("agent_id").or_else(|| row.get("agent")?.get("id"));
+        let (Some(agent), Some(started)) = (agent.and_then(fields::id), time(row, "started_at"))
+        else {
+            continue;
+        };
+        let status = row.get("status").and_then(id);
+        let known = newest.get(&agent);
+        if known.is_none_or(|(known, _)| *known < started) {
+            newest.insert(agent, (started, status));
+        }
+    }
+    let differences: Vec<_> = agents
+        .iter()
+        .filter_map(|row| {
+            let (started, status) = newest.get(&id(row)?)?;
+            // Another status is another fact: the log may be behind, or ahead.
+            let same = row.get("status").and_then(id) == *status;
+            let stamp = time(row, "status_updated_at").filter(|_| same)?;
+            Some(stamp.millis_since(*started))
+        })
+        .collect();
+    apart(&differences)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Midday of an invented day, plus seconds.
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(1_772_366_400_000 + seconds * 1000)
+    }
+
+    fn stamp(seconds: i64) -> String {
+        at(seconds).to_rfc3339_millis()
+    }
+
+    fn page(asked: i64, rows: Vec<Value>) -> Page {
+        Page { rows, total: None, has_next: None, asked_at: at(asked), clock_offset_millis: None }
+    }
+
+    fn call(updated: i64, ended: i64, work: i64) -> Value {
+        json!({"id": updated, "updated_at": stamp(updated), "ends_at": stamp(0),
+            "handle_durations": [{"acw_duration": work, "ended_at": stamp(ended)}]})
+    }
+
+    #[test]
+    fn after_call_work_that_ends_after_the_last_update_did_not_move_it() {
+        let cases = [
+            (vec![], "unknown: no after-call work within a day"),
+            (vec![call(5, 9, 0)], "unknown: no after-call work within a day"),
+            (vec![call(9, 9, 4), call(9, 5, 4)], "yes: all 2 rows ended before the last update"),
+            (vec![call(5, 9, 4)], "no: all 1 rows ended after the last update"),
+            (vec![call(5, 9, 4), call(9, 9, 4)], "not always: 1 of 2 rows ended after it"),
+            (vec![json!({"id": 1, "updated_at": stamp(1), "handle_durations": [{}]})], {
+                "unknown: no after-call work within a day"
+            }),
+        ];
+        for (rows, expected) in cases {
+            assert_eq!(after_call_work(&rows), expected);
+        }
+    }
+
+    #[test]
+    fn pages_that_show_the_same_rows_are_no_pages() {
+        let rows = |ids: &[i64]| ids.iter().map(|id| json!({"id": id})).collect::<Vec<_>>();
+        let cases: [(&[i64], &[i64], &str); 5] = [
+            (&[1, 2], &[3, 4], "yes: two pages share no row"),
+            (&[1, 2], &[2, 3], "likely: two pages share one row, as rows move"),
+            (&[1, 2], &[1, 2], "no: 2 rows of the second page were on the first"),
+            (&[1], &[], "unknown: there is no second page"),
+            (&[], &[], "unknown: there is no second page"),
+        ];
+        for (first, second, expected) in cases {
+            assert_eq!(pages_differ(&rows(first), &rows(second)), expected);
+        }
+        let asked = [EntityId::new("1"), EntityId::new("2")];
+        assert_eq!(only_these(&rows(&[1, 2]), &asked), {
+            "yes: 2 of 2 rows that were asked for, 0 others"
+        });
+        assert_eq!(only_these(&rows(&[1, 2, 3]), &asked), {
+            "no: 2 of 2 rows that were asked for, 1 others"
+        });
+        assert_eq!(per(&rows(&[1, 2, 3]), 2), "no: 3 rows of 2");
+    }
+
+    #[test]
+    fn a_row_that_was_stamped_before_the_first_look_and_not_shown_by_it_was_late() {
+        let row = |id: i64, second: i64| json!({"id": id, "started_at": stamp(second)});
+        let first = page(10, vec![row(1, 5), row(2, 8)]);
+        let cases = [
+            (vec![row(1, 5), row(2, 8)], "unknown: no new row within +10.0 s"),
+            (vec![row(2, 8), row(3, 12)], {
+                "at once: 1 new rows, all of them from after the first look"
+            }),
+            (vec![row(3, 7), row(4, 12)], {
+                "late: 1 of 2 new rows were stamped before the first look, the earliest +3.0 s before"
+            }),
+            // Beyond the oldest row of the first page nothing can be said.
+            (vec![row(0, 4)], "unknown: no new row within +10.0 s"),
+        ];
+        for (rows, expected) in cases {
+            assert_eq!(lateness(&first, &page(20, rows), "started_at"), expected);
+        }
+    }
+
+    #[test]
+    fn stamps_are_compared_where_they_speak_of_one_status() {
+        let agent = |id: i64, status: i64, second: i64| json!({"id": id, "status": {"id": status}, "status_updated_at": stamp(second)});
+        let now = |id: i64, status: i64, second: i64| json!({"id": id, "status_id": status, "status_updated_at": stamp(second)});
+        let row = |agent: i64, status: i64, second: i64| {
+            json!({"id": second, "agent_id": agent, "activity": "user_status_changed",
+                "status": {"id": status}, "started_at": stamp(second)})
+        };
+        let agents = [agent(1, 0, 10), agent(2, 0, 20), agent(3, -1, 30), agent(4, 0, 40)];
+        let statuses = [now(1, 0, 10), now(2, 0, 21), now(3, 0, 35), now(4, 0, 45)];
+        let expected = "1 of 3 equal, 1 within 2 s, at most +5.0 s";
+        assert_eq!(snapshots_agree(&agents, &statuses), expected);
+        let log = [row(1, 0, 10), row(1, -2, 3), row(2, 0, 18), row(3, 0, 30), row(4, 0, 35)];
+        assert_eq!(log_agrees(&agents, &log), expected);
+        assert_eq!(log_agrees(&agents, &[]), UNKNOWN);
+    }
+
+    #[test]
+    fn who_waits_shows_whether_waiting_moves_a_record() {
+        let row =
+            |status: &str, second: i64| json!({"status": status, "updated_at": stamp(second)});
+        assert_eq!(waiting(&[row("queued", 0), row("queued", 1)]), "yes: 2 rows, all of them wait");
+        assert_eq!(waiting(&[row("queued", 0), row("finished", 1)]), {
+            "no: 1 of 2 rows do not wait"
+        });
+        let moves = |second: i64| waiting_moves(&page(100, vec![row("queued", second)]));
+        assert_eq!(moves(40), "no: unmoved for up to +60.0 s");
+        assert_eq!(moves(95), "unknown: the oldest update is +5.0 s ago");
+    }
+
+    #[test]
+    fn a_bound_is_inclusive_when_the_row_on_it_is_shown() {
+        let rows = |seconds: &[i64]| {
+            let row = |second: &i64| json!({"updated_at": stamp(*second)});
+            seconds.iter().map(row).collect::<Vec<_>>()
+        };
+        let cases: [(&[i64], &str); 4] = [
+            (&[5, 6], "yes"),
+            (&[6], "unknown: only later rows are shown"),
+            (&[], "no: the row at the bound is not shown"),
+            (&[4, 5], "not kept: 1 of 2 rows are older"),
+        ];
+        for (seconds, expected) in cases {
+            assert_eq!(inclusive(&rows(seconds), "updated_at", at(5)), expected);
+        }
+    }
+
+    #[test]
+    fn only_what_looks_like_the_name_of_a_field_is_named() {
+        let fields = |names: &[&str]| {
+            names.iter().map(|name| (String::from(*name), 1)).collect::<BTreeMap<_, _>>()
+        };
+        assert_eq!(named(&fields(&[])), "none");
+        assert_eq!(named(&fields(&["mood", "rows.mood_2"])), "mood (1), rows.mood_2 (1)");
+        let data = ["ada@example.com", "+15550100", "5550100", "Müller", "a-b"];
+        assert_eq!(named(&fields(&data)), "5 more that are not shown");
+        let many: Vec<_> = (0..30).map(|number| format!("f{number}")).collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        assert!(named(&fields(&many)).ends_with("(1), 10 more that are not shown"));
+    }
+}

@@ -1,0 +1,244 @@
+//! Whatever bytes an endpoint answers: rows are read or set aside, the good ones beside a bad one
+//! stay as they are, no error shows a value, and detection says of a row that was seen nothing more
+//! when it is seen again.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::super::mapping;
+use super::super::rows::{PageRows, Read, Row, decode, split, stamp};
+use crate::detect::{
+    LevelState, Look, Targets, activity_row, current_status_row, interaction_row, is_unchanged,
+    queue_status_row, record_row, roster_row, service_level_row,
+};
+use crate::event::{Draft, Event, EventMeta, Origin};
+use crate::fuzz::{Outcome, PLANTED, run};
+use crate::model::{Measured, Precision, Privacy, QueuePath, ServiceLevel, Timestamp};
+use crate::publish::avro::{Decoder, Encoders, single_object};
+use crate::source::{RowMemory, SweepBuilder};
+
+use super::NOON;
+
+macro_rules! fixture {
+    ($name:literal) => {
+        include_bytes!(concat!("../../../../tests/fixtures/ccai/", $name))
+    };
+}
+
+fn look() -> Look {
+    Look {
+        asked_at: NOON,
+        answered_at: NOON,
+        previous_asked_at: Some(NOON.plus_millis(-1000)),
+        start: NOON.plus_millis(-60_000),
+        first_look: NOON.plus_millis(-60_000),
+        first_sweep: false,
+    }
+}
+
+thread_local! {
+    static AVRO: (Encoders, Decoder) = (Encoders::new().unwrap(), Decoder::new().unwrap());
+}
+
+/// Every event can be written and is read as what it was.
+fn written(drafts: &[Draft]) {
+    for draft in drafts {
+        let meta = EventMeta {
+            event_id: uuid::Uuid::nil(),
+            account: String::from("acme"),
+            vendor: String::from("ccai"),
+            entity_id: draft.entity.to_string(),
+            revision: 1,
+            sequence: 1,
+            stream: String::from("any"),
+            occurred_at: NOON,
+            occurred_after: None,
+            precision: Precision::Second,
+            observed_at: NOON,
+            origin: Origin::Live,
+            late: false,
+        };
+        AVRO.with(|(encoders, decoder)| {
+            let datum = encoders.datum(&meta, &draft.body).unwrap();
+            let message = single_object(encoders.fingerprint(draft.body.event_type()), &datum);
+            let (event_type, value) = decoder.decode(&message).unwrap();
+            assert_eq!(event_type, draft.body.event_type());
+            let expected = serde_json::to_value(Event { meta: &meta, body: &draft.body }).unwrap();
+            assert_eq!(value, expected);
+        });
+    }
+}
+
+/// Holds the rows of an answer against what every endpoint promises.
+fn endpoint<T: Serialize>(bytes: &[u8], read: Read<T>, detect: fn(&T)) -> Outcome {
+    let told = |outcome: &str| Outcome { class: outcome.to_owned(), whole: outcome.to_owned() };
+    let rows = match split(bytes) {
+        Ok(rows) => rows,
+        Err(problem) => return told(problem),
+    };
+    let (mut class, mut whole) = (String::new(), String::new());
+    let bad = to_raw_value(&serde_json::json!({"id": {}, "status": [PLANTED]})).unwrap();
+    for row in &rows {
+        let one = outcome(row, read, detect);
+        // Beside a bad row it is the same row, byte for byte.
+        let list = format!("[{},{},{}]", bad.get(), row.get(), bad.get());
+        let beside = split(list.as_bytes()).unwrap();
+        assert_eq!(beside[1].get(), row.get());
+        let again = outcome(beside[1], read, |_| {});
+        assert_eq!(one.whole, again.whole);
+        let _ = (stamp(row, "updated_at"), stamp(row, "started_at"));
+        if class.len() < 200 {
+            class += &one.class;
+        }
+        whole += &one.whole;
+    }
+    Outcome { class, whole }
+}
+
+fn outcome<T: Serialize>(row: &RawValue, read: Read<T>, detect: fn(&T)) -> Outcome {
+    let mut unknown = Vec::new();
+    match decode(row, read, &mut unknown) {
+        Ok(entity) => {
+            detect(&entity);
+            let whole = serde_json::to_string(&entity).unwrap();
+            Outcome { class: format!("read {};", unknown.len()), whole }
+        }
+        Err(quarantined) => {
+            let reason = &quarantined.reason;
+            let class = format!("{} {};", reason.path, reason.kind);
+            // The id is the vendor's; the rest are our own words.
+            assert!(!class.contains(PLANTED), "{class}");
+            assert!(!quarantined.id.iter().any(|id| id.as_str().contains(char::is_control)));
+            Outcome { class, whole: format!("{quarantined:?}") }
+        }
+    }
+}
+
+/// A sweep shows each id once, and none that was not there.
+fn swept<T: Row>(bytes: &[u8], read: Read<T>) {
+    let Ok(rows) = split(bytes) else { return };
+    let (memory, mut next) = (RowMemory::default(), RowMemory::default());
+    let mut sweep = SweepBuilder::default();
+    let mut page = PageRows { memory: &memory, next: &mut next, unknown: &mut Vec::new() };
+    let unreadable = page.take_in(&rows, read, &mut sweep, &Privacy::default());
+    assert!(sweep.len() <= rows.len() && next.len() <= rows.len());
+    let sweep = sweep.finish();
+    assert!(sweep.rows().len() + unreadable.len() <= rows.len());
+    if unreadable.iter().any(|row| row.id.is_none()) {
+        assert!(!sweep.is_complete(), "a row without an id, and yet all are known");
+    }
+}
+
+macro_rules! endpoints {
+    ($( $test:ident, $target:literal, $read:expr, [$($file:literal),*], $detect:expr $(, $swept:expr)?; )*) => {$(
+        #[test]
+        fn $test() {
+            let corpus: &[&[u8]] = &[$( fixture!($file) ),*];
+            run($target, corpus, &[], |bytes| {
+                $( $swept(bytes, $read); )?
+                endpoint(bytes, $read, $detect)
+            });
+        }
+    )*};
+}
+
+endpoints! {
+    fuzzed_agents_are_read_or_set_aside, "agents", mapping::agent,
+        ["agents.json", "agents_model.json"], |agent| {
+            let first = roster_row(None, agent, &look());
+            written(&first.drafts);
+            assert_eq!(roster_row(Some(&first.state), agent, &look()).drafts, []);
+        }, swept;
+    fuzzed_current_statuses_are_read_or_set_aside, "agents_current_status",
+        mapping::current_status, ["agents_current_status.json"], |status| {
+            let first = current_status_row(None, status, &look());
+            written(&first.drafts);
+            assert_eq!(current_status_row(Some(&first.state), status, &look()).drafts, []);
+        };
+    fuzzed_activities_are_read_or_set_aside, "agent_activity_logs", mapping::activity,
+        ["agent_activity_logs.json", "agent_activity_logs_model.json"], |activity| {
+            written(&activity_row(None, activity, &look()).drafts);
+            assert!((Timestamp::EARLIEST..=Timestamp::LATEST).contains(&activity.started_at));
+        };
+    fuzzed_calls_are_read_or_set_aside, "calls", mapping::call,
+        ["calls.json", "calls_model.json"], |call| {
+            let targets = Targets::new(Some(20), None);
+            let first = interaction_row(None, call, &look(), &targets);
+            written(&first.drafts);
+            assert!(is_unchanged(&first.state, call));
+            let again = interaction_row(Some(&first.state), call, &look(), &targets);
+            assert_eq!(again.drafts, []);
+        };
+    fuzzed_chats_are_read_or_set_aside, "chats", mapping::chat,
+        ["chats.json", "chats_model.json"], |chat| {
+            let targets = Targets::new(Some(20), None);
+            let first = interaction_row(None, chat, &look(), &targets);
+            written(&first.drafts);
+            assert!(is_unchanged(&first.state, chat));
+            let again = interaction_row(Some(&first.state), chat, &look(), &targets);
+            assert_eq!(again.drafts, []);
+        };
+    fuzzed_queues_are_read_or_set_aside, "menus", mapping::queue,
+        ["menus.json", "menus_one.json", "menus_tree.json"], |queue| {
+            let first = record_row(None, queue, &look());
+            written(&first.drafts);
+            assert_eq!(record_row(Some(&first.state), queue, &look()).drafts, []);
+        }, swept;
+    fuzzed_teams_are_read_or_set_aside, "teams", mapping::team,
+        ["teams.json", "teams_tree.json"], |team| {
+            let first = record_row(None, team, &look());
+            written(&first.drafts);
+            assert_eq!(record_row(Some(&first.state), team, &look()).drafts, []);
+        }, swept;
+    fuzzed_status_definitions_are_read_or_set_aside, "user_statuses",
+        mapping::status_definition, ["user_statuses.json", "user_statuses_model.json"], |status| {
+            let first = record_row(None, status, &look());
+            written(&first.drafts);
+            assert_eq!(record_row(Some(&first.state), status, &look()).drafts, []);
+        }, swept;
+    fuzzed_queue_statuses_are_read_or_set_aside, "menus_current_status",
+        mapping::queue_status, ["menus_current_status.json"], |row| {
+            let first = queue_status_row(None, row, &look());
+            written(&first.drafts);
+            assert_eq!(queue_status_row(Some(&first.state), row, &look()).drafts, []);
+        }, swept;
+}
+
+#[test]
+fn fuzzed_service_levels_are_read_or_set_aside() {
+    let corpus: &[&[u8]] =
+        &[fixture!("menus_sla.json"), fixture!("menus_sla_by_queue_groups.json")];
+    run("menus_sla", corpus, &[], |bytes| {
+        let rows = split(bytes).unwrap_or_default();
+        let mut whole = String::new();
+        for row in rows {
+            let level = match decode(row, mapping::level, &mut Vec::new()) {
+                Ok(level) => level,
+                Err(quarantined) => {
+                    let reason = &quarantined.reason;
+                    assert!(!format!("{reason:?}").contains(PLANTED), "{reason:?}");
+                    whole.push('-');
+                    continue;
+                }
+            };
+            let level = ServiceLevel {
+                of: Measured::Path(QueuePath {
+                    path_id: level.id,
+                    lang: level.lang,
+                    channel: Some(String::from("call")),
+                }),
+                name: level.name,
+                percent: level.percent,
+                minutes: 30,
+            };
+            let first = service_level_row(None::<&LevelState>, &level, Some(80.0), &look());
+            written(&first.drafts);
+            let again = service_level_row(Some(&first.state), &level, Some(80.0), &look());
+            assert_eq!(again.drafts, []);
+            write!(whole, "{:?}", level.percent).unwrap();
+        }
+        Outcome { class: format!("{} {}", whole.len().min(20), whole.contains('-')), whole }
+    });
+}

@@ -1,0 +1,85 @@
+//! The report about an account: what it says of vendors with different habits, and what it never
+//! says.
+
+use serde_json::{Value, json};
+
+use super::vendor::{Answer, Asked, Vendor};
+use super::{PASSWORD, account, page, stamp};
+use crate::source::{Disposition, Report};
+
+/// What nobody may find in a report.
+const PLANTED: &[&str] = &["Ada", "Sample", "5550", "example.com", "4711", "Parcels", PASSWORD];
+
+fn person() -> Value {
+    json!({"id": 4711, "first_name": "Ada", "last_name": "Sample", "email": "ada@example.com",
+        "status": {"id": 0, "name": "Available"}, "status_updated_at": stamp(-60), "mood": "Ada",
+        "contacts": {"+15550100": "Ada", "Ada": 1}, "Ada Sample": true, "online": ["Ada"]})
+}
+
+fn record(id: u32, updated: i64) -> Value {
+    json!({"id": 4_711_000 + id, "status": "finished", "end_user_number": "+15550100",
+        "call_type": "Ada", "updated_at": stamp(updated), "ends_at": stamp(updated - 5),
+        "menu_path": {"name": "Parcels"},
+        "handle_durations": [{"id": id, "acw_duration": 4, "ended_at": stamp(updated + 4)}]})
+}
+
+fn answer(asked: &Asked, ids_work: bool) -> Answer {
+    let rows: Vec<_> = (0..40).map(|number| record(number, i64::from(number) - 100)).collect();
+    match asked.path.trim_start_matches("/manager/api/v1/") {
+        "agents" => Answer::json(&json!([person()])),
+        "calls" | "chats" => {
+            let ids: Vec<_> = asked.queries("id[]");
+            let shown = |row: &&Value| ids.is_empty() || ids.contains(&row["id"].to_string());
+            let rows: Vec<_> = rows.iter().filter(|row| !ids_work || shown(row)).cloned().collect();
+            if ids_work { page(&rows, asked, "updated_at") } else { Answer::json(&json!(rows)) }
+        }
+        "menus" => Answer::status(403),
+        _ => Answer::json(&json!([])),
+    }
+}
+
+fn said<'a>(report: &'a Report, topic: &str, question: &str) -> &'a str {
+    let found =
+        |finding: &&crate::source::Finding| finding.topic == topic && finding.question == question;
+    &report.findings.iter().find(found).unwrap_or_else(|| panic!("{topic}: {question}")).answer
+}
+
+#[tokio::test]
+async fn a_report_answers_by_what_the_vendor_showed_and_names_nobody() {
+    for ids_work in [true, false] {
+        let vendor = Vendor::answering(move |asked| answer(asked, ids_work)).await;
+        let report = account(&vendor).ccai.probe().await.unwrap();
+        let works = if ids_work { "yes: " } else { "no: " };
+        assert!(said(&report, "calls", "does id[] work").starts_with(works));
+        assert!(said(&report, "calls", "does page work").starts_with(works));
+        let headers = if ids_work { "Total yes, Link yes" } else { "Total no, Link no" };
+        assert_eq!(said(&report, "calls", "are there Total and Link"), headers);
+        assert_eq!(
+            said(&report, "calls", "does after-call work move updated_at"),
+            "no: all 40 rows ended after the last update"
+        );
+        let unread = said(&report, "calls", "fields that are not read");
+        assert_eq!(unread, "end_user_number (40)");
+        let unknown = said(&report, "calls", "fields with values that no table knows");
+        assert_eq!(unknown, "call.call_type (40)");
+        let broken = said(&report, "agents", "fields that cannot be read");
+        assert_eq!(broken, "online expected yes or no (1)");
+        assert_eq!(said(&report, "queues", "rows"), "0");
+        let refused = said(&report, "queues", "does with_deleted show deleted ones");
+        assert_eq!(refused, "not answered (unauthorized)");
+        let text = format!("{report} {report:?}");
+        for planted in PLANTED {
+            assert!(!text.contains(planted), "{planted}: {text}");
+        }
+        assert!(vendor.asked().len() <= 25, "a few requests, not {}", vendor.asked().len());
+        assert_eq!(usize::try_from(report.requests).unwrap(), vendor.asked().len());
+    }
+}
+
+#[tokio::test]
+async fn a_probe_with_refused_credentials_ends_at_its_first_request() {
+    let vendor = Vendor::answering(|_| Answer::status(401)).await;
+    let error = account(&vendor).ccai.probe().await.unwrap_err();
+    assert_eq!(error.disposition(), Disposition::Stop);
+    assert_eq!(vendor.asked().len(), 1);
+}

@@ -1,0 +1,139 @@
+//! What is asked: the questions that only this vendor needs.
+
+use serde_json::json;
+
+use super::vendor::{Answer, Vendor};
+use super::{PASSWORD, account, call};
+use crate::model::Measured;
+use crate::source::{Disposition, Question, Rows};
+
+#[tokio::test]
+async fn who_waits_is_asked_by_status_because_no_tail_shows_it() {
+    let cases = [
+        (true, false, &["/calls call_status%5B%5D=queued&page=1&per=100"][..]),
+        (false, true, &["/chats chat_status%5B%5D=queued&page=1&per=100"]),
+        (
+            true,
+            true,
+            &[
+                "/calls call_status%5B%5D=queued&page=1&per=100",
+                "/chats chat_status%5B%5D=queued&page=1&per=100",
+            ],
+        ),
+    ];
+    for (calls, chats, expected) in cases {
+        let vendor = Vendor::answering(|asked| {
+            let row = call(if asked.path.ends_with("calls") { 3 } else { 4 }, -60);
+            Answer::json(&json!([row])).header("Total", "1")
+        })
+        .await;
+        let reading =
+            account(&vendor).ask("waiting", Question::Waiting { calls, chats }).await.unwrap();
+        let asked: Vec<_> = vendor
+            .asked()
+            .iter()
+            .map(|asked| {
+                format!("{} {}", asked.path.replace("/manager/api/v1", ""), asked.raw_query)
+            })
+            .collect();
+        assert_eq!(asked, expected);
+        let Rows::Waiting { calls: waiting_calls, chats: waiting_chats } = &reading.rows else {
+            panic!("{:?}", reading.rows)
+        };
+        assert_eq!((waiting_calls.len(), waiting_chats.len()), (calls.into(), chats.into()));
+    }
+}
+
+#[tokio::test]
+async fn a_service_level_is_asked_for_each_channel_with_the_minutes_it_looks_back() {
+    for (stream, path) in [
+        ("sla", "/manager/api/v1/menus/sla"),
+        ("sla_by_queue_group", "/manager/api/v1/menus/sla_by_queue_groups"),
+    ] {
+        let vendor = Vendor::answering(|_| Answer::body("[]")).await;
+        account(&vendor).ask(stream, Question::Gauge).await.unwrap();
+        let asked = vendor.asked();
+        let questions: Vec<_> = asked.iter().map(|asked| asked.raw_query.as_str()).collect();
+        assert_eq!(questions, ["channel=call&minutes=30", "channel=chat&minutes=30"]);
+        assert!(asked.iter().all(|asked| asked.path == path));
+    }
+}
+
+#[tokio::test]
+async fn one_path_in_two_languages_on_two_channels_has_four_levels_and_null_is_not_zero() {
+    let vendor = Vendor::answering(|asked| {
+        let level = if asked.query("channel").as_deref() == Some("call") {
+            json!(0.0)
+        } else {
+            json!(null)
+        };
+        Answer::json(&json!([
+            {"menu_path_id": 5, "lang": "en", "menu_path": "Acme/Parcels", "sla": level},
+            {"menu_path_id": 5, "lang": "es", "menu_path": "Acme/Parcels", "sla": level},
+        ]))
+    })
+    .await;
+    let reading = account(&vendor).ask("sla", Question::Gauge).await.unwrap();
+    let Rows::ServiceLevels(levels) = &reading.rows else { panic!("{:?}", reading.rows) };
+    let told: Vec<_> = levels
+        .iter()
+        .map(|level| match &level.of {
+            Measured::Path(path) => (path.id().to_string(), level.percent),
+            other @ Measured::Group { .. } => panic!("{other:?}"),
+        })
+        .collect();
+    let expected = [
+        ("5/en/call", Some(0.0)),
+        ("5/es/call", Some(0.0)),
+        ("5/en/chat", None),
+        ("5/es/chat", None),
+    ];
+    assert_eq!(told, expected.map(|(id, percent)| (id.to_owned(), percent)));
+}
+
+#[tokio::test]
+async fn a_centre_without_chats_still_has_the_levels_of_its_calls() {
+    let levels = json!([{"menu_path_id": 5, "lang": "en", "sla": 80.0}]);
+    let refusing = |refused: &'static str, status: u16| {
+        let levels = levels.clone();
+        Vendor::answering(move |asked| {
+            if asked.query("channel").as_deref() == Some(refused) {
+                Answer::status(status)
+            } else {
+                Answer::json(&levels)
+            }
+        })
+    };
+    let vendor = refusing("chat", 422).await;
+    let reading = account(&vendor).ask("sla", Question::Gauge).await.unwrap();
+    assert!(matches!(&reading.rows, Rows::ServiceLevels(levels) if levels.len() == 1));
+    // The first one must be there, and refused credentials are never passed over.
+    let vendor = refusing("call", 422).await;
+    account(&vendor).ask("sla", Question::Gauge).await.unwrap_err();
+    let vendor = refusing("chat", 401).await;
+    let error = account(&vendor).ask("sla", Question::Gauge).await.unwrap_err();
+    assert_eq!(error.disposition(), Disposition::Stop);
+    assert!(!error.to_string().contains(PASSWORD));
+}
+
+#[tokio::test]
+async fn what_is_no_strict_json_is_no_answer() {
+    let rows = call(1, -60).to_string();
+    for broken in [
+        format!("[{rows},]"),
+        format!("[{rows} {rows}]"),
+        format!("[{rows}] // the calls"),
+        format!("/* the calls */ [{rows}]"),
+        rows.replace("\"status\":", "\"status\" "),
+        format!("[{}]", rows.replace('"', "'")),
+        format!("[{rows}][]"),
+    ] {
+        let shown = broken.clone();
+        let vendor = Vendor::answering(move |_| Answer::body(broken.clone())).await;
+        let error = account(&vendor)
+            .ask("waiting", Question::Waiting { calls: true, chats: false })
+            .await
+            .unwrap_err();
+        assert_eq!(error.reason(), "undecodable", "{shown}");
+    }
+}

@@ -1,0 +1,68 @@
+//! The pages under `docs/` name tests that exist: a claim whose test is gone is noticed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn files(directory: &Path, ending: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, ending, found);
+        } else if path.extension().is_some_and(|extension| extension == ending) {
+            found.push(path);
+        }
+    }
+}
+
+/// The names of all functions of the repository's Rust files.
+fn functions(root: &Path) -> BTreeSet<String> {
+    let mut sources = Vec::new();
+    for directory in ["src", "tests"] {
+        files(&root.join(directory), "rs", &mut sources);
+    }
+    let mut names = BTreeSet::new();
+    for source in sources {
+        let text = fs::read_to_string(source).unwrap();
+        names.extend(text.split("fn ").skip(1).map(|after| {
+            let name = after.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+            name.take(1).collect::<String>()
+        }));
+    }
+    names
+}
+
+/// The tests that a page's tables name: what is in backticks in the column `test`.
+fn named_tests(page: &str) -> Vec<String> {
+    let mut tests = Vec::new();
+    let mut in_table = false;
+    for line in page.lines() {
+        let Some(row) = line.strip_prefix('|').and_then(|row| row.strip_suffix('|')) else {
+            in_table = false;
+            continue;
+        };
+        let last = row.rsplit('|').next().unwrap_or_default();
+        if last.trim() == "test" {
+            in_table = true;
+        } else if in_table {
+            tests.extend(last.split('`').skip(1).step_by(2).map(String::from));
+        }
+    }
+    tests
+}
+
+#[test]
+fn every_test_that_a_page_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let functions = functions(root);
+    let mut pages = Vec::new();
+    files(&root.join("docs"), "md", &mut pages);
+    let mut named = 0;
+    for page in pages {
+        for test in named_tests(&fs::read_to_string(&page).unwrap()) {
+            assert!(functions.contains(&test), "{}: no test {test}", page.display());
+            named += 1;
+        }
+    }
+    assert!(named > 40, "only {named} tests are named: the tables are not read any more");
+}

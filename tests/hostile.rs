@@ -1,0 +1,57 @@
+//! A vendor that means harm, or is broken in ways that look like it. Whatever it answers, the
+//! bridge lives on, concludes nothing, gives nothing away, and recovers by itself once the vendor
+//! answers properly again.
+//!
+//! `docs/hostile.md` lists the forms.
+
+mod footprint;
+mod forms;
+mod speech;
+mod survival;
+mod vendor;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::support::repository_file;
+
+/// The sources below a directory, one after the other.
+fn sources(directory: &Path, all: &mut String) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, all);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            all.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_page_on_hostile_vendors_names_every_test_and_none_that_is_not_there() {
+    let page = std::fs::read_to_string(repository_file("docs/hostile.md")).unwrap();
+    let quoted = page.split('`').skip(1).step_by(2);
+    let is_test = |text: &&str| {
+        text.matches('_').count() > 3
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    let named: BTreeSet<_> = quoted.filter(is_test).collect();
+    let missing: Vec<_> = forms::NAMES.iter().filter(|name| !named.contains(*name)).collect();
+    assert!(missing.is_empty(), "the page lacks {missing:?}");
+    let mut all = String::new();
+    sources(&repository_file("src"), &mut all);
+    sources(&repository_file("tests/hostile"), &mut all);
+    let declared = |name: &str| {
+        all.contains(&format!("fn {name}("))
+            || all.contains(&format!("    {name}:"))
+            || all.contains(&format!("    {name}, \""))
+    };
+    let unknown: Vec<_> = named.iter().filter(|name| !declared(name)).collect();
+    assert!(unknown.is_empty(), "no such test: {unknown:?}");
+    let fuzzed = all.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+    let fuzzed = fuzzed.filter(|word| word.starts_with("fuzzed_"));
+    let untold: BTreeSet<_> = fuzzed.filter(|word| !named.contains(word)).collect();
+    assert!(untold.is_empty(), "the page lacks {untold:?}");
+}

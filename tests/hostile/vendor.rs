@@ -1,0 +1,373 @@
+//! A vendor on the loopback interface that speaks HTTP by hand, so that it can speak it badly; and
+//! a host beside it to which nothing may ever go.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use floorcast::clock::{Clock, SystemClock};
+use serde_json::{Value, json};
+
+/// What stands in bad answers, and must show nowhere.
+pub(super) const PLANTED: &str = "Planted-in-an-answer";
+
+/// The endpoints that are polled without a cause.
+pub(super) const ENDPOINTS: [&str; 10] = [
+    "agents",
+    "agents/current_status",
+    "agent_activity_logs",
+    "calls",
+    "chats",
+    "menus",
+    "menus/current_status",
+    "menus/sla",
+    "teams",
+    "user_statuses",
+];
+
+/// A request, as far as it matters.
+pub(super) struct Asked {
+    pub(super) endpoint: String,
+    pub(super) page: Option<u32>,
+    /// A host that is not the configured one.
+    pub(super) elsewhere: SocketAddr,
+    /// How many answers were given since the vendor went bad.
+    pub(super) number: usize,
+    now: Now,
+}
+
+/// What the contact centre looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Now {
+    /// As the bridge sees it first.
+    Before,
+    /// The same, and some things more have happened.
+    After,
+}
+
+impl Asked {
+    /// The rows of the endpoint, as they are.
+    pub(super) fn rows(&self) -> Vec<Value> {
+        rows(&self.endpoint, self.now)
+    }
+
+    /// The first page of rows as they are; further pages are empty.
+    pub(super) fn page_of_rows(&self) -> Vec<Value> {
+        if self.page.unwrap_or(1) > 1 { Vec::new() } else { self.rows() }
+    }
+
+    /// The rows without the first of them: what an answer shows that would have things removed.
+    pub(super) fn fewer_rows(&self) -> Vec<Value> {
+        self.rows().into_iter().skip(1).collect()
+    }
+}
+
+fn stamp(ago: u64) -> String {
+    (SystemClock.now() - Duration::from_secs(ago)).floor_second().to_rfc3339_millis()
+}
+
+/// Rows are made once in a process, so that the same state has the same bytes.
+fn rows(endpoint: &str, now: Now) -> Vec<Value> {
+    static ROWS: Mutex<BTreeMap<(bool, &str), Vec<Value>>> = Mutex::new(BTreeMap::new());
+    let mut all = ROWS.lock().unwrap();
+    if all.is_empty() {
+        for (at, endpoint) in
+            [false, true].into_iter().flat_map(|at| ENDPOINTS.iter().map(move |name| (at, *name)))
+        {
+            all.insert((at, endpoint), make_rows(endpoint, at));
+        }
+    }
+    all.get(&(now == Now::After, endpoint)).cloned().unwrap_or_default()
+}
+
+fn make_rows(endpoint: &str, after: bool) -> Vec<Value> {
+    let status = |id: i32, name: &str| json!({"id": id, "name": name});
+    let agent = |id: u32| {
+        json!({"id": id, "first_name": "Mira", "online": true, "wrap_up": false,
+               "status": status(0, "Available"), "status_updated_at": stamp(600)})
+    };
+    let current = |id: u32, on_hold: bool| {
+        json!({"id": id, "status": "Available", "status_id": 0, "status_updated_at": stamp(600),
+               "on_hold": on_hold})
+    };
+    let activity = |id: u32, agent: u32, ago: u64, status: Value| {
+        json!({"id": id, "agent_id": agent, "activity": "user_status_changed",
+               "started_at": stamp(ago), "status": status})
+    };
+    let call = |status: &str, ends_at: Value, ago: u64| {
+        json!({"id": 70, "status": status, "call_type": "Voice Inbound", "created_at": stamp(900),
+               "queued_at": stamp(899), "assigned_at": stamp(890), "connected_at": stamp(889),
+               "ends_at": ends_at, "updated_at": stamp(ago)})
+    };
+    let mut rows = match endpoint {
+        "agents" => (1..=6).map(agent).collect(),
+        "agents/current_status" => (1..=6).map(|id| current(id, id == 1 && !after)).collect(),
+        "agent_activity_logs" => {
+            (1..=6).map(|id| activity(id, id, 600, status(0, "Available"))).collect()
+        }
+        "calls" if after => vec![call("finished", json!(stamp(2)), 2)],
+        "calls" => vec![call("connected", Value::Null, 889)],
+        "chats" => vec![json!({"id": 80, "status": "assigned", "created_at": stamp(900),
+            "assigned_at": stamp(880), "updated_at": stamp(880)})],
+        "menus" => (10..16).map(|id| json!({"id": id, "name": "Parcels"})).collect(),
+        "menus/current_status" => vec![json!({"menu_id": 10, "lang": "en", "menu_path_id": 5,
+            "menu_path": "Parcels", "comm_type": "Call",
+            "in_queue_count": if after { 1 } else { 2 }})],
+        "menus/sla" => vec![json!({"menu_path_id": 5, "lang": "en", "menu_path": "Parcels",
+            "sla": if after { 91.0 } else { 90.0 }})],
+        "teams" => (20..26).map(|id| json!({"id": id, "name": "Letters"})).collect(),
+        "user_statuses" => {
+            vec![status(0, "Available"), status(-1, "Unavailable"), status(-4, "Meal")]
+        }
+        _ => Vec::new(),
+    };
+    if after {
+        match endpoint {
+            "agents" => rows.push(json!({"id": 7, "first_name": "Jonas"})),
+            "agent_activity_logs" => rows.push(activity(100, 2, 1, status(-4, "Meal"))),
+            "menus" => rows.push(json!({"id": 16, "name": "Letters"})),
+            "teams" => rows.push(json!({"id": 26, "name": "Parcels"})),
+            "user_statuses" => rows.push(status(9, "Training")),
+            _ => {}
+        }
+    }
+    rows
+}
+
+/// What became known between the two states: type and key, each once.
+pub(super) const NEWS: [(&str, &str); 10] = [
+    ("AgentAdded", "acme:agent:7"),
+    ("AgentHoldEnded", "acme:agent:1"),
+    ("AgentStatusChanged", "acme:agent:2"),
+    ("CallFinished", "acme:call:70"),
+    ("QueueAdded", "acme:queue:16"),
+    ("QueueDepthChanged", "acme:queue_path:5/en/call"),
+    ("ServiceLevelChanged", "acme:queue_path:5/en/call"),
+    ("ServiceLevelChanged", "acme:queue_path:5/en/chat"),
+    ("StatusDefinitionAdded", "acme:status:9"),
+    ("TeamAdded", "acme:team:26"),
+];
+
+/// How a request is answered. It writes what it likes; when writing fails, the client is gone.
+pub(super) type Speech = fn(&Asked, &mut Wire) -> io::Result<()>;
+
+/// The connection; it counts.
+pub(super) struct Wire {
+    stream: TcpStream,
+    pub(super) written: u64,
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.stream.write(bytes)?;
+        self.written += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+impl Wire {
+    /// A whole answer; `head` is further header lines, each with its end.
+    pub(super) fn answer(&mut self, status: &str, head: &str, body: &[u8]) -> io::Result<()> {
+        write!(
+            self,
+            "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{head}\r\n",
+            body.len()
+        )?;
+        self.write_all(body)
+    }
+
+    /// Waits until the client is gone.
+    pub(super) fn until_gone(&mut self) -> io::Result<()> {
+        self.stream.read(&mut [0]).map(drop)
+    }
+
+    /// Rows with a count.
+    pub(super) fn rows(&mut self, rows: &[Value], total: &str) -> io::Result<()> {
+        let body = json!(rows).to_string();
+        self.answer("200 OK", &format!("Total: {total}\r\n"), body.as_bytes())
+    }
+}
+
+/// What the vendor does at the moment.
+#[derive(Clone, Copy)]
+enum Mood {
+    Good(Now),
+    Bad(Speech),
+}
+
+struct Shared {
+    mood: Mutex<Mood>,
+    asked: Mutex<BTreeMap<String, usize>>,
+    answers: Mutex<usize>,
+    most_written: Mutex<u64>,
+    authorization: String,
+    elsewhere: SocketAddr,
+    strays: Arc<Mutex<Vec<String>>>,
+}
+
+/// The vendor. Its threads end with the process, or when it is dropped.
+pub(super) struct Vendor {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    doors: [SocketAddr; 2],
+    open: Arc<Mutex<bool>>,
+}
+
+fn read_head(stream: &mut TcpStream) -> Option<String> {
+    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    let mut head = Vec::new();
+    let mut buffer = [0; 4096];
+    while !head.windows(4).any(|window| window == b"\r\n\r\n") {
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => return None,
+            Ok(read) => head.extend_from_slice(&buffer[..read]),
+        }
+    }
+    String::from_utf8(head).ok()
+}
+
+/// Takes connections until the door is closed.
+fn listen(
+    open: &Arc<Mutex<bool>>,
+    serve: impl Fn(TcpStream) + Send + Sync + 'static,
+) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let open = Arc::clone(open);
+    let serve = Arc::new(serve);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            if !*open.lock().unwrap() {
+                return;
+            }
+            let serve = Arc::clone(&serve);
+            thread::spawn(move || serve(stream));
+        }
+    });
+    address
+}
+
+impl Vendor {
+    /// A vendor that answers well, to whoever has these credentials.
+    pub(super) fn open(authorization: String) -> Self {
+        let open = Arc::new(Mutex::new(true));
+        let strays: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = Arc::clone(&strays);
+        let elsewhere = listen(&open, move |mut stream| {
+            let head = read_head(&mut stream);
+            seen.lock().unwrap().push(head.unwrap_or_default());
+        });
+        let shared = Arc::new(Shared {
+            mood: Mutex::new(Mood::Good(Now::Before)),
+            asked: Mutex::default(),
+            answers: Mutex::new(0),
+            most_written: Mutex::new(0),
+            authorization,
+            elsewhere,
+            strays,
+        });
+        let served = Arc::clone(&shared);
+        let address = listen(&open, move |stream| served.serve(stream));
+        Self { shared, address, doors: [address, elsewhere], open }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    fn change(&self, mood: Mood) {
+        let mut current = self.shared.mood.lock().unwrap();
+        self.shared.asked.lock().unwrap().clear();
+        *self.shared.answers.lock().unwrap() = 0;
+        *current = mood;
+    }
+
+    /// From now on everything is answered like this.
+    pub(super) fn go_bad(&self, speech: Speech) {
+        self.change(Mood::Bad(speech));
+    }
+
+    /// From now on everything is answered well again; some things have happened.
+    pub(super) fn recover(&self) {
+        self.change(Mood::Good(Now::After));
+    }
+
+    /// How often each endpoint was asked since the last change, first pages alone; the least.
+    pub(super) fn least_asked(&self) -> usize {
+        let asked = self.shared.asked.lock().unwrap();
+        let counts = ENDPOINTS.iter().map(|endpoint| asked.get(*endpoint).copied().unwrap_or(0));
+        counts.min().unwrap()
+    }
+
+    /// How many answers it began since the last change.
+    pub(super) fn answers(&self) -> usize {
+        *self.shared.answers.lock().unwrap()
+    }
+
+    /// The most bytes that one answer could get rid of.
+    pub(super) fn most_written(&self) -> u64 {
+        *self.shared.most_written.lock().unwrap()
+    }
+
+    /// What came to the host to which nothing may go.
+    pub(super) fn strays(&self) -> Vec<String> {
+        self.shared.strays.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Vendor {
+    fn drop(&mut self) {
+        *self.open.lock().unwrap() = false;
+        for door in self.doors {
+            // It wakes the thread that waits there.
+            let _ = TcpStream::connect(door);
+        }
+    }
+}
+
+impl Shared {
+    fn serve(&self, mut stream: TcpStream) {
+        // A client that is gone is noticed, whatever is under way.
+        let _ = stream.set_write_timeout(Some(Duration::from_secs(10)));
+        let Some(head) = read_head(&mut stream) else { return };
+        let target = head.split(' ').nth(1).unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let endpoint = path.trim_start_matches("/manager/api/v1/").to_owned();
+        let page = query.split('&').find_map(|pair| pair.strip_prefix("page="));
+        let page = page.and_then(|page| page.parse().ok());
+        let authorized = head.lines().any(|line| line.eq_ignore_ascii_case(&self.authorization));
+        let (mood, number) = {
+            let mood = *self.mood.lock().unwrap();
+            if page.unwrap_or(1) == 1 {
+                *self.asked.lock().unwrap().entry(endpoint.clone()).or_default() += 1;
+            }
+            let mut answers = self.answers.lock().unwrap();
+            *answers += 1;
+            (mood, *answers)
+        };
+        let mut wire = Wire { stream, written: 0 };
+        let elsewhere = self.elsewhere;
+        // Writing fails when the client has had enough; that is its right.
+        let _ = match mood {
+            _ if !authorized => wire.answer("401 Unauthorized", "", b"{}"),
+            Mood::Good(now) => {
+                let asked = Asked { endpoint, page, elsewhere, number, now };
+                let total = asked.rows().len().to_string();
+                wire.rows(&asked.page_of_rows(), &total)
+            }
+            Mood::Bad(speech) => {
+                let now = Now::Before;
+                speech(&Asked { endpoint, page, elsewhere, number, now }, &mut wire)
+            }
+        };
+        let mut most = self.most_written.lock().unwrap();
+        *most = wire.written.max(*most);
+    }
+}

@@ -1,0 +1,131 @@
+//! Credentials and TLS on the way to a registry, against a small server that stands in for it.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::{Arc, Mutex};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::{command, file_beside};
+use crate::bridge::Place;
+
+/// An authority of one's own: its certificate as PEM, and a server's certificate for this address.
+fn authority() -> (String, ServerConfig) {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let issuer = Issuer::new(params, key);
+    let server_key = KeyPair::generate().unwrap();
+    let server = CertificateParams::new(vec![String::from("127.0.0.1")]).unwrap();
+    let server = server.signed_by(&server_key, &issuer).unwrap();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![server.der().clone()], private)
+        .unwrap();
+    (certificate.pem(), config)
+}
+
+/// A registry that takes every schema from whoever has the right header.
+struct StandIn {
+    port: u16,
+    refused: Arc<Mutex<u32>>,
+}
+
+fn stand_in(config: ServerConfig, expected: &str) -> StandIn {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (config, refused) = (Arc::new(config), Arc::new(Mutex::new(0)));
+    let (count, expected) = (Arc::clone(&refused), format!("authorization: {expected}\r\n"));
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let session = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = StreamOwned::new(session, stream);
+            let Some(head) = request(&mut stream) else { continue };
+            let (status, body) = if !head.contains(&expected) {
+                *count.lock().unwrap() += 1;
+                ("401 Unauthorized", "")
+            } else if head.starts_with("GET") {
+                ("200 OK", "[]")
+            } else {
+                ("200 OK", r#"{"id":7}"#)
+            };
+            let length = body.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            );
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+        }
+    });
+    StandIn { port, refused }
+}
+
+/// The head of a request, once its body was read; nothing when the client went away.
+fn request(stream: &mut impl Read) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut piece = [0; 16 * 1024];
+    loop {
+        let read = stream.read(&mut piece).ok().filter(|read| *read > 0)?;
+        bytes.extend_from_slice(&piece[..read]);
+        let text = String::from_utf8_lossy(&bytes);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+            return Some(format!("{head}\r\n"));
+        }
+    }
+}
+
+fn register(section: &str, authority: &str) -> (i32, String) {
+    let place = Place::at("http://127.0.0.1:1", "127.0.0.1:1", "tls", "");
+    let file = file_beside(place.directory(), "ca.pem", authority);
+    let secret = file_beside(place.directory(), "secret", "nobody-sees-this\n");
+    let section = section.replace("SECRET", &format!("{{ file = \"{secret}\" }}"));
+    let config = std::fs::read_to_string(place.config()).unwrap();
+    let registry = format!("{config}[registry]\n{section}\nca_file = \"{file}\"\n");
+    std::fs::write(place.config(), registry).unwrap();
+    command(&["schemas", "register"], &place)
+}
+
+#[test]
+fn a_registry_behind_an_authority_of_ones_own_is_reached_with_either_kind_of_credentials() {
+    use base64::Engine as _;
+    let pair = base64::engine::general_purpose::STANDARD.encode("ada:nobody-sees-this");
+    let cases = [
+        ("username = \"ada\"\npassword = SECRET", format!("Basic {pair}")),
+        ("token = SECRET", String::from("Bearer nobody-sees-this")),
+    ];
+    for (credentials, header) in cases {
+        let (authority, config) = authority();
+        let server = stand_in(config, &header);
+        let section = format!("url = \"https://127.0.0.1:{}\"\n{credentials}", server.port);
+        let (status, said) = register(&section, &authority);
+        assert_eq!(status, 0, "{said}");
+        assert!(said.contains("✓ tls.calls-floorcast.v1.CallFinished: 7"), "{said}");
+        assert_eq!(*server.refused.lock().unwrap(), 0);
+    }
+}
+
+#[test]
+fn wrong_credentials_and_an_authority_that_is_not_trusted_are_one_readable_line() {
+    let (authority_in_use, config) = authority();
+    let server = stand_in(config, "Bearer another");
+    let section = format!("url = \"https://127.0.0.1:{}\"\ntoken = SECRET", server.port);
+    let (status, said) = register(&section, &authority_in_use);
+    assert_eq!(status, 1, "{said}");
+    let host = format!("127.0.0.1:{}", server.port);
+    assert!(said.contains(&format!("the schema registry at {host} refuses us (401)")), "{said}");
+    assert!(!said.contains("nobody-sees-this"), "{said}");
+    let (another, _) = authority();
+    let (status, said) = register(&section, &another);
+    assert_eq!((status, said.lines().count()), (1, 1), "{said}");
+    assert!(said.contains(&format!("{host} does not answer: invalid peer certificate")), "{said}");
+    assert!(said.ends_with("(is ca_file the authority that signed it?)"), "{said}");
+    assert!(!said.contains("nobody-sees-this"), "{said}");
+}
