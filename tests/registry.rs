@@ -231,6 +231,36 @@ fn a_schema_that_the_registry_refuses_is_a_readable_error_and_loses_no_event() {
     assert!(bridge.wait(Duration::from_secs(30)).success());
 }
 
+#[test]
+fn a_registry_that_swallows_questions_holds_up_neither_events_nor_the_end() {
+    let (broker, registry) = (kafka::shared(), registry::shared());
+    let (centre, prefix) = (centre(45), kafka::unique_prefix("swallowed"));
+    let proxy = Proxy::listen();
+    proxy.forward_to(registry.port());
+    let section = format!("url = \"{}\"", registry.behind(proxy.port()));
+    let place = place(&centre, broker, &prefix, &section);
+    let mut bridge = place.run();
+    let_calls_end(&centre, 3);
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(30)).success());
+
+    proxy.hold();
+    let mut bridge = place.run();
+    // In the midst of the first question.
+    bridge.wait_for_line("admin pages at", Duration::from_secs(30));
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(30)).success());
+    assert_eq!(lines_with(&bridge, "left behind"), 0, "{}", bridge.said());
+
+    let mut bridge = place.run();
+    bridge.wait_for_line("ids of schemas that are remembered are used", Duration::from_secs(60));
+    let_calls_end(&centre, 12);
+    settle_and_judge(&centre, &mut bridge, broker, &prefix, registry);
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(30)).success());
+    assert_eq!(lines_with(&bridge, "left behind"), 0, "{}", bridge.said());
+}
+
 fn lines_with(bridge: &Floorcast, text: &str) -> usize {
     bridge.stderr().iter().filter(|line| line.contains(text)).count()
 }

@@ -13,6 +13,8 @@ use crate::store::{self, Key, OutboxEvent, Store};
 
 /// How long the registry is left alone after it did not answer.
 const REST: Duration = Duration::from_secs(10);
+/// How long the drain waits for an id. Meanwhile it hears neither the broker nor an order to end.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Why an event cannot be framed.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +138,14 @@ impl SchemaIds {
         }
         let schema = avro::text_of(event, fingerprint)
             .ok_or(Error::UnknownSchema { event: event.as_str() })?;
-        let asked = self.runtime.block_on(self.client.id(&subject(topic, event), &schema));
+        let asked = self.runtime.block_on(async {
+            let subject = subject(topic, event);
+            let id = self.client.id(&subject, &schema);
+            tokio::time::timeout(PATIENCE, id).await.unwrap_or_else(|_| {
+                let problem = format!("no answer within {} s", PATIENCE.as_secs());
+                Err(Error::Away { host: self.client.identity().to_owned(), problem })
+            })
+        });
         match asked {
             Ok(id) => {
                 if self.away.take().is_some_and(|away| away.told) {
