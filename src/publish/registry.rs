@@ -149,7 +149,13 @@ impl Error {
     /// is wrong.
     #[must_use]
     pub const fn leaves_ids_alone(&self) -> bool {
-        matches!(self, Self::Away { .. } | Self::Unauthorized { .. } | Self::Client(_))
+        matches!(
+            self,
+            Self::Away { .. }
+                | Self::Unauthorized { .. }
+                | Self::NoRegistry { .. }
+                | Self::Client(_)
+        )
     }
 }
 

@@ -16,6 +16,9 @@ const REST: Duration = Duration::from_secs(10);
 /// How long the drain waits for an id. Meanwhile it hears neither the broker nor an order to end.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long ids are asked for ahead of their events before the drain goes on.
+const AT_A_TIME: Duration = Duration::from_millis(200);
+
 /// Why an event cannot be framed.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::publish) enum Trouble {
@@ -40,10 +43,10 @@ pub(in crate::publish) struct SchemaIds {
     client: Client,
     runtime: tokio::runtime::Runtime,
     store: Store,
-    topic_prefix: String,
     known: HashMap<(String, EventType, [u8; 8]), Known>,
     away: Option<Away>,
-    prepared: bool,
+    /// What was not asked yet, the last first.
+    pending: Vec<(String, EventType)>,
 }
 
 /// The registry did not answer.
@@ -69,39 +72,28 @@ impl SchemaIds {
             let _inside = runtime.enter();
             Client::new(settings)?
         };
-        let topic_prefix = topic_prefix.to_owned();
-        Ok(Self {
-            client,
-            runtime,
-            store,
-            topic_prefix,
-            known: HashMap::new(),
-            away: None,
-            prepared: false,
-        })
+        let pending = subjects(topic_prefix);
+        Ok(Self { client, runtime, store, known: HashMap::new(), away: None, pending })
     }
 
     /// Asks for all ids there may ever be, so that a refusal is known before its event comes, and
-    /// a restart while the registry is away finds every id remembered. Done once; where the
-    /// registry was away, as soon as it answers. Returns what it was told.
+    /// a restart while the registry is away finds every id remembered. Some at a time, because the
+    /// drain waits meanwhile: to be called until it is done. Returns what it was told.
     pub(in crate::publish) fn prepare(&mut self, now: Instant) -> Result<Vec<Error>, store::Error> {
         let mut problems = Vec::new();
-        if self.prepared || self.is_left_alone(now).is_some() {
-            return Ok(problems);
-        }
-        for (topic, event) in subjects(&self.topic_prefix) {
+        let begun = Instant::now();
+        while self.is_left_alone(now).is_none() && begun.elapsed() < AT_A_TIME {
+            let Some((topic, event)) = self.pending.pop() else { break };
             let Ok((_, fingerprint)) = avro::schema(event) else { continue };
             match self.id(&topic, event, fingerprint, now) {
                 Err(Trouble::Store(error)) => return Err(error),
                 Err(Trouble::Registry(error)) if !error.leaves_ids_alone() => problems.push(error),
                 Ok(_) | Err(Trouble::Registry(_)) => {}
             }
-            // The others would have the same answer.
             if self.away.is_some() {
-                return Ok(problems);
+                self.pending.push((topic, event));
             }
         }
-        self.prepared = true;
         Ok(problems)
     }
 
