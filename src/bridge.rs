@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::admin::{Admin, AdminError, Health};
 use crate::clock::Clock;
+use crate::config;
 use crate::detect::Targets;
 use crate::model::{AccountName, Privacy};
 use crate::publish::avro::{self, Encoders};
@@ -20,11 +21,13 @@ use crate::publish::{
     TopicsError, ensure_topics, registry,
 };
 use crate::schedule::{Budget, BudgetSettings, Share};
-use crate::secret::Secret;
+use crate::secret::{Environment, SecretError};
 use crate::shard::{
     AccountPlan, Engine, EngineError, Output, Owned, Polling, Start, StreamPlan, spawn_engine,
 };
-use crate::source::{Connection, Limits, Source, StreamSpec, Vendor, VendorSettings};
+use crate::source::{
+    Access, ConnectError, Connection, Limits, ReadingSettings, Source, StreamSpec, Vendor,
+};
 use crate::store::{self, Opened, Options, Store};
 use crate::telemetry::Metrics;
 
@@ -37,22 +40,18 @@ const READINGS_END: Duration = Duration::from_secs(4);
 /// How long to wait before a broker that did not answer is asked for its topics again.
 const TOPICS_AGAIN: Duration = Duration::from_secs(3);
 
-/// Fetches an account's secret, as it is now. The error is one line without the secret.
-pub type FetchSecret = Arc<dyn Fn() -> Result<Secret, String> + Send + Sync>;
-
-/// How an account is reached, once its secret is fetched.
-pub type Access = Arc<dyn Fn(Secret) -> VendorSettings + Send + Sync>;
-
 /// One account.
 pub struct AccountParts {
     /// Its name.
     pub name: AccountName,
     /// Its vendor.
     pub vendor: Vendor,
-    /// Its secret.
-    pub secret: FetchSecret,
     /// How it is reached.
-    pub access: Access,
+    pub access: Arc<dyn Access>,
+    /// Where its secrets are, besides in files.
+    pub environment: Arc<Environment>,
+    /// How many minutes a service level looks back.
+    pub service_level_minutes: i64,
     /// Its limit.
     pub budget: BudgetSettings,
     /// From when on changes are wanted.
@@ -61,6 +60,58 @@ pub struct AccountParts {
     pub targets: Targets,
     /// Its streams: those of the vendor that are enabled, with the configured shares.
     pub streams: Vec<StreamPlan>,
+}
+
+impl AccountParts {
+    /// The parts of an account, as configured.
+    ///
+    /// # Errors
+    /// When a secret is not there: that is a mistake at the start, and a reason to stop later.
+    pub fn configured(
+        account: &config::Account,
+        environment: &Arc<Environment>,
+    ) -> Result<Self, SecretError> {
+        for secret in account.access.secrets() {
+            secret.fetch(environment)?;
+        }
+        let mut streams = default_streams(&account.vendor);
+        streams.retain_mut(|stream| {
+            let Some(settings) = account.streams.get(stream.name.as_str()) else { return true };
+            let share = &mut stream.share;
+            share.weight = settings.weight.unwrap_or(share.weight);
+            share.ceiling = settings.max_interval.unwrap_or(share.ceiling);
+            !settings.disabled
+        });
+        let service_level = account.service_level;
+        Ok(Self {
+            name: account.name.clone(),
+            vendor: account.vendor,
+            access: Arc::clone(&account.access),
+            environment: Arc::clone(environment),
+            service_level_minutes: service_level.minutes,
+            budget: BudgetSettings {
+                requests_per_second: account.requests_per_second,
+                longest_pause: account.longest_pause,
+            },
+            start: account.start,
+            targets: Targets::new(service_level.target_seconds, service_level.target_percent),
+            streams,
+        })
+    }
+
+    /// A client for the account, with its secrets as they are now.
+    ///
+    /// # Errors
+    /// When a secret is not there, or cannot be sent.
+    pub fn connect(
+        &self,
+        privacy: Privacy,
+        connection: Connection,
+    ) -> Result<Source, ConnectError> {
+        let service_level_minutes = self.service_level_minutes;
+        let settings = ReadingSettings { privacy, service_level_minutes };
+        self.access.connect(&self.environment, settings, connection)
+    }
 }
 
 /// Where events go.
@@ -371,12 +422,10 @@ fn plan_of(
         clock: Arc::clone(clock),
         limits,
     };
-    let (secret, access) = (account.secret, account.access);
-    let connect = move || {
-        let settings = access(secret()?);
-        Source::new(&settings, privacy, connection.clone()).map_err(|error| error.to_string())
-    };
-    AccountPlan { name: account.name, budget, streams: account.streams, connect: Box::new(connect) }
+    let (name, streams) = (account.name.clone(), account.streams.clone());
+    let connect =
+        move || account.connect(privacy, connection.clone()).map_err(|error| error.to_string());
+    AccountPlan { name, budget, streams, connect: Box::new(connect) }
 }
 
 /// Looks at the levels, again and again.

@@ -7,19 +7,19 @@ mod mistakes;
 mod privacy;
 mod reader;
 mod registry;
-mod secret;
 mod tree;
 mod values;
 
+pub use crate::secret::{Environment, SecretError, SecretSource};
 pub use mistakes::{Mistake, Mistakes, Place};
 pub use privacy::{PrivacyError, PrivacyMode, PrivacySettings};
 pub use registry::{Registry, RegistryCredentials};
-pub use secret::{SecretError, SecretSource};
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
@@ -27,10 +27,7 @@ use url::Url;
 use self::reader::Section;
 use crate::model::{AccountName, Timestamp};
 use crate::shard::Start;
-use crate::source::{VENDORS, Vendor};
-
-/// The environment, as it was handed in.
-pub type Environment = BTreeMap<String, String>;
+use crate::source::{Access, SettingsReader, VENDORS, Vendor};
 
 /// A valid configuration.
 #[derive(Clone, Debug)]
@@ -90,8 +87,8 @@ pub struct Account {
     pub name: AccountName,
     /// Its vendor.
     pub vendor: Vendor,
-    /// How it is reached.
-    pub access: Access,
+    /// How it is reached, in its vendor's own settings.
+    pub access: Arc<dyn Access>,
     /// The vendor's limit, in requests per second.
     pub requests_per_second: f64,
     /// The longest pause that a vendor's `Retry-After` may impose.
@@ -119,22 +116,6 @@ impl Default for ServiceLevelSettings {
     fn default() -> Self {
         Self { target_seconds: None, target_percent: None, minutes: 30 }
     }
-}
-
-/// How an account is reached.
-#[derive(Clone, Debug)]
-pub enum Access {
-    /// Google CCAI Platform.
-    Ccai {
-        /// `https://{subdomain}.{domain}`.
-        base_url: Url,
-        /// The path before the endpoints.
-        api_prefix: String,
-        /// The subdomain.
-        username: String,
-        /// The token.
-        password: SecretSource,
-    },
 }
 
 /// What differs from a stream's defaults.
@@ -218,7 +199,7 @@ impl Config {
         let privacy = root.section("privacy", |section| Some(privacy(section))).unwrap_or_default();
         let accounts = root.tables(
             "account",
-            "add at least one [[account]] with name, vendor, base_url, username and password",
+            "add at least one [[account]] with name, vendor and what the vendor needs",
             |section| account(section, &mut warnings),
         );
         let mut names: Vec<_> = accounts.iter().map(|account| account.name.clone()).collect();
@@ -376,7 +357,7 @@ fn account(section: &mut Section, warnings: &mut Vec<String>) -> Option<Account>
             Some(all)
         })
         .unwrap_or_default();
-    let access = ccai(section, warnings);
+    let access = (vendor.settings)(&mut AccountKeys { section, warnings });
     Some(Account {
         name: name?,
         vendor,
@@ -397,29 +378,64 @@ fn stream(section: &mut Section) -> Stream {
     }
 }
 
-fn ccai(section: &mut Section, warnings: &mut Vec<String>) -> Option<Access> {
-    let base_url = section
-        .required_text("base_url", "the vendor's address, such as \"https://acme.example.com\"");
-    let base_url = base_url.and_then(|text| match values::base_url(&text) {
-        Ok(url) => Some(url),
-        Err((problem, remedy)) => {
-            section.mistake("base_url", problem, remedy);
-            None
+/// The keys of an account that are its vendor's own.
+struct AccountKeys<'k, 's> {
+    section: &'k mut Section<'s>,
+    warnings: &'k mut Vec<String>,
+}
+
+impl SettingsReader for AccountKeys<'_, '_> {
+    fn text(&mut self, name: &str) -> Option<String> {
+        self.section.text(name)
+    }
+
+    fn required_text(&mut self, name: &str, what: &str) -> Option<String> {
+        self.section.required_text(name, what)
+    }
+
+    fn secret(&mut self, name: &str) -> Option<SecretSource> {
+        self.section.secret(name)
+    }
+
+    fn required_secret(&mut self, name: &str) -> Option<SecretSource> {
+        self.section.required_secret(name)
+    }
+
+    fn is_there(&self, name: &str) -> bool {
+        self.section.names().iter().any(|known| known == name)
+    }
+
+    fn mistake(&mut self, name: &str, problem: &str, remedy: &str) {
+        self.section.mistake(name, problem, remedy);
+    }
+
+    fn base_url(&mut self, usual: Option<&str>, path_stands_in: &str) -> Option<Url> {
+        let what = "the vendor's address, such as \"https://acme.example.com\"";
+        let text = match (self.section.text("base_url"), usual) {
+            (None, Some(usual)) if !self.is_there("base_url") => Some(usual.to_owned()),
+            (None, None) => self.section.required_text("base_url", what),
+            (text, _) => text,
+        };
+        let url = match values::address(&text?) {
+            Ok(url) if url.path() == "/" => url,
+            Ok(_) => {
+                let remedy = format!("set {path_stands_in} beside it");
+                self.section.mistake("base_url", "it holds a path", &remedy);
+                return None;
+            }
+            Err((problem, remedy)) => {
+                self.section.mistake("base_url", problem, remedy);
+                return None;
+            }
+        };
+        if values::is_open_to_others(&url) {
+            let host = url.host_str().unwrap_or_default();
+            self.warnings.push(format!(
+                "{host} is asked over plain http: everybody on the way can read the credentials"
+            ));
         }
-    });
-    if let Some(url) = base_url.as_ref().filter(|url| values::is_open_to_others(url)) {
-        let host = url.host_str().unwrap_or_default();
-        warnings.push(format!(
-            "{host} is asked over plain http: everybody on the way can read the credentials"
-        ));
+        Some(url)
     }
-    let api_prefix = section.text("api_prefix").unwrap_or_else(|| String::from("/manager/api/v1"));
-    if !api_prefix.starts_with('/') {
-        section.mistake("api_prefix", "it does not start with '/'", "such as \"/manager/api/v1\"");
-    }
-    let username = section.required_text("username", "at CCAI, the subdomain");
-    let password = section.required_secret("password");
-    Some(Access::Ccai { base_url: base_url?, api_prefix, username: username?, password: password? })
 }
 
 /// What is in force, without any secret.
@@ -436,14 +452,10 @@ impl fmt::Display for Config {
         writeln!(out, "state      {}", self.state_dir.display())?;
         writeln!(out, "admin      http://{}", self.admin_listen)?;
         for account in &self.accounts {
-            let Access::Ccai { base_url, api_prefix, .. } = &account.access;
             writeln!(
                 out,
-                "account    {} ({}) at {}{api_prefix}, {} requests/s",
-                account.name,
-                account.vendor.name,
-                base_url.as_str().trim_end_matches('/'),
-                account.requests_per_second,
+                "account    {} ({}) at {}, {} requests/s",
+                account.name, account.vendor.name, account.access, account.requests_per_second,
             )?;
         }
         Ok(())

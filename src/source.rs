@@ -12,6 +12,7 @@ mod http;
 mod memory;
 mod probe;
 mod reading;
+mod settings;
 mod sweep;
 mod vendors;
 
@@ -20,5 +21,6 @@ pub use http::{Connection, Limits};
 pub use memory::{Fingerprint, RowMemory};
 pub use probe::{Finding, Report};
 pub use reading::{QuarantineReason, Quarantined, Question, Reading, Rows, TailRows, UnknownValue};
+pub use settings::{Access, ConnectError, ReadingSettings, SettingsReader};
 pub use sweep::{Partial, Sweep, SweepBuilder, SweepRow};
-pub use vendors::{Source, StreamKind, StreamSpec, VENDORS, Vendor, VendorSettings};
+pub use vendors::{Source, StreamKind, StreamSpec, VENDORS, Vendor};

@@ -14,4 +14,5 @@ mod documents;
 mod hostile;
 mod kafka;
 mod registry;
+mod structure;
 mod support;

@@ -14,7 +14,7 @@ use crate::config::Environment;
 use crate::model::EntityKind;
 use crate::publish::{TopicPlan, TopicsError, ensure_topics, registry};
 use crate::schedule::Budget;
-use crate::source::{Connection, Limits, Question, RowMemory, Source, StreamKind};
+use crate::source::{Connection, Limits, Question, RowMemory, StreamKind};
 use crate::store::{Options, Store};
 use crate::telemetry::Metrics;
 
@@ -143,15 +143,14 @@ async fn one_request(
     parts: crate::bridge::AccountParts,
     privacy: crate::model::Privacy,
 ) -> Result<String, String> {
-    let settings = (parts.access)((parts.secret)()?);
     let connection = Connection {
-        account: parts.name,
+        account: parts.name.clone(),
         budget: Arc::new(Budget::new(parts.budget)),
         metrics: Arc::new(Metrics::new().map_err(|error| error.to_string())?),
         clock: Arc::new(SystemClock),
         limits: Limits { head: Duration::from_secs(10), ..Limits::default() },
     };
-    let source = Source::new(&settings, privacy, connection).map_err(|error| error.to_string())?;
+    let source = parts.connect(privacy, connection).map_err(|error| error.to_string())?;
     // The cheapest question there is: one answer without pages.
     let streams = parts.streams;
     let gauge = streams.iter().find(|stream| stream.kind == StreamKind::Gauge);

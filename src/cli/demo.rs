@@ -10,23 +10,20 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
-use url::Url;
 
+use super::run::account_parts;
 use super::simulate::WorldArguments;
 use super::{Failure, asked_to_end, say};
-use crate::bridge::{AccountParts, Bridge, BridgeParts, Destination, default_streams};
+use crate::bridge::{Bridge, BridgeParts, Destination};
 use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Environment};
 use crate::consume::{Cluster, Record, read_all};
-use crate::detect::Targets;
 use crate::event::Topic;
-use crate::model::{AccountName, Privacy};
+use crate::model::Privacy;
 use crate::publish::avro::Decoder;
 use crate::publish::{Settings as KafkaSettings, TopicPlan};
-use crate::schedule::BudgetSettings;
-use crate::secret::Secret;
-use crate::shard::Start;
 use crate::simulate::{Published, Simulator, Verdict, judge};
-use crate::source::{Limits, VENDORS, VendorSettings, ccai};
+use crate::source::Limits;
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArguments {
@@ -62,6 +59,8 @@ impl Drop for Scratch {
     }
 }
 
+/// The variable that holds the simulated vendor's password.
+const TOKEN: &str = "DEMO_TOKEN";
 /// How long the bridge may need at most to ask everything again.
 const LONGEST_SETTLING: Duration = Duration::from_mins(6);
 
@@ -85,7 +84,7 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
     let run = format!("{}-{}", std::process::id(), clock.now().millis());
     let scratch = Scratch(std::env::temp_dir().join(format!("floorcast-demo-{run}")));
     let settings = arguments.world.settings();
-    let (username, token) = (settings.username.clone(), settings.token.clone());
+    let token = settings.token.clone();
     let local = SocketAddr::from(([127, 0, 0, 1], 0));
     let simulator =
         Simulator::start(settings, local, clock.clone()).await.map_err(Failure::failed)?;
@@ -116,31 +115,21 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
         replication_factor: -1,
         retention: Duration::from_hours(1),
     });
-    let base_url = Url::parse(&simulator.base_url()).map_err(Failure::failed)?;
-    let account = AccountParts {
-        name: AccountName::new("demo").map_err(Failure::failed)?,
-        vendor: VENDORS[0],
-        secret: Arc::new(move || Ok(Secret::new(token.clone()))),
-        access: Arc::new(move |password| {
-            VendorSettings::Ccai(ccai::Settings {
-                base_url: base_url.clone(),
-                api_prefix: String::from("/manager/api/v1"),
-                username: username.clone(),
-                password,
-                service_level_minutes: 30,
-            })
-        }),
-        budget: BudgetSettings {
-            requests_per_second: arguments.world.requests_per_second,
-            longest_pause: Duration::from_secs(5),
-        },
-        start: Start::Now,
-        targets: Targets::new(None, Some(80.0)),
-        streams: default_streams(&VENDORS[0]),
-    };
+    // The demo's own configuration, read as everybody's is.
+    let rate = arguments.world.requests_per_second;
+    let text = format!(
+        "[kafka]\nbootstrap_servers = \"{servers}\"\ndeployment = \"demo\"\n{}\
+         requests_per_second = {rate:?}\nlongest_pause = \"5s\"\n\
+         [account.sla]\ntarget_percent = 80\n",
+        simulator.account("demo", TOKEN)
+    );
+    let environment = Environment::from([(String::from(TOKEN), token)]);
+    let config = Config::read("demo", &text, &Environment::new()).map_err(Failure::failed)?;
+    let environment = Arc::new(environment);
+    let accounts = config.accounts.iter().map(|account| account_parts(account, &environment));
     let bridge = Bridge::start(BridgeParts {
         deployment: String::from("demo"),
-        accounts: vec![account],
+        accounts: accounts.collect::<Result<_, _>>()?,
         destination: Destination::Kafka(kafka, plan),
         registry: None,
         state_dir: scratch.0.join("state"),

@@ -12,7 +12,7 @@ use crate::clock::SystemClock;
 use crate::config::Environment;
 use crate::model::Privacy;
 use crate::schedule::Budget;
-use crate::source::{Connection, Limits, Source};
+use crate::source::{Connection, Limits};
 use crate::telemetry::Metrics;
 
 #[derive(Debug, Args)]
@@ -39,16 +39,15 @@ pub(super) async fn probe(
         return Err(Failure::Misused(format!("--account {}: {message}", arguments.account)));
     };
     let parts = account_parts(account, &Arc::new(environment.clone()))?;
-    let settings = (parts.access)((parts.secret)().map_err(Failure::Misused)?);
     let connection = Connection {
-        account: parts.name,
+        account: parts.name.clone(),
         budget: Arc::new(Budget::new(parts.budget)),
         metrics: Arc::new(Metrics::new().map_err(Failure::failed)?),
         clock: Arc::new(SystemClock),
         limits: Limits { head: Duration::from_secs(20), ..Limits::default() },
     };
     // No row leaves the source here: the report is made of counts and names of fields.
-    let source = Source::new(&settings, Privacy::default(), connection).map_err(Failure::failed)?;
+    let source = parts.connect(Privacy::default(), connection).map_err(Failure::failed)?;
     let report = source
         .probe()
         .await

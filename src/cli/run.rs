@@ -8,13 +8,11 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Failure, asked_to_end, say};
-use crate::bridge::{AccountParts, Bridge, BridgeParts, Destination, default_streams};
+use crate::bridge::{AccountParts, Bridge, BridgeParts, Destination};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, Environment, Property, RegistryCredentials};
-use crate::detect::Targets;
 use crate::publish::{Settings as KafkaSettings, TopicPlan, registry};
-use crate::schedule::BudgetSettings;
-use crate::source::{Limits, VendorSettings, ccai};
+use crate::source::Limits;
 
 #[derive(Debug, Args)]
 pub(super) struct RunArguments {
@@ -109,41 +107,8 @@ pub(super) fn account_parts(
     account: &config::Account,
     environment: &Arc<Environment>,
 ) -> Result<AccountParts, Failure> {
-    let config::Access::Ccai { base_url, api_prefix, username, password } = account.access.clone();
-    // A secret that is not there is a mistake at the start, and a reason to stop later.
-    password.fetch(environment).map_err(|error| Failure::Misused(error.to_string()))?;
-    let environment = Arc::clone(environment);
-    let service_level = account.service_level;
-    let service_level_minutes = service_level.minutes;
-    let mut streams = default_streams(&account.vendor);
-    streams.retain_mut(|stream| {
-        let Some(settings) = account.streams.get(stream.name.as_str()) else { return true };
-        let share = &mut stream.share;
-        share.weight = settings.weight.unwrap_or(share.weight);
-        share.ceiling = settings.max_interval.unwrap_or(share.ceiling);
-        !settings.disabled
-    });
-    Ok(AccountParts {
-        name: account.name.clone(),
-        vendor: account.vendor,
-        secret: Arc::new(move || password.fetch(&environment).map_err(|error| error.to_string())),
-        access: Arc::new(move |password| {
-            VendorSettings::Ccai(ccai::Settings {
-                base_url: base_url.clone(),
-                api_prefix: api_prefix.clone(),
-                username: username.clone(),
-                password,
-                service_level_minutes,
-            })
-        }),
-        budget: BudgetSettings {
-            requests_per_second: account.requests_per_second,
-            longest_pause: account.longest_pause,
-        },
-        start: account.start,
-        targets: Targets::new(service_level.target_seconds, service_level.target_percent),
-        streams,
-    })
+    AccountParts::configured(account, environment)
+        .map_err(|error| Failure::Misused(error.to_string()))
 }
 
 pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> Result<(), Failure> {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::mistakes::{Mistakes, Place};
-use super::secret::SecretSource;
 use super::tree::{Node, Value};
 use super::values;
+use crate::secret::SecretSource;
 
 /// One table of the configuration.
 pub(super) struct Section<'a> {

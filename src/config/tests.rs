@@ -291,7 +291,7 @@ fn a_variable_that_means_nothing_is_a_mistake_that_names_it() {
 #[test]
 fn secrets_are_fetched_by_name_and_never_shown() {
     let config = read(MINIMAL, &[]).unwrap();
-    let Access::Ccai { password, .. } = &config.accounts[0].access;
+    let password = config.accounts[0].access.secrets()[0];
     let missing = password.fetch(&Environment::new()).unwrap_err().to_string();
     assert_eq!(
         missing,
@@ -306,7 +306,7 @@ fn secrets_are_fetched_by_name_and_never_shown() {
     // A variable of the configuration's own holds the secret itself.
     let name = "FLOORCAST_ACCOUNT__ACME__PASSWORD";
     let config = read(MINIMAL, &[(name, "hunter3")]).unwrap();
-    let Access::Ccai { password, .. } = &config.accounts[0].access;
+    let password = config.accounts[0].access.secrets()[0];
     let environment = Environment::from([(name.into(), "hunter3".into())]);
     assert_eq!(password.fetch(&environment).unwrap().expose(), "hunter3");
     assert!(!format!("{config:?}").contains("hunter3"));

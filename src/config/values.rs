@@ -43,15 +43,6 @@ fn split(text: &str) -> Option<(u64, &str)> {
     Some((number.parse().ok()?, unit.trim_start()))
 }
 
-/// An address of a vendor, or what is wrong with it and what to do.
-pub(super) fn base_url(text: &str) -> Result<Url, (&'static str, &'static str)> {
-    let url = address(text)?;
-    if url.path() != "/" {
-        return Err(("it holds a path", "set api_prefix beside it"));
-    }
-    Ok(url)
-}
-
 /// An address of http or https, or what is wrong with it and what to do.
 pub(super) fn address(text: &str) -> Result<Url, (&'static str, &'static str)> {
     let remedy = "write it such as \"https://acme.example.com\"";

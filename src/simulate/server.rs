@@ -172,6 +172,17 @@ impl Simulator {
         format!("http://{}", self.address)
     }
 
+    /// What a configuration has to reach it: an `[[account]]` of this name, whose password is in
+    /// this variable of the environment.
+    #[must_use]
+    pub fn account(&self, name: &str, variable: &str) -> String {
+        let (url, username) = (self.base_url(), &lock(&self.shared.world).settings.username);
+        format!(
+            "[[account]]\nname = \"{name}\"\nvendor = \"ccai\"\nbase_url = \"{url}\"\n\
+             username = \"{username}\"\npassword = {{ env = \"{variable}\" }}\n"
+        )
+    }
+
     /// Sets the faults from now on.
     pub fn set_faults(&self, faults: Faults) {
         *lock(&self.shared.faults) = faults;

@@ -8,6 +8,7 @@ mod mapping;
 mod paging;
 mod probe;
 mod rows;
+mod settings;
 mod streams;
 mod sweeps;
 mod tails;
@@ -17,30 +18,23 @@ use url::Url;
 
 use super::error::Error;
 use super::http::{Answer, Client, Connection};
-use super::{Quarantined, Question, Reading, RowMemory, Rows, UnknownValue};
+use super::{
+    Quarantined, Question, Reading, ReadingSettings, RowMemory, Rows, UnknownValue, Vendor,
+};
 use crate::model::{Privacy, StreamName, Timestamp};
 use crate::secret::Secret;
 
+use self::settings::Settings;
+use self::streams::STREAMS;
+
 pub use self::rows::sweep_agents_page;
-pub use self::streams::STREAMS;
+
+/// The vendor's line in the table.
+pub(super) const VENDOR: Vendor =
+    Vendor { name: "ccai", streams: STREAMS, requests_per_second: 1.0, settings: settings::read };
 
 /// Rows of a page: the vendor's own maximum.
 pub(super) const PER_PAGE: usize = 100;
-
-/// How an account of this vendor is reached.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// `https://{subdomain}.{domain}`.
-    pub base_url: Url,
-    /// The path before the endpoints.
-    pub api_prefix: String,
-    /// The subdomain.
-    pub username: String,
-    /// The token.
-    pub password: Secret,
-    /// How many minutes a service level looks back.
-    pub service_level_minutes: i64,
-}
 
 /// One account.
 #[derive(Debug)]
@@ -96,12 +90,13 @@ impl Gathered {
 }
 
 impl Ccai {
-    pub(super) fn new(
+    fn new(
         settings: &Settings,
-        privacy: Privacy,
+        password: &Secret,
+        reading: ReadingSettings,
         connection: Connection,
     ) -> Result<Self, Error> {
-        let client = Client::basic(connection, &settings.username, &settings.password)?;
+        let client = Client::basic(connection, &settings.username, password)?;
         let mut root = settings.base_url.clone();
         // A gateway may stand before the vendor under a path of its own.
         let before = root.path().trim_end_matches('/');
@@ -109,7 +104,7 @@ impl Ccai {
         root.set_path(&format!("{before}/{prefix}/"));
         root.set_query(None);
         root.set_fragment(None);
-        let service_level_minutes = settings.service_level_minutes;
+        let ReadingSettings { privacy, service_level_minutes } = reading;
         Ok(Self { client, root, privacy, service_level_minutes })
     }
 

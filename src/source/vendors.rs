@@ -1,14 +1,15 @@
 //! The table of vendors: the one place beside their folders that knows their names.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::ccai;
 use super::error::Error;
-use super::http::Connection;
 use super::memory::RowMemory;
 use super::probe::Report;
 use super::reading::{Question, Reading};
-use crate::model::{Privacy, StreamName};
+use super::settings::{Access, SettingsReader};
+use crate::model::StreamName;
 
 /// What a stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,18 +55,13 @@ pub struct Vendor {
     pub streams: &'static [StreamSpec],
     /// The limit that its documents name, or a cautious one, in requests per second.
     pub requests_per_second: f64,
+    /// Reads the keys of an account that are this vendor's own. `None` when they are wrong, which
+    /// is then noted.
+    pub settings: fn(&mut dyn SettingsReader) -> Option<Arc<dyn Access>>,
 }
 
 /// All vendors.
-pub const VENDORS: &[Vendor] =
-    &[Vendor { name: "ccai", streams: ccai::STREAMS, requests_per_second: 1.0 }];
-
-/// How an account is reached, by vendor.
-#[derive(Clone, Debug)]
-pub enum VendorSettings {
-    /// Google CCAI Platform.
-    Ccai(ccai::Settings),
-}
+pub const VENDORS: &[Vendor] = &[ccai::VENDOR];
 
 /// An account that can be asked.
 #[derive(Debug)]
@@ -78,24 +74,13 @@ enum VendorClient {
     Ccai(ccai::Ccai),
 }
 
-impl Source {
-    /// A client for an account. Nothing is asked yet.
-    ///
-    /// # Errors
-    /// When the credentials are no header, or TLS cannot be set up.
-    pub fn new(
-        settings: &VendorSettings,
-        privacy: Privacy,
-        connection: Connection,
-    ) -> Result<Self, Error> {
-        let client = match settings {
-            VendorSettings::Ccai(settings) => {
-                VendorClient::Ccai(ccai::Ccai::new(settings, privacy, connection)?)
-            }
-        };
-        Ok(Self { client })
+impl From<ccai::Ccai> for Source {
+    fn from(client: ccai::Ccai) -> Self {
+        Self { client: VendorClient::Ccai(client) }
     }
+}
 
+impl Source {
     /// Asks a stream. `memory` is that of the stream's last committed reading: rows that have not
     /// changed by a byte since are not decoded again.
     ///

@@ -10,14 +10,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use floorcast::bridge::{AccountParts, Bridge, BridgeParts, Destination, default_streams};
+use floorcast::bridge::{AccountParts, Bridge, BridgeParts, Destination};
 use floorcast::clock::{Clock, SystemClock};
-use floorcast::detect::Targets;
-use floorcast::model::{AccountName, Privacy};
+use floorcast::config::{Config, Environment};
+use floorcast::model::Privacy;
 use floorcast::schedule::{BudgetSettings, Share};
-use floorcast::secret::Secret;
 use floorcast::shard::Start;
-use floorcast::source::{Limits, VENDORS, VendorSettings, ccai};
+use floorcast::source::Limits;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -104,35 +103,27 @@ impl Watched {
             .enable_all()
             .build()
             .unwrap();
-        let mut streams = default_streams(&VENDORS[0]);
+        let text = format!(
+            "[kafka]\nbootstrap_servers = \"127.0.0.1:1\"\ndeployment = \"tests\"\n\
+             [[account]]\nname = \"acme\"\nvendor = \"ccai\"\nbase_url = \"{}\"\n\
+             username = \"acme\"\npassword = {{ env = \"PASSWORD\" }}\n",
+            vendor.url()
+        );
+        let environment = Environment::from([(String::from("PASSWORD"), password.clone())]);
+        let config = Config::read("tests", &text, &environment).unwrap();
+        let mut account =
+            AccountParts::configured(&config.accounts[0], &Arc::new(environment)).unwrap();
         let quiet = ["recent", "waiting", "sla_by_queue_group"];
-        streams.retain(|stream| !quiet.contains(&stream.name.as_str()));
-        for stream in &mut streams {
+        account.streams.retain(|stream| !quiet.contains(&stream.name.as_str()));
+        for stream in &mut account.streams {
             stream.min_interval = Duration::from_millis(20);
             stream.share = Share::default();
         }
-        let (url, secret) = (vendor.url(), password.clone());
-        let account = AccountParts {
-            name: AccountName::new("acme").unwrap(),
-            vendor: VENDORS[0],
-            secret: Arc::new(move || Ok(Secret::new(secret.as_str()))),
-            access: Arc::new(move |password| {
-                VendorSettings::Ccai(ccai::Settings {
-                    base_url: url.parse().unwrap(),
-                    api_prefix: String::from("/manager/api/v1"),
-                    username: String::from("acme"),
-                    password,
-                    service_level_minutes: 30,
-                })
-            }),
-            budget: BudgetSettings {
-                requests_per_second: 5_000.0,
-                longest_pause: Duration::from_millis(5),
-            },
-            start: Start::At(SystemClock.now() - Duration::from_hours(1)),
-            targets: Targets::default(),
-            streams,
+        account.budget = BudgetSettings {
+            requests_per_second: 5_000.0,
+            longest_pause: Duration::from_millis(5),
         };
+        account.start = Start::At(SystemClock.now() - Duration::from_hours(1));
         let limits = Limits {
             head: wait,
             body: wait,

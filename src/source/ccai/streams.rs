@@ -23,7 +23,7 @@ pub(super) const TEAMS: StreamName = StreamName::new("teams");
 pub(super) const WAITING: StreamName = StreamName::new("waiting");
 
 /// The streams, with their defaults.
-pub const STREAMS: &[StreamSpec] = &[
+pub(super) const STREAMS: &[StreamSpec] = &[
     StreamSpec {
         name: AGENT_ACTIVITY,
         kind: StreamKind::Tail { overlap: OVERLAP, log: true },

@@ -21,9 +21,10 @@ use super::{Ccai, Settings};
 use crate::clock::ManualClock;
 use crate::model::{AccountName, EntityId, EntityKind, Privacy, StreamName, Timestamp};
 use crate::schedule::{Budget, BudgetSettings};
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretSource};
 use crate::source::{
-    Connection, Disposition, Error, Limits, Partial, Question, Reading, RowMemory, Rows, SweepRow,
+    Connection, Disposition, Error, Limits, Partial, Question, Reading, ReadingSettings, RowMemory,
+    Rows, SweepRow,
 };
 use crate::telemetry::Metrics;
 
@@ -57,14 +58,19 @@ fn account_with(vendor: &Vendor, change: impl FnOnce(&mut Limits)) -> Account {
         clock: Arc::new(ManualClock::at(NOON)),
         limits,
     };
-    let settings = Settings {
-        service_level_minutes: 30,
+    let (settings, password) = (settings(vendor), Secret::new(PASSWORD));
+    let reading = ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30 };
+    Account { ccai: Ccai::new(&settings, &password, reading, connection).unwrap(), metrics, budget }
+}
+
+fn settings(vendor: &Vendor) -> Settings {
+    let (key, variable) = (String::from("account.password"), String::from("PASSWORD"));
+    Settings {
         base_url: vendor.url(),
         api_prefix: String::from("/manager/api/v1"),
         username: String::from("acme"),
-        password: Secret::new(PASSWORD),
-    };
-    Account { ccai: Ccai::new(&settings, Privacy::default(), connection).unwrap(), metrics, budget }
+        password: SecretSource::variable(key, variable),
+    }
 }
 
 impl Account {
@@ -520,16 +526,12 @@ async fn a_body_that_is_cut_is_no_answer() {
 #[tokio::test]
 async fn a_gateways_own_path_stays_before_the_prefix() {
     let vendor = Vendor::answering(|_| Answer::body("[]")).await;
-    let mut settings = Settings {
-        service_level_minutes: 30,
-        base_url: vendor.url(),
-        api_prefix: String::from("/apps/api/v1/"),
-        username: String::from("acme"),
-        password: Secret::new(PASSWORD),
-    };
+    let mut settings = settings(&vendor);
     settings.base_url.set_path("/ccai/");
-    let made = account(&vendor);
-    let ccai = Ccai::new(&settings, Privacy::default(), made.ccai.client.connection().clone());
+    settings.api_prefix = String::from("/apps/api/v1/");
+    let reading = ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30 };
+    let connection = account(&vendor).ccai.client.connection().clone();
+    let ccai = Ccai::new(&settings, &Secret::new(PASSWORD), reading, connection);
     let memory = RowMemory::default();
     let stream = StreamName::new("agent_statuses");
     ccai.unwrap().read(&stream, &Question::Gauge, &memory).await.unwrap();
