@@ -10,11 +10,13 @@ mod messaging;
 mod organisation;
 mod people;
 mod records;
+mod served;
 mod server;
 mod telephony;
 mod verdict;
 mod world;
 
+pub use served::{Served, Version};
 pub use server::{Faults, Simulator, SimulatorError};
 pub use verdict::{Published, Verdict, VerdictRow, judge};
 pub use world::{Settings, Truth, World};

@@ -81,7 +81,8 @@ pub(super) async fn simulate(arguments: &SimulateArguments) -> Result<(), Failur
                 writeln!(file, "{}", json!({"happened": what, "at": time.to_rfc3339_millis()}))?;
             }
             for (agent, versions) in &truth.served_agents {
-                for row in versions {
+                for version in versions.versions() {
+                    let row = &version.shown;
                     writeln!(file, "{}", json!({"served": row, "agent": agent}))?;
                 }
             }

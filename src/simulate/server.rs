@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, LINK, RETRY_AFTER};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST, LINK, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -97,6 +97,7 @@ struct Shared {
     world: Mutex<World>,
     faults: Mutex<Faults>,
     gate: Mutex<Gate>,
+    hosts: Mutex<VecDeque<(Timestamp, String)>>,
     clock: Arc<dyn Clock>,
     authorization: String,
     limit: f64,
@@ -147,6 +148,7 @@ impl Simulator {
             world: Mutex::new(world),
             faults: Mutex::new(Faults::default()),
             gate: Mutex::new(gate),
+            hosts: Mutex::default(),
             clock,
             authorization: format!("Basic {pair}"),
             limit,
@@ -195,6 +197,12 @@ impl Simulator {
         world.stop();
     }
 
+    /// Whoever was answered since then may have died before it kept the answer: what only a reading
+    /// can show, and was shown to nobody else, need not be told.
+    pub fn doubt(&self, since: Timestamp) {
+        lock(&self.shared.world).truth.doubt(since);
+    }
+
     /// The truth as it stands.
     #[must_use]
     pub fn truth(&self) -> Truth {
@@ -208,11 +216,30 @@ impl Simulator {
     pub fn requests(&self) -> Vec<(Timestamp, String)> {
         lock(&self.shared.gate).requests.iter().cloned().collect()
     }
+
+    /// When each request came, in our clock, and to which host it was addressed: two bridges that
+    /// know the simulator by two names are told apart by it.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<(Timestamp, String)> {
+        lock(&self.shared.hosts).iter().cloned().collect()
+    }
 }
 
 impl Drop for Simulator {
     fn drop(&mut self) {
         self.server.abort();
+    }
+}
+
+impl Shared {
+    /// Takes down to which host a request was addressed.
+    fn addressed(&self, now: Timestamp, host: Option<&HeaderValue>) {
+        let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
+        let mut hosts = lock(&self.hosts);
+        hosts.push_back((now, host));
+        if hosts.len() > REQUESTS_KEPT {
+            hosts.pop_front();
+        }
     }
 }
 
@@ -227,6 +254,7 @@ enum Fate {
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let now = shared.clock.now();
     let path = request.uri().path().to_owned();
+    shared.addressed(now, request.headers().get(HOST));
     let authorized = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes)
         == Some(shared.authorization.as_bytes());
     let faults = *lock(&shared.faults);
@@ -440,12 +468,13 @@ impl World {
 
     /// Takes down what an answer showed.
     fn served(&mut self, endpoint: &str, channel: &str, rows: &[Value]) {
+        let now = self.now;
         match endpoint {
             "agents" => {
                 for row in rows {
                     let id = row["id"].to_string();
                     let flips = self.truth.served_wrap_ups.entry(id.clone()).or_default();
-                    flip(flips, row["wrap_up"] == true);
+                    flips.show_from(&false, row["wrap_up"] == true, now);
                     let mut bare = row.clone();
                     if let Some(fields) = bare.as_object_mut() {
                         // What has events of its own.
@@ -453,21 +482,19 @@ impl World {
                             fields.remove(name);
                         }
                     }
-                    let versions = self.truth.served_agents.entry(id).or_default();
-                    if versions.last() != Some(&bare) {
-                        versions.push(bare);
-                    }
+                    self.truth.served_agents.entry(id).or_default().show(bare, now);
                 }
             }
             "agents/current_status" => {
                 let known: Vec<_> = self.truth.served_holds.keys().cloned().collect();
                 for row in rows {
                     let flips = self.truth.served_holds.entry(row["id"].to_string()).or_default();
-                    flip(flips, row["on_hold"] == true);
+                    flips.show_from(&false, row["on_hold"] == true, now);
                 }
                 for id in known {
                     if !rows.iter().any(|row| has_id(row, &id)) {
-                        flip(self.truth.served_holds.entry(id).or_default(), false);
+                        let flips = self.truth.served_holds.entry(id).or_default();
+                        flips.show_from(&false, false, now);
                     }
                 }
             }
@@ -479,7 +506,7 @@ impl World {
                 };
                 for row in rows {
                     let key = (kind, row["id"].to_string());
-                    push(self.truth.served_records.entry(key).or_default(), row);
+                    self.truth.served_records.entry(key).or_default().show(row.clone(), now);
                 }
             }
             "menus/current_status" => {
@@ -497,9 +524,7 @@ impl World {
                 }
                 for (key, depth) in shown {
                     let depths = self.truth.served_depths.entry(key).or_default();
-                    if depths.last().copied().unwrap_or(0) != depth {
-                        depths.push(depth);
-                    }
+                    depths.show_from(&0, depth, now);
                 }
             }
             "menus/sla" | "menus/sla_by_queue_groups" => {
@@ -511,9 +536,7 @@ impl World {
                         format!("queue_group {}/{channel}", row["queue_group_id"])
                     };
                     let levels = self.truth.served_levels.entry(key).or_default();
-                    if *levels.last().unwrap_or(&Value::Null) != row["sla"] {
-                        levels.push(row["sla"].clone());
-                    }
+                    levels.show_from(&Value::Null, row["sla"].clone(), now);
                 }
             }
             "calls" => {
@@ -533,13 +556,6 @@ pub(super) fn has_id(row: &Value, id: &str) -> bool {
     row["id"].as_u64().is_some_and(|number| number.to_string() == id)
 }
 
-/// Another version, unless it is the last one.
-fn push(versions: &mut Vec<Value>, row: &Value) {
-    if versions.last() != Some(row) {
-        versions.push(row.clone());
-    }
-}
-
 /// Calls or chats that a query asks for, in its order.
 fn interactions(mut rows: Vec<Value>, status: &str, query: &Query) -> Vec<Value> {
     let (from, to) = (query.time("updated_at[from]"), query.time("updated_at[to]"));
@@ -553,13 +569,6 @@ fn interactions(mut rows: Vec<Value>, status: &str, query: &Query) -> Vec<Value>
     });
     sort(&mut rows, "updated_at", query);
     rows
-}
-
-/// A change of a yes or no that begins as no.
-fn flip(flips: &mut Vec<bool>, now: bool) {
-    if flips.last().copied().unwrap_or(false) != now {
-        flips.push(now);
-    }
 }
 
 fn sort(rows: &mut [Value], column: &str, query: &Query) {

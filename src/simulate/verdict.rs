@@ -10,10 +10,12 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::hash::Hash;
 
 use chrono::DateTime;
 use serde_json::Value;
 
+use super::served::Served;
 use super::world::Truth;
 
 /// An event as a consumer found it.
@@ -44,8 +46,10 @@ pub struct VerdictRow {
     pub published: usize,
     /// How many were not.
     pub missing: usize,
-    /// How many were published again.
+    /// How many were published again, or without a reason.
     pub twice: usize,
+    /// How many of those not published were shown only to readers who may have died.
+    pub excused: usize,
     /// Seconds from the true time to our reading of it: the median.
     pub p50: Option<f64>,
     /// The same: 95 of 100 were faster.
@@ -61,6 +65,8 @@ pub struct Verdict {
     pub problems: Vec<String>,
     /// How much is wrong.
     pub problem_count: usize,
+    /// How many of the problems are of order: places, revisions and sequences.
+    pub out_of_order: usize,
     /// How many events there are.
     pub events: usize,
 }
@@ -167,20 +173,80 @@ impl Judge {
         }
     }
 
-    /// What was served of something, and what was told of it, both in their order.
-    fn history(&mut self, kind: &'static str, of: &str, served: &[String], told: &[String]) {
+    /// What was served of something that begins as `start`, and what was told of it, both in their
+    /// order. `tell` says what a version leads to, and what has to be told of it. What is doubtful
+    /// may have been seen by nobody who lived; everything else has to be told.
+    fn history<T, S: Clone + Eq + Hash>(
+        &mut self,
+        History { kind, of }: History<'_>,
+        start: S,
+        served: &Served<T>,
+        told: &[String],
+        tell: impl Fn(&S, &T) -> (S, Option<String>),
+    ) where
+        T: PartialEq,
+    {
+        // How much of what was told may be explained by what was served so far, and what is then
+        // known.
+        let mut explained = HashSet::from([(0, start.clone())]);
+        let (mut all, mut known) = (Vec::new(), start);
+        for version in served.versions() {
+            let mut further = HashSet::new();
+            for (count, state) in explained {
+                let (next, news) = tell(&state, &version.shown);
+                match news {
+                    None => {
+                        further.insert((count, next));
+                    }
+                    Some(news) if told.get(count) == Some(&news) => {
+                        further.insert((count + 1, next));
+                    }
+                    Some(_) => {}
+                }
+                if version.doubtful {
+                    further.insert((count, state));
+                }
+            }
+            explained = further;
+            let (next, news) = tell(&known, &version.shown);
+            known = next;
+            all.extend(news);
+        }
         let row = self.row(kind);
-        row.facts += served.len();
-        if served == told {
-            row.published += served.len();
-        } else {
-            let there = told.len().min(served.len());
-            row.published += there;
-            row.missing += served.len() - there;
-            row.twice += told.len() - there;
-            self.problem(format!("{kind} of {of}: served {served:?}, told {told:?}"));
+        row.facts += all.len();
+        if explained.iter().any(|(count, _)| *count == told.len()) {
+            row.published += told.len();
+            row.excused += all.len().saturating_sub(told.len());
+            return;
+        }
+        let there = common(&all, told);
+        row.published += there;
+        row.missing += all.len() - there;
+        row.twice += told.len() - there;
+        self.problem(format!("{kind} of {of}: served {all:?}, told {told:?}"));
+    }
+}
+
+/// What a history is of.
+#[derive(Clone, Copy)]
+struct History<'a> {
+    kind: &'static str,
+    of: &'a str,
+}
+
+/// How many of each stand in both, in the same order.
+fn common(left: &[String], right: &[String]) -> usize {
+    let mut lengths = vec![0_usize; right.len() + 1];
+    for one in left {
+        let mut diagonal = 0;
+        for (place, other) in right.iter().enumerate() {
+            let above = lengths[place + 1];
+            lengths[place + 1] =
+                if one == other { diagonal + 1 } else { above.max(lengths[place]) };
+            diagonal = above;
         }
     }
+    lengths[right.len()]
 }
 
 /// Holds the topics' contents against the truth.
@@ -209,7 +275,9 @@ pub fn judge(truth: &Truth, published: &[Published]) -> Verdict {
     served::agents(truth, published, &histories, &mut judge);
     served::definitions(truth, &histories, &mut judge);
     served::queues(truth, &histories, &mut judge);
+    let before = judge.count;
     order::check(published, &mut judge);
+    let out_of_order = judge.count - before;
     let rows = judge.rows.into_values().map(|(mut row, mut delays)| {
         delays.sort_by(f64::total_cmp);
         let at = |part: usize| delays.get((delays.len() * part / 100).min(delays.len().max(1) - 1));
@@ -221,6 +289,7 @@ pub fn judge(truth: &Truth, published: &[Published]) -> Verdict {
         rows: rows.collect(),
         problem_count: judge.count,
         problems: judge.problems,
+        out_of_order,
         events: published.len(),
     }
 }
