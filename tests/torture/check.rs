@@ -120,9 +120,14 @@ fn body(event: &Published) -> String {
 
 /// Changes whose state before is not the one that was told last.
 fn changes_that_do_not_follow(published: &[Published]) -> Vec<String> {
-    let mut known: BTreeMap<(&str, &str), &Value> = BTreeMap::new();
+    let mut known: BTreeMap<(&str, &str), Value> = BTreeMap::new();
     let mut problems = Vec::new();
+    let mut ids = HashSet::new();
     for event in in_order(published) {
+        // What came again is told elsewhere.
+        if !ids.insert(event.value["meta"]["event_id"].as_str()) {
+            continue;
+        }
         let kind = event.key.split(':').nth(1).unwrap_or_default();
         let (before, after) = match event.event_type.as_str() {
             "QueueDepthChanged" | "ServiceLevelChanged" => continue,
@@ -134,6 +139,8 @@ fn changes_that_do_not_follow(published: &[Published]) -> Vec<String> {
         if after.is_null() {
             continue;
         }
+        let own = |record: &Value| if of == "agent" { own(record) } else { record.clone() };
+        let (before, after) = (own(before), own(after));
         if let Some(last) = known.insert((&event.key, of), after)
             && !before.is_null()
             && last != before
@@ -144,6 +151,17 @@ fn changes_that_do_not_follow(published: &[Published]) -> Vec<String> {
         }
     }
     problems
+}
+
+/// An agent's record without what has events of its own.
+fn own(record: &Value) -> Value {
+    let mut record = record.clone();
+    if let Some(fields) = record.as_object_mut() {
+        for name in ["status", "status_updated_at", "wrap_up", "on_hold"] {
+            fields.remove(name);
+        }
+    }
+    record
 }
 
 /// By key and place.

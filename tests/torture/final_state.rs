@@ -102,8 +102,17 @@ pub(crate) fn differences(shown: &Shown, published: &[Published]) -> Vec<String>
     for (kind, rows) in [("call", &shown.calls), ("chat", &shown.chats)] {
         for row in rows.iter().filter(|row| ended_since(row, shown.since)) {
             let key = key(kind, row);
-            let after = told.records.get(key.as_str());
-            compare("the record", &key, &interaction(row), after.map(|row| interaction(row)));
+            let after = told.records.get(key.as_str()).map(|record| {
+                // That it was listened to is a step of its own.
+                let read = told.flags.contains(&(key.as_str(), "Read"));
+                let record = interaction(record);
+                if read { record.replace("voicemail_received", "voicemail_read") } else { record }
+            });
+            compare("the record", &key, &interaction(row), after);
+            if !row["rating"].is_null() {
+                let told = told.ratings.get(key.as_str()).map(|rating| number(rating));
+                compare("the rating", &key, &number(&row["rating"]), told);
+            }
         }
     }
     for row in &shown.queues {
@@ -132,7 +141,8 @@ struct Told<'p> {
     records: BTreeMap<&'p str, &'p Value>,
     statuses: BTreeMap<&'p str, &'p Value>,
     depths: BTreeMap<&'p str, i64>,
-    /// What has begun and not ended: after-call work and hold.
+    ratings: BTreeMap<&'p str, &'p Value>,
+    /// What has begun and not ended, after-call work and hold; and what was listened to.
     flags: BTreeSet<(&'p str, &'static str)>,
 }
 
@@ -162,6 +172,12 @@ impl<'p> Told<'p> {
                 "QueueDepthChanged" => {
                     told.depths.insert(key, value["depth"].as_i64().unwrap_or(-1));
                 }
+                "CallVoicemailRead" => {
+                    told.flags.insert((key, "Read"));
+                }
+                "CallRated" | "ChatRated" => {
+                    told.ratings.insert(key, &value["rating"]);
+                }
                 name if name.ends_with("Removed") => {
                     told.records.remove(key);
                 }
@@ -183,6 +199,12 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// A number, which the vendor writes as one or as a text.
+fn number(value: &Value) -> String {
+    let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
+    number.map_or_else(|| value.to_string(), |number| format!("{number}"))
+}
+
 /// What of a roster row is compared, in one form for the vendor's and the event's.
 fn roster(row: &Value) -> String {
     let teams = row["teams"].as_array().into_iter().flatten();
@@ -195,13 +217,8 @@ fn interaction(row: &Value) -> String {
     let count = |name: &str| row[name].as_array().map_or(0, Vec::len);
     let work = row["handle_durations"].as_array().into_iter().flatten();
     let work: i64 = work.map(|row| row["acw_duration"].as_i64().unwrap_or(0)).sum();
-    let rating = row["rating"].as_f64().map(|rating| rating.to_string());
-    format!(
-        "{} {} {} {rating:?} {work}",
-        text(&row["status"]),
-        count("queue_durations"),
-        count("transfers"),
-    )
+    let (waits, transfers) = (count("queue_durations"), count("transfers"));
+    format!("{} {waits} {transfers} {work}", text(&row["status"]))
 }
 
 fn ended_since(row: &Value, since: Option<i64>) -> bool {

@@ -120,7 +120,7 @@ impl Member {
             "[kafka]\nbootstrap_servers = \"{bootstrap}\"\ndeployment = \"{DEPLOYMENT}\"\n\
              topic_prefix = \"{prefix}\"\npartitions = 3\nreplication_factor = 1\n\
              delivery = \"exactly_once\"\nstandby = {pair}\n\
-             [state]\ndir = \"{}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+                          [state]\ndir = \"{}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
              [[account]]\nname = \"acme\"\nvendor = \"ccai\"\n\
              base_url = \"http://{host}:{port}\"\n\
              username = \"simulated\"\npassword = {{ env = \"{}\" }}\n\

@@ -138,9 +138,13 @@ pub(crate) fn two_pollers(words: &[Word], requests: &[(i64, String)], pair: bool
         }
     }
     let mut problems = Vec::new();
+    let first = tenures.first().map(|tenure| tenure.from);
+    let early = |at: i64| first.is_none_or(|first| at < first);
+    if let Some((_, host)) = requests.iter().find(|(at, _)| early(*at)) {
+        problems.push(format!("{host} asked before anybody owned the shard"));
+    }
     for (at, host) in requests {
         let Some(tenure) = tenures.iter_mut().rev().find(|tenure| tenure.from <= *at) else {
-            problems.push(format!("{host} asked before anybody owned the shard"));
             continue;
         };
         if tenure.told {

@@ -22,6 +22,8 @@ const COMING_BACK: Duration = Duration::from_secs(90);
 const ARRIVING: Duration = Duration::from_secs(15);
 /// How long the bridges may take to tell of everything after the world stands still.
 const SETTLING: Duration = Duration::from_secs(120);
+/// How long nothing new may come before it is taken for all there is.
+const SILENCE: Duration = Duration::from_secs(25);
 /// How many requests come before the first fault: every stream is asked.
 const FIRST_LOOKS: usize = 60;
 /// How many requests come before the first judgement after the world stands still.
@@ -429,11 +431,14 @@ impl<'t> Stage<'t> {
             self.problems.push(problem);
         }
         let direct = self.torture.broker.direct().to_owned();
-        let begun = Instant::now();
-        while begun.elapsed() < SETTLING {
+        let (mut events, mut heard) = (0, Instant::now());
+        while heard.elapsed() < SILENCE {
             let published = check::published(&direct, &self.prefix);
             if check::findings(&self.vendor.simulator.truth(), &published, None).passed() {
                 break;
+            }
+            if published.len() > events {
+                (events, heard) = (published.len(), Instant::now());
             }
             std::thread::sleep(Duration::from_secs(2));
         }

@@ -20,9 +20,10 @@ pub(super) fn agents(
         let told: Vec<_> = events.map(|event| agent_facts(&event.value["after"])).collect();
         let history = History { kind: "roster", of: &format!("agent {id}") };
         judge.history(history, None, versions, &told, |known, row| {
-            let facts = agent_facts(row);
-            let news = (known.as_ref() != Some(&facts)).then(|| facts.clone());
-            (Some(facts), news)
+            // Every difference is told; compared are a few facts.
+            let shown = row.to_string();
+            let news = (known.as_ref() != Some(&shown)).then(|| agent_facts(row));
+            (Some(shown), news)
         });
     }
     for (kind, flips, begun, ended) in [
