@@ -10,7 +10,7 @@ mod encoding;
 mod headers;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,7 +25,7 @@ use self::headers::{count, date, has_next, retry_after};
 use super::error::{Disposition, Error};
 use crate::clock::Clock;
 use crate::model::{AccountName, StreamName, Timestamp};
-use crate::schedule::Budget;
+use crate::schedule::{Budget, Lease};
 use crate::secret::Secret;
 use crate::telemetry::{Metrics, RequestOutcome};
 
@@ -78,6 +78,8 @@ pub struct Connection {
     pub account: AccountName,
     /// Its budget, which every request spends from.
     pub budget: Arc<Budget>,
+    /// The right to ask at all, which is looked at before each request.
+    pub lease: Arc<Lease>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
     /// The clock.
@@ -174,6 +176,10 @@ impl Client {
 
     async fn attempt(&self, stream: &StreamName, url: &Url) -> Result<Answer, Error> {
         let _turn = self.connection.budget.turn(stream).await;
+        // The turn may have been long in coming, and the process paused meanwhile.
+        if !self.connection.lease.holds(Instant::now()) {
+            return Err(Error::NotOwner);
+        }
         let answer = self.send(url).await;
         let outcome = match &answer {
             Ok(_) => RequestOutcome::Answered,
@@ -184,9 +190,12 @@ impl Client {
             Err(Error::ServerError { .. }) => RequestOutcome::ServerError,
             Err(Error::TooLarge { .. }) => RequestOutcome::TooLarge,
             Err(Error::Undecodable { .. }) => RequestOutcome::Undecodable,
-            Err(Error::Redirected { .. } | Error::Refused { .. } | Error::Misasked(_)) => {
-                RequestOutcome::Refused
-            }
+            Err(
+                Error::Redirected { .. }
+                | Error::Refused { .. }
+                | Error::Misasked(_)
+                | Error::NotOwner,
+            ) => RequestOutcome::Refused,
         };
         self.connection.metrics.requested(&self.connection.account, stream, outcome);
         answer

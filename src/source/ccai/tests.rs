@@ -20,7 +20,7 @@ use self::vendor::{Answer, Asked, Vendor};
 use super::{Ccai, Settings};
 use crate::clock::ManualClock;
 use crate::model::{AccountName, EntityId, EntityKind, Privacy, StreamName, Timestamp};
-use crate::schedule::{Budget, BudgetSettings};
+use crate::schedule::{Budget, BudgetSettings, Lease};
 use crate::secret::{Secret, SecretSource};
 use crate::source::{
     Connection, Disposition, Error, Limits, Partial, Question, Reading, ReadingSettings, RowMemory,
@@ -56,6 +56,7 @@ fn account_with(vendor: &Vendor, change: impl FnOnce(&mut Limits)) -> Account {
         budget: Arc::clone(&budget),
         metrics: Arc::clone(&metrics),
         clock: Arc::new(ManualClock::at(NOON)),
+        lease: Arc::new(Lease::unlimited()),
         limits,
     };
     let (settings, password) = (settings(vendor), Secret::new(PASSWORD));
