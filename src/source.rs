@@ -9,6 +9,8 @@ pub mod ccai;
 mod error;
 mod fields;
 mod http;
+#[cfg(test)]
+mod loopback;
 mod memory;
 mod probe;
 mod reading;
@@ -16,7 +18,7 @@ mod settings;
 mod sweep;
 mod vendors;
 
-pub use error::{Disposition, Error};
+pub use error::{Disposition, Error, Refusal};
 pub use http::{Connection, Limits};
 pub use memory::{Fingerprint, RowMemory};
 pub use probe::{Finding, Report};

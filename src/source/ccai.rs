@@ -17,7 +17,7 @@ mod vocabulary;
 use url::Url;
 
 use super::error::Error;
-use super::http::{Answer, Client, Connection};
+use super::http::{Answer, Authorization, Client, Connection};
 use super::{
     Quarantined, Question, Reading, ReadingSettings, RowMemory, Rows, UnknownValue, Vendor,
 };
@@ -96,7 +96,8 @@ impl Ccai {
         reading: ReadingSettings,
         connection: Connection,
     ) -> Result<Self, Error> {
-        let client = Client::basic(connection, &settings.username, password)?;
+        let authorization = Authorization::basic(&settings.username, password)?;
+        let client = Client::new(connection, authorization, |_, _| None)?;
         let mut root = settings.base_url.clone();
         // A gateway may stand before the vendor under a path of its own.
         let before = root.path().trim_end_matches('/');

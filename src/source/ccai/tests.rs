@@ -8,7 +8,6 @@ mod probe;
 mod questions;
 mod robustness;
 mod traps;
-mod vendor;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,12 +15,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use self::vendor::{Answer, Asked, Vendor};
 use super::{Ccai, Settings};
 use crate::clock::ManualClock;
 use crate::model::{AccountName, EntityId, EntityKind, Privacy, StreamName, Timestamp};
 use crate::schedule::{Budget, BudgetSettings};
 use crate::secret::{Secret, SecretSource};
+use crate::source::loopback::{Answer, Asked, Vendor};
 use crate::source::{
     Connection, Disposition, Error, Limits, Partial, Question, Reading, ReadingSettings, RowMemory,
     Rows, SweepRow,
@@ -424,7 +423,7 @@ async fn refused_credentials_stop_the_account_after_one_request() {
         let vendor = Vendor::answering(move |_| Answer::status(status)).await;
         let error = account(&vendor).ask("agents", Question::Sweep).await.unwrap_err();
         assert_eq!(error.disposition(), Disposition::Stop);
-        assert!(error.to_string().contains("check the account's username"), "{error}");
+        assert!(error.to_string().contains("check the account's credentials"), "{error}");
         assert!(!format!("{error} {error:?}").contains(PASSWORD));
         assert_eq!(vendor.asked().len(), 1);
     }
