@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::{AccountParts, BridgeError};
 use crate::admin::Health;
 use crate::clock::Clock;
+use crate::detect::StatusSource;
 use crate::model::{AccountName, Privacy};
 use crate::publish::avro::Encoders;
 use crate::publish::{Bell, Phase};
@@ -134,6 +135,11 @@ impl Shard {
         let owned = self.accounts.iter().map(|account| Owned {
             name: account.name.clone(),
             vendor: account.vendor.name,
+            status_source: if account.vendor.has_activity_log() {
+                StatusSource::Log
+            } else {
+                StatusSource::Roster
+            },
             start: account.start,
             targets: account.targets.clone(),
         });

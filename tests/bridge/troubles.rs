@@ -3,8 +3,8 @@ use std::time::Duration;
 use floorcast::simulate::{Faults, Settings};
 
 use super::{Centre, Place, page};
+use crate::support::kafka;
 use crate::support::process::Floorcast;
-use crate::support::{kafka, wait_until};
 
 #[test]
 fn wrong_credentials_stop_the_account_loudly_and_not_the_process() {
