@@ -452,8 +452,8 @@ fn settle_record<I: Interaction>(
 ) -> Result<(), EngineError> {
     let key = state_key(name, I::KIND, id);
     if let Some(stored) = store.get::<Held<InteractionState<I>>>(&key)? {
-        let Held { revision, state } = stored.value;
-        batch.put(key, &Held { revision, state: settle(&state) })?;
+        let Held { revision, state, .. } = stored.value;
+        batch.put_as_of(key, &Held::new(revision, settle(&state)), stored.model_version)?;
     }
     Ok(())
 }

@@ -1,3 +1,5 @@
+mod upgrade;
+
 use std::sync::Arc;
 use std::time::Duration;
 
