@@ -151,11 +151,15 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// Whoever was answered since then may have died with it.
+    /// Whoever was answered since then may have died with it. Where a reading takes several
+    /// requests, between which other streams have their turns, it takes longer until it is kept.
     pub(super) fn doubt(&mut self, since: Timestamp) {
-        self.served_records.values_mut().for_each(|served| served.doubt(since));
+        let begun = since.plus_millis(-LONG_READING_MILLIS);
+        for ((kind, _), served) in &mut self.served_records {
+            served.doubt(if *kind == "team" { begun } else { since });
+        }
         self.served_depths.values_mut().for_each(|served| served.doubt(since));
-        self.served_levels.values_mut().for_each(|served| served.doubt(since));
+        self.served_levels.values_mut().for_each(|served| served.doubt(begun));
         self.served_agents.values_mut().for_each(|served| served.doubt(since));
         self.served_wrap_ups.values_mut().for_each(|served| served.doubt(since));
         self.served_holds.values_mut().for_each(|served| served.doubt(since));
@@ -180,6 +184,8 @@ pub struct World {
     stopped: bool,
 }
 
+/// How long a reading of several requests may take: of teams, and of service levels.
+const LONG_READING_MILLIS: i64 = 45_000;
 /// Calls that ended longer ago are forgotten.
 const FORGET_AFTER_MILLIS: i64 = 2 * 3_600_000;
 

@@ -20,6 +20,9 @@ const UNKEPT_MILLIS: i64 = 5_000;
 /// How long leaving in good order may take: the grace time is 20 s.
 const LEAVING: Duration = Duration::from_secs(40);
 
+/// The vendor's limit: every stream is asked often.
+const REQUESTS_PER_SECOND: u32 = 20;
+
 /// Now, in milliseconds since the epoch.
 pub(crate) fn now() -> i64 {
     SystemClock.now().millis()
@@ -124,7 +127,7 @@ impl Member {
              [[account]]\nname = \"acme\"\nvendor = \"ccai\"\n\
              base_url = \"http://{host}:{port}\"\n\
              username = \"simulated\"\npassword = {{ env = \"{}\" }}\n\
-             requests_per_second = 10\nlongest_pause = \"5s\"\n\
+             requests_per_second = {REQUESTS_PER_SECOND}\nlongest_pause = \"5s\"\n\
              [account.sla]\ntarget_percent = 80\n",
             directory.path().join("state").display(),
             TOKEN.0,

@@ -60,19 +60,20 @@ impl Torture {
                 "+{seconds} s  epoch {} of {of}: {bridges}, {count} rounds",
                 number + 1
             ));
-            self.epoch(number, epoch, &mut report);
+            self.epoch(number, epoch, begun, &mut report);
         }
         report
     }
 
-    fn epoch(&mut self, number: usize, epoch: &Epoch, report: &mut Report) {
+    fn epoch(&mut self, number: usize, epoch: &Epoch, begun: Instant, report: &mut Report) {
         let prefix = kafka::unique_prefix(&format!("torture-{number}"));
         let mut stage = Stage::set(self, epoch, &prefix);
         if let Err(problem) = stage.first_looks() {
             stage.problems.push(problem);
         }
         for (index, round) in epoch.rounds.iter().enumerate() {
-            (stage.torture.say)(&format!("  {:>3}  {round}", report.rounds + 1));
+            let seconds = begun.elapsed().as_secs();
+            (stage.torture.say)(&format!("  {:>3}  +{seconds} s  {round}", report.rounds + 1));
             let next = epoch.rounds.get(index + 1).and_then(|round| round.fault.place());
             stage.round(round, next);
             report.rounds += 1;
@@ -87,8 +88,9 @@ impl Torture {
         report.problems.extend(pollers);
         report.problems.append(&mut stage.problems);
         report.add(&findings);
+        let seconds = begun.elapsed().as_secs();
         (stage.torture.say)(&format!(
-            "       {} events, {} facts, {} lost, {} twice, {} out of order",
+            "       +{seconds} s  {} events, {} facts, {} lost, {} twice, {} out of order",
             findings.verdict.events,
             findings.facts(),
             findings.lost,
@@ -278,18 +280,17 @@ impl<'t> Stage<'t> {
         self.members[member].resume();
     }
 
-    /// A bridge without Kafka for a while. When it is another's turn afterwards, what the first one
-    /// saw and could not publish is lost with its turn, as it is with a disk.
+    /// A bridge without Kafka for a while. When somebody else owns the shard afterwards, what the
+    /// first one saw and could not publish is lost with its turn, as it is with a disk; where it is
+    /// the same one in a new turn, what it was just reading.
     fn without_kafka(&mut self, meanwhile: impl FnOnce(&mut Self)) {
         let (begun, generation) = (now(), self.generation());
         meanwhile(self);
         let over = now();
-        if self.pair {
-            // Whoever owns it now has to have said so before it is known who lost.
-            let _ = self.wait(COMING_BACK, |stage| stage.owners.spoke_since(over));
-            if self.generation() != generation {
-                self.vendor.doubt(begun);
-            }
+        // Whoever owns it now has to have said so before it is known who lost.
+        let _ = self.wait(COMING_BACK, |stage| stage.owners.spoke_since(over));
+        if self.generation() != generation {
+            self.vendor.doubt(if self.pair { begun } else { over });
         }
     }
 
