@@ -1,8 +1,8 @@
 //! A shard's publisher over a store that the test fills by itself: no vendor, no engine, and so
 //! every entry is known beforehand.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use floorcast::clock::{Clock, SystemClock};
@@ -116,7 +116,7 @@ impl Deployment {
         };
         change(&mut parts);
         let publisher = Publisher::start(parts).unwrap();
-        Bridge { publisher, heard, told, lease, dir: dir.to_owned() }
+        Bridge { publisher, heard, told, lease }
     }
 
     /// The events that a consumer sees, in order.
@@ -136,7 +136,6 @@ pub(super) struct Bridge {
     heard: UnboundedReceiver<Phase>,
     pub(super) told: Arc<Told>,
     pub(super) lease: Arc<Lease>,
-    pub(super) dir: PathBuf,
 }
 
 impl Bridge {
@@ -191,8 +190,17 @@ pub(super) fn acme() -> AccountName {
 
 /// An entry: the depth of one of five queues becomes this number. `padding` bytes make it larger.
 pub(super) fn decide(store: &Store, number: i64, padding: usize) {
+    decide_of(store, number, padding, number % 5);
+}
+
+/// The same, of a queue of its own.
+pub(super) fn decide_alone(store: &Store, number: i64, padding: usize) {
+    decide_of(store, number, padding, number);
+}
+
+fn decide_of(store: &Store, number: i64, padding: usize, queue: i64) {
     let account = acme();
-    let id = EntityId::new((number % 5).to_string());
+    let id = EntityId::new(queue.to_string());
     let entity = EntityKey { account: account.clone(), kind: EntityKind::QueuePath, id };
     let revision = u64::try_from(number / 5 + 1).unwrap();
     let sequence = u64::try_from(number + 1).unwrap();
@@ -225,7 +233,8 @@ pub(super) fn decide(store: &Store, number: i64, padding: usize) {
         origin: Origin::Live,
         late: false,
     };
-    let encoders = Encoders::new().unwrap();
+    static ENCODERS: LazyLock<Encoders> = LazyLock::new(|| Encoders::new().unwrap());
+    let encoders = &*ENCODERS;
     let mut batch = store.batch();
     batch.push(OutboxEvent {
         topic: Topic::Queues,
@@ -240,7 +249,9 @@ pub(super) fn decide(store: &Store, number: i64, padding: usize) {
         observed_at: at,
         datum: encoders.datum(&meta, &body).unwrap(),
     });
-    batch.put(Key::State(&entity), &number).unwrap();
+    // About as large as what is kept of a small entity.
+    let value = serde_json::json!({"revision": revision, "depth": number, "path": noise(padding)});
+    batch.put(Key::State(&entity), &value).unwrap();
     batch.put(Key::Sequence(&account, Topic::Queues), &sequence).unwrap();
     batch.put(Key::Account(&account), &"looked at").unwrap();
     batch.close_decision();
