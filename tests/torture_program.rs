@@ -82,7 +82,7 @@ fn main() -> ExitCode {
     match planted {
         None if report.passed() => ExitCode::SUCCESS,
         None => ExitCode::FAILURE,
-        Some(planted) if report.passed() => {
+        Some(planted) if !report.found() => {
             println!("{}: NOT NOTICED", planted.name());
             ExitCode::FAILURE
         }

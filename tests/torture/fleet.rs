@@ -160,7 +160,7 @@ impl Member {
             variables.push(("FAILPOINTS", failpoints));
         }
         if let Some(planted) = self.manner.planted {
-            variables.push(("FLOORCAST_PLANTED_FAULT", planted.name()));
+            variables.push(("PLANTED_FAULT", planted.name()));
         }
         let config = self.beside("floorcast.toml").display().to_string();
         self.process = Some(Floorcast::start(&["run", "--config", &config], &variables));

@@ -23,6 +23,8 @@ pub(crate) struct Report {
     pub(crate) twice: usize,
     pub(crate) out_of_order: usize,
     pub(crate) pollers: usize,
+    /// Changes that do not follow, and a final state that is another.
+    pub(crate) others: usize,
     /// Everything that is wrong, a line each.
     pub(crate) problems: Vec<String>,
 }
@@ -40,11 +42,18 @@ impl Report {
         self.lost += findings.lost;
         self.twice += findings.twice;
         self.out_of_order += findings.out_of_order;
+        self.others += findings.others.len();
         self.problems.extend(findings.problems().cloned());
     }
 
     pub(crate) fn passed(&self) -> bool {
-        self.problems.is_empty() && self.lost + self.twice + self.out_of_order + self.pollers == 0
+        self.problems.is_empty() && !self.found()
+    }
+
+    /// Whether the topics or the simulator's log show that something went wrong. That a bridge
+    /// came to an end is a problem, and no finding.
+    pub(crate) fn found(&self) -> bool {
+        self.lost + self.twice + self.out_of_order + self.pollers + self.others > 0
     }
 }
 
@@ -66,6 +75,7 @@ impl fmt::Display for Report {
             ("twice", self.twice),
             ("out of order", self.out_of_order),
             ("two pollers at once", self.pollers),
+            ("changes and final states that do not fit", self.others),
         ] {
             writeln!(out, "{what:<44} {count:>6}")?;
         }

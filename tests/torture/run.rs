@@ -69,7 +69,10 @@ impl Torture {
         let prefix = kafka::unique_prefix(&format!("torture-{number}"));
         let mut stage = Stage::set(self, epoch, &prefix);
         if let Err(problem) = stage.first_looks() {
-            stage.problems.push(problem);
+            // What never began proves nothing.
+            report.problems.push(problem);
+            stage.keep_words(number);
+            return;
         }
         for (index, round) in epoch.rounds.iter().enumerate() {
             let seconds = begun.elapsed().as_secs();
@@ -142,8 +145,14 @@ impl<'t> Stage<'t> {
     /// Waits until every stream was looked at once, and all of it is committed: what happens from
     /// now on has to be told, whatever is done.
     fn first_looks(&mut self) -> Result<(), String> {
-        self.wait(COMING_BACK, |stage| stage.vendor.requests().len() >= FIRST_LOOKS)
-            .map_err(|()| self.silence("the bridge does not begin"))?;
+        let mut ended = false;
+        let begun = self.wait(COMING_BACK, |stage| {
+            ended = stage.members.iter_mut().any(Member::has_died);
+            ended || stage.vendor.requests().len() >= FIRST_LOOKS
+        });
+        if ended || begun.is_err() {
+            return Err(self.silence("the bridge does not begin"));
+        }
         let looked = now();
         self.wait(COMING_BACK, |stage| stage.owners.spoke_since(looked))
             .map_err(|()| self.silence("the bridge does not publish"))

@@ -173,7 +173,7 @@ impl Planted {
         Self::FencingIgnored,
     ];
 
-    /// What the variable `FLOORCAST_PLANTED_FAULT` has to be.
+    /// What the variable `PLANTED_FAULT` has to be.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::OutboxDeletedBeforeCommit => "outbox_deleted_before_commit",
