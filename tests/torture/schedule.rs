@@ -211,7 +211,7 @@ impl Planted {
 }
 
 /// How many rounds are judged together.
-const ROUNDS_IN_EPOCH: usize = 25;
+const ROUNDS_IN_EPOCH: usize = 22;
 /// The same of two bridges, whose rounds are longer.
 const ROUNDS_OF_PAIR: usize = 8;
 /// One epoch in so many has two bridges.
@@ -223,7 +223,7 @@ pub(crate) fn schedule(seed: u64, rounds: usize, with_places: bool) -> Vec<Epoch
     let mut left = rounds;
     let mut epochs = Vec::new();
     while left > 0 {
-        let pair = epochs.len() % PAIR_EVERY == PAIR_EVERY - 1;
+        let pair = epochs.len() % PAIR_EVERY == 1;
         let count = left.min(if pair { ROUNDS_OF_PAIR } else { ROUNDS_IN_EPOCH });
         epochs.push(epoch(&mut random, pair, count, with_places));
         left -= count;
