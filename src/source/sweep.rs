@@ -12,6 +12,8 @@ pub enum SweepRow<T> {
     Seen(T),
     /// The same bytes as in the last committed reading.
     Unchanged(EntityId),
+    /// The vendor itself calls the entity deleted: evidence enough, whatever else the sweep shows.
+    Deleted(EntityId),
 }
 
 /// Why a sweep proves nothing about absence.

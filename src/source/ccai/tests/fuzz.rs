@@ -10,8 +10,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::super::mapping;
 use super::super::rows::{PageRows, Read, Row, decode, split, stamp};
 use crate::detect::{
-    LevelState, Look, Targets, activity_row, current_status_row, interaction_row, is_unchanged,
-    queue_status_row, record_row, roster_row, service_level_row,
+    LevelState, Look, StatusSource, Targets, activity_row, current_status_row, interaction_row,
+    is_unchanged, queue_status_row, record_row, roster_row, service_level_row,
 };
 use crate::event::{Draft, Event, EventMeta, Origin};
 use crate::fuzz::{Outcome, PLANTED, run};
@@ -147,9 +147,9 @@ macro_rules! endpoints {
 endpoints! {
     fuzzed_agents_are_read_or_set_aside, "agents", mapping::agent,
         ["agents.json", "agents_model.json"], |agent| {
-            let first = roster_row(None, agent, &look());
+            let first = roster_row(None, agent, StatusSource::Log, &look());
             written(&first.drafts);
-            assert_eq!(roster_row(Some(&first.state), agent, &look()).drafts, []);
+            assert_eq!(roster_row(Some(&first.state), agent, StatusSource::Log, &look()).drafts, []);
         }, swept;
     fuzzed_current_statuses_are_read_or_set_aside, "agents_current_status",
         mapping::current_status, ["agents_current_status.json"], |status| {
