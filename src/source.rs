@@ -8,12 +8,14 @@
 pub mod ccai;
 mod error;
 mod fields;
+mod gathered;
 mod http;
 #[cfg(test)]
 mod loopback;
 mod memory;
 mod probe;
 mod reading;
+mod rows;
 mod settings;
 mod sweep;
 mod vendors;
