@@ -6,6 +6,8 @@
 //! vendors.
 
 pub mod ccai;
+#[cfg(test)]
+mod checks;
 mod error;
 mod fields;
 mod gathered;
