@@ -262,6 +262,9 @@ pub(super) fn hostile() -> Vec<Vec<u8>> {
         b"{\"Ada\": \"Sam".to_vec(),
         b"{\"Ada\": 1} {\"Ada\": 2}".to_vec(),
         b"[1, 2, 3]".to_vec(),
+        // As many items as an envelope has parts, each of them one that it could have.
+        b"[[], {}, 200, \"Ada\", {}]".to_vec(),
+        b"[1, \"success\", []]".to_vec(),
         "[".repeat(deep).into_bytes(),
         "{\"Ada\":".repeat(deep).into_bytes(),
         format!("{}{}", "[".repeat(deep), "]".repeat(deep)).into_bytes(),
