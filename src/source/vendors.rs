@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ccai;
+use super::deepcall;
 use super::error::Error;
 use super::memory::RowMemory;
 use super::probe::Report;
@@ -69,7 +70,7 @@ impl Vendor {
 }
 
 /// All vendors.
-pub const VENDORS: &[Vendor] = &[ccai::VENDOR];
+pub const VENDORS: &[Vendor] = &[ccai::VENDOR, deepcall::VENDOR];
 
 /// An account that can be asked.
 #[derive(Debug)]
@@ -80,11 +81,18 @@ pub struct Source {
 #[derive(Debug)]
 enum VendorClient {
     Ccai(ccai::Ccai),
+    Deepcall(deepcall::Deepcall),
 }
 
 impl From<ccai::Ccai> for Source {
     fn from(client: ccai::Ccai) -> Self {
         Self { client: VendorClient::Ccai(client) }
+    }
+}
+
+impl From<deepcall::Deepcall> for Source {
+    fn from(client: deepcall::Deepcall) -> Self {
+        Self { client: VendorClient::Deepcall(client) }
     }
 }
 
@@ -102,6 +110,7 @@ impl Source {
     ) -> Result<Reading, Error> {
         match &self.client {
             VendorClient::Ccai(ccai) => ccai.read(stream, question, memory).await,
+            VendorClient::Deepcall(deepcall) => deepcall.read(stream, question, memory).await,
         }
     }
 
@@ -113,6 +122,7 @@ impl Source {
     pub async fn probe(&self) -> Result<Report, Error> {
         match &self.client {
             VendorClient::Ccai(ccai) => ccai.probe().await,
+            VendorClient::Deepcall(deepcall) => deepcall.probe().await,
         }
     }
 }
