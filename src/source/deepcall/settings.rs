@@ -32,7 +32,7 @@ pub(super) enum Who {
 
 /// Reads the keys `base_url`, `path`, and `ssid` or `user_id` and `token`.
 pub(super) fn read(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
-    let base_url = keys.base_url(None, "path");
+    let base_url = keys.base_url(None, Some("path"));
     let path = keys.text("path").unwrap_or_else(|| String::from(PATH));
     let plain = |letter: char| letter.is_ascii_graphic() && !matches!(letter, '?' | '#');
     if !path.starts_with('/') || !path.chars().all(plain) {
