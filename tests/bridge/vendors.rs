@@ -132,8 +132,10 @@ impl State {
                 "dest_value": "5550110", "group": [17]})
         };
         let mut rows: Vec<_> = agents.map(row).collect();
-        if id != "unique_id" {
-            rows.iter_mut().for_each(|row| row["status"] = Value::Null);
+        match id {
+            // The account of the first agent is switched off when the second one comes.
+            "unique_id" => rows[0]["status"] = json!(i32::from(!self.grown)),
+            _ => rows.iter_mut().for_each(|row| row["status"] = Value::Null),
         }
         rows
     }
@@ -186,6 +188,10 @@ fn an_account_of_any_vendor_that_is_refused_leaves_those_of_the_others_alone() {
             });
         }
         assert_eq!(vendors.asked(refused), asked, "{refused} goes on knocking");
+        // A switch is no status.
+        let switched = usize::from(refused != "deepcall");
+        assert_eq!(told(&bridge, "AgentDeactivated", "deepcall:agent:1"), switched);
+        assert_eq!(told(&bridge, "AgentStatusChanged", "deepcall:agent:1"), 0);
         assert_eq!(told(&bridge, "AgentAdded", &format!("{refused}:agent:1")), 0);
         let ready = page(&mut bridge, "/readyz");
         assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
