@@ -8,6 +8,7 @@
 pub mod ccai;
 #[cfg(test)]
 mod checks;
+mod deepcall;
 mod error;
 mod fields;
 mod gathered;

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ccai;
 use super::error::Error;
-use super::infobip;
-use super::maqsam;
 use super::memory::RowMemory;
 use super::probe::Report;
 use super::reading::{Question, Reading};
 use super::settings::{Access, SettingsReader};
+use super::{ccai, deepcall, infobip, maqsam};
 use crate::model::StreamName;
 
 /// What a stream is.
@@ -70,69 +68,67 @@ impl Vendor {
     }
 }
 
-/// All vendors.
-pub const VENDORS: &[Vendor] = &[ccai::VENDOR, infobip::VENDOR, maqsam::VENDOR];
+/// Makes the table, and of each line a way to ask that vendor.
+macro_rules! vendors {
+    ($( $folder:ident::$client:ident, )*) => {
+        /// All vendors.
+        pub const VENDORS: &[Vendor] = &[$( $folder::VENDOR ),*];
+
+        #[derive(Debug)]
+        enum VendorClient {
+            $( $client($folder::$client), )*
+        }
+
+        $(
+            impl From<$folder::$client> for Source {
+                fn from(client: $folder::$client) -> Self {
+                    Self { client: VendorClient::$client(client) }
+                }
+            }
+        )*
+
+        impl Source {
+            /// Asks a stream. `memory` is that of the stream's last committed reading: rows that
+            /// have not changed by a byte since are not decoded again.
+            ///
+            /// # Errors
+            /// When nothing was read; [`Error::disposition`] says what follows.
+            pub async fn read(
+                &self,
+                stream: &StreamName,
+                question: &Question,
+                memory: &RowMemory,
+            ) -> Result<Reading, Error> {
+                match &self.client {
+                    $( VendorClient::$client(client) => {
+                        client.read(stream, question, memory).await
+                    } )*
+                }
+            }
+
+            /// Asks what the vendor's document leaves open: a few requests that change nothing.
+            ///
+            /// # Errors
+            /// When the vendor refuses the credentials. Other questions that are not answered are
+            /// a part of the report.
+            pub async fn probe(&self) -> Result<Report, Error> {
+                match &self.client {
+                    $( VendorClient::$client(client) => client.probe().await, )*
+                }
+            }
+        }
+    };
+}
+
+vendors! {
+    ccai::Ccai,
+    infobip::Infobip,
+    maqsam::Maqsam,
+    deepcall::Deepcall,
+}
 
 /// An account that can be asked.
 #[derive(Debug)]
 pub struct Source {
     client: VendorClient,
-}
-
-#[derive(Debug)]
-enum VendorClient {
-    Ccai(ccai::Ccai),
-    Infobip(infobip::Infobip),
-    Maqsam(maqsam::Maqsam),
-}
-
-impl From<ccai::Ccai> for Source {
-    fn from(client: ccai::Ccai) -> Self {
-        Self { client: VendorClient::Ccai(client) }
-    }
-}
-
-impl From<infobip::Infobip> for Source {
-    fn from(client: infobip::Infobip) -> Self {
-        Self { client: VendorClient::Infobip(client) }
-    }
-}
-
-impl From<maqsam::Maqsam> for Source {
-    fn from(client: maqsam::Maqsam) -> Self {
-        Self { client: VendorClient::Maqsam(client) }
-    }
-}
-
-impl Source {
-    /// Asks a stream. `memory` is that of the stream's last committed reading: rows that have not
-    /// changed by a byte since are not decoded again.
-    ///
-    /// # Errors
-    /// When nothing was read; [`Error::disposition`] says what follows.
-    pub async fn read(
-        &self,
-        stream: &StreamName,
-        question: &Question,
-        memory: &RowMemory,
-    ) -> Result<Reading, Error> {
-        match &self.client {
-            VendorClient::Ccai(ccai) => ccai.read(stream, question, memory).await,
-            VendorClient::Infobip(infobip) => infobip.read(stream, question, memory).await,
-            VendorClient::Maqsam(maqsam) => maqsam.read(stream, question, memory).await,
-        }
-    }
-
-    /// Asks what the vendor's document leaves open: a few requests that change nothing.
-    ///
-    /// # Errors
-    /// When the vendor refuses the credentials. Other questions that are not answered are a part
-    /// of the report.
-    pub async fn probe(&self) -> Result<Report, Error> {
-        match &self.client {
-            VendorClient::Ccai(ccai) => ccai.probe().await,
-            VendorClient::Infobip(infobip) => infobip.probe().await,
-            VendorClient::Maqsam(maqsam) => maqsam.probe().await,
-        }
-    }
 }
