@@ -69,3 +69,29 @@ fn every_test_that_a_page_names_exists() {
     }
     assert!(named > 40, "only {named} tests are named: the tables are not read any more");
 }
+
+/// The blocks of a page in this language.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        if line == format!("```{language}") {
+            found.push(
+                lines.by_ref().take_while(|line| *line != "```").collect::<Vec<_>>().join("\n"),
+            );
+        }
+    }
+    found
+}
+
+#[test]
+fn the_page_on_adding_a_vendor_shows_the_code_that_is_tested() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let code = read("src/source/parley.rs") + &read("src/source/vendors.rs");
+    let blocks = blocks(&read("docs/adding-a-vendor.md"), "rust");
+    assert!(blocks.len() > 6, "the blocks are not read any more");
+    for block in blocks {
+        assert!(code.contains(&block), "the code has no\n{block}");
+    }
+}
