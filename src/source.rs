@@ -19,6 +19,8 @@ mod loopback;
 mod maqsam;
 mod memory;
 mod pages;
+#[cfg(test)]
+mod parley;
 mod probe;
 mod reading;
 mod rows;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::memory::RowMemory;
+#[cfg(test)]
+use super::parley;
 use super::probe::Report;
 use super::reading::{Question, Reading};
 use super::settings::{Access, SettingsReader};
@@ -70,16 +72,17 @@ impl Vendor {
 
 /// Makes the table, and of each line a way to ask that vendor.
 macro_rules! vendors {
-    ($( $folder:ident::$client:ident, )*) => {
+    ($( $( #[$only:meta] )* $folder:ident::$client:ident, )*) => {
         /// All vendors.
-        pub const VENDORS: &[Vendor] = &[$( $folder::VENDOR ),*];
+        pub const VENDORS: &[Vendor] = &[$( $( #[$only] )* $folder::VENDOR ),*];
 
         #[derive(Debug)]
         enum VendorClient {
-            $( $client($folder::$client), )*
+            $( $( #[$only] )* $client($folder::$client), )*
         }
 
         $(
+            $( #[$only] )*
             impl From<$folder::$client> for Source {
                 fn from(client: $folder::$client) -> Self {
                     Self { client: VendorClient::$client(client) }
@@ -100,7 +103,7 @@ macro_rules! vendors {
                 memory: &RowMemory,
             ) -> Result<Reading, Error> {
                 match &self.client {
-                    $( VendorClient::$client(client) => {
+                    $( $( #[$only] )* VendorClient::$client(client) => {
                         client.read(stream, question, memory).await
                     } )*
                 }
@@ -113,7 +116,7 @@ macro_rules! vendors {
             /// a part of the report.
             pub async fn probe(&self) -> Result<Report, Error> {
                 match &self.client {
-                    $( VendorClient::$client(client) => client.probe().await, )*
+                    $( $( #[$only] )* VendorClient::$client(client) => client.probe().await, )*
                 }
             }
         }
@@ -125,6 +128,9 @@ vendors! {
     infobip::Infobip,
     maqsam::Maqsam,
     deepcall::Deepcall,
+    // The one that shows how it is done.
+    #[cfg(test)]
+    parley::Parley,
 }
 
 /// An account that can be asked.
