@@ -27,7 +27,7 @@ pub(super) fn roster(
     for row in sweep.rows() {
         match row {
             SweepRow::Seen(agent) => {
-                let before = writing.agent(&agent.id)?;
+                let before = writing.agent_for(agent)?;
                 let state = before.as_ref().map(|held| &held.state);
                 let look = &look_at(writing, EntityKind::Agent, &agent.id, look);
                 writing.account.shows(EntityKind::Agent, &agent.id, look.asked_at);
@@ -189,12 +189,14 @@ pub(super) fn interactions<I: Interaction>(
     for row in rows {
         let id = row.id();
         writing.account.targets.learn(row);
-        let before = writing.held::<InteractionState<I>>(I::KIND, id)?;
+        let before = writing.held_for::<InteractionState<I>, _>(I::KIND, id, row)?;
+        let outdated = before.as_ref().is_some_and(|held| held.outdated);
         let wait = Wait::of(row, &writing.account.targets);
         let state = before.as_ref().map(|held| &held.state);
         let told = wait.as_ref().is_none_or(|wait| state.is_some_and(|state| wait.is_told(state)));
         let overdue = |wait: &Wait| wait.overdue_at <= look.asked_at;
         if let Some(state) = state
+            && !outdated
             && is_unchanged(state, row)
             && (told || !wait.as_ref().is_some_and(overdue))
         {
@@ -234,7 +236,7 @@ pub(super) fn records<R: Record>(
                 continue;
             }
         };
-        let before = writing.held::<RecordState<R>>(R::KIND, row.id())?;
+        let before = writing.held_for::<RecordState<R>, _>(R::KIND, row.id(), row)?;
         let look = &look_at(writing, R::KIND, row.id(), look);
         writing.account.shows(R::KIND, row.id(), look.asked_at);
         let change = record_row(before.as_ref().map(|held| &held.state), row, look);

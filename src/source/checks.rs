@@ -17,7 +17,7 @@ use crate::event::{Draft, Event, EventMeta, Origin};
 use crate::fuzz::{Outcome, PLANTED, run};
 use crate::model::{AccountName, Agent, EntityId, Precision, Privacy, Timestamp};
 use crate::publish::avro::{Decoder, Encoders, single_object};
-use crate::schedule::{Budget, BudgetSettings};
+use crate::schedule::{Budget, BudgetSettings, Lease};
 use crate::telemetry::Metrics;
 
 /// 2026-03-01T12:00:00Z, the time of the clock in these tests.
@@ -33,6 +33,7 @@ pub(super) fn connection(limits: Limits) -> Connection {
         })),
         metrics: Arc::new(Metrics::new().unwrap()),
         clock: Arc::new(ManualClock::at(NOON)),
+        lease: Arc::new(Lease::unlimited()),
         limits,
     }
 }
