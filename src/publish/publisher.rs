@@ -279,7 +279,7 @@ impl Life {
     fn run(mut self) {
         let (mut wait, mut own) = (self.parts.standby, None);
         loop {
-            let halt = match self.stand_by(wait, own).and_then(|()| self.take_over()) {
+            let halt = match self.stand_by(wait, own).and_then(|seen| self.take_over(wait, seen)) {
                 Ok(owned) => {
                     self.told.clear();
                     own = Some(owned.owner.generation);
@@ -322,9 +322,13 @@ impl Life {
         }
     }
 
-    /// Waits until the shard may be taken over. Without `wait` it may be at once, if its accounts
-    /// are ours.
-    fn stand_by(&mut self, wait: bool, own: Option<Generation>) -> Result<(), Halt> {
+    /// Waits until the shard may be taken over, and returns the owner's last word. Without `wait` it
+    /// may be at once, if its accounts are ours.
+    fn stand_by(
+        &mut self,
+        wait: bool,
+        own: Option<Generation>,
+    ) -> Result<Option<OwnerRecord>, Halt> {
         let PublisherParts { shard, settings, observer, .. } = &self.parts;
         let (shard, observer) = (*shard, Arc::clone(observer));
         let reader = StateReader::new(settings, shard)?;
@@ -343,7 +347,7 @@ impl Life {
                 }
             }
             if !wait || watch.look(last.as_ref(), Instant::now()) == Standing::Take {
-                return Ok(());
+                return Ok(last);
             }
             if !told {
                 tracing::info!(shard, "standing by: another bridge owns the accounts");
@@ -388,7 +392,10 @@ impl Life {
     }
 
     /// Fences every other owner, becomes the next generation, and brings the store in order.
-    fn take_over(&mut self) -> Result<Owned, Halt> {
+    ///
+    /// With `wait` it goes on only if the owner's last word is still the one that was `seen`: of two
+    /// that saw the same silence one has spoken first, and asks vendors already.
+    fn take_over(&mut self, wait: bool, seen: Option<OwnerRecord>) -> Result<Owned, Halt> {
         let PublisherParts { shard, settings, delivery, observer, clock, .. } = &self.parts;
         let shard = *shard;
         observer.activity(shard, Activity::TakingOver);
@@ -399,6 +406,9 @@ impl Life {
         let finish = self.finish;
         let give_up = || finish.is_some_and(|until| Instant::now() >= until);
         let (topic, end) = reader.last_owner(&give_up)?;
+        if wait && topic != seen {
+            return Err(Halt::Fenced);
+        }
         let options = Options { privacy: self.parts.privacy, now: clock.now() };
         let (store, opened) = Store::open(&self.parts.state_dir, options)?;
         let local = store.ownership()?;

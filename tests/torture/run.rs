@@ -154,6 +154,7 @@ impl<'t> Stage<'t> {
             return Err(self.silence("the bridge does not begin"));
         }
         let looked = now();
+        self.vendor.doubt(looked);
         self.wait(COMING_BACK, |stage| stage.owners.spoke_since(looked))
             .map_err(|()| self.silence("the bridge does not publish"))
     }
@@ -353,6 +354,7 @@ impl<'t> Stage<'t> {
     /// Waits until a bridge asks and publishes again.
     fn come_back(&mut self) -> Result<(), String> {
         let over = now();
+        let generation = self.generation();
         let back = self.wait(COMING_BACK, |stage| {
             let asks = stage.vendor.requests().iter().any(|(at, _)| *at > over);
             // One that is about to die at its place has come back.
@@ -360,6 +362,10 @@ impl<'t> Stage<'t> {
             dead || (asks && stage.owners.spoke_since(over))
         });
         back.map_err(|()| self.silence("no bridge came back"))?;
+        if self.generation() != generation {
+            // Two that began at once settle it; what one of them was just reading is nobody's.
+            self.vendor.doubt(now());
+        }
         self.mourn();
         Ok(())
     }
