@@ -4,10 +4,23 @@
 //! batches and keeps nothing. Both run in turn against the same broker, and the ratio is told. Then
 //! a steady stream of events shows how long one waits between the outbox and its commit.
 
-#[allow(dead_code, unused_imports, reason = "shared with the tests")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a measurement that shares its broker with the tests"
+)]
+
 #[path = "kafka/shard.rs"]
 mod shard;
-#[allow(dead_code, unused_imports, reason = "shared with the tests")]
 mod support;
 
 use std::sync::{Arc, Mutex};

@@ -49,8 +49,11 @@ fn entries_are_published_once_and_a_restart_goes_on_behind_them() {
     assert_eq!(deployment.numbers(), (0..40).collect::<Vec<_>>());
 }
 
-/// What may become of a store between two owners, and why it is then filled anew.
-fn misfortunes() -> Vec<(&'static str, fn(&Path, &Path), Option<&'static str>)> {
+/// What may become of a store, and what befalls its directory: an older copy lies in the other one.
+/// The last is why it is then filled anew, `*` for whatever reason.
+type Misfortune = (&'static str, fn(&Path, &Path), Option<&'static str>);
+
+fn misfortunes() -> Vec<Misfortune> {
     fn database(dir: &Path) -> std::path::PathBuf {
         dir.join("store/db")
     }
