@@ -1,4 +1,4 @@
-//! `floorcast simulate`: the simulated vendor API alone.
+//! `floorcast simulate`: the simulated vendors' APIs alone.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Failure, asked_to_end, say};
 use crate::clock::SystemClock;
-use crate::simulate::{Faults, Settings, Simulator};
+use crate::simulate::{Faults, Settings, Simulator, System};
 
 #[derive(Debug, Args)]
 pub(super) struct SimulateArguments {
@@ -36,7 +36,7 @@ pub(super) struct WorldArguments {
     /// How many calls come in a second
     #[arg(long, value_name = "RATE", default_value_t = 0.5)]
     calls_per_second: f64,
-    /// The vendor's limit
+    /// The contact centre's limit
     #[arg(long, value_name = "RATE", default_value_t = 10.0)]
     pub(super) requests_per_second: f64,
     /// Answer every request, and at once
@@ -62,13 +62,15 @@ impl WorldArguments {
 
 pub(super) async fn simulate(arguments: &SimulateArguments) -> Result<(), Failure> {
     let settings = arguments.world.settings();
-    let (username, token) = (settings.username.clone(), settings.token.clone());
     let simulator = Simulator::start(settings, arguments.listen, Arc::new(SystemClock)).await;
     let simulator = simulator.map_err(Failure::failed)?;
     simulator.set_faults(arguments.world.faults());
-    say(format_args!("base_url = \"{}\"", simulator.base_url()));
-    say(format_args!("username = \"{username}\"   the password is {token}"));
-    say("Ctrl-C ends it");
+    for system in System::ALL {
+        let variable = format!("{}_SECRET", system.vendor().to_uppercase());
+        say(format_args!("# export {variable}={}", simulator.secret(system)));
+        say(simulator.account(system, system.vendor(), &variable));
+    }
+    say("# Ctrl-C ends it");
     asked_to_end().await;
     if let Some(path) = &arguments.ground_truth {
         let truth = simulator.truth();
@@ -87,6 +89,18 @@ pub(super) async fn simulate(arguments: &SimulateArguments) -> Result<(), Failur
             }
             for call in &truth.calls {
                 writeln!(file, "{}", json!({"call": call}))?;
+            }
+            for (system, directory) in &truth.directories {
+                let account = system.vendor();
+                for (agent, sights) in &directory.served {
+                    for sight in sights {
+                        let line = json!({"account": account, "agent": agent, "served": sight});
+                        writeln!(file, "{line}")?;
+                    }
+                }
+                for agent in &directory.removed {
+                    writeln!(file, "{}", json!({"account": account, "left": agent}))?;
+                }
             }
             file.flush()
         };

@@ -2,6 +2,7 @@
 //! and the topics' contents, never the bridge's own word.
 
 mod breaches;
+mod directories;
 mod order;
 mod recorded;
 mod served;
@@ -161,19 +162,31 @@ impl Judge {
             self.problem(format!("at another time than recorded: {}", fact.name));
         }
         if let (Some(happened), Some(observed)) = (fact.happened, meta["observed_at"].as_i64()) {
-            let (_, delays) = self.rows.entry(fact.kind).or_default();
-            #[allow(clippy::cast_precision_loss, reason = "milliseconds below 2^52")]
-            delays.push((observed - happened) as f64 / 1000.0);
+            self.delay(fact.kind, observed - happened);
         }
+    }
+
+    /// How long after it had happened something was read.
+    fn delay(&mut self, kind: &'static str, millis: i64) {
+        let (_, delays) = self.rows.entry(kind).or_default();
+        #[allow(clippy::cast_precision_loss, reason = "milliseconds below 2^52")]
+        delays.push(millis as f64 / 1000.0);
+    }
+
+    /// So many facts of a kind, each told once.
+    fn told(&mut self, kind: &'static str, facts: usize) {
+        let row = self.row(kind);
+        row.facts += facts;
+        row.published += facts;
     }
 
     /// What was served of something, and what was told of it, both in their order.
     fn history(&mut self, kind: &'static str, of: &str, served: &[String], told: &[String]) {
-        let row = self.row(kind);
-        row.facts += served.len();
         if served == told {
-            row.published += served.len();
+            self.told(kind, served.len());
         } else {
+            let row = self.row(kind);
+            row.facts += served.len();
             let there = told.len().min(served.len());
             row.published += there;
             row.missing += served.len() - there;
@@ -187,6 +200,32 @@ impl Judge {
 #[must_use]
 pub fn judge(truth: &Truth, published: &[Published]) -> Verdict {
     let mut judge = Judge::default();
+    let mut of_the_centre = published.to_vec();
+    for (system, truth) in &truth.directories {
+        let theirs = |event: &Published| event.value["meta"]["vendor"] == system.vendor();
+        let of_the_directory: Vec<_> =
+            of_the_centre.extract_if(.., |event| theirs(event)).collect();
+        directories::judge(*system, truth, &of_the_directory, &mut judge);
+    }
+    centre(truth, &of_the_centre, &mut judge);
+    order::check(published, &mut judge);
+    let rows = judge.rows.into_values().map(|(mut row, mut delays)| {
+        delays.sort_by(f64::total_cmp);
+        let at = |part: usize| delays.get((delays.len() * part / 100).min(delays.len().max(1) - 1));
+        row.p50 = at(50).copied();
+        row.p95 = at(95).copied();
+        row
+    });
+    Verdict {
+        rows: rows.collect(),
+        problem_count: judge.count,
+        problems: judge.problems,
+        events: published.len(),
+    }
+}
+
+/// Holds what is told of the contact centre against its truth.
+fn centre(truth: &Truth, published: &[Published], judge: &mut Judge) {
     let mut found: HashMap<String, Vec<&Published>> = HashMap::new();
     for event in published {
         if let Some(name) = recorded::name_of(event) {
@@ -203,26 +242,12 @@ pub fn judge(truth: &Truth, published: &[Published]) -> Verdict {
             judge.problem(format!("invented: {name}"));
         }
     }
-    breaches::of_waits(truth, published, &mut judge);
+    breaches::of_waits(truth, published, judge);
     let histories = Histories::new(published);
-    breaches::of_levels(truth, &histories, &mut judge);
-    served::agents(truth, published, &histories, &mut judge);
-    served::definitions(truth, &histories, &mut judge);
-    served::queues(truth, &histories, &mut judge);
-    order::check(published, &mut judge);
-    let rows = judge.rows.into_values().map(|(mut row, mut delays)| {
-        delays.sort_by(f64::total_cmp);
-        let at = |part: usize| delays.get((delays.len() * part / 100).min(delays.len().max(1) - 1));
-        row.p50 = at(50).copied();
-        row.p95 = at(95).copied();
-        row
-    });
-    Verdict {
-        rows: rows.collect(),
-        problem_count: judge.count,
-        problems: judge.problems,
-        events: published.len(),
-    }
+    breaches::of_levels(truth, &histories, judge);
+    served::agents(truth, published, &histories, judge);
+    served::definitions(truth, &histories, judge);
+    served::queues(truth, &histories, judge);
 }
 
 /// The events of each entity (kind and id), in their order.

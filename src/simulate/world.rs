@@ -9,10 +9,12 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
+use super::directory::{DirectorySettings, DirectoryTruth};
 use super::messaging::ChatInProgress;
 use super::organisation::Organisation;
 use super::people::Person;
 use super::records::Shown;
+use super::system::System;
 use super::telephony::CallInProgress;
 use crate::model::Timestamp;
 
@@ -39,6 +41,8 @@ pub struct Settings {
     pub username: String,
     /// The token that is let in.
     pub token: String,
+    /// The directories of agents beside it.
+    pub directories: DirectorySettings,
 }
 
 impl Default for Settings {
@@ -54,6 +58,7 @@ impl Default for Settings {
             skew_millis: 2_000,
             username: String::from("simulated"),
             token: String::from("simulated-token"),
+            directories: DirectorySettings::default(),
         }
     }
 }
@@ -147,6 +152,8 @@ pub struct Truth {
     pub served_holds: BTreeMap<String, Vec<bool>>,
     /// Agents that have left.
     pub removed_agents: BTreeSet<String>,
+    /// The truth of each directory of agents.
+    pub directories: BTreeMap<System, DirectoryTruth>,
 }
 
 /// The contact centre.

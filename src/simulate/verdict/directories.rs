@@ -1,0 +1,341 @@
+//! Directories of agents: nothing of them is recorded, so that everything is judged by what was
+//! served. What an answer showed has to be told, in its order; what only a doubtful row showed may
+//! be told or not; anything else is invented.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use super::{Histories, Judge, Published, entity, rows, text};
+use crate::simulate::directory::{DirectoryTruth, Sight};
+use crate::simulate::system::System;
+
+/// The rows of the table for one system.
+struct Kinds {
+    roster: &'static str,
+    states: &'static str,
+    hidden: &'static str,
+    switches: &'static str,
+    removals: &'static str,
+}
+
+macro_rules! kinds {
+    ($vendor:literal) => {
+        Kinds {
+            roster: concat!($vendor, " roster"),
+            states: concat!($vendor, " status changes"),
+            hidden: concat!($vendor, " hidden changes"),
+            switches: concat!($vendor, " activations"),
+            removals: concat!($vendor, " removals"),
+        }
+    };
+}
+
+const fn kinds(system: System) -> Kinds {
+    match system {
+        System::Ccai => kinds!("ccai"),
+        System::Infobip => kinds!("infobip"),
+        System::Maqsam => kinds!("maqsam"),
+        System::DeepCall => kinds!("deepcall"),
+    }
+}
+
+/// What is told in place of a state that nobody saw.
+const UNSEEN: &str = "unknown OTHER";
+/// Facts about a person, which privacy settings may leave out.
+const PERSONAL: &[&str] = &["name", "email", "phone", "destination"];
+
+/// Holds what is told of a directory against its truth.
+pub(super) fn judge(
+    system: System,
+    truth: &DirectoryTruth,
+    published: &[Published],
+    judge: &mut Judge,
+) {
+    let kinds = kinds(system);
+    let histories = Histories::new(published);
+    // Under closed privacy settings no event has a name.
+    let named = published.iter().any(|event| event.value["after"]["name"].is_string());
+    for (id, sights) in &truth.served {
+        let of = format!("agent {id}");
+        let alive: Vec<_> = sights.iter().filter(|sight| !sight.deleted).collect();
+        let facts = |sight: &Sight| sight_facts(sight, named);
+
+        let events = histories.of("agent", id, &["AgentAdded", "AgentUpdated"]);
+        let told: Vec<_> = events
+            .map(|event| {
+                let facts = event_facts(system, &event.value["after"], named);
+                format!("{} {facts}", event.event_type)
+            })
+            .collect();
+        let expected = |last: Option<&Sight>, sight: &Sight| match last {
+            None => vec![format!("AgentAdded {}", facts(sight))],
+            Some(last) if facts(last) != facts(sight) => {
+                vec![format!("AgentUpdated {}", facts(sight))]
+            }
+            Some(_) => Vec::new(),
+        };
+        if let Some(all) = explain(&alive, &told, expected) {
+            judge.told(kinds.roster, all);
+        } else {
+            judge.history(kinds.roster, &of, &certain(&alive, expected), &told);
+        }
+
+        let events = histories.of("agent", id, &["AgentActivated", "AgentDeactivated"]);
+        let told: Vec<_> = events.map(|event| event.event_type.clone()).collect();
+        let expected = |last: Option<&Sight>, sight: &Sight| match last {
+            Some(last) if last.active != sight.active => {
+                let name = if sight.active { "AgentActivated" } else { "AgentDeactivated" };
+                vec![String::from(name)]
+            }
+            _ => Vec::new(),
+        };
+        if let Some(all) = explain(&alive, &told, expected) {
+            judge.told(kinds.switches, all);
+        } else {
+            judge.history(kinds.switches, &of, &certain(&alive, expected), &told);
+        }
+
+        states(system, truth, id, &alive, &histories, judge);
+        life(id, &histories, judge);
+    }
+    removals(truth, &kinds, &histories, judge);
+    for event in published {
+        let known = match event.event_type.as_str() {
+            "Watermark" | "RecordQuarantined" => true,
+            "AgentAdded" | "AgentUpdated" | "AgentRemoved" | "AgentActivated"
+            | "AgentDeactivated" | "AgentStatusChanged" => {
+                entity(event).is_some_and(|(_, id)| truth.served.contains_key(id))
+            }
+            _ => false,
+        };
+        if !known {
+            judge.problem(format!("invented: {} of {}", event.event_type, event.key));
+        }
+    }
+}
+
+/// The states of one agent: each by its word, and at its start where that was served.
+fn states(
+    system: System,
+    truth: &DirectoryTruth,
+    id: &str,
+    alive: &[&Sight],
+    histories: &Histories<'_>,
+    judge: &mut Judge,
+) {
+    let kinds = kinds(system);
+    let events: Vec<_> = histories.of("agent", id, &["AgentStatusChanged"]).collect();
+    let stamped = alive.iter().any(|sight| matches!(sight.state, Some((_, Some(_)))));
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| {
+            let current = &event.value["current"];
+            let state = format!("{} {}", text(&current["id"]), text(&current["presence"]));
+            if stamped && state != UNSEEN {
+                format!("{state} at {}", event.value["meta"]["occurred_at"])
+            } else {
+                state
+            }
+        })
+        .collect();
+    let expected = |last: Option<&Sight>, sight: &Sight| {
+        let Some((state, since)) = &sight.state else { return Vec::new() };
+        let told = match since {
+            Some(since) => format!("{state} {} at {since}", presence(state)),
+            None => format!("{state} {}", presence(state)),
+        };
+        match last.and_then(|last| last.state.as_ref()) {
+            Some((before, _)) if before != state => vec![told],
+            // Away and back while nobody looked.
+            Some((_, before)) if before < since => vec![String::from(UNSEEN), told],
+            Some(_) => Vec::new(),
+            None => vec![told],
+        }
+    };
+    if let Some(all) = explain(alive, &told, expected) {
+        let unseen = told.iter().filter(|told| *told == UNSEEN).count();
+        if unseen > 0 {
+            judge.told(kinds.hidden, unseen);
+        }
+        if all > 0 {
+            judge.told(kinds.states, all - unseen);
+        }
+    } else {
+        let of = format!("agent {id}");
+        judge.history(kinds.states, &of, &certain(alive, expected), &told);
+    }
+    let mut before = Value::Null;
+    for event in events {
+        let (previous, meta) = (&event.value["previous"]["id"], &event.value["meta"]);
+        if *previous != before {
+            judge.problem(format!("agent {id} was in {before} and not in {previous}"));
+        }
+        before = event.value["current"]["id"].clone();
+        let (at, after) = (meta["occurred_at"].as_i64(), meta["occurred_after"].as_i64());
+        if after.is_some_and(|after| at.is_none_or(|at| at < after)) {
+            judge.problem(format!("agent {id}: {before} between {after:?} and {at:?}"));
+        }
+        let live = meta["origin"] == "LIVE" && stamped && before != "unknown";
+        if let (true, Some(at), Some(observed)) = (live, at, meta["observed_at"].as_i64()) {
+            judge.delay(kinds.states, observed - (at - truth.clock_offset_millis));
+        }
+    }
+}
+
+/// An agent is added before anything else is told, and nothing is told after the removal.
+fn life(id: &str, histories: &Histories<'_>, judge: &mut Judge) {
+    let types = [
+        "AgentAdded",
+        "AgentUpdated",
+        "AgentStatusChanged",
+        "AgentActivated",
+        "AgentDeactivated",
+        "AgentRemoved",
+    ];
+    let told: Vec<_> = histories.of("agent", id, &types).map(|event| &event.event_type).collect();
+    let begins = told.first().is_none_or(|first| *first == "AgentAdded");
+    let ended = told.iter().position(|name| *name == "AgentRemoved");
+    if !begins || ended.is_some_and(|place| place + 1 < told.len()) {
+        judge.problem(format!("not from added to removed: agent {id}: {told:?}"));
+    }
+}
+
+/// Everybody who left and was shown before has to be told as gone, and nobody else.
+fn removals(
+    truth: &DirectoryTruth,
+    kinds: &Kinds,
+    histories: &Histories<'_>,
+    judge: &mut Judge,
+) {
+    for (id, sights) in &truth.served {
+        let events = histories.of("agent", id, &["AgentRemoved"]);
+        let told: Vec<_> = events.map(|event| event.event_type.clone()).collect();
+        let mut alive = sights.iter().filter(|sight| !sight.deleted).peekable();
+        let (shown, left) = (alive.peek().is_some(), truth.removed.contains(id));
+        let certainly = left && alive.any(|sight| !sight.doubtful);
+        let served = if certainly || (left && shown && !told.is_empty()) {
+            vec![String::from("AgentRemoved")]
+        } else {
+            Vec::new()
+        };
+        if !served.is_empty() || !told.is_empty() {
+            judge.history(kinds.removals, &format!("agent {id}"), &served, &told);
+        }
+    }
+}
+
+/// What has to be told when every sight that is certain is told, and no other.
+fn certain(
+    sights: &[&Sight],
+    expected: impl Fn(Option<&Sight>, &Sight) -> Vec<String>,
+) -> Vec<String> {
+    let mut last = None;
+    let mut all = Vec::new();
+    for sight in sights.iter().copied().filter(|sight| !sight.doubtful) {
+        all.extend(expected(last, sight));
+        last = Some(sight);
+    }
+    all
+}
+
+/// How much was told, when what was told follows from the sights: each certain one was taken in,
+/// each doubtful one was or was not. `None` when no choice explains it.
+fn explain(
+    sights: &[&Sight],
+    told: &[String],
+    expected: impl Fn(Option<&Sight>, &Sight) -> Vec<String>,
+) -> Option<usize> {
+    // How many of those told are explained, and which sight was taken in last.
+    let mut ways = BTreeSet::from([(0, None)]);
+    let mut known: HashMap<(Option<usize>, usize), Vec<String>> = HashMap::new();
+    for (index, sight) in sights.iter().enumerate() {
+        let mut next = BTreeSet::new();
+        for (explained, last) in ways {
+            if sight.doubtful {
+                next.insert((explained, last));
+            }
+            let news = known
+                .entry((last, index))
+                .or_insert_with(|| expected(last.map(|last| sights[last]), sight));
+            if told[explained..].starts_with(news) {
+                next.insert((explained + news.len(), Some(index)));
+            }
+        }
+        ways = next;
+    }
+    ways.iter().any(|(explained, _)| *explained == told.len()).then_some(told.len())
+}
+
+fn is_compared(name: &str, named: bool) -> bool {
+    named || !PERSONAL.contains(&name)
+}
+
+/// The facts of a sight that are compared.
+fn sight_facts(sight: &Sight, named: bool) -> String {
+    let facts = sight.facts.iter().filter(|(name, _)| is_compared(name, named));
+    facts.map(|(name, fact)| format!("{name}={fact}")).collect::<Vec<_>>().join(" ")
+}
+
+/// The same facts of an event.
+fn event_facts(system: System, after: &Value, named: bool) -> String {
+    let names: &[&str] = match system {
+        System::Infobip => &["created_at", "name", "roles"],
+        System::Maqsam => &[
+            "created_at",
+            "email",
+            "groups",
+            "incoming_enabled",
+            "name",
+            "outgoing_enabled",
+            "whatsapp_enabled",
+        ],
+        _ => &[
+            "created_at",
+            "destination",
+            "email",
+            "groups",
+            "hours",
+            "name",
+            "numbers",
+            "phone",
+            "roles",
+        ],
+    };
+    let facts = names.iter().filter(|name| is_compared(name, named)).map(|name| {
+        let fact = match *name {
+            "roles" => rows(after, "roles").map(text).collect::<Vec<_>>().join(", "),
+            "numbers" => rows(after, "allowed_dids").map(text).collect::<Vec<_>>().join(", "),
+            "hours" => rows(after, "working_hours")
+                .map(|hours| format!("{} to {}", hours["from"], hours["to"]))
+                .collect::<Vec<_>>()
+                .join(", "),
+            "destination" => {
+                let of = &after["destination"];
+                format!("{} {}", text(&of["kind"]), text(&of["value"]))
+            }
+            "groups" => {
+                let group = |group: &Value| {
+                    text(if group["id"].is_null() { &group["name"] } else { &group["id"] })
+                };
+                let mut groups: Vec<_> = rows(after, "groups").map(group).collect();
+                groups.sort();
+                groups.join(", ")
+            }
+            name => text(&after[name]),
+        };
+        format!("{name}={fact}")
+    });
+    facts.collect::<Vec<_>>().join(" ")
+}
+
+/// What a word for a state means.
+fn presence(state: &str) -> &'static str {
+    match state {
+        "ACTIVE" | "Available" => "AVAILABLE",
+        "BUSY" | "Busy" => "BUSY",
+        "AWAY" | "Absent" => "AWAY",
+        "INVISIBLE" => "OFFLINE",
+        _ => "OTHER",
+    }
+}
