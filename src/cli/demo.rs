@@ -114,8 +114,7 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
         retention: Duration::from_hours(1),
     });
     // The demo's own configuration, read as everybody's is: an account of each system.
-    let mut text =
-        format!("[kafka]\nbootstrap_servers = \"{servers}\"\ndeployment = \"demo\"\n");
+    let mut text = format!("[kafka]\nbootstrap_servers = \"{servers}\"\ndeployment = \"demo\"\n");
     let mut environment = Environment::new();
     for system in System::ALL {
         let variable = format!("DEMO_{}", system.vendor().to_uppercase());

@@ -133,8 +133,7 @@ impl Gate {
             return Fate::Refuse(StatusCode::TOO_MANY_REQUESTS);
         }
         passages.tokens -= 1.0;
-        let mut meets =
-            |probability: f64| passages.random.random_bool(probability.clamp(0.0, 1.0));
+        let mut meets = |probability: f64| passages.random.random_bool(probability.clamp(0.0, 1.0));
         if meets(faults.server_error) {
             Fate::Refuse(StatusCode::INTERNAL_SERVER_ERROR)
         } else if meets(faults.refused) {

@@ -122,8 +122,7 @@ impl Simulator {
             gate: Gate::new(limit, seed, now),
             world: Mutex::new(world),
         };
-        let shared =
-            Arc::new(Shared { clock, username, centre, directories: directories.into() });
+        let shared = Arc::new(Shared { clock, username, centre, directories: directories.into() });
         let pages = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, pages).await {

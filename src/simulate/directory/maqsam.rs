@@ -121,7 +121,8 @@ fn row(member: &Member, form: Form) -> Value {
 }
 
 fn sight(member: &Member, form: Form) -> Sight {
-    let group = |id: &u64| if form.grouped_objects { id.to_string() } else { format!("Group {id}") };
+    let group =
+        |id: &u64| if form.grouped_objects { id.to_string() } else { format!("Group {id}") };
     let mut groups: Vec<_> = member.groups.iter().map(group).collect();
     groups.sort();
     let since = (!form.bare).then(|| form.time(member.since).millis());

@@ -25,8 +25,7 @@ impl Bench {
         let settings = Settings { directories, ..Settings::default() };
         let clock = ManualClock::at(Timestamp::from_millis(1_772_366_400_000));
         let local = SocketAddr::from(([127, 0, 0, 1], 0));
-        let simulator =
-            Simulator::start(settings, local, Arc::new(clock.clone())).await.unwrap();
+        let simulator = Simulator::start(settings, local, Arc::new(clock.clone())).await.unwrap();
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self { simulator, clock, client: Client::new() }
     }
@@ -282,7 +281,8 @@ async fn what_was_served_is_taken_down_and_nothing_else() {
     let rows = first["message"].as_array().unwrap();
     assert_eq!(served.len(), rows.len());
     for row in rows {
-        let id = row["identifier"].as_str().map_or_else(|| row["identifier"].to_string(), String::from);
+        let id =
+            row["identifier"].as_str().map_or_else(|| row["identifier"].to_string(), String::from);
         let [sight] = &served[&id][..] else { panic!("{id}") };
         assert_eq!(sight.facts["name"], row["name"].as_str().unwrap());
         assert_eq!(json!(sight.active), row["active"]);
@@ -317,9 +317,9 @@ fn everything_happens_in_a_minute_and_again_with_the_same_seed() {
         assert!(removed.len() > 2, "{system:?}: only {removed:?} left");
         let differs = |differs: fn(&Member, &Member) -> bool| {
             let later = || sights.iter().flatten();
-            first.iter().any(|before| {
-                later().any(|after| after.id == before.id && differs(before, after))
-            })
+            first
+                .iter()
+                .any(|before| later().any(|after| after.id == before.id && differs(before, after)))
         };
         assert!(differs(|a, b| a.name != b.name), "{system:?}: nobody is renamed");
         assert!(differs(|a, b| a.active != b.active), "{system:?}: nobody is switched off");

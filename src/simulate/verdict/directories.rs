@@ -202,12 +202,7 @@ fn life(id: &str, histories: &Histories<'_>, judge: &mut Judge) {
 }
 
 /// Everybody who left and was shown before has to be told as gone, and nobody else.
-fn removals(
-    truth: &DirectoryTruth,
-    kinds: &Kinds,
-    histories: &Histories<'_>,
-    judge: &mut Judge,
-) {
+fn removals(truth: &DirectoryTruth, kinds: &Kinds, histories: &Histories<'_>, judge: &mut Judge) {
     for (id, sights) in &truth.served {
         let events = histories.of("agent", id, &["AgentRemoved"]);
         let told: Vec<_> = events.map(|event| event.event_type.clone()).collect();
