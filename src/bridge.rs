@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::admin::{Admin, AdminError, Health};
 use crate::clock::Clock;
 use crate::config;
-use crate::detect::Targets;
+use crate::detect::{StatusSource, Targets};
 use crate::model::{AccountName, Privacy};
 use crate::publish::avro::{self, Encoders};
 use crate::publish::{
@@ -262,6 +262,11 @@ impl Bridge {
             .map(|account| Owned {
                 name: account.name.clone(),
                 vendor: account.vendor.name,
+                status_source: if account.vendor.has_activity_log() {
+                    StatusSource::Log
+                } else {
+                    StatusSource::Roster
+                },
                 start: account.start,
                 targets: account.targets.clone(),
             })

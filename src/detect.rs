@@ -7,6 +7,7 @@
 //!
 //! One authority a fact: where there is an activity log, it alone tells of status, login and
 //! logout; snapshots seed the start, tell of roster, hold and after-call work, and watch the log.
+//! Where there is none, the roster is the authority of the status, too.
 
 mod absence;
 mod activity;
@@ -16,12 +17,15 @@ mod interactions;
 mod levels;
 mod presence;
 mod records;
+mod roster_status;
 #[cfg(test)]
 mod tests;
 
 pub use absence::Absences;
 pub use activity::{activity_row, is_activity_wanted};
-pub use agents::{AgentState, Authority, Flag, HeldStatus, roster_absence, roster_row};
+pub use agents::{
+    AgentState, Authority, Flag, HeldStatus, StatusSource, roster_absence, roster_row,
+};
 pub use interactions::{
     Interaction, InteractionState, Life, Targets, Wait, interaction_row, is_unchanged, settle,
 };

@@ -9,12 +9,12 @@ mod catalogue;
 mod meta;
 
 pub use body::{
-    ActivityRecorded, AgentChange, AgentHold, AgentPoint, AgentStatusChange, AgentStatusLate,
-    AgentWrapUp, CallAssignment, CallConnection, CallCreation, CallDeflection, CallEnd,
-    CallFailure, CallQueueing, CallRating, CallRecovery, CallSchedule, CallTransfer, CallUpdate,
-    CallVoicemail, CallWrapUp, ChatAssignment, ChatEnd, ChatFailure, ChatQueueing, ChatRating,
-    ChatTransfer, ChatUpdate, ChatWrapUp, InteractionContext, InteractionReference, Omission,
-    Quarantine, QueueChange, QueueDepthChange, QueueGroupReference, QueueReference,
+    ActivityRecorded, AgentActivation, AgentChange, AgentHold, AgentPoint, AgentStatusChange,
+    AgentStatusLate, AgentWrapUp, CallAssignment, CallConnection, CallCreation, CallDeflection,
+    CallEnd, CallFailure, CallQueueing, CallRating, CallRecovery, CallSchedule, CallTransfer,
+    CallUpdate, CallVoicemail, CallWrapUp, ChatAssignment, ChatEnd, ChatFailure, ChatQueueing,
+    ChatRating, ChatTransfer, ChatUpdate, ChatWrapUp, InteractionContext, InteractionReference,
+    Omission, Quarantine, QueueChange, QueueDepthChange, QueueGroupReference, QueueReference,
     ServiceLevelChange, SlaBasis, SlaBreach, SlaRecovery, SlaScope, SlaWithdrawal,
     StatusDefinitionChange, StatusValue, TeamChange,
 };

@@ -22,7 +22,8 @@ mod time;
 
 pub use activity::Activity;
 pub use agent::{
-    Agent, AgentReference, AgentStatus, ChannelAssignment, CurrentStatus, TeamReference,
+    Agent, AgentReference, AgentStatus, ChannelAssignment, CurrentStatus, Destination,
+    GroupReference, TeamReference, WorkingHours,
 };
 pub use call::{Call, EndUser, Media, OfferEvent, Participant, Recording, RedactionTime};
 pub use chat::Chat;
@@ -47,4 +48,6 @@ pub use time::{Precision, Timestamp};
 /// did not know can be adopted silently instead of being announced as a change.
 ///
 /// Raise it when a field is added to an entity, and say since which version the field exists.
-pub const MODEL_VERSION: u32 = 1;
+///
+/// - 2: an agent's fields from `active` on. Vendors of version 1 have none of them.
+pub const MODEL_VERSION: u32 = 2;

@@ -52,6 +52,11 @@ impl Absences {
         absent.sort();
         absent
     }
+
+    /// An entity is gone by other evidence: when it comes back, its absences begin anew.
+    pub fn forget(&mut self, id: &EntityId) {
+        self.missed.remove(id);
+    }
 }
 
 #[cfg(test)]

@@ -102,8 +102,8 @@ fn place(held: Option<&HeldStatus>, row: &Activity, current: &StatusValue) -> Pl
         }
         // The snapshot has told of this change already.
         Authority::Snapshot if near && held.value.id == current.id => Place::Late,
-        Authority::Seed | Authority::Snapshot if row.started_at < since => Place::Late,
-        Authority::Seed | Authority::Snapshot => follows(),
+        _ if row.started_at < since => Place::Late,
+        Authority::Seed | Authority::Snapshot | Authority::Roster => follows(),
     }
 }
 

@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::fields::changed_in_agent;
+use super::roster_status::{Told, roster_status};
 use super::{Change, Look};
 use crate::event::{
-    AgentChange, AgentStatusChange, AgentWrapUp, Body, Draft, Occurrence, Origin, StatusValue,
+    AgentActivation, AgentChange, AgentStatusChange, AgentWrapUp, Body, Draft, Occurrence, Origin,
+    StatusValue,
 };
 use crate::model::{Agent, AgentStatus, EntityId, EntityKind, Personal, Timestamp};
 
@@ -22,6 +24,9 @@ pub struct AgentState {
     /// A customer on hold.
     #[serde(default)]
     pub hold: Flag,
+    /// Whether the agent's account is switched on, as far as a row has told.
+    #[serde(default)]
+    pub active: Option<bool>,
     /// The roster's personal fields were left out when the privacy settings changed: the next row
     /// tells them anew, which is no news.
     #[serde(default)]
@@ -38,6 +43,17 @@ pub enum Authority {
     Seed,
     /// A snapshot that the log stayed silent about for too long.
     Snapshot,
+    /// The roster, where there is no log.
+    Roster,
+}
+
+/// What tells of the statuses of an account's agents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusSource {
+    /// The activity log; the roster only seeds the start.
+    Log,
+    /// The roster: there is no log.
+    Roster,
 }
 
 /// The status an agent is in.
@@ -90,7 +106,12 @@ impl AgentState {
 
 /// A row of the roster.
 #[must_use]
-pub fn roster_row(state: Option<&AgentState>, row: &Agent, look: &Look) -> Change<AgentState> {
+pub fn roster_row(
+    state: Option<&AgentState>,
+    row: &Agent,
+    source: StatusSource,
+    look: &Look,
+) -> Change<AgentState> {
     let mut next = state.cloned().unwrap_or_default();
     if std::mem::take(&mut next.closed)
         && let Some(before) = &mut next.roster
@@ -121,27 +142,20 @@ pub fn roster_row(state: Option<&AgentState>, row: &Agent, look: &Look) -> Chang
         }
     }
 
-    if next.status.is_none()
-        && let Some(status) = &row.status
-        && row.status_updated_at.is_none_or(|since| since < look.first_look)
-    {
-        // What begins later is told by the log, so that it is told once.
-        let current = status.value();
-        next.status = Some(HeldStatus {
-            value: current.clone(),
-            since: row.status_updated_at,
-            activity_id: None,
-            authority: Authority::Seed,
-        });
-        let occurrence = row.status_updated_at.map_or_else(|| look.between(), Occurrence::stamped);
-        let change = AgentStatusChange {
-            previous: None,
-            current,
-            previous_duration_ms: None,
-            activity_id: None,
-            interaction: None,
-        };
-        say(occurrence, look.origin_of_sight(), Body::AgentStatusChanged(change));
+    if let Some(active) = row.active {
+        if next.active.is_some_and(|before| before != active) {
+            let told = if active { Body::AgentActivated } else { Body::AgentDeactivated };
+            say(look.between(), Origin::Live, told(AgentActivation {}));
+        }
+        next.active = Some(active);
+    }
+
+    let told = match source {
+        StatusSource::Log => seed(&mut next.status, row, look).into_iter().collect(),
+        StatusSource::Roster => roster_status(&mut next.status, row, look),
+    };
+    for (occurrence, origin, change) in told {
+        say(occurrence, origin, Body::AgentStatusChanged(change));
     }
 
     let wrapping_up = row.wrap_up.unwrap_or(false);
@@ -162,6 +176,28 @@ pub fn roster_row(state: Option<&AgentState>, row: &Agent, look: &Look) -> Chang
 
     next.roster = Some(row.clone());
     Change { state: next, drafts }
+}
+
+/// The status in which an agent is found, where the log will tell of all that follow. What begins
+/// after the first look is the log's to tell, so that it is told once.
+fn seed(held: &mut Option<HeldStatus>, row: &Agent, look: &Look) -> Option<Told> {
+    let since = row.status_updated_at;
+    let status = row.status.as_ref().filter(|_| held.is_none())?;
+    if since.is_some_and(|since| since >= look.first_look) {
+        return None;
+    }
+    let current = status.value();
+    let authority = Authority::Seed;
+    *held = Some(HeldStatus { value: current.clone(), since, activity_id: None, authority });
+    let occurrence = since.map_or_else(|| look.between(), Occurrence::stamped);
+    let change = AgentStatusChange {
+        previous: None,
+        current,
+        previous_duration_ms: None,
+        activity_id: None,
+        interaction: None,
+    };
+    Some((occurrence, look.origin_of_sight(), change))
 }
 
 /// When an agent came: at the vendor's stamp where that lies between the two readings.

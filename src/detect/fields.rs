@@ -2,8 +2,11 @@
 //!
 //! The lists name every field, so that a new one cannot be forgotten: the compiler asks for it.
 
+use std::collections::BTreeSet;
+
 use crate::model::{
-    Agent, Call, Chat, Queue, StatusDefinition, Team, TeamAssignment, TeamReference,
+    Agent, Call, Chat, EntityId, GroupReference, Queue, StatusDefinition, Team, TeamAssignment,
+    TeamReference,
 };
 
 /// Names the fields of `$type` in which `$before` and `$after` differ. The pattern is exhaustive.
@@ -18,22 +21,33 @@ macro_rules! differing {
 
 /// The fields of an agent that differ and that no other event tells.
 ///
-/// Status and after-call work have events of their own. How many agents a team has is the team's
-/// fact, not its members'.
+/// Status, activation and after-call work have events of their own. How many agents a team has is
+/// the team's fact, not its members', and so is the name of a group. `updated_at` is the record's
+/// bookkeeping.
 pub(super) fn changed_in_agent(before: &Agent, after: &Agent) -> Vec<&'static str> {
     let mut changed = differing!(
         Agent, before, after;
         id, email, name, first_name, middle_name, last_name, avatar_url, agent_number,
         crm_authenticated, online, call_count, chat_count, location, created_at, last_login_time,
-        roles, channels;
-        except status, status_updated_at, wrap_up, teams
+        roles, channels, outgoing_enabled, incoming_enabled, whatsapp_enabled, phone, address,
+        destination, role_id, parents, user_id, created_by, created_by_type, working_hours,
+        allowed_dids, favorite, pre_deleted;
+        except status, status_updated_at, wrap_up, teams, active, groups, updated_at
     );
     let same_teams = before.teams.len() == after.teams.len()
         && before.teams.iter().zip(&after.teams).all(|(one, other)| same_team(one, other));
     if !same_teams {
         changed.push("teams");
     }
+    if group_set(&before.groups) != group_set(&after.groups) {
+        changed.push("groups");
+    }
     changed
+}
+
+/// What groups are known by: their ids, or their names where they have none.
+fn group_set(groups: &[GroupReference]) -> BTreeSet<Result<&EntityId, Option<&String>>> {
+    groups.iter().map(|group| group.id.as_ref().ok_or(group.name.as_ref())).collect()
 }
 
 fn same_team(one: &TeamReference, other: &TeamReference) -> bool {

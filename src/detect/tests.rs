@@ -7,6 +7,7 @@ mod levels;
 mod records;
 mod rosters;
 mod snapshots;
+mod statuses;
 mod waits;
 
 use serde_json::{Value, json};

@@ -44,6 +44,14 @@ pub struct StatusValue {
     pub presence: Presence,
 }
 
+impl StatusValue {
+    /// A status that was not seen. Nothing but this has no name and the id `unknown`.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self { id: EntityId::new("unknown"), name: None, presence: Presence::Other }
+    }
+}
+
 /// The interaction an agent's event belongs to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InteractionReference {
@@ -124,11 +132,14 @@ bodies! {
         /// The names of the fields that differ.
         changed: Vec<String>,
     }
+    /// The account of an agent was switched on or off: the event says it all.
+    AgentActivation {}
     /// An agent went from one status to another.
     AgentStatusChange {
         /// The status before; null when it is not known.
         previous: Option<StatusValue>,
-        /// The status now.
+        /// The status now; [`StatusValue::unknown`] where a reading proves that there was another
+        /// one in between and nothing says which.
         current: StatusValue,
         /// Milliseconds spent in the previous status; null when its start is not known.
         previous_duration_ms: Option<i64>,

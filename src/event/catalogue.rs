@@ -3,12 +3,13 @@
 use serde::Serialize;
 
 use super::body::{
-    ActivityRecorded, AgentChange, AgentHold, AgentPoint, AgentStatusChange, AgentStatusLate,
-    AgentWrapUp, CallAssignment, CallConnection, CallCreation, CallDeflection, CallEnd,
-    CallFailure, CallQueueing, CallRating, CallRecovery, CallSchedule, CallTransfer, CallUpdate,
-    CallVoicemail, CallWrapUp, ChatAssignment, ChatEnd, ChatFailure, ChatQueueing, ChatRating,
-    ChatTransfer, ChatUpdate, ChatWrapUp, Omission, Quarantine, QueueChange, QueueDepthChange,
-    ServiceLevelChange, SlaBreach, SlaRecovery, SlaWithdrawal, StatusDefinitionChange, TeamChange,
+    ActivityRecorded, AgentActivation, AgentChange, AgentHold, AgentPoint, AgentStatusChange,
+    AgentStatusLate, AgentWrapUp, CallAssignment, CallConnection, CallCreation, CallDeflection,
+    CallEnd, CallFailure, CallQueueing, CallRating, CallRecovery, CallSchedule, CallTransfer,
+    CallUpdate, CallVoicemail, CallWrapUp, ChatAssignment, ChatEnd, ChatFailure, ChatQueueing,
+    ChatRating, ChatTransfer, ChatUpdate, ChatWrapUp, Omission, Quarantine, QueueChange,
+    QueueDepthChange, ServiceLevelChange, SlaBreach, SlaRecovery, SlaWithdrawal,
+    StatusDefinitionChange, TeamChange,
 };
 use super::meta::{EventMeta, Origin};
 use crate::model::{EntityId, EntityKind, Precision, Timestamp};
@@ -139,6 +140,10 @@ catalogue! {
     AgentUpdated(AgentChange) on Agents,
     /// An agent left the roster.
     AgentRemoved(AgentChange) on Agents,
+    /// The account of an agent was switched on.
+    AgentActivated(AgentActivation) on Agents,
+    /// The account of an agent was switched off.
+    AgentDeactivated(AgentActivation) on Agents,
     /// An agent went from one status to another.
     AgentStatusChanged(AgentStatusChange) on Agents,
     /// A status that became known late; never to be folded into the current state.

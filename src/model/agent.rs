@@ -52,6 +52,140 @@ pub struct Agent {
     /// Queues the agent is assigned to, sorted by channel and queue.
     #[serde(default)]
     pub channels: Vec<ChannelAssignment>,
+    /// Whether the account of the agent is switched on. It is no presence.
+    pub active: Option<bool>,
+    /// Groups the agent belongs to, sorted. They compare by their ids, or by their names where the
+    /// vendor gives no ids.
+    #[serde(default)]
+    pub groups: Vec<GroupReference>,
+    /// Whether the agent may make calls.
+    pub outgoing_enabled: Option<bool>,
+    /// Whether the agent may take calls.
+    pub incoming_enabled: Option<bool>,
+    /// Whether the agent may have WhatsApp conversations.
+    pub whatsapp_enabled: Option<bool>,
+    /// When the vendor last wrote the row. It moves for reasons that nobody sees, and is no change
+    /// by itself.
+    pub updated_at: Option<Timestamp>,
+    /// Personal: the agent's telephone number.
+    pub phone: Option<String>,
+    /// Personal: where the agent lives or works, as free text.
+    pub address: Option<String>,
+    /// Where calls to the agent go.
+    pub destination: Option<Destination>,
+    /// The vendor's id of the role, where `roles` has its name.
+    pub role_id: Option<EntityId>,
+    /// The agents above this one, from the top down.
+    #[serde(default)]
+    pub parents: Vec<EntityId>,
+    /// The vendor's user to whom the agent belongs.
+    pub user_id: Option<EntityId>,
+    /// Who created the agent.
+    pub created_by: Option<EntityId>,
+    /// What kind of user that was, in the vendor's words.
+    pub created_by_type: Option<String>,
+    /// When the agent works, as planned.
+    #[serde(default)]
+    pub working_hours: Vec<WorkingHours>,
+    /// The contact centre's numbers the agent may call from, sorted.
+    #[serde(default)]
+    pub allowed_dids: Vec<String>,
+    /// Content: the vendor's mark of a favourite; its document does not say what stands in it.
+    pub favorite: Option<String>,
+    /// The vendor's mark that comes before a deletion.
+    pub pre_deleted: Option<bool>,
+}
+
+impl Agent {
+    /// An agent of whom only the id is known: what a vendor does not tell stays like this.
+    #[must_use]
+    pub const fn new(id: EntityId) -> Self {
+        Self {
+            id,
+            email: None,
+            name: None,
+            first_name: None,
+            middle_name: None,
+            last_name: None,
+            avatar_url: None,
+            agent_number: None,
+            status: None,
+            status_updated_at: None,
+            crm_authenticated: None,
+            online: None,
+            wrap_up: None,
+            call_count: None,
+            chat_count: None,
+            location: None,
+            created_at: None,
+            last_login_time: None,
+            roles: Vec::new(),
+            teams: Vec::new(),
+            channels: Vec::new(),
+            active: None,
+            groups: Vec::new(),
+            outgoing_enabled: None,
+            incoming_enabled: None,
+            whatsapp_enabled: None,
+            updated_at: None,
+            phone: None,
+            address: None,
+            destination: None,
+            role_id: None,
+            parents: Vec::new(),
+            user_id: None,
+            created_by: None,
+            created_by_type: None,
+            working_hours: Vec::new(),
+            allowed_dids: Vec::new(),
+            favorite: None,
+            pre_deleted: None,
+        }
+    }
+}
+
+/// A group of agents, as it stands in an agent's row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GroupReference {
+    /// The vendor's id, where it has one.
+    pub id: Option<EntityId>,
+    /// Its name, where the vendor tells it.
+    pub name: Option<String>,
+}
+
+/// Where calls to an agent go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    /// What kind of place it is, in the vendor's words, such as `MOBILE` or `SIP`.
+    pub kind: Option<String>,
+    /// Personal: the number or address.
+    pub value: Option<String>,
+}
+
+/// Hours of some days of the week.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkingHours {
+    /// The days, in the vendor's words and order, such as `MON`.
+    #[serde(default)]
+    pub days: Vec<String>,
+    /// Their begin, as the vendor gives it: minutes after midnight of its local time.
+    pub from: Option<i64>,
+    /// Their end, likewise.
+    pub to: Option<i64>,
+}
+
+impl AgentStatus {
+    /// A status of a vendor that has no ids: its word is the id and the name.
+    #[must_use]
+    pub fn of_word(word: String, presence: Presence) -> Self {
+        Self {
+            id: EntityId::new(word.as_str()),
+            name: Some(word),
+            presence,
+            color: None,
+            wfm_id: None,
+        }
+    }
 }
 
 /// A status, as it stands in an agent's row or an activity's.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::recent::RecentlyEnded;
 use super::waits::Waits;
-use crate::detect::{Absences, AgentState, Dispute, Look, Targets};
+use crate::detect::{Absences, AgentState, Dispute, Look, StatusSource, Targets};
 use crate::event::Topic;
 use crate::model::{AccountName, EntityId, EntityKind, Presence, StreamName, Timestamp};
 use crate::source::Reading;
@@ -27,6 +27,8 @@ pub struct Owned {
     pub name: AccountName,
     /// Its vendor's name.
     pub vendor: &'static str,
+    /// What tells of its agents' statuses.
+    pub status_source: StatusSource,
     /// From when on changes are wanted.
     pub start: Start,
     /// How well its queues have to be served, where the vendor does not say.
@@ -79,6 +81,7 @@ impl AgentBrief {
 pub(super) struct Account {
     pub(super) name: AccountName,
     pub(super) vendor: &'static str,
+    pub(super) status_source: StatusSource,
     pub(super) start: Start,
     pub(super) record: Option<AccountRecord>,
     /// How far the vendor's clock is ahead of ours, by the answers since the start.
@@ -103,10 +106,11 @@ pub(super) struct Account {
 
 impl Account {
     pub(super) fn new(owned: Owned) -> Self {
-        let Owned { name, vendor, start, targets } = owned;
+        let Owned { name, vendor, status_source, start, targets } = owned;
         Self {
             name,
             vendor,
+            status_source,
             start,
             record: None,
             offset: None,

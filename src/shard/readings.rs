@@ -4,9 +4,10 @@ use super::output::EngineError;
 use super::writing::Writing;
 use crate::detect::{
     AgentState, Change, Claim, ClaimOutcome, Interaction, InteractionState, LevelState, LogWatch,
-    Look, Record, RecordState, Wait, activity_row, current_status_absence, current_status_row,
-    interaction_row, is_activity_wanted, is_unchanged, queue_status_absence, queue_status_row,
-    record_absence, record_row, roster_absence, roster_row, service_level_row, watch_log,
+    Look, Record, RecordState, StatusSource, Wait, activity_row, current_status_absence,
+    current_status_row, interaction_row, is_activity_wanted, is_unchanged, queue_status_absence,
+    queue_status_row, record_absence, record_row, roster_absence, roster_row, service_level_row,
+    watch_log,
 };
 use crate::event::{Body, Draft, Occurrence, Quarantine};
 use crate::model::{
@@ -22,14 +23,16 @@ pub(super) fn roster(
     look: &Look,
 ) -> Result<bool, EngineError> {
     let mut ask_log = false;
+    let source = writing.account.status_source;
     for row in sweep.rows() {
         match row {
             SweepRow::Seen(agent) => {
                 let before = writing.agent(&agent.id)?;
-                let change = roster_row(before.as_ref().map(|held| &held.state), agent, look);
+                let state = before.as_ref().map(|held| &held.state);
+                let change = roster_row(state, agent, source, look);
                 let state = change.state.clone();
                 writing.change_agent(&agent.id, before, change)?;
-                if let Some(status) = &agent.status {
+                if let (StatusSource::Log, Some(status)) = (source, &agent.status) {
                     let claim = Claim { value: status.value(), since: agent.status_updated_at };
                     ask_log |= hold_against_log(writing, &agent.id, &state, claim, look)?;
                 }
@@ -41,6 +44,8 @@ pub(super) fn roster(
                     ask_log |= hold_against_log(writing, id, &held.state, dispute.claim, look)?;
                 }
             }
+            // One that was never shown before it was deleted is no news.
+            SweepRow::Deleted(id) => remove_agent(writing, id, look)?,
         }
     }
     if sweep.is_complete() {
@@ -51,14 +56,23 @@ pub(super) fn roster(
         let absences = writing.account.absences.entry(EntityKind::Agent).or_default();
         let gone = absences.complete_sweep(known.iter(), sweep.present(), sweep.was_counted());
         for id in gone {
-            if let Some(before) = writing.agent(&id)? {
-                let change = roster_absence(&before.state, &id, look);
-                writing.account.disputes.remove(&id);
-                writing.change_agent(&id, Some(before), change)?;
-            }
+            remove_agent(writing, &id, look)?;
         }
     }
     Ok(ask_log)
+}
+
+/// An agent is gone, and that is certain.
+fn remove_agent(writing: &mut Writing, id: &EntityId, look: &Look) -> Result<(), EngineError> {
+    if let Some(absences) = writing.account.absences.get_mut(&EntityKind::Agent) {
+        absences.forget(id);
+    }
+    if let Some(before) = writing.agent(id)? {
+        let change = roster_absence(&before.state, id, look);
+        writing.account.disputes.remove(id);
+        writing.change_agent(id, Some(before), change)?;
+    }
+    Ok(())
 }
 
 /// The status of the moment: hold, claims about the log, and who is not logged in.
@@ -312,11 +326,11 @@ pub(super) fn quarantined(
             origin: look.origin_of_sight(),
             body,
         };
-        if writing.quarantine(&id, draft)? {
+        if writing.quarantine(&id, row.reason.label(), draft)? {
             tracing::warn!(
                 account = %writing.account.name, %stream, path = %row.reason.path,
                 kind = %row.reason.kind, size = row.size,
-                "a row cannot be decoded and is set aside"
+                "a row is set aside"
             );
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Applied, Engine, Output, Owned, Start};
-use crate::detect::Targets;
+use crate::detect::{StatusSource, Targets};
 use crate::model::{
     AccountName, Activity, Agent, Call, EntityId, EntityKind, Mode, Privacy, StreamName, Team,
     Timestamp,
@@ -34,11 +34,17 @@ fn acme() -> AccountName {
 struct Bench {
     directory: tempfile::TempDir,
     engine: Option<Engine>,
+    status_source: StatusSource,
 }
 
 impl Bench {
     fn new() -> Self {
-        let mut bench = Self { directory: tempfile::tempdir().unwrap(), engine: None };
+        Self::of(StatusSource::Log)
+    }
+
+    fn of(status_source: StatusSource) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut bench = Self { directory, engine: None, status_source };
         bench.restart();
         bench
     }
@@ -59,6 +65,7 @@ impl Bench {
             [Owned {
                 name: acme(),
                 vendor: "ccai",
+                status_source: self.status_source,
                 start: Start::Now,
                 targets: Targets::new(Some(20), Some(80.0)),
             }],
@@ -159,6 +166,54 @@ fn a_partial_sweep_removes_nothing_and_two_complete_ones_do() {
     bench.read(8, AGENTS, sweep(&all[1..], false));
     bench.read(9, AGENTS, sweep(&all[1..], false));
     assert_eq!(bench.names().iter().filter(|name| **name == "AgentRemoved").count(), 1);
+}
+
+#[test]
+fn an_agent_that_the_vendor_calls_deleted_is_gone_at_once_also_in_a_partial_sweep() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&["1", "2", "3"], false));
+    // Missed once, so that one more sweep without it would be enough.
+    bench.read(1, AGENTS, sweep(&["1", "2"], false));
+    let deleted = |ids: &[&str]| {
+        let mut sweep = SweepBuilder::<Agent>::default();
+        for id in ids {
+            let id = EntityId::new(*id);
+            sweep.row(&id, SweepRow::Deleted(id.clone()));
+        }
+        sweep.mark(Partial::CountDisagrees);
+        Rows::Agents(sweep.finish())
+    };
+    // One that was never shown before it was deleted is no news.
+    bench.read(2, AGENTS, deleted(&["3", "9"]));
+    bench.read(3, AGENTS, deleted(&["3", "9"]));
+    bench.read(4, AGENTS, sweep(&["1", "2", "3"], false));
+    bench.read(5, AGENTS, sweep(&["1", "2"], false));
+    let told: Vec<_> = bench.outbox()[3..]
+        .iter()
+        .map(|(name, event)| format!("{name} {}", event["meta"]["entity_id"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told, ["AgentRemoved 3", "AgentAdded 3"]);
+}
+
+#[test]
+fn without_a_log_the_roster_tells_of_statuses_and_nobody_is_asked_about_them() {
+    let mut bench = Bench::of(StatusSource::Roster);
+    for (second, status, since) in [(10, "Busy", 3), (20, "Busy", 3), (30, "Lunch", 25)] {
+        let mut sweep = SweepBuilder::default();
+        let agent: Agent = serde_json::from_value(json!({
+            "id": "1", "status": {"id": status, "presence": "OTHER"},
+            "status_updated_at": at(since).millis(),
+        }))
+        .unwrap();
+        sweep.row(&EntityId::new("1"), SweepRow::Seen(agent));
+        let applied = bench.read(second, AGENTS, Rows::Agents(sweep.finish()));
+        assert!(!applied.ask_log_now);
+        bench.restart();
+    }
+    let told = bench.outbox();
+    let names: Vec<_> = told.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["AgentAdded", "AgentStatusChanged", "AgentStatusChanged"]);
+    assert_eq!(told[2].1["previous_duration_ms"], json!(22_000));
 }
 
 #[test]

@@ -60,6 +60,14 @@ pub struct Vendor {
     pub settings: fn(&mut dyn SettingsReader) -> Option<Arc<dyn Access>>,
 }
 
+impl Vendor {
+    /// Whether the vendor has an activity log of agents, which then alone tells of their statuses.
+    #[must_use]
+    pub fn has_activity_log(&self) -> bool {
+        self.streams.iter().any(|stream| matches!(stream.kind, StreamKind::Tail { log: true, .. }))
+    }
+}
+
 /// All vendors.
 pub const VENDORS: &[Vendor] = &[ccai::VENDOR];
 

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{agent_json, at, body, first_look, look, names, with};
-use crate::detect::{AgentState, roster_absence, roster_row};
+use crate::detect::{AgentState, StatusSource, roster_absence, roster_row};
 use crate::event::{Body, Origin};
 use crate::model::{Agent, EntityId, Precision};
 
@@ -11,12 +11,12 @@ fn agent(changes: &Value) -> Agent {
 }
 
 fn known(changes: &Value) -> AgentState {
-    roster_row(None, &agent(changes), &first_look()).state
+    roster_row(None, &agent(changes), StatusSource::Log, &first_look()).state
 }
 
 #[test]
 fn the_first_look_tells_what_stood_so_already() {
-    let change = roster_row(None, &agent(&json!({})), &first_look());
+    let change = roster_row(None, &agent(&json!({})), StatusSource::Log, &first_look());
     assert_eq!(names(&change.drafts), ["AgentAdded", "AgentStatusChanged"]);
     assert!(change.drafts.iter().all(|draft| draft.origin == Origin::Baseline));
     let Body::AgentAdded(added) = body(&change.drafts[0]) else { panic!() };
@@ -27,7 +27,7 @@ fn the_first_look_tells_what_stood_so_already() {
 #[test]
 fn a_status_that_began_after_the_first_look_is_left_to_the_log() {
     let row = agent(&json!({"status_updated_at": at(3).millis()}));
-    let change = roster_row(None, &row, &look(5, 2));
+    let change = roster_row(None, &row, StatusSource::Log, &look(5, 2));
     assert_eq!(names(&change.drafts), ["AgentAdded"]);
     assert_eq!(change.state.status, None);
 }
@@ -35,7 +35,7 @@ fn a_status_that_began_after_the_first_look_is_left_to_the_log() {
 #[test]
 fn an_agent_that_never_logged_in_is_seeded_without_a_time() {
     let row = agent(&json!({"status_updated_at": null}));
-    let change = roster_row(None, &row, &first_look());
+    let change = roster_row(None, &row, StatusSource::Log, &first_look());
     assert_eq!(change.drafts[1].occurrence.precision, Precision::Bounded);
     assert_eq!(change.state.status.unwrap().since, None);
 }
@@ -43,7 +43,7 @@ fn an_agent_that_never_logged_in_is_seeded_without_a_time() {
 #[test]
 fn the_same_row_again_tells_nothing() {
     let state = known(&json!({}));
-    let again = roster_row(Some(&state), &agent(&json!({})), &look(10, 5));
+    let again = roster_row(Some(&state), &agent(&json!({})), StatusSource::Log, &look(10, 5));
     assert_eq!(again.drafts, []);
     assert_eq!(again.state, state);
 }
@@ -62,7 +62,9 @@ fn each_fact_of_the_roster_is_an_update_that_names_it() {
         (json!({"status_updated_at": at(-30).millis()}), vec![]),
     ];
     for (change, expected) in cases {
-        let drafts = roster_row(Some(&known(&json!({}))), &agent(&change), &look(10, 5)).drafts;
+        let drafts =
+            roster_row(Some(&known(&json!({}))), &agent(&change), StatusSource::Log, &look(10, 5))
+                .drafts;
         let changed = drafts.iter().flat_map(|draft| match &draft.body {
             Body::AgentUpdated(update) => update.changed.clone(),
             other => panic!("{other:?}"),
@@ -74,10 +76,10 @@ fn each_fact_of_the_roster_is_an_update_that_names_it() {
 #[test]
 fn a_new_agent_is_stamped_when_the_stamp_lies_between_the_readings() {
     let row = |created: i64| agent(&json!({"id": "18", "created_at": at(created).millis()}));
-    let inside = roster_row(None, &row(7), &look(10, 5)).drafts.remove(0);
+    let inside = roster_row(None, &row(7), StatusSource::Log, &look(10, 5)).drafts.remove(0);
     assert_eq!((inside.occurrence.at, inside.occurrence.precision), (at(7), Precision::Second));
     assert_eq!(inside.origin, Origin::Live);
-    let before = roster_row(None, &row(-900), &look(10, 5)).drafts.remove(0);
+    let before = roster_row(None, &row(-900), StatusSource::Log, &look(10, 5)).drafts.remove(0);
     assert_eq!(before.occurrence.precision, Precision::Bounded);
     assert_eq!(before.occurrence.after, Some(at(5)));
 }
@@ -85,10 +87,11 @@ fn a_new_agent_is_stamped_when_the_stamp_lies_between_the_readings() {
 #[test]
 fn after_call_work_begins_and_ends_between_readings() {
     let idle = known(&json!({}));
-    let begun = roster_row(Some(&idle), &agent(&json!({"wrap_up": true})), &look(10, 5));
+    let begun =
+        roster_row(Some(&idle), &agent(&json!({"wrap_up": true})), StatusSource::Log, &look(10, 5));
     assert_eq!(names(&begun.drafts), ["AgentWrapUpStarted"]);
     assert_eq!(begun.drafts[0].occurrence.after, Some(at(5)));
-    let ended = roster_row(Some(&begun.state), &agent(&json!({})), &look(25, 5));
+    let ended = roster_row(Some(&begun.state), &agent(&json!({})), StatusSource::Log, &look(25, 5));
     let Body::AgentWrapUpEnded(wrap_up) = body(&ended.drafts[0]) else { panic!() };
     assert_eq!(wrap_up.duration_ms, Some(15_000));
 }
@@ -99,7 +102,7 @@ fn a_removed_agent_leaves_with_what_was_known_and_may_come_back() {
     let gone = roster_absence(&known(&json!({})), &id, &look(10, 5));
     assert_eq!(names(&gone.drafts), ["AgentRemoved"]);
     assert_eq!(roster_absence(&gone.state, &id, &look(15, 5)).drafts, []);
-    let back = roster_row(Some(&gone.state), &agent(&json!({})), &look(20, 5));
+    let back = roster_row(Some(&gone.state), &agent(&json!({})), StatusSource::Log, &look(20, 5));
     assert_eq!(names(&back.drafts)[0], "AgentAdded");
 }
 
@@ -108,8 +111,8 @@ proptest! {
     fn applying_a_difference_gives_the_next_row_and_a_second_look_finds_none(
         first in any_agent(), second in any_agent(),
     ) {
-        let state = roster_row(None, &first, &first_look()).state;
-        let change = roster_row(Some(&state), &second, &look(10, 5));
+        let state = roster_row(None, &first, StatusSource::Log, &first_look()).state;
+        let change = roster_row(Some(&state), &second, StatusSource::Log, &look(10, 5));
         prop_assert_eq!(change.state.roster.as_ref(), Some(&second));
         for draft in &change.drafts {
             if let Body::AgentUpdated(update) = &draft.body {
@@ -118,7 +121,8 @@ proptest! {
                 prop_assert!(!update.changed.is_empty());
             }
         }
-        prop_assert!(roster_row(Some(&change.state), &second, &look(15, 5)).drafts.is_empty());
+        let again = roster_row(Some(&change.state), &second, StatusSource::Log, &look(15, 5));
+        prop_assert!(again.drafts.is_empty());
     }
 }
 

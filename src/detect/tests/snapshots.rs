@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::{agent_json, at, body, first_look, look, names};
 use crate::detect::{
-    AgentState, Authority, Claim, ClaimOutcome, Dispute, LogWatch, activity_row,
+    AgentState, Authority, Claim, ClaimOutcome, Dispute, LogWatch, StatusSource, activity_row,
     current_status_absence, current_status_row, roster_row, watch_log,
 };
 use crate::event::{Body, StatusValue};
@@ -10,7 +10,7 @@ use crate::model::{CurrentStatus, EntityId, Presence};
 
 fn seeded() -> AgentState {
     let agent = serde_json::from_value(agent_json()).unwrap();
-    roster_row(None, &agent, &first_look()).state
+    roster_row(None, &agent, StatusSource::Log, &first_look()).state
 }
 
 fn claim(id: &str, since: i64) -> Claim {

@@ -143,6 +143,14 @@ pub(super) const AGENT: &[Field<Agent>] = &[
     field!(Agents, "last_name", |agent| vec![Place::Text(&mut agent.last_name)]),
     field!(Agents, "avatar_url", |agent| vec![Place::Text(&mut agent.avatar_url)]),
     field!(Agents, "agent_number", |agent| vec![Place::Text(&mut agent.agent_number)]),
+    field!(Agents, "phone", |agent| vec![Place::Text(&mut agent.phone)]),
+    field!(Agents, "address", |agent| vec![Place::Text(&mut agent.address)]),
+    field!(Agents, "destination.value", |agent| {
+        let destination = agent.destination.iter_mut();
+        destination.map(|destination| Place::Text(&mut destination.value)).collect()
+    }),
+    // The document does not say what stands in it. Closed by default.
+    field!(Content, "favorite", |agent| vec![Place::Text(&mut agent.favorite)]),
 ];
 
 pub(super) const ACTIVITY: &[Field<Activity>] =

@@ -20,9 +20,11 @@ macro_rules! files {
 const FILES: &[(&str, &str)] = files!["":
     Activity,
     Agent,
+    AgentActivated,
     AgentActivityLogged,
     AgentAdded,
     AgentAssignment,
+    AgentDeactivated,
     AgentHoldEnded,
     AgentHoldStarted,
     AgentLoggedIn,
@@ -67,11 +69,13 @@ const FILES: &[(&str, &str)] = files!["":
     ConsumerEventDuration,
     ConsumerHandleDuration,
     ConsumerInMenuDuration,
+    Destination,
     Direction,
     Disposition,
     EndUser,
     EventMeta,
     EventOmitted,
+    GroupReference,
     HandleDuration,
     InteractionContext,
     InteractionReference,
@@ -115,6 +119,7 @@ const FILES: &[(&str, &str)] = files!["":
     VirtualAgent,
     VirtualAgentDeflectedEscalation,
     VirtualAgentHandleDuration,
+    WorkingHours,
 ];
 
 /// The schemas of a release, as they were published. They never change again.

@@ -48,7 +48,6 @@ pub(super) fn agent(row: &Fields, _: &mut Vec<UnknownValue>) -> Result<Agent> {
         (channel.channel_type.clone(), channel.menu.as_ref().and_then(|menu| menu.id.clone()))
     });
     Ok(Agent {
-        id: row.required_id("id")?,
         email: row.text("email")?,
         name: row.text("name")?,
         first_name: row.text("first_name")?,
@@ -69,6 +68,7 @@ pub(super) fn agent(row: &Fields, _: &mut Vec<UnknownValue>) -> Result<Agent> {
         roles,
         teams,
         channels,
+        ..Agent::new(row.required_id("id")?)
     })
 }
 

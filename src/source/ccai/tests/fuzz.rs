@@ -8,15 +8,16 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::super::mapping;
-use super::super::rows::{PageRows, Read, Row, decode, split, stamp};
+use super::super::rows::{Read, Row, decode, format, split, stamp};
 use crate::detect::{
-    LevelState, Look, Targets, activity_row, current_status_row, interaction_row, is_unchanged,
-    queue_status_row, record_row, roster_row, service_level_row,
+    LevelState, Look, StatusSource, Targets, activity_row, current_status_row, interaction_row,
+    is_unchanged, queue_status_row, record_row, roster_row, service_level_row,
 };
 use crate::event::{Draft, Event, EventMeta, Origin};
 use crate::fuzz::{Outcome, PLANTED, run};
 use crate::model::{Measured, Precision, Privacy, QueuePath, ServiceLevel, Timestamp};
 use crate::publish::avro::{Decoder, Encoders, single_object};
+use crate::source::rows::PageRows;
 use crate::source::{RowMemory, SweepBuilder};
 
 use super::NOON;
@@ -122,7 +123,7 @@ fn swept<T: Row>(bytes: &[u8], read: Read<T>) {
     let (memory, mut next) = (RowMemory::default(), RowMemory::default());
     let mut sweep = SweepBuilder::default();
     let mut page = PageRows { memory: &memory, next: &mut next, unknown: &mut Vec::new() };
-    let unreadable = page.take_in(&rows, read, &mut sweep, &Privacy::default());
+    let unreadable = page.take_in(&rows, &format(read), &mut sweep, &Privacy::default());
     assert!(sweep.len() <= rows.len() && next.len() <= rows.len());
     let sweep = sweep.finish();
     assert!(sweep.rows().len() + unreadable.len() <= rows.len());
@@ -147,9 +148,9 @@ macro_rules! endpoints {
 endpoints! {
     fuzzed_agents_are_read_or_set_aside, "agents", mapping::agent,
         ["agents.json", "agents_model.json"], |agent| {
-            let first = roster_row(None, agent, &look());
+            let first = roster_row(None, agent, StatusSource::Log, &look());
             written(&first.drafts);
-            assert_eq!(roster_row(Some(&first.state), agent, &look()).drafts, []);
+            assert_eq!(roster_row(Some(&first.state), agent, StatusSource::Log, &look()).drafts, []);
         }, swept;
     fuzzed_current_statuses_are_read_or_set_aside, "agents_current_status",
         mapping::current_status, ["agents_current_status.json"], |status| {

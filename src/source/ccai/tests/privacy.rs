@@ -8,7 +8,10 @@ use serde_json::{Value, json, value::to_raw_value};
 
 use super::super::mapping;
 use super::super::rows::{Read, decode};
-use crate::model::{Call, Mode, Privacy, PseudonymKey, personal_fields};
+use crate::model::{
+    Agent, Call, Destination, EntityId, GroupReference, Mode, Privacy, PseudonymKey, WorkingHours,
+    personal_fields,
+};
 use crate::secret::Secret;
 
 const PLANTED: &str = "planted";
@@ -123,11 +126,15 @@ trait Planted: Clone + PartialEq + Serialize + std::fmt::Debug {
 
 macro_rules! planted {
     ($kind:ident, $of:literal, $fixture:literal, $redact:ident, $read:path, $nobodys:expr) => {
+        planted!($kind, $of, $fixture, $redact, $read, $nobodys, |row| row);
+    };
+    ($kind:ident, $of:literal, $fixture:literal, $redact:ident, $read:path, $nobodys:expr,
+        $more:expr) => {
         impl Planted for crate::model::$kind {
             const OF: &'static str = $of;
             const NOBODYS: &'static str = $nobodys;
             fn row() -> Self {
-                planted(
+                let row = planted(
                     include_str!(concat!(
                         "../../../../tests/fixtures/ccai/",
                         $fixture,
@@ -135,7 +142,9 @@ macro_rules! planted {
                     )),
                     include_str!(concat!("../../../../tests/fixtures/ccai/", $fixture, ".json")),
                     $read,
-                )
+                );
+                let more: fn(Self) -> Self = $more;
+                more(row)
             }
             fn close(&mut self, privacy: &Privacy) {
                 privacy.$redact(self);
@@ -144,7 +153,15 @@ macro_rules! planted {
     };
 }
 
-planted!(Agent, "agent", "agents", agent, mapping::agent, NOBODYS_IN_AN_AGENT);
+planted!(
+    Agent,
+    "agent",
+    "agents",
+    agent,
+    mapping::agent,
+    NOBODYS_IN_AN_AGENT,
+    plant_what_others_tell
+);
 planted!(
     Activity,
     "activity",
@@ -157,6 +174,26 @@ planted!(Call, "call", "calls", call, mapping::call, NOBODYS_IN_A_CALL);
 planted!(Chat, "chat", "chats", chat, mapping::chat, NOBODYS_IN_A_CHAT);
 planted!(Queue, "queue", "menus", queue, mapping::queue, NOBODYS_IN_A_QUEUE);
 planted!(Team, "team", "teams", team, mapping::team, NOBODYS_IN_A_TEAM);
+
+/// The fields of an agent that only other vendors' rows have.
+fn plant_what_others_tell(mut agent: Agent) -> Agent {
+    let text = || Some(String::from(PLANTED));
+    let id = || Some(EntityId::new(PLANTED));
+    agent.groups = vec![GroupReference { id: id(), name: text() }];
+    agent.phone = text();
+    agent.address = text();
+    agent.destination = Some(Destination { kind: text(), value: text() });
+    agent.role_id = id();
+    agent.parents = id().into_iter().collect();
+    agent.user_id = id();
+    agent.created_by = id();
+    agent.created_by_type = text();
+    agent.working_hours =
+        vec![WorkingHours { days: text().into_iter().collect(), from: None, to: None }];
+    agent.allowed_dids = text().into_iter().collect();
+    agent.favorite = text();
+    agent
+}
 
 /// Calls a generic test for each kind of row.
 macro_rules! for_each_kind {
@@ -187,9 +224,10 @@ fn beside(class: &str, all: &BTreeSet<String>) -> BTreeSet<String> {
 const CLASSES: [&str; 3] = ["agents", "customers", "content"];
 
 const NOBODYS_IN_AN_AGENT: &str = "
-    channels.channel_type channels.menu.id channels.menu.menu_type channels.menu.name
-    channels.menu.output_msg channels.menu.parent_id id location roles status.color
-    status.id status.name status.wfm_id teams.id teams.name teams.parent_id
+    allowed_dids channels.channel_type channels.menu.id channels.menu.menu_type channels.menu.name
+    channels.menu.output_msg channels.menu.parent_id created_by created_by_type destination.kind
+    groups.id groups.name id location parents role_id roles status.color status.id status.name
+    status.wfm_id teams.id teams.name teams.parent_id user_id working_hours.days
 ";
 const NOBODYS_IN_AN_ACTIVITY: &str = "
     activity agent_id call_id chat_id id status.color status.id status.name status.wfm_id
