@@ -21,9 +21,14 @@ impl<V> Default for Shown<V> {
 }
 
 impl<V> Shown<V> {
+    /// When a version that is written now becomes visible: at this time, or after the one before.
+    pub(super) fn not_before(&self, visible_at: Timestamp) -> Timestamp {
+        self.pending.back().map_or(visible_at, |(last, _)| visible_at.max(*last))
+    }
+
     /// Writes a version that becomes visible at this time, or after the one before it.
     pub(super) fn write(&mut self, visible_at: Timestamp, version: V) {
-        let after = self.pending.back().map_or(visible_at, |(last, _)| visible_at.max(*last));
+        let after = self.not_before(visible_at);
         self.pending.push_back((after, version));
     }
 

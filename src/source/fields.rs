@@ -482,8 +482,10 @@ mod tests {
     #[test]
     fn texts_by_name_come_in_an_object_or_in_a_list_of_objects() {
         let entries = |value| with(value, |fields| fields.text_entries("it"));
-        let expected =
-            vec![(String::from("17"), String::from("Sales")), (String::from("4"), String::from("7"))];
+        let expected = vec![
+            (String::from("17"), String::from("Sales")),
+            (String::from("4"), String::from("7")),
+        ];
         assert_eq!(entries(json!({"17": "Sales", "4": 7})), Ok(expected.clone()));
         assert_eq!(entries(json!([{"17": "Sales"}, null, {"4": "7", "5": null}])), Ok(expected));
         assert_eq!(entries(json!("")), Ok(Vec::new()));

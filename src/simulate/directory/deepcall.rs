@@ -141,6 +141,8 @@ fn sparse_sight(member: &Member) -> Sight {
             ("groups", groups.join(", ")),
         ]),
         active: member.active,
+        active_since: member.switch_shown.millis(),
+        state_since: member.state_shown.millis(),
         doubtful: true,
         ..Sight::default()
     }

@@ -130,6 +130,8 @@ fn sight(member: &Member) -> Sight {
             ("created_at", member.created.millis().to_string()),
         ]),
         active: member.active,
+        active_since: member.switch_shown.millis(),
+        state_since: member.state_shown.millis(),
         // The vendor does not say since when.
         state: Some((String::from(member.state), None)),
         ..Sight::default()

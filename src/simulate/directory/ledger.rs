@@ -13,6 +13,10 @@ pub struct Sight {
     pub active: bool,
     /// The state and, where the row tells it, its start in milliseconds, by the vendor's clock.
     pub state: Option<(String, Option<i64>)>,
+    /// When the switch could first be seen as it is, in milliseconds by the vendor's clock.
+    pub active_since: i64,
+    /// The same of the state.
+    pub state_since: i64,
     /// Whether the row says that the agent is deleted.
     pub deleted: bool,
     /// Whether a client may leave it untold: another row of the same reading said something else,

@@ -137,6 +137,8 @@ fn sight(member: &Member, form: Form) -> Sight {
             ("created_at", form.time(member.created).millis().to_string()),
         ]),
         active: member.active,
+        active_since: member.switch_shown.millis(),
+        state_since: member.state_shown.millis(),
         state: Some((String::from(member.state), since)),
         ..Sight::default()
     }

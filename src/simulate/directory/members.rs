@@ -37,6 +37,9 @@ pub(super) struct Member {
     pub(super) numbers: Vec<String>,
     pub(super) pre_deleted: bool,
     pub(super) deleted: bool,
+    /// When the switch and the state were first to be seen as they are, by the vendor's clock.
+    pub(super) switch_shown: Timestamp,
+    pub(super) state_shown: Timestamp,
 }
 
 /// A person and what is shown of them, which may be a little late.
@@ -95,6 +98,8 @@ impl Directory {
             numbers: if number.is_multiple_of(4) { vec![phone(number + 70)] } else { Vec::new() },
             pre_deleted: false,
             deleted: false,
+            switch_shown: now,
+            state_shown: now,
         }
     }
 
@@ -104,13 +109,21 @@ impl Directory {
     }
 
     /// Writes down a person. It is shown a little later.
-    fn show(&mut self, member: Member) {
+    fn show(&mut self, mut member: Member) {
         let late = self.between(0, self.settings.skew_millis.max(0));
+        let offset = self.clock_offset_millis;
         let visible_at = self.now.plus_millis(late);
         let entry = self
             .entries
             .entry(member.id.clone())
             .or_insert_with(|| Entry { member: member.clone(), shown: Shown::default() });
+        let shown = entry.shown.not_before(visible_at).plus_millis(offset);
+        if entry.member.active != member.active {
+            member.switch_shown = shown;
+        }
+        if (entry.member.state, entry.member.since) != (member.state, member.since) {
+            member.state_shown = shown;
+        }
         entry.shown.write(visible_at, member.clone());
         entry.member = member;
     }
@@ -146,7 +159,13 @@ impl Directory {
         let Some(mut member) = self.entries.get(id).map(|entry| entry.member.clone()) else {
             return;
         };
-        if member.state != state && !member.deleted {
+        if member.state == state || member.deleted {
+            return;
+        }
+        // Two starts within one second could not be told apart where seconds are all there is.
+        if self.system == System::Maqsam && member.since.floor_second() == now.floor_second() {
+            self.after(1_000, Action::StateReturns(member.id, state));
+        } else {
             (member.state, member.since) = (state, now);
             self.show(member);
         }

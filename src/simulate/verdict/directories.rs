@@ -45,6 +45,9 @@ const UNSEEN: &str = "unknown OTHER";
 /// Facts about a person, which privacy settings may leave out.
 const PERSONAL: &[&str] = &["name", "email", "phone", "destination"];
 
+/// How far the vendor's clock, by the whole seconds it tells, may be misjudged.
+const CLOCK_ERROR_MILLIS: i64 = 1_500;
+
 /// Holds what is told of a directory against its truth.
 pub(super) fn judge(
     system: System,
@@ -81,7 +84,13 @@ pub(super) fn judge(
             judge.history(kinds.roster, &of, &certain(&alive, expected), &told);
         }
 
-        let events = histories.of("agent", id, &["AgentActivated", "AgentDeactivated"]);
+        let types = ["AgentActivated", "AgentDeactivated"];
+        for event in histories.of("agent", id, &types) {
+            let active = event.event_type == "AgentActivated";
+            let same = alive.iter().filter(|sight| sight.active == active);
+            window(event, same.map(|sight| sight.active_since), truth.clock_offset_millis, judge);
+        }
+        let events = histories.of("agent", id, &types);
         let told: Vec<_> = events.map(|event| event.event_type.clone()).collect();
         let expected = |last: Option<&Sight>, sight: &Sight| match last {
             Some(last) if last.active != sight.active => {
@@ -176,10 +185,32 @@ fn states(
         if after.is_some_and(|after| at.is_none_or(|at| at < after)) {
             judge.problem(format!("agent {id}: {before} between {after:?} and {at:?}"));
         }
+        let same = alive.iter().filter(|sight| {
+            sight.state.as_ref().is_some_and(|(state, _)| before == state.as_str())
+        });
+        if before != "unknown" {
+            window(event, same.map(|sight| sight.state_since), truth.clock_offset_millis, judge);
+        }
         let live = meta["origin"] == "LIVE" && stamped && before != "unknown";
         if let (true, Some(at), Some(observed)) = (live, at, meta["observed_at"].as_i64()) {
             judge.delay(kinds.states, observed - (at - truth.clock_offset_millis));
         }
+    }
+}
+
+/// A change that is told to lie between two readings could be seen, one of these times, after the
+/// earlier reading and before it was told.
+fn window(event: &Published, mut seen: impl Iterator<Item = i64>, offset: i64, judge: &mut Judge) {
+    let meta = &event.value["meta"];
+    let (Some(after), Some(observed)) =
+        (meta["occurred_after"].as_i64(), meta["observed_at"].as_i64())
+    else {
+        return;
+    };
+    let until = observed + offset + CLOCK_ERROR_MILLIS;
+    if !seen.any(|seen| after <= seen + CLOCK_ERROR_MILLIS && seen <= until) {
+        let name = &event.event_type;
+        judge.problem(format!("not between the readings: {name} of {}", event.key));
     }
 }
 

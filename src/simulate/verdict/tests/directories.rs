@@ -20,7 +20,15 @@ fn sight(name: &str, active: bool, state: &str, since: i64) -> Sight {
         ("whatsapp_enabled", String::from("false")),
     ];
     let state = Some((String::from(state), Some(noon() + since * 1000)));
-    Sight { facts: BTreeMap::from(facts), active, state, ..Sight::default() }
+    let shown = noon() + since * 1000;
+    Sight {
+        facts: BTreeMap::from(facts),
+        active,
+        active_since: shown,
+        state,
+        state_since: shown,
+        ..Sight::default()
+    }
 }
 
 /// One agent who is renamed, switched off and on, busy, away unseen and busy again, and gone;
@@ -155,6 +163,22 @@ fn a_state_at_another_time_or_with_another_meaning_is_noticed() {
     let mut wrong = all.clone();
     wrong.0[8].value["meta"]["occurred_after"] = json!(noon() + 9_001);
     assert!(!problems(&truth(), &wrong).is_empty(), "a window that ends before it begins");
+}
+
+#[test]
+fn a_change_is_between_a_reading_that_did_not_show_it_and_one_that_did() {
+    let between = |after: i64, observed: i64| {
+        let mut told = topics();
+        let meta = &mut told.0[5].value["meta"];
+        meta["occurred_after"] = json!(noon() + after);
+        meta["observed_at"] = json!(noon() + observed);
+        problems(&truth(), &told)
+    };
+    assert_eq!(between(4_000, 6_000), [""; 0]);
+    let wrong = ["not between the readings: AgentDeactivated of acme:agent:7001"];
+    // It was to be seen five seconds after noon.
+    assert_eq!(between(6_600, 7_000), wrong);
+    assert_eq!(between(1_000, 3_000), wrong);
 }
 
 #[test]
