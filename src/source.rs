@@ -10,9 +10,12 @@ mod error;
 mod fields;
 mod gathered;
 mod http;
+mod infobip;
 #[cfg(test)]
 mod loopback;
+mod maqsam;
 mod memory;
+mod pages;
 mod probe;
 mod reading;
 mod rows;

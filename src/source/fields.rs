@@ -193,7 +193,7 @@ impl<'a> Fields<'a> {
 
     /// A time, as text or as seconds since 1970; what is above 10¹¹ is milliseconds.
     pub(super) fn time_or_epoch(&self, name: &str) -> Result<Option<Timestamp>> {
-        self.read(name, "a time", |value| time(value).or_else(|| epoch(integer(value)?)))
+        self.read(name, "a time", time_or_epoch)
     }
 
     /// Whether the field is there, also as null.
@@ -234,6 +234,11 @@ impl<'a> Fields<'a> {
             }
         }
         Ok(entries)
+    }
+
+    /// A value as it is, for what comes in forms of its own.
+    pub(super) fn raw(&self, name: &str) -> Option<&'a Value> {
+        self.value(name)
     }
 
     /// An object of its own.
@@ -343,6 +348,11 @@ fn time(value: &Value) -> Option<Timestamp> {
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
         .ok()?;
     Timestamp::from_utc(time.into())
+}
+
+/// A time in any form, see [`Fields::time_or_epoch`].
+pub(super) fn time_or_epoch(value: &Value) -> Option<Timestamp> {
+    time(value).or_else(|| epoch(integer(value)?))
 }
 
 /// A time in seconds or milliseconds since 1970, between the years 1 and 9999. A hundred billion

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::ccai;
 use super::error::Error;
+use super::infobip;
+use super::maqsam;
 use super::memory::RowMemory;
 use super::probe::Report;
 use super::reading::{Question, Reading};
@@ -69,7 +71,7 @@ impl Vendor {
 }
 
 /// All vendors.
-pub const VENDORS: &[Vendor] = &[ccai::VENDOR];
+pub const VENDORS: &[Vendor] = &[ccai::VENDOR, infobip::VENDOR, maqsam::VENDOR];
 
 /// An account that can be asked.
 #[derive(Debug)]
@@ -80,11 +82,25 @@ pub struct Source {
 #[derive(Debug)]
 enum VendorClient {
     Ccai(ccai::Ccai),
+    Infobip(infobip::Infobip),
+    Maqsam(maqsam::Maqsam),
 }
 
 impl From<ccai::Ccai> for Source {
     fn from(client: ccai::Ccai) -> Self {
         Self { client: VendorClient::Ccai(client) }
+    }
+}
+
+impl From<infobip::Infobip> for Source {
+    fn from(client: infobip::Infobip) -> Self {
+        Self { client: VendorClient::Infobip(client) }
+    }
+}
+
+impl From<maqsam::Maqsam> for Source {
+    fn from(client: maqsam::Maqsam) -> Self {
+        Self { client: VendorClient::Maqsam(client) }
     }
 }
 
@@ -102,6 +118,8 @@ impl Source {
     ) -> Result<Reading, Error> {
         match &self.client {
             VendorClient::Ccai(ccai) => ccai.read(stream, question, memory).await,
+            VendorClient::Infobip(infobip) => infobip.read(stream, question, memory).await,
+            VendorClient::Maqsam(maqsam) => maqsam.read(stream, question, memory).await,
         }
     }
 
@@ -113,6 +131,8 @@ impl Source {
     pub async fn probe(&self) -> Result<Report, Error> {
         match &self.client {
             VendorClient::Ccai(ccai) => ccai.probe().await,
+            VendorClient::Infobip(infobip) => infobip.probe().await,
+            VendorClient::Maqsam(maqsam) => maqsam.probe().await,
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use super::mapping::{self, LevelRow};
-use super::paging::{PageEnd, SweepStep, SweepWalk};
 use super::rows::{self, Read, Row, split};
 use super::streams::{
     AGENT_STATUSES, AGENTS, QUEUE_STATUSES, QUEUES, RECENT, SLA, SLA_BY_QUEUE_GROUP,
@@ -15,6 +14,7 @@ use crate::model::{
 };
 use crate::source::error::{Disposition, Error};
 use crate::source::gathered::{Gathered, SweepInProgress, undecodable};
+use crate::source::pages::{PageEnd, SweepStep, SweepWalk};
 use crate::source::{Partial, Reading, RowMemory, Rows, Sweep, SweepBuilder, SweepRow};
 
 /// Pages of one sweep, at most: two hundred thousand agents.

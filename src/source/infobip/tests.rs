@@ -1,0 +1,1 @@
+//! The vendor's document and its traps.
