@@ -6,6 +6,7 @@
 //! vendors.
 
 pub mod ccai;
+mod deepcall;
 mod error;
 mod fields;
 mod gathered;

@@ -21,7 +21,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::error::Error;
-use super::gathered::{SweepInProgress, undecodable};
+use super::gathered::SweepInProgress;
 use super::http::{Authorization, Client, Connection, JsonBody};
 use super::{Question, Reading, RowMemory, Rows, StreamKind, StreamSpec, Vendor};
 use crate::model::{Privacy, StreamName};
@@ -53,8 +53,19 @@ const STREAMS: &[StreamSpec] = &[StreamSpec {
 pub(super) struct Deepcall {
     client: Client,
     url: Url,
-    question: JsonBody,
+    questions: Questions,
     privacy: Privacy,
+}
+
+/// The bodies of requests. They hold the credentials.
+#[derive(Debug)]
+struct Questions {
+    /// All agents.
+    all: JsonBody,
+    /// What a probe asks for besides: a second page, which is not documented, and an agent that is
+    /// not there.
+    second_page: JsonBody,
+    nobody: JsonBody,
 }
 
 /// Who asks. It is written into the body of every request: one or the other, never both.
@@ -64,26 +75,39 @@ enum Credentials<'a> {
     User { user_id: &'a str, token: &'a Secret },
 }
 
-/// The body of a request. It has no filter: all agents are asked for, in full. `quick` would leave
-/// fields out.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum ListRequest<'a> {
-    Session {
-        ssid: &'a str,
-    },
-    User {
-        #[serde(rename = "userId")]
-        user_id: &'a str,
-        token: &'a str,
-    },
+/// The body of a request. Without a filter all agents are asked for, in full. `quick` would leave
+/// fields out, and is never sent.
+#[derive(Clone, Copy, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListRequest<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<u32>,
 }
 
-impl Credentials<'_> {
-    fn question(self) -> Result<JsonBody, Error> {
-        JsonBody::of(&match self {
-            Self::Session { ssid } => ListRequest::Session { ssid: ssid.expose() },
-            Self::User { user_id, token } => ListRequest::User { user_id, token: token.expose() },
+impl Questions {
+    fn of(credentials: Credentials) -> Result<Self, Error> {
+        let all = match credentials {
+            Credentials::Session { ssid } => {
+                ListRequest { ssid: Some(ssid.expose()), ..ListRequest::default() }
+            }
+            Credentials::User { user_id, token } => ListRequest {
+                user_id: Some(user_id),
+                token: Some(token.expose()),
+                ..ListRequest::default()
+            },
+        };
+        Ok(Self {
+            all: JsonBody::of(&all)?,
+            second_page: JsonBody::of(&ListRequest { page: Some(2), ..all })?,
+            nobody: JsonBody::of(&ListRequest { agent_id: Some("0"), ..all })?,
         })
     }
 }
@@ -98,7 +122,7 @@ impl Deepcall {
         let client = Client::new(connection, Authorization::in_body(), errors::find_error)?;
         let mut url = settings.base_url.clone();
         url.set_path(&settings.path);
-        Ok(Self { client, url, question: credentials.question()?, privacy })
+        Ok(Self { client, url, questions: Questions::of(credentials)?, privacy })
     }
 
     pub(super) async fn read(
@@ -115,10 +139,12 @@ impl Deepcall {
 
     /// All agents, in one answer.
     async fn agents(&self, memory: &RowMemory) -> Result<Reading, Error> {
-        let answer = self.client.post(&AGENTS, &self.url, &self.question).await?;
         let mut sweep = SweepInProgress::new(rows::FORMAT, memory, &self.privacy);
-        sweep.answer(&answer);
-        rows::take_in(&mut sweep, &answer.body).map_err(|problem| undecodable(problem, &answer))?;
+        let answered = self.client.post(&AGENTS, &self.url, &self.questions.all).await;
+        if let Some(answer) = sweep.answered(answered)? {
+            let taken_in = rows::take_in(&mut sweep, &answer.body);
+            sweep.readable(taken_in, &answer)?;
+        }
         let (gathered, sweep) = sweep.finish();
         Ok(gathered.into_reading(&AGENTS, Rows::Agents(sweep)))
     }

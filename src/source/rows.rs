@@ -31,6 +31,8 @@ const MOST_ROWS: usize = 100_000;
 /// Values of one row, at most: in memory each takes tens of bytes, and may be two bytes of an
 /// answer. A queue with five thousand agents has some tens of thousands.
 const MOST_VALUES: usize = 100_000;
+/// Bytes of an id as it is written, at most.
+const LONGEST_RAW_ID: usize = 2 << 10;
 /// Bytes of one row, at most: brokers refuse events of a quarter of that.
 const LARGEST_ROW: usize = 4 << 20;
 
@@ -85,6 +87,12 @@ fn values(row: &str) -> usize {
     row.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count()
 }
 
+/// Whether a row has more bytes or values than any row has.
+pub(super) fn is_too_large(row: &RawValue) -> bool {
+    let size = row.get().len();
+    size > LARGEST_ROW || size > MOST_VALUES && values(row.get()) > MOST_VALUES
+}
+
 /// Reads one row in full. `id_field` is the one that holds its id.
 pub(super) fn decode<T>(
     row: &RawValue,
@@ -93,8 +101,7 @@ pub(super) fn decode<T>(
     unknown: &mut Vec<UnknownValue>,
 ) -> Result<T, Quarantined> {
     let quarantine = |id, reason| quarantined(row, id, reason);
-    let size = row.get().len();
-    if size > LARGEST_ROW || size > MOST_VALUES && values(row.get()) > MOST_VALUES {
+    if is_too_large(row) {
         let kind = String::from("expected a smaller row");
         let reason = QuarantineReason { path: String::new(), kind };
         return Err(quarantine(row_id(row, id_field), reason));
@@ -117,7 +124,7 @@ fn quarantined(row: &RawValue, id: Option<EntityId>, reason: QuarantineReason) -
 }
 
 /// The id of a row, without reading the rest of it.
-fn row_id(row: &RawValue, field: &'static str) -> Option<EntityId> {
+pub(super) fn row_id(row: &RawValue, field: &'static str) -> Option<EntityId> {
     struct Only(&'static str);
     impl<'de> serde::de::DeserializeSeed<'de> for Only {
         type Value = Option<&'de RawValue>;
@@ -152,7 +159,10 @@ fn row_id(row: &RawValue, field: &'static str) -> Option<EntityId> {
     }
     let mut row = serde_json::Deserializer::from_str(row.get());
     let raw = serde::de::DeserializeSeed::deserialize(Only(field), &mut row).ok()??;
-    id(&serde_json::from_str(raw.get()).ok()?)
+    // What is longer is no id, and may be long enough to fill the memory.
+    (raw.get().len() <= LONGEST_RAW_ID)
+        .then(|| serde_json::from_str(raw.get()).ok())?
+        .and_then(|it| id(&it))
 }
 
 /// A row that stands for an entity.

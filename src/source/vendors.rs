@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ccai;
+use super::deepcall;
 use super::error::Error;
 use super::infobip;
 use super::maqsam;
@@ -71,7 +72,8 @@ impl Vendor {
 }
 
 /// All vendors.
-pub const VENDORS: &[Vendor] = &[ccai::VENDOR, infobip::VENDOR, maqsam::VENDOR];
+pub const VENDORS: &[Vendor] =
+    &[ccai::VENDOR, infobip::VENDOR, maqsam::VENDOR, deepcall::VENDOR];
 
 /// An account that can be asked.
 #[derive(Debug)]
@@ -84,6 +86,7 @@ enum VendorClient {
     Ccai(ccai::Ccai),
     Infobip(infobip::Infobip),
     Maqsam(maqsam::Maqsam),
+    Deepcall(deepcall::Deepcall),
 }
 
 impl From<ccai::Ccai> for Source {
@@ -104,6 +107,12 @@ impl From<maqsam::Maqsam> for Source {
     }
 }
 
+impl From<deepcall::Deepcall> for Source {
+    fn from(client: deepcall::Deepcall) -> Self {
+        Self { client: VendorClient::Deepcall(client) }
+    }
+}
+
 impl Source {
     /// Asks a stream. `memory` is that of the stream's last committed reading: rows that have not
     /// changed by a byte since are not decoded again.
@@ -120,6 +129,7 @@ impl Source {
             VendorClient::Ccai(ccai) => ccai.read(stream, question, memory).await,
             VendorClient::Infobip(infobip) => infobip.read(stream, question, memory).await,
             VendorClient::Maqsam(maqsam) => maqsam.read(stream, question, memory).await,
+            VendorClient::Deepcall(deepcall) => deepcall.read(stream, question, memory).await,
         }
     }
 
@@ -133,6 +143,7 @@ impl Source {
             VendorClient::Ccai(ccai) => ccai.probe().await,
             VendorClient::Infobip(infobip) => infobip.probe().await,
             VendorClient::Maqsam(maqsam) => maqsam.probe().await,
+            VendorClient::Deepcall(deepcall) => deepcall.probe().await,
         }
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Envelope<'a> {
     total_pages: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "totalRecords")]
     total_records: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "agtLimit")]
+    agent_limit: Option<&'a RawValue>,
 }
 
 /// A number beside the rows.
@@ -48,7 +50,9 @@ pub(super) struct ListedRow<'a> {
 impl<'a> Envelope<'a> {
     /// The envelope; `None` where it is no object, or says one thing twice.
     pub(super) fn of(body: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice(body).ok()
+        // A list would be taken for the fields in their order.
+        let is_object = body.trim_ascii_start().starts_with(b"{");
+        is_object.then(|| serde_json::from_slice(body).ok()).flatten()
     }
 
     /// The vendor's own code.
@@ -74,10 +78,30 @@ impl<'a> Envelope<'a> {
         count(self.total_records)
     }
 
+    /// How many pages there are.
+    pub(super) fn total_pages(&self) -> Count {
+        count(self.total_pages)
+    }
+
+    /// Which page this is.
+    pub(super) fn current_page(&self) -> Count {
+        count(self.current_page)
+    }
+
+    /// A limit that the document does not describe.
+    pub(super) fn agent_limit(&self) -> Count {
+        count(self.agent_limit)
+    }
+
+    /// Whether the rows come as a map.
+    pub(super) fn is_map(&self) -> bool {
+        self.response.is_some_and(|response| response.get().starts_with('{'))
+    }
+
     /// Whether all pages are this one: the document has no way to ask for another.
     pub(super) fn is_whole(&self) -> bool {
         let alone = |number| matches!(number, Count::Missing | Count::Of(0 | 1));
-        alone(count(self.total_pages)) && alone(count(self.current_page))
+        alone(self.total_pages()) && alone(self.current_page())
     }
 
     /// The rows: a list, or a map from the agents' ids to their rows. An empty one of either is an
@@ -191,7 +215,11 @@ mod tests {
         for (status, success, error) in cases {
             let body = format!("{{\"status\":{status}}}");
             let envelope = Envelope::of(body.as_bytes()).unwrap();
-            assert_eq!((envelope.says_success(), envelope.says_error()), (success, error), "{body}");
+            assert_eq!(
+                (envelope.says_success(), envelope.says_error()),
+                (success, error),
+                "{body}"
+            );
         }
         assert!(!Envelope::of(b"{}").unwrap().says_success());
     }

@@ -17,6 +17,8 @@ const DESTINATIONS: [&str; 2] = ["MOBILE", "SIP"];
 /// A row of the list.
 pub(super) fn agent(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Result<Agent> {
     let id = row.required_id("unique_id")?;
+    // Whether it says yes was looked at before.
+    let _ = row.flag("isDeleted");
     let name = if row.is_there("name") { "name" } else { "nm" };
     for field in ALWAYS.into_iter().chain([name]) {
         if !row.is_there(field) {

@@ -23,9 +23,12 @@ pub(super) const ID: &str = "unique_id";
 /// may add one day. They are taken out wherever in a row they stand.
 const SECRET: [&str; 6] = ["pass", "pwd", "secret", "token", "ssid", "apikey"];
 
+/// What is wrong with a row that is no value.
+const UNREADABLE: &str = "expected valid text and a smaller nesting";
+
 /// Whether the value under a name is a secret.
 pub(super) fn is_secret(name: &str) -> bool {
-    let letters = name.chars().filter(|letter| letter.is_ascii_alphanumeric());
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
     let name: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
     SECRET.iter().any(|secret| name.contains(secret))
 }
@@ -44,13 +47,7 @@ pub(super) fn scrubbed(listed: &ListedRow) -> Result<ScrubbedRow, Quarantined> {
         return Err(unscrubbed(listed, "expected a smaller row"));
     }
     let mut reader = serde_json::Deserializer::from_str(listed.row.get());
-    let value = Scrub.deserialize(&mut reader).map_err(|error| {
-        let kind = match error.classify() {
-            serde_json::error::Category::Syntax => "expected valid text",
-            _ => "expected a smaller nesting",
-        };
-        unscrubbed(listed, kind)
-    })?;
+    let value = Scrub.deserialize(&mut reader).map_err(|_| unscrubbed(listed, UNREADABLE))?;
     let value = match value {
         Value::Object(fields) => Value::Object(with_id(fields, listed.key.as_deref())),
         other => other,
@@ -59,7 +56,7 @@ pub(super) fn scrubbed(listed: &ListedRow) -> Result<ScrubbedRow, Quarantined> {
         let is_deleted = fields.flag("isDeleted").ok().flatten()?;
         fields.id(ID).ok().flatten().filter(|_| is_deleted)
     });
-    let text = to_raw_value(&value).map_err(|_| unscrubbed(listed, "expected valid text"))?;
+    let text = to_raw_value(&value).map_err(|_| unscrubbed(listed, UNREADABLE))?;
     Ok(ScrubbedRow { text, deleted })
 }
 
@@ -189,7 +186,7 @@ mod tests {
         let (one, other) = (broken(1).unwrap_err(), broken(2).unwrap_err());
         assert_eq!(one, other);
         assert_eq!(one.id, Some(EntityId::new("2")));
-        assert_eq!(one.reason.kind, "expected valid text");
+        assert_eq!(one.reason.kind, UNREADABLE);
     }
 
     #[test]
@@ -206,7 +203,7 @@ mod tests {
     fn a_row_that_is_too_deep_or_too_large_is_set_aside_under_its_key() {
         let deep = format!(r#"{{"name":{}1{}}}"#, "[".repeat(200), "]".repeat(200));
         let large = format!(r#"{{"name":[0{}]}}"#, ",0".repeat(2 << 20));
-        for (row, kind) in [(deep, "expected a smaller nesting"), (large, "expected a smaller row")] {
+        for (row, kind) in [(deep, UNREADABLE), (large, "expected a smaller row")] {
             let error = scrub(Some("2"), &row).unwrap_err();
             assert_eq!((error.id, &*error.reason.kind), (Some(EntityId::new("2")), kind));
         }

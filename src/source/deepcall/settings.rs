@@ -32,11 +32,15 @@ pub(super) enum Who {
 
 /// Reads the keys `base_url`, `path`, and `ssid` or `user_id` and `token`.
 pub(super) fn read(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
-    let base_url = keys.base_url(None, "path");
+    let base_url = keys.base_url(None, Some("path"));
     let path = keys.text("path").unwrap_or_else(|| String::from(PATH));
     let plain = |letter: char| letter.is_ascii_graphic() && !matches!(letter, '?' | '#');
     if !path.starts_with('/') || !path.chars().all(plain) {
-        keys.mistake("path", "it is no path that starts with '/'", "such as \"/api/v2/Agent/list\"");
+        keys.mistake(
+            "path",
+            "it is no path that starts with '/'",
+            "such as \"/api/v2/Agent/list\"",
+        );
     }
     let who = who(keys);
     Some(Arc::new(Settings { base_url: base_url?, path, who: who? }))
@@ -63,7 +67,11 @@ fn who(keys: &mut dyn SettingsReader) -> Option<Who> {
             None
         }
         (false, false, false) => {
-            keys.mistake("ssid", "missing, and so are user_id and token", "set it, or both of them");
+            keys.mistake(
+                "ssid",
+                "missing, and so are user_id and token",
+                "set it, or both of them",
+            );
             None
         }
     }
