@@ -244,7 +244,11 @@ impl Engine {
         let (look, record) = account.look(&reading);
         let stream = reading.stream.clone();
         let mut position = account.positions.get(&stream).copied().unwrap_or_default();
-        position.asked_at = Some(look.asked_at);
+        // A partial sweep may have left out who has changed: a change that the next one shows is
+        // told to lie after the last complete one.
+        if reading.rows.partial().is_none() {
+            position.asked_at = Some(look.asked_at);
+        }
         let mut writing = Writing::new(
             &self.store,
             &self.encoders,

@@ -62,7 +62,9 @@ pub struct Traps {
     pub milliseconds: bool,
     /// Maqsam: behind the last page comes the last page, and not always an empty one.
     pub last_page_repeats: bool,
-    /// DeepCall: rows of a map have only the fields of the document's table.
+    /// DeepCall: all answers are maps, and their rows have only the fields of the document's table.
+    /// It is one shape or the other: a client cannot tell a field that an answer leaves out from
+    /// one that was emptied.
     pub sparse_maps: bool,
     /// DeepCall: an answer shows the first half of the rows, and names a second page that nobody
     /// can ask for.
@@ -72,7 +74,7 @@ pub struct Traps {
 }
 
 impl Traps {
-    /// All of them.
+    /// All that can be there at once.
     #[must_use]
     pub const fn all() -> Self {
         Self {
@@ -82,7 +84,7 @@ impl Traps {
             other_forms: true,
             milliseconds: true,
             last_page_repeats: true,
-            sparse_maps: true,
+            sparse_maps: false,
             hidden_pages: true,
             empty_answers: true,
         }

@@ -119,6 +119,9 @@ struct Fact {
 /// How many problems are told in full.
 const TOLD: usize = 12;
 
+/// How much of a history is told from where it goes wrong.
+const TOLD_OF_A_HISTORY: usize = 3;
+
 /// Counts what is there and what is wrong.
 #[derive(Default)]
 struct Judge {
@@ -191,7 +194,13 @@ impl Judge {
             row.published += there;
             row.missing += served.len() - there;
             row.twice += told.len() - there;
-            self.problem(format!("{kind} of {of}: served {served:?}, told {told:?}"));
+            let same = served.iter().zip(told).take_while(|(served, told)| served == told).count();
+            let from = |all: &[String]| {
+                let rest: Vec<_> = all.iter().skip(same).take(TOLD_OF_A_HISTORY).cloned().collect();
+                if rest.is_empty() { String::from("nothing") } else { rest.join(", ") }
+            };
+            let (served, told) = (from(served), from(told));
+            self.problem(format!("{kind} of {of}: after {same}, served {served}; told {told}"));
         }
     }
 }

@@ -72,8 +72,7 @@ impl Vendor {
 }
 
 /// All vendors.
-pub const VENDORS: &[Vendor] =
-    &[ccai::VENDOR, infobip::VENDOR, maqsam::VENDOR, deepcall::VENDOR];
+pub const VENDORS: &[Vendor] = &[ccai::VENDOR, infobip::VENDOR, maqsam::VENDOR, deepcall::VENDOR];
 
 /// An account that can be asked.
 #[derive(Debug)]

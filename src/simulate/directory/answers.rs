@@ -10,11 +10,13 @@ use crate::simulate::gate::Flaws;
 use crate::simulate::simulator::Asked;
 use crate::simulate::system::System;
 
-/// A row and what it shows; `None` where the row is about somebody who has another's id.
+/// A row and what it shows.
 pub(super) struct Row {
     pub(super) id: String,
     pub(super) value: Value,
-    pub(super) sight: Option<Sight>,
+    pub(super) sight: Sight,
+    /// Whether it is about somebody who has another's id.
+    pub(super) of_somebody_else: bool,
 }
 
 /// A page: its rows, whether a reading begins with it, and what is put around the rows.
@@ -105,9 +107,10 @@ impl Directory {
         }
         if !flaws.cut {
             for row in rows.iter().skip(usize::from(undecodable)) {
-                match &row.sight {
-                    Some(sight) => self.ledger.saw(&row.id, sight.clone()),
-                    None => self.ledger.contradicted(&row.id),
+                if row.of_somebody_else {
+                    self.ledger.saw_somebody_else(&row.id, row.sight.clone());
+                } else {
+                    self.ledger.saw(&row.id, row.sight.clone());
                 }
             }
         }

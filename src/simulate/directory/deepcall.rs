@@ -32,8 +32,8 @@ pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Res
     }
     let traps = directory.settings.traps;
     // The document's table has a map, its example an array.
-    let map = traps.other_forms && directory.chance(0.5);
-    let sparse = map && traps.sparse_maps;
+    let sparse = traps.sparse_maps;
+    let map = sparse || (traps.other_forms && directory.chance(0.5));
     let hidden = traps.hidden_pages && directory.chance(0.1);
     let nobody = directory.shows_nobody();
     let mut members = if nobody { Vec::new() } else { directory.visible() };
@@ -53,7 +53,7 @@ pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Res
         } else {
             (row(member, names, map), sight(member))
         };
-        Row { id: member.id.clone(), value, sight: Some(sight) }
+        Row { id: member.id.clone(), value, sight, of_somebody_else: false }
     });
     let ids: Vec<_> = members.iter().map(|member| member.id.clone()).collect();
     let envelope = move |rows: Vec<Value>| {
@@ -143,7 +143,6 @@ fn sparse_sight(member: &Member) -> Sight {
         active: member.active,
         active_since: member.switch_shown.millis(),
         state_since: member.state_shown.millis(),
-        doubtful: true,
         ..Sight::default()
     }
 }
@@ -156,5 +155,5 @@ fn sight(member: &Member) -> Sight {
         ("numbers", member.numbers.join(", ")),
         ("created_at", member.created.floor_second().millis().to_string()),
     ]);
-    Sight { deleted: member.deleted, doubtful: false, ..sight }
+    Sight { deleted: member.deleted, ..sight }
 }

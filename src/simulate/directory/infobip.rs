@@ -74,20 +74,11 @@ pub(super) fn page(
             hasher.finish()
         });
     }
-    let contradicted = shared.as_ref().map(|other| other.id.clone());
-    let mut rows: Vec<_> = members
-        .iter()
-        .map(|member| {
-            let doubtful = contradicted.as_ref() == Some(&member.id);
-            let sight = Sight { doubtful, ..sight(member) };
-            let value = row(member, traps.other_forms);
-            Row { id: member.id.clone(), value, sight: Some(sight) }
-        })
-        .collect();
+    let mut rows: Vec<_> =
+        members.iter().map(|member| answered(member, traps.other_forms, false)).collect();
     if let Some(other) = shared {
         let place = directory.below(rows.len());
-        let value = row(&other, traps.other_forms);
-        rows.insert(place, Row { id: other.id.clone(), value, sight: None });
+        rows.insert(place, answered(&other, traps.other_forms, true));
     }
     let total = rows.len();
     let lost = usize::from(flaws.shifted && number > 0);
@@ -107,6 +98,11 @@ fn time(time: Timestamp, rfc3339: bool) -> String {
     }
     let time = DateTime::from_timestamp_millis(time.millis());
     time.map(|time| time.format("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()).unwrap_or_default()
+}
+
+fn answered(member: &Member, other_forms: bool, of_somebody_else: bool) -> Row {
+    let (value, sight) = (row(member, other_forms), sight(member));
+    Row { id: member.id.clone(), value, sight, of_somebody_else }
 }
 
 fn row(member: &Member, other_forms: bool) -> Value {

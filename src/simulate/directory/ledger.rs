@@ -19,8 +19,7 @@ pub struct Sight {
     pub state_since: i64,
     /// Whether the row says that the agent is deleted.
     pub deleted: bool,
-    /// Whether a client may leave it untold: another row of the same reading said something else,
-    /// or the row was not whole.
+    /// Whether a client may leave it untold: another row of the same reading said something else.
     pub doubtful: bool,
 }
 
@@ -30,6 +29,8 @@ pub(super) struct Ledger {
     served: BTreeMap<String, Vec<Sight>>,
     /// What this reading has shown so far, and whether it was news.
     reading: HashMap<String, (Sight, bool)>,
+    /// Who was shown under an id in this reading, and its owner not so far.
+    strangers: BTreeMap<String, Sight>,
 }
 
 impl Ledger {
@@ -40,16 +41,15 @@ impl Ledger {
     /// A client begins to read from the first page on.
     pub(super) fn begin_reading(&mut self) {
         self.reading.clear();
+        for (id, sight) in std::mem::take(&mut self.strangers) {
+            self.served.entry(id).or_default().push(sight);
+        }
     }
 
-    /// A row was served. What it does not tell stays as it was told.
+    /// A row was served.
     pub(super) fn saw(&mut self, id: &str, mut sight: Sight) {
+        sight.doubtful |= self.strangers.remove(id).is_some();
         let versions = self.served.entry(id.to_owned()).or_default();
-        if let Some(last) = versions.last() {
-            for (name, fact) in &last.facts {
-                sight.facts.entry(name).or_insert_with(|| fact.clone());
-            }
-        }
         if let Some((earlier, news)) = self.reading.get(id) {
             if earlier.shows_the_same_as(&sight) {
                 return;
@@ -74,14 +74,21 @@ impl Ledger {
         self.reading.insert(id.to_owned(), (sight, news));
     }
 
-    /// A row was served that is about somebody else, and has the id of this agent. Nothing that
-    /// this reading shows of the agent has to be told.
-    pub(super) fn contradicted(&mut self, id: &str) {
-        let last = self.served.get_mut(id).and_then(|versions| versions.last_mut());
-        if let (Some((_, true)), Some(last)) = (self.reading.get(id), last) {
-            last.doubtful = true;
+    /// A row was served that is about somebody else, and has the id of this agent. Where both are
+    /// shown, neither has to be told. Where a reading ends before the agent's own row, nobody can
+    /// know whose id it is.
+    pub(super) fn saw_somebody_else(&mut self, id: &str, sight: Sight) {
+        match self.reading.get(id) {
+            Some((_, news)) => {
+                let last = self.served.get_mut(id).and_then(|versions| versions.last_mut());
+                if let (true, Some(last)) = (news, last) {
+                    last.doubtful = true;
+                }
+            }
+            None => {
+                self.strangers.insert(id.to_owned(), Sight { doubtful: true, ..sight });
+            }
         }
-        self.reading.insert(id.to_owned(), (Sight::default(), false));
     }
 }
 
@@ -139,10 +146,10 @@ mod tests {
     fn a_row_of_somebody_else_makes_the_agents_own_row_doubtful() {
         let mut ledger = Ledger::default();
         ledger.saw("1", sight("Isa"));
-        ledger.contradicted("1");
+        ledger.saw_somebody_else("1", sight("Jorn"));
         assert_eq!(names(&ledger), [("Isa", true)]);
         ledger.begin_reading();
-        ledger.contradicted("1");
+        ledger.saw_somebody_else("1", sight("Jorn"));
         ledger.saw("1", sight("Isa"));
         assert_eq!(names(&ledger), [("Isa", true)]);
         ledger.begin_reading();
@@ -151,11 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_row_does_not_tell_stays_as_it_was_told() {
+    fn whose_id_it_is_nobody_knows_where_the_owners_row_was_not_shown() {
         let mut ledger = Ledger::default();
         ledger.saw("1", sight("Isa"));
         ledger.begin_reading();
-        ledger.saw("1", Sight::default());
-        assert_eq!(names(&ledger), [("Isa", false)]);
+        ledger.saw_somebody_else("1", sight("Jorn"));
+        ledger.begin_reading();
+        ledger.saw("1", sight("Isa"));
+        assert_eq!(names(&ledger), [("Isa", false), ("Jorn", true), ("Isa", false)]);
     }
 }

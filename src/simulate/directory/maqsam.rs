@@ -54,7 +54,7 @@ pub(super) fn page(
         .map(|member| {
             let form = Form::of(member, directory);
             let (value, sight) = (row(member, form), sight(member, form));
-            Row { id: member.id.clone(), value, sight: Some(sight) }
+            Row { id: member.id.clone(), value, sight, of_somebody_else: false }
         })
         .collect();
     let envelope = |rows| json!({"result": "success", "message": Value::Array(rows)});

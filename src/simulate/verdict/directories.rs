@@ -67,7 +67,7 @@ pub(super) fn judge(
         let events = histories.of("agent", id, &["AgentAdded", "AgentUpdated"]);
         let told: Vec<_> = events
             .map(|event| {
-                let facts = event_facts(system, &event.value["after"], named);
+                let facts = event_facts(&sights[0], &event.value["after"], named);
                 format!("{} {facts}", event.event_type)
             })
             .collect();
@@ -303,32 +303,10 @@ fn sight_facts(sight: &Sight, named: bool) -> String {
     facts.map(|(name, fact)| format!("{name}={fact}")).collect::<Vec<_>>().join(" ")
 }
 
-/// The same facts of an event.
-fn event_facts(system: System, after: &Value, named: bool) -> String {
-    let names: &[&str] = match system {
-        System::Infobip => &["created_at", "name", "roles"],
-        System::Maqsam => &[
-            "created_at",
-            "email",
-            "groups",
-            "incoming_enabled",
-            "name",
-            "outgoing_enabled",
-            "whatsapp_enabled",
-        ],
-        _ => &[
-            "created_at",
-            "destination",
-            "email",
-            "groups",
-            "hours",
-            "name",
-            "numbers",
-            "phone",
-            "roles",
-        ],
-    };
-    let facts = names.iter().filter(|name| is_compared(name, named)).map(|name| {
+/// The same facts of an event: those that a sight told.
+fn event_facts(sight: &Sight, after: &Value, named: bool) -> String {
+    let names = sight.facts.keys();
+    let facts = names.filter(|name| is_compared(name, named)).map(|name| {
         let fact = match *name {
             "roles" => rows(after, "roles").map(text).collect::<Vec<_>>().join(", "),
             "numbers" => rows(after, "allowed_dids").map(text).collect::<Vec<_>>().join(", "),
