@@ -27,7 +27,7 @@ pub(super) fn roster(
     for row in sweep.rows() {
         match row {
             SweepRow::Seen(agent) => {
-                let before = writing.agent(&agent.id)?;
+                let before = writing.agent_for(agent)?;
                 let state = before.as_ref().map(|held| &held.state);
                 let change = roster_row(state, agent, source, look);
                 let state = change.state.clone();
@@ -176,12 +176,14 @@ pub(super) fn interactions<I: Interaction>(
     for row in rows {
         let id = row.id();
         writing.account.targets.learn(row);
-        let before = writing.held::<InteractionState<I>>(I::KIND, id)?;
+        let before = writing.held_for::<InteractionState<I>, _>(I::KIND, id, row)?;
+        let outdated = before.as_ref().is_some_and(|held| held.outdated);
         let wait = Wait::of(row, &writing.account.targets);
         let state = before.as_ref().map(|held| &held.state);
         let told = wait.as_ref().is_none_or(|wait| state.is_some_and(|state| wait.is_told(state)));
         let overdue = |wait: &Wait| wait.overdue_at <= look.asked_at;
         if let Some(state) = state
+            && !outdated
             && is_unchanged(state, row)
             && (told || !wait.as_ref().is_some_and(overdue))
         {
@@ -215,7 +217,7 @@ pub(super) fn records<R: Record>(
 ) -> Result<(), EngineError> {
     for row in sweep.rows() {
         let SweepRow::Seen(row) = row else { continue };
-        let before = writing.held::<RecordState<R>>(R::KIND, row.id())?;
+        let before = writing.held_for::<RecordState<R>, _>(R::KIND, row.id(), row)?;
         let change = record_row(before.as_ref().map(|held| &held.state), row, look);
         let defined = writing.account.defined.entry(R::KIND).or_default();
         if change.state.record.is_some() {

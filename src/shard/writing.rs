@@ -2,21 +2,25 @@
 //!
 //! A large reading is committed in several batches, each whole in itself: an entity's state goes
 //! with its events, and the cursor goes with the last one, so that a crash in between only makes
-//! rows be read again that then show no change.
+//! rows be read again that then show no change. The same holds for what is published: the change
+//! of one entity, with its state and the counts of its topics, is one entry of the outbox.
 
-use std::collections::HashSet;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashSet};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::account::{Account, AgentBrief};
+use super::account::{Account, AgentBrief, Position};
 use super::output::{EngineError, Output};
-use crate::detect::{AgentState, Change};
+use crate::detect::{AgentState, Change, HoldsRow, adopt_unknown};
 use crate::event::{Body, Draft, Event, EventMeta, EventType, Omission, Origin, Topic, event_id};
-use crate::model::{EntityId, EntityKey, EntityKind, Precision, StreamName, Timestamp};
+use crate::model::{
+    Agent, EntityId, EntityKey, EntityKind, MODEL_VERSION, Precision, StreamName, Timestamp,
+};
 use crate::publish::avro::Encoders;
-use crate::store::{Batch, Key, OutboxEvent, Store};
+use crate::store::{Batch, Key, OutboxEvent, Store, Stored};
 use crate::telemetry::Metrics;
 
 /// An event beyond this size would not fit into a broker's default `max.message.bytes` (1 MiB)
@@ -30,6 +34,15 @@ const BATCH_BYTES: usize = 1 << 20;
 pub(super) struct Held<S> {
     pub(super) revision: u64,
     pub(super) state: S,
+    /// It was stored by an older model, and holds what it did not know from the row at hand.
+    #[serde(skip)]
+    pub(super) outdated: bool,
+}
+
+impl<S> Held<S> {
+    pub(super) const fn new(revision: u64, state: S) -> Self {
+        Self { revision, state, outdated: false }
+    }
 }
 
 /// What a reading writes.
@@ -67,7 +80,7 @@ impl<'a> Writing<'a> {
             account,
             stream,
             observed_at,
-            batch: store.batch(),
+            batch: output.batch(store),
             told: HashSet::new(),
             bytes: 0,
             events: 0,
@@ -93,6 +106,38 @@ impl<'a> Writing<'a> {
         Ok(stored.map(|stored| stored.value))
     }
 
+    /// The state of the entity that a row is about, as [`Writing::held`] has it. What a state of an
+    /// older model could not know is taken over from the row.
+    pub(super) fn held_for<S, R>(
+        &self,
+        kind: EntityKind,
+        id: &EntityId,
+        row: &R,
+    ) -> Result<Option<Held<S>>, EngineError>
+    where
+        S: DeserializeOwned + HoldsRow<R>,
+        R: Serialize,
+    {
+        let entity = self.entity(kind, id);
+        let key = Key::State(&entity);
+        if let Some(Some(pending)) = self.batch.get::<Held<S>>(&key) {
+            return Ok(Some(pending.value));
+        }
+        let Some(version) = self.store.model_version(&key)? else { return Ok(None) };
+        if version >= MODEL_VERSION {
+            return self.held(kind, id);
+        }
+        let Some(Stored { mut value, .. }) = self.store.get::<Value>(&key)? else {
+            return Ok(None);
+        };
+        let row_now = serde_json::to_value(row)?;
+        adopt_unknown(&mut value["state"][S::ROW], &row_now);
+        let mut held: Held<S> = serde_json::from_value(value)?;
+        held.state.adopted(row);
+        held.outdated = true;
+        Ok(Some(held))
+    }
+
     /// Takes over a change. Without a difference nothing is written.
     pub(super) fn change<S: Serialize + PartialEq>(
         &mut self,
@@ -102,19 +147,33 @@ impl<'a> Writing<'a> {
         change: Change<S>,
     ) -> Result<(), EngineError> {
         let revision = before.as_ref().map_or(0, |held| held.revision);
-        let same = before.is_some_and(|held| held.state == change.state);
+        let same = before.is_some_and(|held| !held.outdated && held.state == change.state);
         if same && change.drafts.is_empty() {
             return Ok(());
         }
+        let topics: BTreeSet<Topic> =
+            change.drafts.iter().map(|draft| draft.body.event_type().topic()).collect();
         let revision = self.events(change.drafts, revision)?;
         let entity = self.entity(kind, id);
-        self.batch.put(Key::State(&entity), &Held { revision, state: change.state })?;
+        self.batch.put(Key::State(&entity), &Held::new(revision, change.state))?;
+        if matches!(self.output, Output::Outbox) {
+            for topic in topics {
+                let last = self.account.sequences.get(&topic).copied().unwrap_or_default();
+                self.batch.put(Key::Sequence(&self.account.name, topic), &last)?;
+            }
+        }
+        self.batch.close_decision();
         self.commit_when_large()
     }
 
     /// An agent's state, with what this reading has changed already.
     pub(super) fn agent(&self, id: &EntityId) -> Result<Option<Held<AgentState>>, EngineError> {
         self.held(EntityKind::Agent, id)
+    }
+
+    /// The same, for a row of the roster.
+    pub(super) fn agent_for(&self, row: &Agent) -> Result<Option<Held<AgentState>>, EngineError> {
+        self.held_for(EntityKind::Agent, &row.id, row)
     }
 
     /// Takes over an agent's change.
@@ -172,6 +231,23 @@ impl<'a> Writing<'a> {
     pub(super) fn put<T: Serialize>(&mut self, key: Key, value: &T) -> Result<(), EngineError> {
         self.batch.put(key, value)?;
         Ok(())
+    }
+
+    /// Stores where the stream stands. With events it is published with the last of them; alone
+    /// only when `due`, so that a quiet account does not write on the topic at every reading.
+    pub(super) fn put_position(
+        &mut self,
+        key: Key,
+        position: &Position,
+        due: bool,
+    ) -> Result<bool, EngineError> {
+        let publish = due || self.events > 0;
+        if publish {
+            self.batch.put(key, position)?;
+        } else {
+            self.batch.put_locally(key, position)?;
+        }
+        Ok(publish)
     }
 
     fn event(&mut self, draft: Draft, revision: u64) -> Result<(), EngineError> {
@@ -260,13 +336,7 @@ impl<'a> Writing<'a> {
 
     /// Commits what was gathered.
     pub(super) fn commit(&mut self) -> Result<(), EngineError> {
-        if self.bytes > 0 {
-            for (topic, sequence) in &self.account.sequences {
-                let key = Key::Sequence(&self.account.name, *topic);
-                self.batch.put(key, sequence)?;
-            }
-        }
-        let batch = std::mem::replace(&mut self.batch, self.store.batch());
+        let batch = std::mem::replace(&mut self.batch, self.output.batch(self.store));
         self.bytes = 0;
         self.store.apply(batch)?;
         Ok(())

@@ -16,7 +16,7 @@ use super::settings::Who;
 use super::{AGENTS, Credentials, Deepcall, Settings};
 use crate::clock::ManualClock;
 use crate::model::{AccountName, Agent, EntityId, Privacy, StreamName, Timestamp};
-use crate::schedule::{Budget, BudgetSettings};
+use crate::schedule::{Budget, BudgetSettings, Lease};
 use crate::secret::{Secret, SecretSource};
 use crate::source::loopback::{Answer, Vendor};
 use crate::source::{
@@ -37,6 +37,7 @@ fn account_as(vendor: &Vendor, credentials: Credentials, privacy: Privacy) -> De
     let connection = Connection {
         account: AccountName::new("acme").unwrap(),
         budget: Arc::new(Budget::new(budget)),
+        lease: Arc::new(Lease::unlimited()),
         metrics: Arc::new(Metrics::new().unwrap()),
         clock: Arc::new(ManualClock::at(NOON)),
         limits: Limits { pause: Duration::from_millis(1), ..Limits::default() },
