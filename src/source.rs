@@ -6,6 +6,8 @@
 //! vendors.
 
 pub mod ccai;
+#[cfg(test)]
+mod checks;
 mod deepcall;
 mod error;
 mod fields;
@@ -17,6 +19,8 @@ mod loopback;
 mod maqsam;
 mod memory;
 mod pages;
+#[cfg(test)]
+mod parley;
 mod probe;
 mod reading;
 mod rows;

@@ -45,7 +45,7 @@ const STREAMS: &[StreamSpec] = &[StreamSpec {
     kind: StreamKind::Sweep,
     weight: 1.0,
     max_interval: Duration::from_secs(30),
-    min_interval: Duration::from_secs(5),
+    min_interval: Duration::from_secs(2),
 }];
 
 /// One account.

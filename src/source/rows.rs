@@ -50,6 +50,18 @@ pub(super) fn split(body: &[u8]) -> Result<Vec<&RawValue>, &'static str> {
     Ok(rows)
 }
 
+/// The parts of an object. A list is none, though its items could be taken for them in their order.
+pub(super) fn parts<'a, T: serde::Deserialize<'a>>(object: &'a [u8]) -> Result<T, &'static str> {
+    if !object.trim_ascii_start().starts_with(b"{") {
+        return Err("it is no object");
+    }
+    serde_json::from_slice(object).map_err(|error| match error.classify() {
+        serde_json::error::Category::Eof => "it ends in the middle",
+        serde_json::error::Category::Data => "a part of it stands there twice",
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is no JSON",
+    })
+}
+
 /// A list of raw values, of which there may be [`MOST_ROWS`].
 struct Page<'a>(Vec<&'a RawValue>);
 

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::source::rows::split;
+use crate::source::rows::{parts, split};
 use crate::source::{Error, Refusal};
 
 /// What stands in an answer. The parts are looked at one by one: one that is something else than
@@ -36,12 +36,7 @@ pub(super) struct Page<'a> {
 
 /// The page in an answer.
 pub(super) fn page(body: &[u8]) -> Result<Page<'_>, &'static str> {
-    let envelope: Envelope =
-        serde_json::from_slice(body).map_err(|error| match error.classify() {
-            serde_json::error::Category::Eof => "it ends in the middle",
-            serde_json::error::Category::Data => "it is no object with a list of agents",
-            _ => "it is no JSON",
-        })?;
+    let envelope: Envelope = parts(body)?;
     let agents = envelope.agents.ok_or("it has no list of agents")?;
     let rows = split(agents.get().as_bytes())?;
     Ok(Page { rows, total: envelope.pagination.and_then(total_items) })
@@ -53,7 +48,7 @@ fn total_items(pagination: &RawValue) -> Option<u64> {
         #[serde(borrow, default, rename = "totalItems")]
         total_items: Option<&'a RawValue>,
     }
-    let pagination: Pagination = serde_json::from_str(pagination.get()).ok()?;
+    let pagination: Pagination = parts(pagination.get().as_bytes()).ok()?;
     let total = pagination.total_items?.get();
     total.trim_matches('"').parse().ok()
 }
@@ -68,7 +63,7 @@ fn words(raw: Option<&RawValue>) -> Option<String> {
 
 /// The error in an answer's body; `None` where there is none.
 pub(super) fn find_error(status: u16, body: &[u8]) -> Option<Error> {
-    let envelope: Envelope = serde_json::from_slice(body).ok()?;
+    let envelope: Envelope = parts(body).ok()?;
     if let Some(error) = envelope.request_error {
         let id = service_exception(error).unwrap_or_default();
         return by_message_id(status, &id).or_else(|| unknown_error(status));
@@ -93,8 +88,8 @@ fn service_exception(request_error: &RawValue) -> Option<String> {
         #[serde(borrow, default, rename = "messageId")]
         message_id: Option<&'a RawValue>,
     }
-    let error: RequestError = serde_json::from_str(request_error.get()).ok()?;
-    let exception: ServiceException = serde_json::from_str(error.service_exception?.get()).ok()?;
+    let error: RequestError = parts(request_error.get().as_bytes()).ok()?;
+    let exception: ServiceException = parts(error.service_exception?.get().as_bytes()).ok()?;
     words(exception.message_id)
 }
 

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::source::rows::split;
+use crate::source::rows::{parts, split};
 use crate::source::{Error, Refusal};
 
 /// What stands in an answer. The parts are looked at one by one: one that is something else than
@@ -26,12 +26,7 @@ struct Envelope<'a> {
 
 /// The text of the list of agents.
 pub(super) fn list(body: &[u8]) -> Result<Cow<'_, str>, &'static str> {
-    let envelope: Envelope =
-        serde_json::from_slice(body).map_err(|error| match error.classify() {
-            serde_json::error::Category::Eof => "it ends in the middle",
-            serde_json::error::Category::Data => "it is no object with a message",
-            _ => "it is no JSON",
-        })?;
+    let envelope: Envelope = parts(body)?;
     let message = envelope.message.ok_or("it has no message")?.get();
     match message.as_bytes().first() {
         Some(b'[') => Ok(Cow::Borrowed(message)),
@@ -65,7 +60,7 @@ fn says_yes(raw: Option<&RawValue>) -> bool {
 
 /// The error in an answer's body; `None` where there is none.
 pub(super) fn find_error(status: u16, body: &[u8]) -> Option<Error> {
-    let envelope: Envelope = serde_json::from_slice(body).ok()?;
+    let envelope: Envelope = parts(body).ok()?;
     let result = words(envelope.result);
     let failed = result.is_some_and(|result| !result.eq_ignore_ascii_case("success"));
     if !says_yes(envelope.error) && !failed {

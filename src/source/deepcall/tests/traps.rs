@@ -1,9 +1,10 @@
 //! What the document does not say, or says otherwise.
 
 use super::{
-    Answer, Disposition, EntityId, Error, Partial, SSID, SweepRow, Value, Vendor, account, agent,
-    agents, json, list, read, reading_of, sweep, with,
+    Answer, Credentials, Disposition, EntityId, Error, Partial, Privacy, SSID, Secret, SweepRow,
+    Value, Vendor, account, account_as, agent, agents, json, list, read, reading_of, sweep, with,
 };
+use crate::model::Mode;
 use crate::source::{QuarantineReason, RowMemory};
 
 #[tokio::test]
@@ -174,6 +175,17 @@ async fn allowed_numbers_are_a_list_or_an_empty_text_and_so_is_what_is_a_favouri
         let answer = list(&[with(agent(2), "allowDid", did.clone())]);
         let reading = reading_of(Answer::json(&answer)).await.unwrap();
         assert_eq!(agents(&reading)[0].allowed_dids, expected, "{did}");
+    }
+    let favourites = [(json!(""), None), (json!("3"), Some("3")), (json!([3, 4]), Some("3,4"))];
+    for (favorite, expected) in favourites {
+        let answer = Answer::json(&list(&[with(agent(2), "favorite", favorite.clone())]));
+        let vendor = Vendor::answering(move |_| answer.clone()).await;
+        // What the document does not describe is dropped unless it is opened.
+        let open = Privacy { agents: Mode::Keep, customers: Mode::Keep, content: Mode::Keep };
+        let ssid = Secret::new(SSID);
+        let account = account_as(&vendor, Credentials::Session { ssid: &ssid }, open);
+        let reading = read(&account, &RowMemory::default()).await.unwrap();
+        assert_eq!(agents(&reading)[0].favorite.as_deref(), expected, "{favorite}");
     }
 }
 
