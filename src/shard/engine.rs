@@ -19,8 +19,8 @@ use super::readings::{
 };
 use super::writing::{Held, Writing};
 use crate::detect::{
-    AgentState, HORIZON, Interaction, InteractionState, LevelState, Record, RecordState, Wait,
-    settle,
+    Absences, AgentState, HORIZON, Interaction, InteractionState, LevelState, Record, RecordState,
+    Wait, settle,
 };
 use crate::event::Topic;
 use crate::model::{
@@ -246,11 +246,7 @@ impl Engine {
         let (look, record) = account.look(&reading);
         let stream = reading.stream.clone();
         let mut position = account.positions.get(&stream).copied().unwrap_or_default();
-        // A partial sweep may have left out who has changed: a change that the next one shows is
-        // told to lie after the last complete one.
-        if reading.rows.partial().is_none() {
-            position.asked_at = Some(look.asked_at);
-        }
+        let (is_partial, swept) = (reading.rows.partial().is_some(), reading.rows.swept());
         let mut writing = Writing::new(
             &self.store,
             &self.encoders,
@@ -308,6 +304,11 @@ impl Engine {
                 position.complete = true;
                 service_levels(&mut writing, &levels, &look)?;
             }
+        }
+        // A change that the next reading shows lies after the last one that showed everybody.
+        let absences = swept.and_then(|kind| writing.account.absences.get(&kind));
+        if !is_partial && absences.is_none_or(Absences::is_empty) {
+            position.asked_at = Some(look.asked_at);
         }
         match asked {
             Question::Probe { kind, ids } => {

@@ -21,6 +21,8 @@ pub struct Sight {
     pub deleted: bool,
     /// Whether a client may leave it untold: another row of the same reading said something else.
     pub doubtful: bool,
+    /// Whether the row was about somebody who had the agent's id.
+    pub of_somebody_else: bool,
 }
 
 /// The sights of each agent, each different one once in a row.
@@ -61,7 +63,7 @@ impl Ledger {
             sight.doubtful = true;
         }
         let news = match versions.last_mut() {
-            Some(last) if last.shows_the_same_as(&sight) => {
+            Some(last) if last.shows_the_same_as(&sight) && !last.is_older_than(&sight) => {
                 let settled = last.doubtful && !sight.doubtful;
                 last.doubtful &= sight.doubtful;
                 settled
@@ -86,13 +88,20 @@ impl Ledger {
                 }
             }
             None => {
-                self.strangers.insert(id.to_owned(), Sight { doubtful: true, ..sight });
+                let sight = Sight { doubtful: true, of_somebody_else: true, ..sight };
+                self.strangers.insert(id.to_owned(), sight);
             }
         }
     }
 }
 
 impl Sight {
+    /// Whether it may be told or not, and there was something else in between.
+    fn is_older_than(&self, other: &Self) -> bool {
+        self.doubtful
+            && (self.active_since, self.state_since) != (other.active_since, other.state_since)
+    }
+
     fn shows_the_same_as(&self, other: &Self) -> bool {
         self.facts == other.facts
             && self.active == other.active

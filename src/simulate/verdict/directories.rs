@@ -87,8 +87,8 @@ pub(super) fn judge(
         let types = ["AgentActivated", "AgentDeactivated"];
         for event in histories.of("agent", id, &types) {
             let active = event.event_type == "AgentActivated";
-            let same = alive.iter().filter(|sight| sight.active == active);
-            window(event, same.map(|sight| sight.active_since), truth.clock_offset_millis, judge);
+            let seen = |sight: &Sight| (sight.active == active).then_some(sight.active_since);
+            window(event, &alive, seen, truth, judge);
         }
         let events = histories.of("agent", id, &types);
         let told: Vec<_> = events.map(|event| event.event_type.clone()).collect();
@@ -185,11 +185,12 @@ fn states(
         if after.is_some_and(|after| at.is_none_or(|at| at < after)) {
             judge.problem(format!("agent {id}: {before} between {after:?} and {at:?}"));
         }
-        let same = alive.iter().filter(|sight| {
-            sight.state.as_ref().is_some_and(|(state, _)| before == state.as_str())
-        });
         if before != "unknown" {
-            window(event, same.map(|sight| sight.state_since), truth.clock_offset_millis, judge);
+            let seen = |sight: &Sight| {
+                let (state, _) = sight.state.as_ref()?;
+                (before == state.as_str()).then_some(sight.state_since)
+            };
+            window(event, alive, seen, truth, judge);
         }
         let live = meta["origin"] == "LIVE" && stamped && before != "unknown";
         if let (true, Some(at), Some(observed)) = (live, at, meta["observed_at"].as_i64()) {
@@ -198,17 +199,25 @@ fn states(
     }
 }
 
-/// A change that is told to lie between two readings could be seen, one of these times, after the
-/// earlier reading and before it was told.
-fn window(event: &Published, mut seen: impl Iterator<Item = i64>, offset: i64, judge: &mut Judge) {
+/// A change that is told to lie between two readings could be seen, at one of these times, after
+/// the earlier reading and before it was told.
+fn window(
+    event: &Published,
+    alive: &[&Sight],
+    seen: impl Fn(&Sight) -> Option<i64>,
+    truth: &DirectoryTruth,
+    judge: &mut Judge,
+) {
     let meta = &event.value["meta"];
-    let (Some(after), Some(observed)) =
-        (meta["occurred_after"].as_i64(), meta["observed_at"].as_i64())
-    else {
+    let after = meta["occurred_after"].as_i64();
+    let (Some(after), Some(observed)) = (after, meta["observed_at"].as_i64()) else { return };
+    // Of somebody who had another's id, and of the return from that, there is no time.
+    if alive.iter().any(|sight| sight.of_somebody_else) {
         return;
-    };
-    let until = observed + offset + CLOCK_ERROR_MILLIS;
-    if !seen.any(|seen| after <= seen + CLOCK_ERROR_MILLIS && seen <= until) {
+    }
+    let until = observed + truth.clock_offset_millis + CLOCK_ERROR_MILLIS;
+    let is_between = |seen: i64| after <= seen + CLOCK_ERROR_MILLIS && seen <= until;
+    if !alive.iter().filter_map(|sight| seen(sight)).any(is_between) {
         let name = &event.event_type;
         judge.problem(format!("not between the readings: {name} of {}", event.key));
     }
