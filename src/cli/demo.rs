@@ -1,5 +1,5 @@
-//! `floorcast demo`: a simulated contact centre, a broker and the bridge in one process, and a
-//! verdict that holds the topics against the truth.
+//! `floorcast demo`: simulated vendors, a broker and the bridge in one process, and a verdict that
+//! holds the topics against the truth.
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -82,7 +82,6 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
     let run = format!("{}-{}", std::process::id(), clock.now().millis());
     let scratch = Scratch(std::env::temp_dir().join(format!("floorcast-demo-{run}")));
     let settings = arguments.world.settings();
-    let directory_rate = settings.directories.requests_per_second;
     let local = SocketAddr::from(([127, 0, 0, 1], 0));
     let simulator =
         Simulator::start(settings, local, clock.clone()).await.map_err(Failure::failed)?;
@@ -126,13 +125,7 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
     for system in System::ALL {
         let variable = format!("DEMO_{}", system.vendor().to_uppercase());
         text += &simulator.account(system, system.vendor(), &variable);
-        text += "longest_pause = \"5s\"\n";
-        text += &if system.is_directory() {
-            format!("requests_per_second = {directory_rate:?}\n")
-        } else {
-            let rate = arguments.world.requests_per_second;
-            format!("requests_per_second = {rate:?}\n[account.sla]\ntarget_percent = 80\n")
-        };
+        text += "longest_pause = \"5s\"\n[account.sla]\ntarget_percent = 80\n";
         environment.insert(variable, simulator.secret(system).to_owned());
     }
     let config = Config::read("demo", &text, &Environment::new()).map_err(Failure::failed)?;
@@ -160,7 +153,7 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
     .await
     .map_err(Failure::failed)?;
 
-    say(format_args!("simulated contact centre  {}", simulator.base_url()));
+    say(format_args!("simulated vendors         {}", simulator.base_url()));
     say(format_args!(
         "kafka                     {servers} (topics {prefix}.agents, .calls, .chats, .queues, .sla, .reference)"
     ));
@@ -243,8 +236,9 @@ async fn settle(
     requests_per_second: f64,
 ) -> Result<Verdict, Failure> {
     // What was written last becomes visible within three seconds; then every stream has to be
-    // asked once more, a sweep three times. The rarest ones get one request of two hundred.
-    let needed = Duration::from_secs(10) + Duration::from_secs_f64(300.0 / requests_per_second);
+    // asked once more, a sweep three times. The rarest ones get one request of two hundred, and
+    // the directories of agents are asked at a slow rate of their own.
+    let needed = Duration::from_secs(40) + Duration::from_secs_f64(300.0 / requests_per_second);
     let until = Instant::now() + needed.min(LONGEST_SETTLING);
     tokio::time::sleep(Duration::from_secs(4)).await;
     loop {

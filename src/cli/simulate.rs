@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Failure, asked_to_end, say};
 use crate::clock::SystemClock;
-use crate::simulate::{Faults, Settings, Simulator, System};
+use crate::simulate::{DirectorySettings, Faults, Settings, Simulator, System, Traps};
 
 #[derive(Debug, Args)]
 pub(super) struct SimulateArguments {
@@ -30,7 +30,7 @@ pub(super) struct WorldArguments {
     /// What chance depends on: the same seed gives the same history
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many agents there are
+    /// How many agents the contact centre has
     #[arg(long, default_value_t = 30)]
     agents: u32,
     /// How many calls come in a second
@@ -42,6 +42,9 @@ pub(super) struct WorldArguments {
     /// Answer every request, and at once
     #[arg(long)]
     no_faults: bool,
+    /// Show the directories of agents as their vendors' documents say, without odd habits
+    #[arg(long)]
+    no_traps: bool,
 }
 
 impl WorldArguments {
@@ -51,6 +54,10 @@ impl WorldArguments {
             agents: self.agents.clamp(1, 100_000),
             calls_per_second: self.calls_per_second.clamp(0.001, 1_000.0),
             requests_per_second: self.requests_per_second.clamp(0.1, 1_000.0),
+            directories: DirectorySettings {
+                traps: if self.no_traps { Traps::none() } else { Traps::all() },
+                ..DirectorySettings::default()
+            },
             ..Settings::default()
         }
     }

@@ -262,8 +262,12 @@ impl Directory {
         self.now.plus_millis(self.clock_offset_millis)
     }
 
-    /// Now and then true, and never while somebody has just left.
+    /// Now and then true; never while somebody has just left, and not before anybody was shown:
+    /// then it would be the truth, as far as a client can know.
     fn shows_nobody(&mut self) -> bool {
+        if self.ledger.served().is_empty() {
+            return false;
+        }
         let calm = self.now.millis_since(self.last_departure) > APART_MILLIS
             && self.now.millis_since(self.last_empty) > APART_MILLIS
             && !self.stopped;

@@ -104,6 +104,11 @@ impl Gate {
         Self { limit, passages: Mutex::new(passages), faults: Mutex::new(Faults::default()) }
     }
 
+    /// Requests in a second.
+    pub(super) const fn limit(&self) -> f64 {
+        self.limit
+    }
+
     pub(super) fn faults(&self) -> Faults {
         *lock(&self.faults)
     }

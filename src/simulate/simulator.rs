@@ -144,15 +144,16 @@ impl Simulator {
         format!("http://{}", self.address)
     }
 
-    /// What a configuration has to reach a system: an `[[account]]` of this name, whose secret is
-    /// in this variable of the environment.
+    /// What a configuration has to reach a system: an `[[account]]` of this name, with the
+    /// system's rate, whose secret is in this variable of the environment.
     #[must_use]
     pub fn account(&self, system: System, name: &str, variable: &str) -> String {
         let (url, vendor) = (self.base_url(), system.vendor());
         let credentials = system.credentials(&self.shared.username, variable);
         format!(
             "[[account]]\nname = \"{name}\"\nvendor = \"{vendor}\"\nbase_url = \"{url}\"\n\
-             {credentials}"
+             {credentials}requests_per_second = {:?}\n",
+            self.shared.gate(system).limit(),
         )
     }
 

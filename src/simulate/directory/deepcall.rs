@@ -117,7 +117,7 @@ fn row(member: &Member, names: u64, map: bool) -> Value {
         "allowDid": if member.numbers.is_empty() { json!("") } else { json!(member.numbers) },
         "status": u8::from(member.active),
         "isDeleted": u8::from(member.deleted),
-        "preDeleted": u8::from(member.pre_deleted),
+        "preDeleted": u8::from(number.is_multiple_of(9)),
         "group": member.groups,
         "working": [{"wDays": ["MON", "TUE", "WED"], "from": member.hours.0,
             "to": member.hours.1, "agentId": member.id.parse::<u64>().ok()}],

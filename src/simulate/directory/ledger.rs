@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// What a row shows of an agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Sight {
     /// The facts of the roster that the row tells, by name, each in one form whatever the row's.
     pub facts: BTreeMap<&'static str, String>,

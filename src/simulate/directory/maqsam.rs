@@ -65,21 +65,30 @@ pub(super) fn page(
 /// another form from a change.
 #[derive(Clone, Copy)]
 struct Form {
-    /// The state without its start.
-    bare: bool,
-    pair: bool,
+    state: StateForm,
     milliseconds: bool,
-    grouped_objects: bool,
+    groups_have_ids: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum StateForm {
+    /// A text, without its start.
+    Bare,
+    Pair,
+    Object,
 }
 
 impl Form {
     const fn of(member: &Member, directory: &Directory) -> Self {
         let traps = directory.settings.traps;
         Self {
-            bare: traps.other_forms && member.number % 5 == 0,
-            pair: traps.other_forms && member.number % 5 == 1,
+            state: match member.number % 5 {
+                0 if traps.other_forms => StateForm::Bare,
+                1 if traps.other_forms => StateForm::Pair,
+                _ => StateForm::Object,
+            },
             milliseconds: traps.milliseconds && member.number.is_multiple_of(2),
-            grouped_objects: traps.other_forms && member.number.is_multiple_of(3),
+            groups_have_ids: traps.other_forms && member.number.is_multiple_of(3),
         }
     }
 
@@ -95,16 +104,14 @@ impl Form {
 
 fn row(member: &Member, form: Form) -> Value {
     let since = form.epoch(member.since);
-    let state = if form.bare {
-        json!(member.state)
-    } else if form.pair {
-        json!([member.state, since])
-    } else {
-        json!({"name": member.state, "timestamp": since})
+    let state = match form.state {
+        StateForm::Bare => json!(member.state),
+        StateForm::Pair => json!([member.state, since]),
+        StateForm::Object => json!({"name": member.state, "timestamp": since}),
     };
     let group = |id: &u64| {
         let name = format!("Group {id}");
-        if form.grouped_objects { json!({"id": id, "name": name}) } else { json!(name) }
+        if form.groups_have_ids { json!({"id": id, "name": name}) } else { json!(name) }
     };
     json!({
         "identifier": member.id.parse::<u64>().map_or_else(|_| json!(member.id), |id| json!(id)),
@@ -122,10 +129,10 @@ fn row(member: &Member, form: Form) -> Value {
 
 fn sight(member: &Member, form: Form) -> Sight {
     let group =
-        |id: &u64| if form.grouped_objects { id.to_string() } else { format!("Group {id}") };
+        |id: &u64| if form.groups_have_ids { id.to_string() } else { format!("Group {id}") };
     let mut groups: Vec<_> = member.groups.iter().map(group).collect();
     groups.sort();
-    let since = (!form.bare).then(|| form.time(member.since).millis());
+    let since = (form.state != StateForm::Bare).then(|| form.time(member.since).millis());
     Sight {
         facts: BTreeMap::from([
             ("name", member.name.clone()),

@@ -14,6 +14,7 @@ pub(super) const ROLES: &[&str] = &["AGENT", "SUPERVISOR"];
 
 /// A person, as the vendor has written them down.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Member {
     pub(super) id: String,
     /// Counts the agents that were ever hired: it also decides the forms that an agent's row has.
@@ -35,7 +36,6 @@ pub(super) struct Member {
     pub(super) updated: Timestamp,
     pub(super) hours: (i64, i64),
     pub(super) numbers: Vec<String>,
-    pub(super) pre_deleted: bool,
     pub(super) deleted: bool,
     /// When the switch and the state were first to be seen as they are, by the vendor's clock.
     pub(super) switch_shown: Timestamp,
@@ -96,7 +96,6 @@ impl Directory {
             updated: now,
             hours: (540, 1_020),
             numbers: if number.is_multiple_of(4) { vec![phone(number + 70)] } else { Vec::new() },
-            pre_deleted: false,
             deleted: false,
             switch_shown: now,
             state_shown: now,

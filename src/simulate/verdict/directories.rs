@@ -217,9 +217,11 @@ fn window(
     }
     let until = observed + truth.clock_offset_millis + CLOCK_ERROR_MILLIS;
     let is_between = |seen: i64| after <= seen + CLOCK_ERROR_MILLIS && seen <= until;
-    if !alive.iter().filter_map(|sight| seen(sight)).any(is_between) {
-        let name = &event.event_type;
-        judge.problem(format!("not between the readings: {name} of {}", event.key));
+    let seen: Vec<_> = alive.iter().filter_map(|sight| seen(sight)).collect();
+    if !seen.iter().copied().any(is_between) {
+        let of = format!("{} of {}", event.event_type, event.key);
+        let seen: Vec<_> = seen.into_iter().map(|seen| seen - after).collect();
+        judge.problem(format!("not between the readings: {of}: seen {seen:?} ms after the first"));
     }
 }
 

@@ -175,10 +175,12 @@ fn a_change_is_between_a_reading_that_did_not_show_it_and_one_that_did() {
         problems(&truth(), &told)
     };
     assert_eq!(between(4_000, 6_000), [""; 0]);
-    let wrong = ["not between the readings: AgentDeactivated of acme:agent:7001"];
+    let wrong = "not between the readings: AgentDeactivated of acme:agent:7001: seen";
     // It was to be seen five seconds after noon.
-    assert_eq!(between(6_600, 7_000), wrong);
-    assert_eq!(between(1_000, 3_000), wrong);
+    let later = "[-1600] ms after the first";
+    assert_eq!(between(6_600, 7_000), [format!("{wrong} {later}")]);
+    let earlier = "[4000] ms after the first";
+    assert_eq!(between(1_000, 3_000), [format!("{wrong} {earlier}")]);
 }
 
 #[test]
