@@ -9,7 +9,7 @@ use super::waits::Waits;
 use crate::detect::{Absences, AgentState, Dispute, Look, StatusSource, Targets};
 use crate::event::Topic;
 use crate::model::{AccountName, EntityId, EntityKind, Presence, StreamName, Timestamp};
-use crate::source::Reading;
+use crate::source::{Reading, Sweep};
 
 /// From when on an account's changes are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,19 @@ pub(super) struct Position {
     /// Whether there was a complete sweep.
     #[serde(default)]
     pub(super) complete: bool,
+    /// When the last complete sweep was asked, in the vendor's clock.
+    #[serde(default)]
+    pub(super) complete_asked_at: Option<Timestamp>,
+}
+
+impl Position {
+    /// A sweep was read that began then.
+    pub(super) fn swept<T>(&mut self, sweep: &Sweep<T>, asked_at: Timestamp) {
+        if sweep.is_complete() {
+            self.complete = true;
+            self.complete_asked_at = Some(asked_at);
+        }
+    }
 }
 
 /// What the index holds of an agent.
@@ -98,6 +111,8 @@ pub(super) struct Account {
     /// Paths on which somebody waits.
     pub(super) queued_paths: HashSet<EntityId>,
     pub(super) absences: HashMap<EntityKind, Absences>,
+    /// When the last reading was asked that showed an entity, since the start.
+    shown: HashMap<EntityKind, HashMap<EntityId, Timestamp>>,
     pub(super) targets: Targets,
     pub(super) waits: Waits,
     pub(super) disputes: HashMap<EntityId, Dispute>,
@@ -124,6 +139,7 @@ impl Account {
             defined: HashMap::new(),
             queued_paths: HashSet::new(),
             absences: HashMap::new(),
+            shown: HashMap::new(),
             targets,
             waits: Waits::default(),
             disputes: HashMap::new(),
@@ -160,6 +176,49 @@ impl Account {
             first_sweep: !position.complete,
         };
         (look, record)
+    }
+
+    /// The look at an entity that a sweep shows: what changed about it happened after the last
+    /// reading that showed it. A partial one need not have.
+    pub(super) fn look_at(
+        &self,
+        stream: &StreamName,
+        kind: EntityKind,
+        id: &EntityId,
+        look: &Look,
+    ) -> Look {
+        let complete = || self.positions.get(stream)?.complete_asked_at;
+        let shown = self.last_shown(kind, id);
+        let previous_asked_at = shown.or_else(complete).or(look.previous_asked_at);
+        Look { previous_asked_at, ..*look }
+    }
+
+    /// The look at an entity that sweeps no longer show: it went after the last one that did, if
+    /// that is known. Those since then led to the certainty.
+    pub(super) fn look_at_absence(&self, kind: EntityKind, id: &EntityId, look: &Look) -> Look {
+        Look { previous_asked_at: self.last_shown(kind, id), ..*look }
+    }
+
+    fn last_shown(&self, kind: EntityKind, id: &EntityId) -> Option<Timestamp> {
+        self.shown.get(&kind)?.get(id).copied()
+    }
+
+    /// A sweep that was asked then shows an entity.
+    pub(super) fn shows(&mut self, kind: EntityKind, id: &EntityId, asked_at: Timestamp) {
+        let shown = self.shown.entry(kind).or_default();
+        match shown.get_mut(id) {
+            Some(last) => *last = asked_at,
+            None => {
+                shown.insert(id.clone(), asked_at);
+            }
+        }
+    }
+
+    /// An entity is gone.
+    pub(super) fn forget_shown(&mut self, kind: EntityKind, id: &EntityId) {
+        if let Some(shown) = self.shown.get_mut(&kind) {
+            shown.remove(id);
+        }
     }
 
     /// How far the vendor's clock is ahead of ours, in milliseconds, as far as is known.

@@ -259,11 +259,11 @@ impl Engine {
         let mut ask_log_now = false;
         match reading.rows {
             Rows::Agents(sweep) => {
-                position.complete |= sweep.is_complete();
+                position.swept(&sweep, look.asked_at);
                 ask_log_now = roster(&mut writing, &sweep, &look)?;
             }
             Rows::AgentStatuses(sweep) => {
-                position.complete |= sweep.is_complete();
+                position.swept(&sweep, look.asked_at);
                 ask_log_now = current_statuses(&mut writing, &sweep, &look)?;
             }
             Rows::Activities(tail) => {
@@ -285,19 +285,19 @@ impl Engine {
                 interactions(&mut writing, &chats, &look)?;
             }
             Rows::Queues(sweep) => {
-                position.complete |= sweep.is_complete();
+                position.swept(&sweep, look.asked_at);
                 records(&mut writing, &sweep, &look)?;
             }
             Rows::Teams(sweep) => {
-                position.complete |= sweep.is_complete();
+                position.swept(&sweep, look.asked_at);
                 records(&mut writing, &sweep, &look)?;
             }
             Rows::StatusDefinitions(sweep) => {
-                position.complete |= sweep.is_complete();
+                position.swept(&sweep, look.asked_at);
                 records(&mut writing, &sweep, &look)?;
             }
             Rows::QueueStatuses(sweep) => {
-                position.complete |= sweep.is_complete();
+                position.swept(&sweep, look.asked_at);
                 queue_statuses(&mut writing, &sweep, &look)?;
             }
             Rows::ServiceLevels(levels) => {

@@ -52,7 +52,7 @@ pub(super) struct Writing<'a> {
     output: &'a Output,
     metrics: &'a Metrics,
     pub(super) account: &'a mut Account,
-    stream: StreamName,
+    pub(super) stream: StreamName,
     observed_at: Timestamp,
     batch: Batch,
     /// Rows of the log that this reading tells.

@@ -184,15 +184,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::clock::ManualClock;
     use crate::config::Config;
-    use crate::model::{EntityId, Timestamp};
-    use crate::schedule::{Budget, BudgetSettings, Lease};
+    use crate::model::EntityId;
+    use crate::source::SweepRow;
+    use crate::source::checks::{NOON, connection, limits};
     use crate::source::loopback::{Answer, Vendor as Loopback};
-    use crate::source::{Limits, SweepRow};
-    use crate::telemetry::Metrics;
-
-    const NOON: Timestamp = Timestamp::from_millis(1_772_366_400_000);
 
     /// A source, from a configuration's text, as a bridge comes to it.
     fn source(vendor: &Loopback) -> Source {
@@ -205,16 +201,7 @@ mod tests {
         let config = Config::read("f.toml", &text, &environment).unwrap();
         let account = &config.accounts[0];
         let settings = ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30 };
-        let budget =
-            BudgetSettings { requests_per_second: 1_000.0, longest_pause: Duration::from_secs(1) };
-        let connection = Connection {
-            account: account.name.clone(),
-            budget: Arc::new(Budget::new(budget)),
-            metrics: Arc::new(Metrics::new().unwrap()),
-            clock: Arc::new(ManualClock::at(NOON)),
-            lease: Arc::new(Lease::unlimited()),
-            limits: Limits::default(),
-        };
+        let connection = Connection { account: account.name.clone(), ..connection(limits()) };
         account.access.connect(&environment, settings, connection).unwrap()
     }
 

@@ -7,41 +7,22 @@ mod probe;
 mod settings;
 mod traps;
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::settings::Who;
 use super::{AGENTS, Credentials, Deepcall, Settings};
-use crate::clock::ManualClock;
-use crate::model::{AccountName, Agent, EntityId, Privacy, StreamName, Timestamp};
-use crate::schedule::{Budget, BudgetSettings, Lease};
+use crate::model::{Agent, EntityId, Privacy, StreamName};
 use crate::secret::{Secret, SecretSource};
+use crate::source::checks::{connection, limits};
 use crate::source::loopback::{Answer, Vendor};
 use crate::source::{
-    Connection, Disposition, Error, Limits, Partial, Question, Reading, RowMemory, Rows, Sweep,
-    SweepRow,
+    Disposition, Error, Partial, Question, Reading, RowMemory, Rows, Sweep, SweepRow,
 };
-use crate::telemetry::Metrics;
 
 const SSID: &str = "session-that-nobody-may-see";
 const TOKEN: &str = "token-that-nobody-may-see";
 
-/// 2026-03-01T12:00:00Z, the time of the clock in these tests.
-const NOON: Timestamp = Timestamp::from_millis(1_772_366_400_000);
-
 fn account_as(vendor: &Vendor, credentials: Credentials, privacy: Privacy) -> Deepcall {
-    let budget =
-        BudgetSettings { requests_per_second: 10_000.0, longest_pause: Duration::from_millis(20) };
-    let connection = Connection {
-        account: AccountName::new("acme").unwrap(),
-        budget: Arc::new(Budget::new(budget)),
-        lease: Arc::new(Lease::unlimited()),
-        metrics: Arc::new(Metrics::new().unwrap()),
-        clock: Arc::new(ManualClock::at(NOON)),
-        limits: Limits { pause: Duration::from_millis(1), ..Limits::default() },
-    };
     let settings = Settings {
         base_url: vendor.url(),
         path: String::from("/deepcall/api/v2/Agent/list/"),
@@ -49,7 +30,7 @@ fn account_as(vendor: &Vendor, credentials: Credentials, privacy: Privacy) -> De
             ssid: SecretSource::variable(String::from("account.ssid"), String::from("SSID")),
         },
     };
-    Deepcall::new(&settings, credentials, privacy, connection).unwrap()
+    Deepcall::new(&settings, credentials, privacy, connection(limits())).unwrap()
 }
 
 fn account(vendor: &Vendor) -> Deepcall {

@@ -127,7 +127,7 @@ async fn a_sweep_whose_ids_do_not_reach_the_count_or_that_has_none_is_partial() 
 }
 
 #[tokio::test]
-async fn rows_that_shift_between_pages_leave_the_count_unreached() {
+async fn rows_of_infobip_that_shift_between_pages_leave_the_count_unreached() {
     let roster: Vec<_> = (0..1500).map(agent).collect();
     let vendor = Vendor::answering(move |asked| {
         let mut shifted = roster.clone();
@@ -187,7 +187,7 @@ async fn another_order_of_the_same_rows_is_no_change() {
 }
 
 #[tokio::test]
-async fn a_page_that_fails_leaves_the_pages_before_it_and_proves_no_absence() {
+async fn a_page_of_infobip_that_fails_leaves_the_pages_before_it_and_proves_no_absence() {
     let roster: Vec<_> = (0..1500).map(agent).collect();
     for broken in [Answer::status(500), Answer::body("{\"agents\": 5}"), Answer::body("[]")] {
         let roster = roster.clone();

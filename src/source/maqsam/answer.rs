@@ -41,7 +41,7 @@ pub(super) fn list(body: &[u8]) -> Result<Cow<'_, str>, &'static str> {
 }
 
 /// The rows of a list.
-pub(super) fn rows<'a>(list: &'a Cow<'_, str>) -> Result<Vec<&'a RawValue>, &'static str> {
+pub(super) fn rows(list: &str) -> Result<Vec<&RawValue>, &'static str> {
     split(list.as_bytes())
 }
 

@@ -174,9 +174,7 @@ fn starts(rows: &[Value]) -> String {
                 |(name, value)| format!("{name}: {}", form(value)),
             ))
         }
-        Value::Array(parts) => {
-            Some(parts.get(1).map_or_else(|| String::from("none"), |part| form(part)))
-        }
+        Value::Array(parts) => Some(parts.get(1).map_or_else(|| String::from("none"), form)),
         Value::Null => None,
         _ => Some(String::from("none")),
     });

@@ -70,7 +70,7 @@ fn pages(vendor: &Vendor) -> Vec<usize> {
 }
 
 #[tokio::test]
-async fn pages_are_counted_from_1_until_one_is_empty() {
+async fn pages_of_maqsam_are_counted_from_1_until_one_is_empty() {
     let roster: Vec<_> = (0..230).map(agent).collect();
     let vendor = Vendor::answering(move |asked| page_of(&roster, asked)).await;
     let reading = swept(&vendor).await;
@@ -89,7 +89,7 @@ async fn a_page_that_comes_again_ends_a_sweep() {
     // Behind the end it shows the last page again.
     let vendor = Vendor::answering(move |asked| {
         let page = number(asked).min(2);
-        envelope(&roster.chunks(100).nth(page - 1).unwrap().to_vec())
+        envelope(roster.chunks(100).nth(page - 1).unwrap())
     })
     .await;
     let reading = swept(&vendor).await;
@@ -98,7 +98,7 @@ async fn a_page_that_comes_again_ends_a_sweep() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_not_full_proves_nothing() {
+async fn a_page_of_maqsam_that_is_not_full_proves_nothing() {
     let roster: Vec<_> = (0..70).map(agent).collect();
     let vendor = Vendor::answering(move |asked| {
         envelope(roster.chunks(30).nth(number(asked) - 1).unwrap_or_default())
@@ -108,7 +108,7 @@ async fn a_page_that_is_not_full_proves_nothing() {
 }
 
 #[tokio::test]
-async fn rows_that_shift_between_pages_make_a_sweep_partial() {
+async fn rows_of_maqsam_that_shift_between_pages_make_a_sweep_partial() {
     let roster: Vec<_> = (0..150).map(agent).collect();
     let vendor = Vendor::answering(move |asked| {
         let mut shifted = roster.clone();
@@ -142,7 +142,7 @@ async fn one_identifier_on_two_agents_of_a_page_makes_it_partial_and_neither_is_
 }
 
 #[tokio::test]
-async fn rows_that_have_not_changed_by_a_byte_are_not_decoded_again() {
+async fn rows_of_maqsam_that_have_not_changed_by_a_byte_are_not_decoded_again() {
     let roster: Vec<_> = (0..3).map(agent).collect();
     let vendor = Vendor::answering(move |asked| page_of(&roster, asked)).await;
     let account = account(&vendor);
@@ -154,7 +154,7 @@ async fn rows_that_have_not_changed_by_a_byte_are_not_decoded_again() {
 }
 
 #[tokio::test]
-async fn a_page_that_fails_leaves_the_pages_before_it_and_proves_no_absence() {
+async fn a_page_of_maqsam_that_fails_leaves_the_pages_before_it_and_proves_no_absence() {
     let roster: Vec<_> = (0..150).map(agent).collect();
     for broken in [
         Answer::status(500),

@@ -3,27 +3,17 @@
 
 use std::collections::BTreeSet;
 
-use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
+use proptest::prelude::{ProptestConfig, any, prop, proptest};
 
 use super::super::errors::find_error;
 use super::super::rows::{FORMAT, take_in};
-use super::{NOON, Value, agent, json, list};
-use crate::detect::{Look, StatusSource, roster_row};
+use super::{Answer, Value, agent, list, reading_of};
+use crate::detect::{StatusSource, roster_row};
 use crate::fuzz::{Outcome, PLANTED, run};
 use crate::model::{Agent, Privacy};
+use crate::source::checks::{holds, hostile, look, strange, written};
 use crate::source::gathered::SweepInProgress;
 use crate::source::{RowMemory, Sweep, SweepRow};
-
-fn look() -> Look {
-    Look {
-        asked_at: NOON,
-        answered_at: NOON,
-        previous_asked_at: Some(NOON.plus_millis(-1000)),
-        start: NOON.plus_millis(-60_000),
-        first_look: NOON.plus_millis(-60_000),
-        first_sweep: false,
-    }
-}
 
 /// What is made of an answer: the sweep, and everything in words.
 fn swept(bytes: &[u8]) -> Result<(Sweep<Agent>, String), &'static str> {
@@ -50,6 +40,7 @@ fn check(bytes: &[u8]) -> Outcome {
                         let state = Some(&first.state);
                         let again = roster_row(state, agent, StatusSource::Roster, &look());
                         assert_eq!(again.drafts, []);
+                        written(&first.drafts);
                         assert!(agent.status.is_none() && agent.status_updated_at.is_none());
                         &agent.id
                     }
@@ -78,22 +69,6 @@ fn fuzzed_answers_of_deepcall_are_read_or_refused() {
     run("deepcall", corpus, &tokens, check);
 }
 
-fn strange() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        "SECRET.{0,12}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 12, 3, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            prop::collection::btree_map("[a-z_]{1,9}", inner, 0..3).prop_map(|map| json!(map)),
-        ]
-    })
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -114,11 +89,27 @@ proptest! {
     }
 
     #[test]
+    fn any_value_in_any_part_of_deepcalls_rows_is_read_or_set_aside(field in 0_usize..40, new in strange()) {
+        let document = include_str!("../../../../tests/fixtures/deepcall/list.json");
+        let document: Value = serde_json::from_str(document).unwrap();
+        holds(document["response"][4].clone(), &FORMAT, field, &new);
+    }
+
+    #[test]
     fn any_bytes_are_an_answer_of_deepcall_or_none(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         check(&bytes);
         let mut within = b"{\"status\":\"success\",\"response\":[".to_vec();
         within.extend_from_slice(&bytes);
         within.extend_from_slice(b"]}");
         check(&within);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_list_of_deepcalls_is_an_error_that_shows_nothing_of_it() {
+    for body in hostile() {
+        let error = reading_of(Answer::body(body.clone())).await.unwrap_err();
+        assert_eq!(error.reason(), "undecodable", "{}", String::from_utf8_lossy(&body));
+        assert!(!format!("{error:?} {error}").contains("Ada"), "{error:?}");
     }
 }

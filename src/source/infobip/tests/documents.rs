@@ -23,7 +23,7 @@ pub(super) fn read(document: &str) -> (Vec<Agent>, Option<u64>) {
 }
 
 #[test]
-fn every_field_of_the_documents_agents_reaches_the_model() {
+fn every_field_of_an_agent_of_infobip_reaches_the_model() {
     let (agents, total) = read(AGENTS);
     assert_eq!((agents.len(), total), (6, Some(6)));
     let told: Vec<_> = agents

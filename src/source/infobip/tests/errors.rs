@@ -89,3 +89,16 @@ async fn an_error_on_a_later_page_stops_only_what_it_has_to() {
     let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Stop);
 }
+
+#[tokio::test]
+async fn a_redirect_takes_the_credentials_of_infobip_nowhere() {
+    for status in [302, 307] {
+        let elsewhere = Vendor::answering(|_| Answer::status(200)).await;
+        let target = elsewhere.url().join("/v1/agents").unwrap().to_string();
+        let vendor =
+            Vendor::answering(move |_| Answer::status(status).header("Location", &target)).await;
+        let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
+        assert_eq!(error.reason(), "redirected");
+        assert!(elsewhere.asked().is_empty());
+    }
+}

@@ -10,7 +10,7 @@ use crate::source::loopback::{Answer, Vendor};
 const PLANTED: &[&str] = &["Sample", "Ada", "0000001", API_KEY, "127.0.0.1"];
 
 #[tokio::test]
-async fn a_report_answers_by_what_the_vendor_showed_and_names_nobody() {
+async fn a_report_on_infobip_answers_by_what_was_shown_and_names_nobody() {
     let vendor = Vendor::answering(|asked| {
         let number = |name| asked.query(name).unwrap().parse::<usize>().unwrap();
         let mut rows: Vec<_> = (1..6).map(agent).collect();
@@ -49,7 +49,7 @@ async fn a_report_answers_by_what_the_vendor_showed_and_names_nobody() {
 }
 
 #[tokio::test]
-async fn a_probe_with_refused_credentials_ends_at_its_first_request() {
+async fn a_probe_of_infobip_with_refused_credentials_ends_at_its_first_request() {
     let vendor = Vendor::answering(|_| Answer::status(401)).await;
     let error = account(&vendor).probe().await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Stop);

@@ -17,7 +17,7 @@ use crate::source::{Partial, RowMemory};
 const AGENTS: &str = include_str!("../../../../tests/fixtures/infobip/agents.json");
 
 #[test]
-fn fuzzed_lists_are_read_or_refused() {
+fn fuzzed_answers_of_infobip_are_read_or_refused() {
     let roster = Roster {
         target: "infobip_agents",
         format: FORMAT,
@@ -39,12 +39,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn any_value_in_any_field_is_read_or_set_aside(field in 0_usize..7, new in strange()) {
+    fn any_value_in_any_field_of_infobip_is_read_or_set_aside(field in 0_usize..7, new in strange()) {
         holds(agent(1), &FORMAT, field, &new);
     }
 
     #[test]
-    fn any_value_in_any_place_of_an_answer_is_a_page_or_none(
+    fn any_value_in_any_place_of_an_answer_of_infobip_is_a_page_or_none(
         name in prop::sample::select(vec!["agents", "pagination", "requestError", "statusCode"]),
         value in strange(),
     ) {
@@ -58,7 +58,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_list_of_agents_is_an_error_that_shows_nothing_of_it() {
+async fn an_answer_of_infobip_without_a_list_of_agents_is_an_error_that_shows_nothing() {
     let own = [
         "{}",
         r#"{"agents": null}"#,
@@ -80,7 +80,7 @@ async fn an_answer_that_is_no_list_of_agents_is_an_error_that_shows_nothing_of_i
 }
 
 #[tokio::test]
-async fn bad_rows_beside_good_ones_are_set_aside_and_the_good_ones_stay() {
+async fn bad_rows_of_infobip_beside_good_ones_are_set_aside_and_the_good_ones_stay() {
     let rows = format!(
         r#"{},{{"id":"B","enabled":[1]}},{{"id":"C","displayName":"\ud800"}},{{"id":"\u0000"}},7,{}"#,
         agent(1),

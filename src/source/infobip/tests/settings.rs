@@ -34,7 +34,7 @@ fn an_account_has_a_user_or_a_key_and_a_usual_address() {
 }
 
 #[test]
-fn mistakes_are_one_clear_line_each() {
+fn each_mistake_in_the_keys_of_infobip_is_one_line_with_its_remedy() {
     let cases = [
         ("", "account.api_key: missing, and so are username and password; set it, or both of them"),
         (

@@ -31,7 +31,7 @@ fn group(id: Option<&str>, name: Option<&str>) -> GroupReference {
 }
 
 #[test]
-fn every_field_of_the_documents_agents_reaches_the_model() {
+fn every_field_of_an_agent_of_maqsam_reaches_the_model() {
     let list = list(AGENTS.as_bytes()).unwrap();
     let mut unknown = Vec::new();
     let decoded = rows(&list).unwrap().into_iter();

@@ -81,3 +81,16 @@ async fn a_fault_of_the_vendors_is_asked_again() {
         assert_eq!(reading.requests, 3);
     }
 }
+
+#[tokio::test]
+async fn a_redirect_takes_the_credentials_of_maqsam_nowhere() {
+    for status in [302, 307] {
+        let elsewhere = Vendor::answering(|_| Answer::status(200)).await;
+        let target = elsewhere.url().join("/v1/agents").unwrap().to_string();
+        let vendor =
+            Vendor::answering(move |_| Answer::status(status).header("Location", &target)).await;
+        let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
+        assert_eq!(error.reason(), "redirected");
+        assert!(elsewhere.asked().is_empty());
+    }
+}

@@ -17,7 +17,7 @@ use crate::source::{Partial, RowMemory};
 const AGENTS: &str = include_str!("../../../../tests/fixtures/maqsam/agents.json");
 
 #[test]
-fn fuzzed_lists_are_read_or_refused() {
+fn fuzzed_answers_of_maqsam_are_read_or_refused() {
     let roster = Roster {
         target: "maqsam_agents",
         format: FORMAT,
@@ -39,12 +39,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn any_value_in_any_field_is_read_or_set_aside(field in 0_usize..13, new in strange()) {
+    fn any_value_in_any_field_of_maqsam_is_read_or_set_aside(field in 0_usize..13, new in strange()) {
         holds(agent(1), &FORMAT, field, &new);
     }
 
     #[test]
-    fn any_value_in_any_place_of_an_answer_is_a_list_or_none(
+    fn any_value_in_any_place_of_an_answer_of_maqsam_is_a_list_or_none(
         name in prop::sample::select(vec!["error", "result", "message"]),
         value in strange(),
     ) {
@@ -58,7 +58,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_list_of_agents_is_an_error_that_shows_nothing_of_it() {
+async fn an_answer_of_maqsam_without_a_list_of_agents_is_an_error_that_shows_nothing() {
     let own = [
         "{}",
         r#"{"message": null}"#,
@@ -80,7 +80,7 @@ async fn an_answer_that_is_no_list_of_agents_is_an_error_that_shows_nothing_of_i
 }
 
 #[tokio::test]
-async fn bad_rows_beside_good_ones_are_set_aside_and_the_good_ones_stay() {
+async fn bad_rows_of_maqsam_beside_good_ones_are_set_aside_and_the_good_ones_stay() {
     let rows = format!(
         r#"{},{{"identifier":"B","active":[1]}},{{"identifier":"C","name":"\ud800"}},7,{}"#,
         agent(1),

@@ -27,7 +27,7 @@ fn an_account_has_an_access_key_and_a_usual_address() {
 }
 
 #[test]
-fn mistakes_are_one_clear_line_each() {
+fn each_mistake_in_the_keys_of_maqsam_is_one_line_with_its_remedy() {
     let cases = [
         (
             "password = { env = \"P\" }",
