@@ -19,8 +19,8 @@ use super::readings::{
 };
 use super::writing::{Held, Writing};
 use crate::detect::{
-    Absences, AgentState, HORIZON, Interaction, InteractionState, LevelState, Record, RecordState,
-    Wait, settle,
+    AgentState, HORIZON, Interaction, InteractionState, LevelState, Record, RecordState, Wait,
+    settle,
 };
 use crate::event::Topic;
 use crate::model::{
@@ -246,7 +246,7 @@ impl Engine {
         let (look, record) = account.look(&reading);
         let stream = reading.stream.clone();
         let mut position = account.positions.get(&stream).copied().unwrap_or_default();
-        let (is_partial, swept) = (reading.rows.partial().is_some(), reading.rows.swept());
+        position.asked_at = Some(look.asked_at);
         let mut writing = Writing::new(
             &self.store,
             &self.encoders,
@@ -304,11 +304,6 @@ impl Engine {
                 position.complete = true;
                 service_levels(&mut writing, &levels, &look)?;
             }
-        }
-        // A change that the next reading shows lies after the last one that showed everybody.
-        let absences = swept.and_then(|kind| writing.account.absences.get(&kind));
-        if !is_partial && absences.is_none_or(Absences::is_empty) {
-            position.asked_at = Some(look.asked_at);
         }
         match asked {
             Question::Probe { kind, ids } => {

@@ -173,41 +173,6 @@ fn a_partial_sweep_removes_nothing_and_two_complete_ones_do() {
 }
 
 #[test]
-fn a_change_lies_after_the_last_reading_that_showed_everybody() {
-    let mut bench = Bench::new();
-    bench.read(0, AGENTS, sweep(&["1", "2"], false));
-    bench.read(10, AGENTS, sweep(&["1"], true));
-    bench.read(20, AGENTS, sweep(&["1"], false));
-    let switched = || {
-        let mut sweep = SweepBuilder::default();
-        for id in ["1", "2"] {
-            let agent = json!({"id": id, "online": false});
-            let agent: Agent = serde_json::from_value(agent).unwrap();
-            sweep.row(&EntityId::new(id), SweepRow::Seen(agent));
-        }
-        Rows::Agents(sweep.finish())
-    };
-    // Neither of the two before showed the second agent.
-    bench.read(30, AGENTS, switched());
-    bench.read(40, AGENTS, sweep(&["1", "2"], false));
-    let after: Vec<_> = bench
-        .outbox()
-        .into_iter()
-        .filter(|(name, _)| *name == "AgentUpdated")
-        .map(|(_, event)| event["meta"]["occurred_after"].as_i64().unwrap())
-        .collect();
-    let (first, last) = (at(0).millis(), at(30).millis());
-    assert_eq!(after, [first, first, last, last]);
-    // One that is gone was there when it was shown last.
-    bench.read(50, AGENTS, sweep(&["1"], false));
-    bench.read(60, AGENTS, sweep(&["1"], false));
-    bench.read(70, AGENTS, sweep(&["1"], false));
-    let (name, event) = bench.outbox().pop().unwrap();
-    assert_eq!(name, "AgentRemoved");
-    assert_eq!(event["meta"]["occurred_after"], json!(at(40).millis()));
-}
-
-#[test]
 fn an_agent_that_the_vendor_calls_deleted_is_gone_at_once_also_in_a_partial_sweep() {
     let mut bench = Bench::new();
     let all = ["1", "2", "3", "4", "5", "6"];

@@ -83,18 +83,6 @@ pub enum Rows {
 }
 
 impl Rows {
-    /// What a sweep read all of, where absences of it are counted.
-    #[must_use]
-    pub const fn swept(&self) -> Option<EntityKind> {
-        match self {
-            Self::Agents(_) => Some(EntityKind::Agent),
-            Self::Queues(_) => Some(EntityKind::Queue),
-            Self::Teams(_) => Some(EntityKind::Team),
-            Self::StatusDefinitions(_) => Some(EntityKind::Status),
-            _ => None,
-        }
-    }
-
     /// Why a sweep proves nothing about absence, where it does not.
     #[must_use]
     pub const fn partial(&self) -> Option<Partial> {
