@@ -12,6 +12,7 @@ mod messaging;
 mod organisation;
 mod people;
 mod records;
+mod served;
 mod server;
 mod simulator;
 mod system;
@@ -21,6 +22,7 @@ mod world;
 
 pub use directory::{DirectorySettings, DirectoryTruth, Sight, Traps};
 pub use gate::Faults;
+pub use served::{Served, Version};
 pub use simulator::{Simulator, SimulatorError};
 pub use system::System;
 pub use verdict::{Published, Verdict, VerdictRow, judge};

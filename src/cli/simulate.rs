@@ -90,7 +90,8 @@ pub(super) async fn simulate(arguments: &SimulateArguments) -> Result<(), Failur
                 writeln!(file, "{}", json!({"happened": what, "at": time.to_rfc3339_millis()}))?;
             }
             for (agent, versions) in &truth.served_agents {
-                for row in versions {
+                for version in versions.versions() {
+                    let row = &version.shown;
                     writeln!(file, "{}", json!({"served": row, "agent": agent}))?;
                 }
             }
@@ -99,9 +100,10 @@ pub(super) async fn simulate(arguments: &SimulateArguments) -> Result<(), Failur
             }
             for (system, directory) in &truth.directories {
                 let account = system.vendor();
-                for (agent, sights) in &directory.served {
-                    for sight in sights {
-                        let line = json!({"account": account, "agent": agent, "served": sight});
+                for (agent, served) in &directory.served {
+                    for version in served.versions() {
+                        let line =
+                            json!({"account": account, "agent": agent, "served": version.shown});
                         writeln!(file, "{line}")?;
                     }
                 }

@@ -22,8 +22,9 @@ use rand::{Rng, SeedableRng};
 use self::ledger::Ledger;
 pub use self::ledger::Sight;
 use self::members::{Entry, Member};
+use super::served::Served;
 use super::system::System;
-use super::world::Settings;
+use super::world::{LONG_READING_MILLIS, Settings};
 use crate::model::Timestamp;
 
 /// How large each directory is and how it behaves.
@@ -113,7 +114,7 @@ pub struct DirectoryTruth {
     /// How far the vendor's clock is ahead of ours, in milliseconds.
     pub clock_offset_millis: i64,
     /// What was served of each agent, each different one once in a row.
-    pub served: BTreeMap<String, Vec<Sight>>,
+    pub served: BTreeMap<String, Served<Sight>>,
     /// Agents that have left.
     pub removed: BTreeSet<String>,
 }
@@ -229,6 +230,11 @@ impl Directory {
     /// How far the vendor's clock is ahead of ours.
     pub(super) const fn clock_offset_millis(&self) -> i64 {
         self.clock_offset_millis
+    }
+
+    /// Whoever was answered since then may have died with it.
+    pub(super) fn doubt(&mut self, since: Timestamp) {
+        self.ledger.doubt(since.plus_millis(-LONG_READING_MILLIS));
     }
 
     /// The truth as it stands.

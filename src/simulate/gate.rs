@@ -86,6 +86,15 @@ struct Passages {
     tokens: f64,
     refilled_at: Timestamp,
     requests: VecDeque<(Timestamp, String)>,
+    hosts: VecDeque<(Timestamp, String)>,
+}
+
+/// Adds an entry to a log that does not grow for ever.
+fn log(entries: &mut VecDeque<(Timestamp, String)>, now: Timestamp, entry: &str) {
+    entries.push_back((now, entry.to_owned()));
+    if entries.len() > REQUESTS_KEPT {
+        entries.pop_front();
+    }
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -100,6 +109,7 @@ impl Gate {
             tokens: 2.0,
             refilled_at: now,
             requests: VecDeque::new(),
+            hosts: VecDeque::new(),
         };
         Self { limit, passages: Mutex::new(passages), faults: Mutex::new(Faults::default()) }
     }
@@ -122,14 +132,17 @@ impl Gate {
         lock(&self.passages).requests.iter().cloned().collect()
     }
 
+    /// When each request came, in our clock, and to which host it was addressed.
+    pub(super) fn hosts(&self) -> Vec<(Timestamp, String)> {
+        lock(&self.passages).hosts.iter().cloned().collect()
+    }
+
     /// What a request meets. It is taken down, and it spends from the rate.
-    pub(super) fn fate(&self, now: Timestamp, path: &str) -> Fate {
+    pub(super) fn fate(&self, now: Timestamp, path: &str, host: &str) -> Fate {
         let faults = self.faults();
         let mut passages = lock(&self.passages);
-        passages.requests.push_back((now, path.to_owned()));
-        if passages.requests.len() > REQUESTS_KEPT {
-            passages.requests.pop_front();
-        }
+        log(&mut passages.requests, now, path);
+        log(&mut passages.hosts, now, host);
         #[allow(clippy::cast_precision_loss, reason = "milliseconds between two requests")]
         let passed = now.millis_since(passages.refilled_at).max(0) as f64 / 1000.0;
         passages.refilled_at = now;

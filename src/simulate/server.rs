@@ -166,12 +166,13 @@ impl World {
 
     /// Takes down what an answer showed.
     fn served(&mut self, endpoint: &str, channel: &str, rows: &[Value]) {
+        let now = self.now;
         match endpoint {
             "agents" => {
                 for row in rows {
                     let id = row["id"].to_string();
                     let flips = self.truth.served_wrap_ups.entry(id.clone()).or_default();
-                    flip(flips, row["wrap_up"] == true);
+                    flips.show_from(&false, row["wrap_up"] == true, now);
                     let mut bare = row.clone();
                     if let Some(fields) = bare.as_object_mut() {
                         // What has events of its own.
@@ -179,21 +180,19 @@ impl World {
                             fields.remove(name);
                         }
                     }
-                    let versions = self.truth.served_agents.entry(id).or_default();
-                    if versions.last() != Some(&bare) {
-                        versions.push(bare);
-                    }
+                    self.truth.served_agents.entry(id).or_default().show(bare, now);
                 }
             }
             "agents/current_status" => {
                 let known: Vec<_> = self.truth.served_holds.keys().cloned().collect();
                 for row in rows {
                     let flips = self.truth.served_holds.entry(row["id"].to_string()).or_default();
-                    flip(flips, row["on_hold"] == true);
+                    flips.show_from(&false, row["on_hold"] == true, now);
                 }
                 for id in known {
                     if !rows.iter().any(|row| has_id(row, &id)) {
-                        flip(self.truth.served_holds.entry(id).or_default(), false);
+                        let flips = self.truth.served_holds.entry(id).or_default();
+                        flips.show_from(&false, false, now);
                     }
                 }
             }
@@ -205,7 +204,7 @@ impl World {
                 };
                 for row in rows {
                     let key = (kind, row["id"].to_string());
-                    push(self.truth.served_records.entry(key).or_default(), row);
+                    self.truth.served_records.entry(key).or_default().show(row.clone(), now);
                 }
             }
             "menus/current_status" => {
@@ -223,9 +222,7 @@ impl World {
                 }
                 for (key, depth) in shown {
                     let depths = self.truth.served_depths.entry(key).or_default();
-                    if depths.last().copied().unwrap_or(0) != depth {
-                        depths.push(depth);
-                    }
+                    depths.show_from(&0, depth, now);
                 }
             }
             "menus/sla" | "menus/sla_by_queue_groups" => {
@@ -237,9 +234,7 @@ impl World {
                         format!("queue_group {}/{channel}", row["queue_group_id"])
                     };
                     let levels = self.truth.served_levels.entry(key).or_default();
-                    if *levels.last().unwrap_or(&Value::Null) != row["sla"] {
-                        levels.push(row["sla"].clone());
-                    }
+                    levels.show_from(&Value::Null, row["sla"].clone(), now);
                 }
             }
             "calls" => {
@@ -259,13 +254,6 @@ pub(super) fn has_id(row: &Value, id: &str) -> bool {
     row["id"].as_u64().is_some_and(|number| number.to_string() == id)
 }
 
-/// Another version, unless it is the last one.
-fn push(versions: &mut Vec<Value>, row: &Value) {
-    if versions.last() != Some(row) {
-        versions.push(row.clone());
-    }
-}
-
 /// Calls or chats that a query asks for, in its order.
 fn interactions(mut rows: Vec<Value>, status: &str, query: &Query) -> Vec<Value> {
     let (from, to) = (query.time("updated_at[from]"), query.time("updated_at[to]"));
@@ -279,13 +267,6 @@ fn interactions(mut rows: Vec<Value>, status: &str, query: &Query) -> Vec<Value>
     });
     sort(&mut rows, "updated_at", query);
     rows
-}
-
-/// A change of a yes or no that begins as no.
-fn flip(flips: &mut Vec<bool>, now: bool) {
-    if flips.last().copied().unwrap_or(false) != now {
-        flips.push(now);
-    }
 }
 
 fn sort(rows: &mut [Value], column: &str, query: &Query) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, DATE, RETRY_AFTER};
+use axum::http::header::{AUTHORIZATION, DATE, HOST, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -74,6 +74,15 @@ impl Asked {
     pub(super) fn is_from(&self, username: &str, password: &str) -> bool {
         let pair = STANDARD.encode(format!("{username}:{password}"));
         self.authorization() == Some(format!("Basic {pair}").as_bytes())
+    }
+
+    fn path(&self) -> &str {
+        self.parts.uri.path()
+    }
+
+    fn host(&self) -> &str {
+        let host = self.parts.headers.get(HOST);
+        host.and_then(|host| host.to_str().ok()).unwrap_or_default()
     }
 
     pub(super) fn authorization(&self) -> Option<&[u8]> {
@@ -189,6 +198,15 @@ impl Simulator {
         }
     }
 
+    /// Whoever was answered since then may have died before it kept the answer: what only a reading
+    /// can show, and was shown to nobody else, need not be told.
+    pub fn doubt(&self, since: Timestamp) {
+        lock(&self.shared.centre.world).truth.doubt(since);
+        for account in &self.shared.directories {
+            lock(&account.world).doubt(since);
+        }
+    }
+
     /// The truth as it stands.
     #[must_use]
     pub fn truth(&self) -> Truth {
@@ -219,6 +237,16 @@ impl Simulator {
     pub fn requests_of(&self, system: System) -> Vec<(Timestamp, String)> {
         self.shared.gate(system).requests()
     }
+
+    /// When each request came, in our clock, and to which host it was addressed, of all systems in
+    /// their order: two bridges that know the simulator by two names are told apart by it.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<(Timestamp, String)> {
+        let all = System::ALL.into_iter().flat_map(|system| self.shared.gate(system).hosts());
+        let mut all: Vec<_> = all.collect();
+        all.sort_by_key(|(time, _)| *time);
+        all
+    }
 }
 
 impl Drop for Simulator {
@@ -238,7 +266,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, LARGEST_QUESTION).await.unwrap_or_default();
     let asked = Asked { parts, body };
-    let system = System::of(asked.parts.uri.path());
+    let system = System::of(asked.path());
     let directory = shared.directories.iter().find(|account| account.system == system);
     let (mut response, offset) = match directory {
         Some(account) => directory_answer(&shared, account, &asked).await,
@@ -256,7 +284,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 /// The answer of the contact centre, and how far its clock is ahead of ours.
 async fn centre_answer(shared: &Shared, asked: &Asked) -> (Response, i64) {
     let Account { secret, gate, world, .. } = &shared.centre;
-    let fate = gate.fate(shared.clock.now(), asked.parts.uri.path());
+    let fate = gate.fate(shared.clock.now(), asked.path(), asked.host());
     let no_headers = gate.faults().no_headers;
     let page = |flaws| {
         let mut world = lock(world);
@@ -287,7 +315,7 @@ async fn directory_answer(
     asked: &Asked,
 ) -> (Response, i64) {
     let Account { secret, gate, world, .. } = account;
-    let fate = gate.fate(shared.clock.now(), asked.parts.uri.path());
+    let fate = gate.fate(shared.clock.now(), asked.path(), asked.host());
     let page = |flaws| {
         let mut directory = lock(world);
         directory.advance(shared.clock.now());

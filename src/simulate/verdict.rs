@@ -11,10 +11,12 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::hash::Hash;
 
 use chrono::DateTime;
 use serde_json::Value;
 
+use super::served::Served;
 use super::world::Truth;
 
 /// An event as a consumer found it.
@@ -45,8 +47,10 @@ pub struct VerdictRow {
     pub published: usize,
     /// How many were not.
     pub missing: usize,
-    /// How many were published again.
+    /// How many were published again, or without a reason.
     pub twice: usize,
+    /// How many of those not published were shown only to readers who may have died.
+    pub excused: usize,
     /// Seconds from the true time to our reading of it: the median.
     pub p50: Option<f64>,
     /// The same: 95 of 100 were faster.
@@ -62,6 +66,8 @@ pub struct Verdict {
     pub problems: Vec<String>,
     /// How much is wrong.
     pub problem_count: usize,
+    /// How many of the problems are of order: places, revisions and sequences.
+    pub out_of_order: usize,
     /// How many events there are.
     pub events: usize,
 }
@@ -85,9 +91,13 @@ impl fmt::Display for Verdict {
             value.map_or_else(|| String::from("-"), |value| format!("{value:.1} s"))
         };
         for row in &self.rows {
+            let doubtful = match row.excused {
+                0 => String::new(),
+                excused => format!("   {excused} in doubt"),
+            };
             writeln!(
                 out,
-                "{:<24} {:>8} {:>10} {:>8} {:>6} {:>7} {:>7}",
+                "{:<24} {:>8} {:>10} {:>8} {:>6} {:>7} {:>7}{doubtful}",
                 row.kind,
                 row.facts,
                 row.published,
@@ -183,26 +193,85 @@ impl Judge {
         row.published += facts;
     }
 
-    /// What was served of something, and what was told of it, both in their order.
-    fn history(&mut self, kind: &'static str, of: &str, served: &[String], told: &[String]) {
-        if served == told {
-            self.told(kind, served.len());
-        } else {
-            let row = self.row(kind);
-            row.facts += served.len();
-            let there = told.len().min(served.len());
-            row.published += there;
-            row.missing += served.len() - there;
-            row.twice += told.len() - there;
-            let same = served.iter().zip(told).take_while(|(served, told)| served == told).count();
-            let from = |all: &[String]| {
-                let rest: Vec<_> = all.iter().skip(same).take(TOLD_OF_A_HISTORY).cloned().collect();
-                if rest.is_empty() { String::from("nothing") } else { rest.join(", ") }
-            };
-            let (served, told) = (from(served), from(told));
-            self.problem(format!("{kind} of {of}: after {same}, served {served}; told {told}"));
+    /// What was served of something that begins as `start`, and what was told of it, both in their
+    /// order. `tell` says what a version leads to, and what has to be told of it. What is doubtful
+    /// may have been seen by nobody who lived; everything else has to be told. False when what was
+    /// told does not follow from what was served.
+    fn history<T, S: Clone + Eq + Hash, N>(
+        &mut self,
+        History { kind, of }: History<'_>,
+        start: S,
+        served: &Served<T>,
+        told: &[String],
+        tell: impl Fn(&S, &T) -> (S, N),
+    ) -> bool
+    where
+        T: PartialEq,
+        N: IntoIterator<Item = String>,
+    {
+        // How much of what was told may be explained by what was served so far, and what is then
+        // known.
+        let mut explained = HashSet::from([(0, start.clone())]);
+        let (mut all, mut known) = (Vec::new(), start);
+        for version in served.versions() {
+            let mut further = HashSet::new();
+            for (count, state) in explained {
+                let (next, news) = tell(&state, &version.shown);
+                let news: Vec<_> = news.into_iter().collect();
+                if told[count..].starts_with(&news) {
+                    further.insert((count + news.len(), next));
+                }
+                if version.doubtful {
+                    further.insert((count, state));
+                }
+            }
+            explained = further;
+            let (next, news) = tell(&known, &version.shown);
+            known = next;
+            all.extend(news);
+        }
+        let row = self.row(kind);
+        row.facts += all.len();
+        if explained.iter().any(|(count, _)| *count == told.len()) {
+            row.published += told.len();
+            row.excused += all.len().saturating_sub(told.len());
+            return true;
+        }
+        let there = common(&all, told);
+        row.published += there;
+        row.missing += all.len() - there;
+        row.twice += told.len() - there;
+        let same = all.iter().zip(told).take_while(|(served, told)| served == told).count();
+        let from = |all: &[String]| {
+            let rest: Vec<_> = all.iter().skip(same).take(TOLD_OF_A_HISTORY).cloned().collect();
+            if rest.is_empty() { String::from("nothing") } else { rest.join(", ") }
+        };
+        let (served, told) = (from(&all), from(told));
+        self.problem(format!("{kind} of {of}: after {same}, served {served}; told {told}"));
+        false
+    }
+}
+
+/// What a history is of.
+#[derive(Clone, Copy)]
+struct History<'a> {
+    kind: &'static str,
+    of: &'a str,
+}
+
+/// How many of each stand in both, in the same order.
+fn common(left: &[String], right: &[String]) -> usize {
+    let mut lengths = vec![0_usize; right.len() + 1];
+    for one in left {
+        let mut diagonal = 0;
+        for (place, other) in right.iter().enumerate() {
+            let above = lengths[place + 1];
+            lengths[place + 1] =
+                if one == other { diagonal + 1 } else { above.max(lengths[place]) };
+            diagonal = above;
         }
     }
+    lengths[right.len()]
 }
 
 /// Holds the topics' contents against the truth.
@@ -217,7 +286,9 @@ pub fn judge(truth: &Truth, published: &[Published]) -> Verdict {
         directories::judge(*system, truth, &of_the_directory, &mut judge);
     }
     centre(truth, &of_the_centre, &mut judge);
+    let before = judge.count;
     order::check(published, &mut judge);
+    let out_of_order = judge.count - before;
     let rows = judge.rows.into_values().map(|(mut row, mut delays)| {
         delays.sort_by(f64::total_cmp);
         let at = |part: usize| delays.get((delays.len() * part / 100).min(delays.len().max(1) - 1));
@@ -229,6 +300,7 @@ pub fn judge(truth: &Truth, published: &[Published]) -> Verdict {
         rows: rows.collect(),
         problem_count: judge.count,
         problems: judge.problems,
+        out_of_order,
         events: published.len(),
     }
 }

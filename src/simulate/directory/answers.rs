@@ -102,15 +102,16 @@ impl Directory {
                 }
             }
         }
+        let now = self.now;
         if first {
-            self.ledger.begin_reading();
+            self.ledger.begin_reading(now);
         }
         if !flaws.cut {
             for row in rows.iter().skip(usize::from(undecodable)) {
                 if row.of_somebody_else {
                     self.ledger.saw_somebody_else(&row.id, row.sight.clone());
                 } else {
-                    self.ledger.saw(&row.id, row.sight.clone());
+                    self.ledger.saw(&row.id, row.sight.clone(), now);
                 }
             }
         }

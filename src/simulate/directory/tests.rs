@@ -142,10 +142,12 @@ async fn infobip_shows_two_people_under_one_id_for_a_while_and_both_forms_of_tim
     assert!(shared > 3 && alone > 30 && nobody > 0, "{shared} {alone} {nobody}");
     // Nothing has to be told of somebody who had another's id.
     let truth = bench.simulator.truth();
-    let told = truth.directories[&System::Infobip].served.values().flatten();
-    assert!(told.clone().any(|sight| sight.doubtful));
-    let mut strangers = told.filter(|sight| sight.facts["name"] == "Somebody Else");
-    assert!(strangers.all(|sight| sight.doubtful));
+    let served = truth.directories[&System::Infobip].served.values();
+    let versions: Vec<_> = served.flat_map(Served::versions).collect();
+    assert!(versions.iter().any(|version| version.doubtful));
+    let is_stranger = |name: &String| name == "Somebody Else";
+    let mut strangers = versions.iter().filter(|version| is_stranger(&version.shown.facts["name"]));
+    assert!(strangers.all(|version| version.doubtful));
 }
 
 #[tokio::test]
@@ -290,7 +292,8 @@ async fn what_was_served_is_taken_down_and_nothing_else() {
     for row in rows {
         let id =
             row["identifier"].as_str().map_or_else(|| row["identifier"].to_string(), String::from);
-        let [sight] = &served[&id][..] else { panic!("{id}") };
+        let [version] = &served[&id].versions().collect::<Vec<_>>()[..] else { panic!("{id}") };
+        let sight = &version.shown;
         assert_eq!(sight.facts["name"], row["name"].as_str().unwrap());
         assert_eq!(json!(sight.active), row["active"]);
         let (state, since) = sight.state.as_ref().unwrap();
@@ -299,7 +302,8 @@ async fn what_was_served_is_taken_down_and_nothing_else() {
     }
     let (_, _) = bench.ask(System::Maqsam, MAQSAM).await;
     let truth = bench.simulator.truth();
-    let changed = truth.directories[&System::Maqsam].served.values().filter(|all| all.len() > 1);
+    let served = truth.directories[&System::Maqsam].served.values();
+    let changed = served.filter(|served| served.versions().count() > 1);
     assert!(changed.count() > 3);
 }
 

@@ -2,12 +2,11 @@
 //! served. What an answer showed has to be told, in its order; what only a doubtful row showed may
 //! be told or not; anything else is invented.
 
-use std::collections::{BTreeSet, HashMap};
-
 use serde_json::Value;
 
-use super::{Histories, Judge, Published, entity, rows, text};
+use super::{Histories, History, Judge, Published, entity, rows, text};
 use crate::simulate::directory::{DirectoryTruth, Sight};
+use crate::simulate::served::Served;
 use crate::simulate::system::System;
 
 /// The rows of the table for one system.
@@ -59,53 +58,10 @@ pub(super) fn judge(
     let histories = Histories::new(published);
     // Under closed privacy settings no event has a name.
     let named = published.iter().any(|event| event.value["after"]["name"].is_string());
-    for (id, sights) in &truth.served {
-        let of = format!("agent {id}");
-        let alive: Vec<_> = sights.iter().filter(|sight| !sight.deleted).collect();
-        let facts = |sight: &Sight| sight_facts(sight, named);
-
-        let events = histories.of("agent", id, &["AgentAdded", "AgentUpdated"]);
-        let told: Vec<_> = events
-            .map(|event| {
-                let facts = event_facts(&sights[0], &event.value["after"], named);
-                format!("{} {facts}", event.event_type)
-            })
-            .collect();
-        let expected = |last: Option<&Sight>, sight: &Sight| match last {
-            None => vec![format!("AgentAdded {}", facts(sight))],
-            Some(last) if facts(last) != facts(sight) => {
-                vec![format!("AgentUpdated {}", facts(sight))]
-            }
-            Some(_) => Vec::new(),
-        };
-        if let Some(all) = explain(&alive, &told, expected) {
-            judge.told(kinds.roster, all);
-        } else {
-            judge.history(kinds.roster, &of, &certain(&alive, expected), &told);
-        }
-
-        let types = ["AgentActivated", "AgentDeactivated"];
-        for event in histories.of("agent", id, &types) {
-            let active = event.event_type == "AgentActivated";
-            let seen = |sight: &Sight| (sight.active == active).then_some(sight.active_since);
-            window(event, &alive, seen, truth, judge);
-        }
-        let events = histories.of("agent", id, &types);
-        let told: Vec<_> = events.map(|event| event.event_type.clone()).collect();
-        let expected = |last: Option<&Sight>, sight: &Sight| match last {
-            Some(last) if last.active != sight.active => {
-                let name = if sight.active { "AgentActivated" } else { "AgentDeactivated" };
-                vec![String::from(name)]
-            }
-            _ => Vec::new(),
-        };
-        if let Some(all) = explain(&alive, &told, expected) {
-            judge.told(kinds.switches, all);
-        } else {
-            judge.history(kinds.switches, &of, &certain(&alive, expected), &told);
-        }
-
-        states(system, truth, id, &alive, &histories, judge);
+    for (id, served) in &truth.served {
+        roster(kinds.roster, id, served, &histories, named, judge);
+        switches(kinds.switches, truth, id, served, &histories, judge);
+        states(&kinds, truth, id, served, &histories, judge);
         life(id, &histories, judge);
     }
     removals(truth, &kinds, &histories, judge);
@@ -124,18 +80,76 @@ pub(super) fn judge(
     }
 }
 
-/// The states of one agent: each by its word, and at its start where that was served.
-fn states(
-    system: System,
+/// Who an agent is: added, and updated by each other row.
+fn roster(
+    kind: &'static str,
+    id: &str,
+    served: &Served<Sight>,
+    histories: &Histories<'_>,
+    named: bool,
+    judge: &mut Judge,
+) {
+    let Some(first) = served.versions().next() else { return };
+    let told = histories.of("agent", id, &["AgentAdded", "AgentUpdated"]).map(|event| {
+        let facts = event_facts(&first.shown, &event.value["after"], named);
+        format!("{} {facts}", event.event_type)
+    });
+    let told: Vec<_> = told.collect();
+    let history = History { kind, of: &format!("agent {id}") };
+    judge.history(history, None, served, &told, |known: &Option<String>, sight| {
+        if sight.deleted {
+            return (known.clone(), None);
+        }
+        let facts = sight_facts(sight, named);
+        let news = match known {
+            None => Some(format!("AgentAdded {facts}")),
+            Some(known) if *known != facts => Some(format!("AgentUpdated {facts}")),
+            Some(_) => None,
+        };
+        (Some(facts), news)
+    });
+}
+
+/// Whether the account of an agent is switched on. What it is at first is no news.
+fn switches(
+    kind: &'static str,
     truth: &DirectoryTruth,
     id: &str,
-    alive: &[&Sight],
+    served: &Served<Sight>,
     histories: &Histories<'_>,
     judge: &mut Judge,
 ) {
-    let kinds = kinds(system);
+    let events: Vec<_> =
+        histories.of("agent", id, &["AgentActivated", "AgentDeactivated"]).collect();
+    for event in &events {
+        let active = event.event_type == "AgentActivated";
+        let seen = |sight: &Sight| (sight.active == active).then_some(sight.active_since);
+        window(event, served, seen, truth, judge);
+    }
+    let told: Vec<_> = events.iter().map(|event| event.event_type.clone()).collect();
+    let history = History { kind, of: &format!("agent {id}") };
+    judge.history(history, None, served, &told, |known, sight| {
+        if sight.deleted {
+            return (*known, None);
+        }
+        let name = if sight.active { "AgentActivated" } else { "AgentDeactivated" };
+        let news = known.is_some_and(|known| known != sight.active).then(|| String::from(name));
+        (Some(sight.active), news)
+    });
+}
+
+/// The states of one agent: each by its word, and at its start where that was served.
+fn states(
+    kinds: &Kinds,
+    truth: &DirectoryTruth,
+    id: &str,
+    served: &Served<Sight>,
+    histories: &Histories<'_>,
+    judge: &mut Judge,
+) {
     let events: Vec<_> = histories.of("agent", id, &["AgentStatusChanged"]).collect();
-    let stamped = alive.iter().any(|sight| matches!(sight.state, Some((_, Some(_)))));
+    let has_start = |sight: &Sight| matches!(sight.state, Some((_, Some(_))));
+    let stamped = served.versions().any(|version| has_start(&version.shown));
     let told: Vec<_> = events
         .iter()
         .map(|event| {
@@ -148,31 +162,14 @@ fn states(
             }
         })
         .collect();
-    let expected = |last: Option<&Sight>, sight: &Sight| {
-        let Some((state, since)) = &sight.state else { return Vec::new() };
-        let told = match since {
-            Some(since) => format!("{state} {} at {since}", presence(state)),
-            None => format!("{state} {}", presence(state)),
-        };
-        match last.and_then(|last| last.state.as_ref()) {
-            Some((before, _)) if before != state => vec![told],
-            // Away and back while nobody looked.
-            Some((_, before)) if before < since => vec![String::from(UNSEEN), told],
-            Some(_) => Vec::new(),
-            None => vec![told],
-        }
-    };
-    if let Some(all) = explain(alive, &told, expected) {
+    let has_state = served.versions().any(|version| version.shown.state.is_some());
+    if has_state || !told.is_empty() {
+        let history = History { kind: kinds.states, of: &format!("agent {id}") };
+        let explained = judge.history(history, None, served, &told, next_state);
         let unseen = told.iter().filter(|told| *told == UNSEEN).count();
-        if unseen > 0 {
+        if explained && unseen > 0 {
             judge.told(kinds.hidden, unseen);
         }
-        if all > 0 {
-            judge.told(kinds.states, all - unseen);
-        }
-    } else {
-        let of = format!("agent {id}");
-        judge.history(kinds.states, &of, &certain(alive, expected), &told);
     }
     let mut before = Value::Null;
     for event in events {
@@ -190,7 +187,7 @@ fn states(
                 let (state, _) = sight.state.as_ref()?;
                 (before == state.as_str()).then_some(sight.state_since)
             };
-            window(event, alive, seen, truth, judge);
+            window(event, served, seen, truth, judge);
         }
         let live = meta["origin"] == "LIVE" && stamped && before != "unknown";
         if let (true, Some(at), Some(observed)) = (live, at, meta["observed_at"].as_i64()) {
@@ -199,11 +196,32 @@ fn states(
     }
 }
 
+type State = (String, Option<i64>);
+
+/// What is known of a state after a row, and what has to be told.
+fn next_state(known: &Option<State>, sight: &Sight) -> (Option<State>, Vec<String>) {
+    let Some((state, since)) = sight.state.as_ref().filter(|_| !sight.deleted) else {
+        return (known.clone(), Vec::new());
+    };
+    let told = match since {
+        Some(since) => format!("{state} {} at {since}", presence(state)),
+        None => format!("{state} {}", presence(state)),
+    };
+    let news = match known {
+        Some((before, _)) if before != state => vec![told],
+        // Away and back while nobody looked.
+        Some((_, before)) if before < since => vec![String::from(UNSEEN), told],
+        Some(_) => Vec::new(),
+        None => vec![told],
+    };
+    (sight.state.clone(), news)
+}
+
 /// A change that is told to lie between two readings could be seen, at one of these times, after
 /// the earlier reading and before it was told.
 fn window(
     event: &Published,
-    alive: &[&Sight],
+    served: &Served<Sight>,
     seen: impl Fn(&Sight) -> Option<i64>,
     truth: &DirectoryTruth,
     judge: &mut Judge,
@@ -212,12 +230,13 @@ fn window(
     let after = meta["occurred_after"].as_i64();
     let (Some(after), Some(observed)) = (after, meta["observed_at"].as_i64()) else { return };
     // Of somebody who had another's id, and of the return from that, there is no time.
-    if alive.iter().any(|sight| sight.of_somebody_else) {
+    let sights: Vec<_> = served.versions().map(|version| &version.shown).collect();
+    if sights.iter().any(|sight| sight.of_somebody_else) {
         return;
     }
     let until = observed + truth.clock_offset_millis + CLOCK_ERROR_MILLIS;
     let is_between = |seen: i64| after <= seen + CLOCK_ERROR_MILLIS && seen <= until;
-    let seen: Vec<_> = alive.iter().filter_map(|sight| seen(sight)).collect();
+    let seen: Vec<_> = sights.into_iter().filter(|sight| !sight.deleted).filter_map(seen).collect();
     if !seen.iter().copied().any(is_between) {
         let of = format!("{} of {}", event.event_type, event.key);
         let seen: Vec<_> = seen.into_iter().map(|seen| seen - after).collect();
@@ -245,63 +264,20 @@ fn life(id: &str, histories: &Histories<'_>, judge: &mut Judge) {
 
 /// Everybody who left and was shown before has to be told as gone, and nobody else.
 fn removals(truth: &DirectoryTruth, kinds: &Kinds, histories: &Histories<'_>, judge: &mut Judge) {
-    for (id, sights) in &truth.served {
+    for (id, served) in &truth.served {
         let events = histories.of("agent", id, &["AgentRemoved"]);
         let told: Vec<_> = events.map(|event| event.event_type.clone()).collect();
-        let mut alive = sights.iter().filter(|sight| !sight.deleted).peekable();
-        let (shown, left) = (alive.peek().is_some(), truth.removed.contains(id));
-        let certainly = left && alive.any(|sight| !sight.doubtful);
-        let served = if certainly || (left && shown && !told.is_empty()) {
-            vec![String::from("AgentRemoved")]
-        } else {
-            Vec::new()
-        };
-        if !served.is_empty() || !told.is_empty() {
-            judge.history(kinds.removals, &format!("agent {id}"), &served, &told);
+        let alive = || served.versions().filter(|version| !version.shown.deleted);
+        let certainly = alive().any(|version| !version.doubtful);
+        let possibly = alive().next().is_some() && !told.is_empty();
+        let left = truth.removed.contains(id) && (certainly || possibly);
+        if left || !told.is_empty() {
+            let served: Served<_> =
+                left.then(|| String::from("AgentRemoved")).into_iter().collect();
+            let history = History { kind: kinds.removals, of: &format!("agent {id}") };
+            judge.history(history, (), &served, &told, |(), name| ((), Some(name.clone())));
         }
     }
-}
-
-/// What has to be told when every sight that is certain is told, and no other.
-fn certain(
-    sights: &[&Sight],
-    expected: impl Fn(Option<&Sight>, &Sight) -> Vec<String>,
-) -> Vec<String> {
-    let mut last = None;
-    let mut all = Vec::new();
-    for sight in sights.iter().copied().filter(|sight| !sight.doubtful) {
-        all.extend(expected(last, sight));
-        last = Some(sight);
-    }
-    all
-}
-
-/// How much was told, when what was told follows from the sights: each certain one was taken in,
-/// each doubtful one was or was not. `None` when no choice explains it.
-fn explain(
-    sights: &[&Sight],
-    told: &[String],
-    expected: impl Fn(Option<&Sight>, &Sight) -> Vec<String>,
-) -> Option<usize> {
-    // How many of those told are explained, and which sight was taken in last.
-    let mut ways = BTreeSet::from([(0, None)]);
-    let mut known: HashMap<(Option<usize>, usize), Vec<String>> = HashMap::new();
-    for (index, sight) in sights.iter().enumerate() {
-        let mut next = BTreeSet::new();
-        for (explained, last) in ways {
-            if sight.doubtful {
-                next.insert((explained, last));
-            }
-            let news = known
-                .entry((last, index))
-                .or_insert_with(|| expected(last.map(|last| sights[last]), sight));
-            if told[explained..].starts_with(news) {
-                next.insert((explained + news.len(), Some(index)));
-            }
-        }
-        ways = next;
-    }
-    ways.iter().any(|(explained, _)| *explained == told.len()).then_some(told.len())
 }
 
 fn is_compared(name: &str, named: bool) -> bool {

@@ -73,16 +73,18 @@ fn truth() -> Truth {
     let queue = |name: &str, deleted: bool| json!({"id": 10, "name": name, "deleted": deleted});
     truth.served_records.insert(
         ("queue", String::from("10")),
-        vec![queue("Shipping", false), queue("Dispatch", false), queue("Dispatch", true)],
+        [queue("Shipping", false), queue("Dispatch", false), queue("Dispatch", true)]
+            .into_iter()
+            .collect(),
     );
     truth.served_records.insert(
         ("queue", String::from("13")),
-        vec![json!({"id": 13, "name": "Fax", "deleted": true})],
+        std::iter::once(json!({"id": 13, "name": "Fax", "deleted": true})).collect(),
     );
-    truth.served_depths.insert(String::from("5/en/chat"), vec![1, 2, 0]);
+    truth.served_depths.insert(String::from("5/en/chat"), [1, 2, 0].into_iter().collect());
     truth.served_levels.insert(
         String::from("queue_path 5/en/chat"),
-        vec![json!(100), json!(79.5), Value::Null, json!(81), json!(82)],
+        [json!(100), json!(79.5), Value::Null, json!(81), json!(82)].into_iter().collect(),
     );
     truth
 }
@@ -221,4 +223,38 @@ fn a_breach_that_the_vendor_never_stated_is_noticed() {
         problems.contains(&String::from("a breach that the vendor never stated: chat 8 41234")),
         "{problems:?}"
     );
+}
+
+#[test]
+fn what_only_those_saw_who_died_may_be_missing_but_nothing_else() {
+    let at = Timestamp::from_millis;
+    let path = String::from("5/en/chat");
+    let told = |depths: &[i64]| {
+        let mut topics = topics().without(|event| event.event_type == "QueueDepthChanged");
+        for depth in depths {
+            let value = json!({"depth": depth});
+            topics.add("queues", "queue_path:5/en/chat", "QueueDepthChanged", 0, value);
+        }
+        topics
+    };
+    // 1 was seen; 2, 0 and 1 only by a reader who died; 0 and 3 by another one.
+    let mut served = Served::default();
+    for (millis, depth) in [(1, 1), (10, 2), (11, 0), (12, 1)] {
+        served.show_from(&0, depth, at(millis));
+    }
+    served.doubt(at(10));
+    for (millis, depth) in [(20, 0), (21, 3)] {
+        served.show_from(&0, depth, at(millis));
+    }
+    let mut truth = truth();
+    truth.served_depths.insert(path, served);
+    for passes in [&[1, 2, 0, 1, 0, 3][..], &[1, 0, 3], &[1, 2, 1, 0, 3], &[1, 2, 0, 3]] {
+        let verdict = judge(&truth, &told(passes).0);
+        assert!(verdict.passed(), "{passes:?}: {verdict}");
+        let row = verdict.rows.iter().find(|row| row.kind == "queue depth").unwrap();
+        assert_eq!((row.facts, row.excused), (6, 6 - passes.len()));
+    }
+    for fails in [&[0, 3][..], &[2, 0, 1, 0, 3], &[1, 0], &[1, 3], &[1, 0, 0, 3], &[1, 0, 3, 3]] {
+        assert!(!judge(&truth, &told(fails).0).passed(), "{fails:?}");
+    }
 }
