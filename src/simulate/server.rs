@@ -17,6 +17,9 @@ use crate::model::Timestamp;
 const PER_PAGE: usize = 100;
 /// The endpoints with pages.
 const PAGED: &[&str] = &["agents", "agent_activity_logs", "calls", "chats", "menus", "teams"];
+/// How long after its first question a bridge may say that its first look was: another stream may
+/// be read sooner than the one that was asked first.
+const FIRST_LOOK_MILLIS: i64 = 2_000;
 const PREFIX: &str = "/manager/api/v1/";
 
 /// The parameters of a query.
@@ -67,7 +70,7 @@ pub(super) fn page(
         return (StatusCode::NOT_FOUND, r#"{"message":"Not found"}"#).into_response();
     };
     let offset = world.settings.clock_offset_millis;
-    let first_answer = now.plus_millis(offset).floor_second();
+    let first_answer = now.plus_millis(offset + FIRST_LOOK_MILLIS).floor_second();
     world.truth.first_answer.get_or_insert(first_answer);
     let paged = PAGED.contains(&endpoint.as_str());
     let total = rows.len();

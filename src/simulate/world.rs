@@ -124,7 +124,8 @@ pub(super) struct LogRow {
 pub struct Truth {
     /// How far the vendor's clock is ahead of ours, in milliseconds.
     pub clock_offset_millis: i64,
-    /// The second of the first answer, in the vendor's clock.
+    /// From when on all that is recorded has to be told, in the vendor's clock: shortly after the
+    /// first answer. What was recorded before may be told, too.
     pub first_answer: Option<Timestamp>,
     /// Rows of the activity log as they stand now.
     pub activities: Vec<Value>,
