@@ -165,7 +165,10 @@ fn states(
     let has_state = served.versions().any(|version| version.shown.state.is_some());
     if has_state || !told.is_empty() {
         let history = History { kind: kinds.states, of: &format!("agent {id}") };
-        let explained = judge.history(history, None, served, &told, next_state);
+        let explained =
+            judge.history(history, None, served, &told, |known: &Option<State>, sight| {
+                next_state(known.as_ref(), sight)
+            });
         let unseen = told.iter().filter(|told| *told == UNSEEN).count();
         if explained && unseen > 0 {
             judge.told(kinds.hidden, unseen);
@@ -199,9 +202,9 @@ fn states(
 type State = (String, Option<i64>);
 
 /// What is known of a state after a row, and what has to be told.
-fn next_state(known: &Option<State>, sight: &Sight) -> (Option<State>, Vec<String>) {
+fn next_state(known: Option<&State>, sight: &Sight) -> (Option<State>, Vec<String>) {
     let Some((state, since)) = sight.state.as_ref().filter(|_| !sight.deleted) else {
-        return (known.clone(), Vec::new());
+        return (known.cloned(), Vec::new());
     };
     let told = match since {
         Some(since) => format!("{state} {} at {since}", presence(state)),
