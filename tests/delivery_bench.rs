@@ -154,6 +154,8 @@ fn bare_seconds(deployment: &Deployment, entries: &[OutboxEntry]) -> (f64, usize
                 producer.send(record).map_err(|(error, _)| error).unwrap();
                 sent += 1;
             }
+        }
+        for entry in batch {
             let (key, value) = &entry.decision.records[0];
             let value = value.as_ref().unwrap();
             bytes += key.len() + value.len();
