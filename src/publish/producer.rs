@@ -6,6 +6,7 @@
 //! the producer is given up: only a new one of the same id, and what is then on the topic, settle
 //! it (librdkafka lacks KIP-890).
 
+use std::cell::RefCell;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -72,6 +73,8 @@ pub(super) enum Failure {
 pub(super) struct Producer {
     producer: ThreadedProducer<Context>,
     news: Receiver<News>,
+    /// What the client said last of why something fails.
+    heard: RefCell<Option<String>>,
     delivery: Delivery,
     source_prefix: String,
     topic_prefix: String,
@@ -127,12 +130,26 @@ impl Producer {
         Ok(Self {
             producer,
             news,
+            heard: RefCell::new(None),
             delivery,
             source_prefix: format!("/floorcast/{}/", settings.deployment),
             topic_prefix: settings.topic_prefix.clone(),
             state_topic: settings.state_topic(),
             shard,
         })
+    }
+
+    /// Whether transactions of this deployment may be begun, by one that owns no shard and fences
+    /// nobody. Blocks for some seconds at most.
+    pub(super) fn may_transact(settings: &Settings) -> Result<(), KafkaError> {
+        let (sender, _) = channel();
+        let mut config = settings.client();
+        config
+            .set("transactional.id", format!("{}-check", settings.transactional_ids()))
+            .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string());
+        let producer: ThreadedProducer<Context> =
+            config.create_with_context(Context { news: sender })?;
+        producer.init_transactions(Timeout::After(CALL * 2))
     }
 
     /// Delivers a shipment and the owner's record with it. Returns the offset of the owner's record
@@ -218,7 +235,7 @@ impl Producer {
         match self.producer.abort_transaction(Timeout::After(CALL)) {
             Ok(()) => {
                 // Reports of what was purged are of no interest.
-                while self.news.try_recv().is_ok() {}
+                self.listen();
                 Failure::from_sending(trouble)
             }
             Err(error) => Failure::of(error, Failure::Unknown),
@@ -294,7 +311,7 @@ impl Producer {
                     }
                 }
                 Ok(News::Failed(error)) => return Err(Trouble::Failed(error)),
-                Ok(News::Down(reason)) => tracing::debug!(%reason, "kafka is away meanwhile"),
+                Ok(News::Down(reason)) => *self.heard.borrow_mut() = Some(reason),
                 Err(RecvTimeoutError::Timeout) => {
                     if give_up() {
                         return Err(Trouble::GivenUp);
@@ -331,13 +348,16 @@ impl Producer {
 
     /// Why the connection is down, where the client has said so since it was last asked.
     pub(super) fn heard_down(&self) -> Option<String> {
-        let mut heard = None;
+        self.listen();
+        self.heard.take()
+    }
+
+    fn listen(&self) {
         while let Ok(news) = self.news.try_recv() {
             if let News::Down(reason) = news {
-                heard = Some(reason);
+                *self.heard.borrow_mut() = Some(reason);
             }
         }
-        heard
     }
 
     /// Why the producer can never send again, where it cannot.

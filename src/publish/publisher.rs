@@ -183,7 +183,7 @@ impl Publisher {
         let name = format!("publisher-{}", parts.shard);
         std::thread::Builder::new().name(name).spawn(move || {
             let _ending: Sender<()> = ending;
-            Life { parts, inbox, finish: None }.run();
+            Life { parts, inbox, finish: None, told: String::new() }.run();
         })?;
         Ok(Self { signals, ended })
     }
@@ -236,18 +236,18 @@ impl From<store::Error> for Halt {
     }
 }
 
-impl From<Failure> for Halt {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Fenced => Self::Fenced,
-            Failure::GivenUp => Self::Finish,
-            Failure::Undelivered(error) | Failure::Unknown(error) => Self::of(&error),
-            Failure::Refused(code) => Self::Refused(explain(Some(code), "").text),
+impl Halt {
+    /// Why a producer's delivery failed, by what it has heard.
+    fn after(failure: Failure, producer: &Producer) -> Self {
+        match (failure, producer.heard_down()) {
+            (Failure::Fenced, _) => Self::Fenced,
+            (Failure::GivenUp, _) => Self::Finish,
+            (Failure::Refused(code), _) => Self::Refused(explain(Some(code), "").text),
+            (_, Some(reason)) => Self::Again(reason),
+            (Failure::Undelivered(error) | Failure::Unknown(error), None) => Self::of(&error),
         }
     }
-}
 
-impl Halt {
     fn of(error: &KafkaError) -> Self {
         match error.rdkafka_error_code() {
             Some(code) if is_fenced(code) => Self::Fenced,
@@ -271,6 +271,8 @@ struct Life {
     parts: PublisherParts,
     inbox: Receiver<Signal>,
     finish: Option<Instant>,
+    /// Why Kafka is not ready, as it was told last.
+    told: String,
 }
 
 impl Life {
@@ -279,6 +281,7 @@ impl Life {
         loop {
             let halt = match self.stand_by(wait, own).and_then(|()| self.take_over()) {
                 Ok(owned) => {
+                    self.told.clear();
                     own = Some(owned.owner.generation);
                     match self.own(owned) {
                         Ok(()) => return,
@@ -297,6 +300,10 @@ impl Life {
                     wait = true;
                 }
                 Halt::Again(reason) => {
+                    if reason != self.told {
+                        tracing::warn!(%reason, "kafka is not ready; nothing is asked before it is");
+                        self.told.clone_from(&reason);
+                    }
                     self.parts.observer.connection(&Connection::Down(reason));
                     if !self.rest(REST) {
                         return;
@@ -429,7 +436,8 @@ impl Life {
             Verdict::Restore(_) => anew(store, &opened, &self.parts.state_dir, options)?,
         };
         let nothing = Shipment::default();
-        let state_offset = producer.deliver(&nothing, &owner, &give_up)?;
+        let delivered = producer.deliver(&nothing, &owner, &give_up);
+        let state_offset = delivered.map_err(|failure| Halt::after(failure, &producer))?;
         passing("ownership::after_generation");
         if let Verdict::Restore(reason) = verdict {
             let reason = match &opened {
@@ -491,7 +499,7 @@ impl Life {
                 tracing::info!(shard, records = restoring.records, of, "restoring");
                 let word = owner.next(owner.progress, clock.now());
                 let said = producer.deliver(&Shipment::default(), &word, &|| false);
-                said.map(drop).map_err(Halt::from)
+                said.map(drop).map_err(|failure| Halt::after(failure, producer))
             });
             if let Err(halt) = taken {
                 failing.set(true);
