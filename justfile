@@ -25,7 +25,7 @@ test-lib *FILTER:
 fuzz cases="1000000" seed="1":
     FLOORCAST_FUZZ_CASES={{ cases }} FLOORCAST_FUZZ_SEED={{ seed }} cargo test --release --lib fuzzed
 
-# A simulated contact centre, a broker and the bridge, with a verdict at the end
+# The simulated vendors, a broker and the bridge, with a verdict at the end
 demo length="60s":
     cargo run --release -- demo --for {{ length }}
 

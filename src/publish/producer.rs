@@ -71,7 +71,7 @@ pub(super) enum Failure {
 
 /// A producer of events and state.
 pub(super) struct Producer {
-    producer: ThreadedProducer<Context>,
+    client: ThreadedProducer<Context>,
     news: Receiver<News>,
     /// What the client said last of why something fails.
     heard: RefCell<Option<String>>,
@@ -122,13 +122,13 @@ impl Producer {
         if config.get("compression.type").is_none() && config.get("compression.codec").is_none() {
             config.set("compression.type", "lz4");
         }
-        let producer: ThreadedProducer<Context> =
+        let client: ThreadedProducer<Context> =
             config.create_with_context(Context { news: sender })?;
         if delivery == Delivery::ExactlyOnce {
-            producer.init_transactions(Timeout::After(CALL * 2))?;
+            client.init_transactions(Timeout::After(CALL * 2))?;
         }
         Ok(Self {
-            producer,
+            client,
             news,
             heard: RefCell::new(None),
             delivery,
@@ -186,7 +186,7 @@ impl Producer {
         owner: &OwnerRecord,
         give_up: &dyn Fn() -> bool,
     ) -> Result<i64, Failure> {
-        self.producer.begin_transaction().map_err(|error| Failure::of(error, Failure::Unknown))?;
+        self.client.begin_transaction().map_err(|error| Failure::of(error, Failure::Unknown))?;
         passing("publish::after_begin");
         let sent = || {
             self.send_events(shipment, give_up)?;
@@ -206,7 +206,7 @@ impl Producer {
     fn commit(&self, give_up: &dyn Fn() -> bool) -> Result<(), Failure> {
         let begun = Instant::now();
         loop {
-            let error = match self.producer.commit_transaction(Timeout::After(CALL)) {
+            let error = match self.client.commit_transaction(Timeout::After(CALL)) {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -232,7 +232,7 @@ impl Producer {
         {
             return Failure::Fenced;
         }
-        match self.producer.abort_transaction(Timeout::After(CALL)) {
+        match self.client.abort_transaction(Timeout::After(CALL)) {
             Ok(()) => {
                 // Reports of what was purged are of no interest.
                 self.listen();
@@ -286,7 +286,7 @@ impl Producer {
         give_up: &dyn Fn() -> bool,
     ) -> Result<(), Trouble> {
         loop {
-            match self.producer.send(record) {
+            match self.client.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(Code::QueueFull), back)) => record = back,
                 Err((error, _)) => return Err(Trouble::Failed(error)),
@@ -362,14 +362,14 @@ impl Producer {
 
     /// Why the producer can never send again, where it cannot.
     pub(super) fn broken(&self) -> Option<(Code, String)> {
-        self.producer.client().fatal_error()
+        self.client.client().fatal_error()
     }
 
     /// Gives everything up that is in the buffer or under way.
     pub(super) fn abandon(self) {
-        self.producer.purge(PurgeConfig::default().queue().inflight());
+        self.client.purge(PurgeConfig::default().queue().inflight());
         // Dropping it joins its poll thread, which serves the last reports.
-        let _ = self.producer.flush(Timeout::After(LOOK));
+        let _ = self.client.flush(Timeout::After(LOOK));
     }
 }
 

@@ -565,6 +565,11 @@ impl Life {
         let halt = match ended {
             Ended::Finished => return Ok(()),
             Ended::Lost => Halt::Fenced,
+            // What is damaged is looked at again, set aside, and filled from the topic.
+            Ended::StoreFailed(error @ (store::Error::Damaged(_) | store::Error::Closed)) => {
+                tracing::error!(shard, %error, "the local store failed; it is opened again");
+                Halt::Again(error.to_string())
+            }
             Ended::StoreFailed(error) => Halt::Store(error),
         };
         let (left, gone) = channel();

@@ -27,15 +27,32 @@ impl<T> Default for Served<T> {
 }
 
 impl<T: PartialEq> Served<T> {
-    /// An answer showed this.
-    pub(super) fn show(&mut self, shown: T, now: Timestamp) {
+    /// An answer showed this. True when it has to be told since then.
+    pub(super) fn show(&mut self, shown: T, now: Timestamp) -> bool {
         match self.0.last_mut() {
+            Some(last) if last.shown == shown && !last.doubtful => false,
             Some(last) if last.shown == shown => {
-                if last.doubtful {
-                    (last.doubtful, last.since) = (false, now);
-                }
+                (last.doubtful, last.since) = (false, now);
+                true
             }
-            _ => self.0.push(Version { shown, doubtful: false, since: now }),
+            _ => {
+                self.0.push(Version { shown, doubtful: false, since: now });
+                true
+            }
+        }
+    }
+
+    /// An answer showed this, and something else as well: nobody has to tell of it.
+    pub(super) fn show_doubtful(&mut self, shown: T, now: Timestamp) {
+        if self.0.last().is_none_or(|last| last.shown != shown) {
+            self.0.push(Version { shown, doubtful: true, since: now });
+        }
+    }
+
+    /// Nobody has to tell of what was shown last.
+    pub(super) fn doubt_last(&mut self) {
+        if let Some(last) = self.0.last_mut() {
+            last.doubtful = true;
         }
     }
 

@@ -2,6 +2,7 @@
 //! and the topics' contents, never the bridge's own word.
 
 mod breaches;
+mod directories;
 mod order;
 mod recorded;
 mod served;
@@ -90,9 +91,13 @@ impl fmt::Display for Verdict {
             value.map_or_else(|| String::from("-"), |value| format!("{value:.1} s"))
         };
         for row in &self.rows {
+            let doubtful = match row.excused {
+                0 => String::new(),
+                excused => format!("   {excused} in doubt"),
+            };
             writeln!(
                 out,
-                "{:<24} {:>8} {:>10} {:>8} {:>6} {:>7} {:>7}",
+                "{:<24} {:>8} {:>10} {:>8} {:>6} {:>7} {:>7}{doubtful}",
                 row.kind,
                 row.facts,
                 row.published,
@@ -123,6 +128,9 @@ struct Fact {
 
 /// How many problems are told in full.
 const TOLD: usize = 12;
+
+/// How much of a history is told from where it goes wrong.
+const TOLD_OF_A_HISTORY: usize = 3;
 
 /// Counts what is there and what is wrong.
 #[derive(Default)]
@@ -167,24 +175,39 @@ impl Judge {
             self.problem(format!("at another time than recorded: {}", fact.name));
         }
         if let (Some(happened), Some(observed)) = (fact.happened, meta["observed_at"].as_i64()) {
-            let (_, delays) = self.rows.entry(fact.kind).or_default();
-            #[allow(clippy::cast_precision_loss, reason = "milliseconds below 2^52")]
-            delays.push((observed - happened) as f64 / 1000.0);
+            self.delay(fact.kind, observed - happened);
         }
+    }
+
+    /// How long after it had happened something was read.
+    fn delay(&mut self, kind: &'static str, millis: i64) {
+        let (_, delays) = self.rows.entry(kind).or_default();
+        #[allow(clippy::cast_precision_loss, reason = "milliseconds below 2^52")]
+        delays.push(millis as f64 / 1000.0);
+    }
+
+    /// So many facts of a kind, each told once.
+    fn told(&mut self, kind: &'static str, facts: usize) {
+        let row = self.row(kind);
+        row.facts += facts;
+        row.published += facts;
     }
 
     /// What was served of something that begins as `start`, and what was told of it, both in their
     /// order. `tell` says what a version leads to, and what has to be told of it. What is doubtful
-    /// may have been seen by nobody who lived; everything else has to be told.
-    fn history<T, S: Clone + Eq + Hash>(
+    /// may have been seen by nobody who lived; everything else has to be told. False when what was
+    /// told does not follow from what was served.
+    fn history<T, S: Clone + Eq + Hash, N>(
         &mut self,
         History { kind, of }: History<'_>,
         start: S,
         served: &Served<T>,
         told: &[String],
-        tell: impl Fn(&S, &T) -> (S, Option<String>),
-    ) where
+        tell: impl Fn(&S, &T) -> (S, N),
+    ) -> bool
+    where
         T: PartialEq,
+        N: IntoIterator<Item = String>,
     {
         // How much of what was told may be explained by what was served so far, and what is then
         // known.
@@ -194,14 +217,9 @@ impl Judge {
             let mut further = HashSet::new();
             for (count, state) in explained {
                 let (next, news) = tell(&state, &version.shown);
-                match news {
-                    None => {
-                        further.insert((count, next));
-                    }
-                    Some(news) if told.get(count) == Some(&news) => {
-                        further.insert((count + 1, next));
-                    }
-                    Some(_) => {}
+                let news: Vec<_> = news.into_iter().collect();
+                if told[count..].starts_with(&news) {
+                    further.insert((count + news.len(), next));
                 }
                 if version.doubtful {
                     further.insert((count, state));
@@ -217,13 +235,20 @@ impl Judge {
         if explained.iter().any(|(count, _)| *count == told.len()) {
             row.published += told.len();
             row.excused += all.len().saturating_sub(told.len());
-            return;
+            return true;
         }
         let there = common(&all, told);
         row.published += there;
         row.missing += all.len() - there;
         row.twice += told.len() - there;
-        self.problem(format!("{kind} of {of}: served {all:?}, told {told:?}"));
+        let same = all.iter().zip(told).take_while(|(served, told)| served == told).count();
+        let from = |all: &[String]| {
+            let rest: Vec<_> = all.iter().skip(same).take(TOLD_OF_A_HISTORY).cloned().collect();
+            if rest.is_empty() { String::from("nothing") } else { rest.join(", ") }
+        };
+        let (served, told) = (from(&all), from(told));
+        self.problem(format!("{kind} of {of}: after {same}, served {served}; told {told}"));
+        false
     }
 }
 
@@ -253,28 +278,14 @@ fn common(left: &[String], right: &[String]) -> usize {
 #[must_use]
 pub fn judge(truth: &Truth, published: &[Published]) -> Verdict {
     let mut judge = Judge::default();
-    let mut found: HashMap<String, Vec<&Published>> = HashMap::new();
-    for event in published {
-        if let Some(name) = recorded::name_of(event) {
-            found.entry(name).or_default().push(event);
-        }
+    let mut of_the_centre = published.to_vec();
+    for (system, truth) in &truth.directories {
+        let theirs = |event: &Published| event.value["meta"]["vendor"] == system.vendor();
+        let of_the_directory: Vec<_> =
+            of_the_centre.extract_if(.., |event| theirs(event)).collect();
+        directories::judge(*system, truth, &of_the_directory, &mut judge);
     }
-    let facts = recorded::facts(truth);
-    for fact in &facts {
-        judge.fact(fact, found.get(&fact.name).map_or(&[][..], Vec::as_slice));
-    }
-    let known: HashSet<_> = facts.iter().map(|fact| fact.name.as_str()).collect();
-    for name in found.keys().filter(|name| !known.contains(name.as_str())) {
-        if recorded::is_invented(truth, name) {
-            judge.problem(format!("invented: {name}"));
-        }
-    }
-    breaches::of_waits(truth, published, &mut judge);
-    let histories = Histories::new(published);
-    breaches::of_levels(truth, &histories, &mut judge);
-    served::agents(truth, published, &histories, &mut judge);
-    served::definitions(truth, &histories, &mut judge);
-    served::queues(truth, &histories, &mut judge);
+    centre(truth, &of_the_centre, &mut judge);
     let before = judge.count;
     order::check(published, &mut judge);
     let out_of_order = judge.count - before;
@@ -292,6 +303,32 @@ pub fn judge(truth: &Truth, published: &[Published]) -> Verdict {
         out_of_order,
         events: published.len(),
     }
+}
+
+/// Holds what is told of the contact centre against its truth.
+fn centre(truth: &Truth, published: &[Published], judge: &mut Judge) {
+    let mut found: HashMap<String, Vec<&Published>> = HashMap::new();
+    for event in published {
+        if let Some(name) = recorded::name_of(event) {
+            found.entry(name).or_default().push(event);
+        }
+    }
+    let facts = recorded::facts(truth);
+    for fact in &facts {
+        judge.fact(fact, found.get(&fact.name).map_or(&[][..], Vec::as_slice));
+    }
+    let known: HashSet<_> = facts.iter().map(|fact| fact.name.as_str()).collect();
+    for name in found.keys().filter(|name| !known.contains(name.as_str())) {
+        if recorded::is_invented(truth, name) {
+            judge.problem(format!("invented: {name}"));
+        }
+    }
+    breaches::of_waits(truth, published, judge);
+    let histories = Histories::new(published);
+    breaches::of_levels(truth, &histories, judge);
+    served::agents(truth, published, &histories, judge);
+    served::definitions(truth, &histories, judge);
+    served::queues(truth, &histories, judge);
 }
 
 /// The events of each entity (kind and id), in their order.

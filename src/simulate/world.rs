@@ -9,11 +9,13 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
+use super::directory::{DirectorySettings, DirectoryTruth};
 use super::messaging::ChatInProgress;
 use super::organisation::Organisation;
 use super::people::Person;
 use super::records::Shown;
 use super::served::Served;
+use super::system::System;
 use super::telephony::CallInProgress;
 use crate::model::Timestamp;
 
@@ -40,6 +42,8 @@ pub struct Settings {
     pub username: String,
     /// The token that is let in.
     pub token: String,
+    /// The directories of agents beside it.
+    pub directories: DirectorySettings,
 }
 
 impl Default for Settings {
@@ -55,6 +59,7 @@ impl Default for Settings {
             skew_millis: 2_000,
             username: String::from("simulated"),
             token: String::from("simulated-token"),
+            directories: DirectorySettings::default(),
         }
     }
 }
@@ -119,7 +124,8 @@ pub(super) struct LogRow {
 pub struct Truth {
     /// How far the vendor's clock is ahead of ours, in milliseconds.
     pub clock_offset_millis: i64,
-    /// The second of the first answer, in the vendor's clock.
+    /// From when on all that is recorded has to be told, in the vendor's clock: shortly after the
+    /// first answer. What was recorded before may be told, too.
     pub first_answer: Option<Timestamp>,
     /// Rows of the activity log as they stand now.
     pub activities: Vec<Value>,
@@ -148,6 +154,8 @@ pub struct Truth {
     pub served_holds: BTreeMap<String, Served<bool>>,
     /// Agents that have left.
     pub removed_agents: BTreeSet<String>,
+    /// The truth of each directory of agents.
+    pub directories: BTreeMap<System, DirectoryTruth>,
 }
 
 impl Truth {
@@ -184,8 +192,8 @@ pub struct World {
     stopped: bool,
 }
 
-/// How long a reading of several requests may take: of teams, and of service levels.
-const LONG_READING_MILLIS: i64 = 45_000;
+/// How long a reading of several requests may take: of teams, of service levels, of directories.
+pub(super) const LONG_READING_MILLIS: i64 = 45_000;
 /// Calls that ended longer ago are forgotten.
 const FORGET_AFTER_MILLIS: i64 = 2 * 3_600_000;
 

@@ -1,3 +1,5 @@
+mod directories;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -14,9 +16,9 @@ fn noon() -> i64 {
     millis(&json!(NOON)).unwrap()
 }
 
-/// Events in the making: revisions, sequences and places follow from their order.
+/// Events of one vendor in the making: revisions, sequences and places follow from their order.
 #[derive(Clone, Default)]
-struct Topics(Vec<Published>);
+struct Topics(Vec<Published>, &'static str);
 
 impl Topics {
     fn add(&mut self, topic: &str, entity: &str, name: &str, seconds: i64, mut value: Value) {
@@ -25,6 +27,7 @@ impl Topics {
         let sequence = self.0.iter().filter(|event| event.topic == topic).count() + 1;
         let id = entity.split_once(':').unwrap_or_default().1;
         value["meta"] = json!({"event_id": format!("{}", self.0.len()), "entity_id": id,
+            "vendor": self.1, "origin": "LIVE",
             "revision": revision, "sequence": sequence, "account": "acme",
             "occurred_at": noon() + seconds * 1000, "observed_at": noon() + seconds * 1000 + 700});
         self.0.push(Published {
@@ -39,7 +42,7 @@ impl Topics {
 
     /// The same without the events that a rule names, numbered as if they had never been there.
     fn without(&self, gone: impl Fn(&Published) -> bool) -> Self {
-        let mut left = Self::default();
+        let mut left = Self(Vec::new(), self.1);
         for event in self.0.iter().filter(|event| !gone(event)) {
             let (_, entity) = event.key.split_once(':').unwrap();
             let seconds = (event.value["meta"]["occurred_at"].as_i64().unwrap() - noon()) / 1000;
