@@ -23,6 +23,7 @@ mod tests {
     use crate::support::cache_directory;
 
     #[test]
+    #[cfg_attr(not(feature = "failpoints"), ignore = "needs --features failpoints")]
     fn through_kills_and_broken_stores_every_fact_is_published_once_and_in_order() {
         let seed = 4;
         let logs = cache_directory("torture-short");

@@ -459,8 +459,8 @@ impl<'t> Stage<'t> {
             std::thread::sleep(Duration::from_secs(2));
         }
         let owner = self.owner();
-        // The owner first: another one would take over.
-        for member in [owner, self.members.len() - 1 - owner] {
+        // The owner last: another one would take over, and know more than its store.
+        for member in [self.members.len() - 1 - owner, owner] {
             if let Err(problem) = self.members[member].end() {
                 self.problems.push(problem);
             }
