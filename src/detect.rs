@@ -22,7 +22,7 @@ mod roster_status;
 mod tests;
 
 pub use absence::Absences;
-pub use activity::{activity_row, is_activity_wanted};
+pub use activity::{activity_end, activity_row, is_activity_end_wanted, is_activity_wanted};
 pub use agents::{
     AgentState, Authority, Flag, HeldStatus, StatusSource, roster_absence, roster_row,
 };

@@ -1,15 +1,21 @@
 //! What the engine keeps in memory of one account: indexes over the store, rebuilt at start.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::engine::MARKS_KEPT;
 use super::recent::RecentlyEnded;
 use super::waits::Waits;
 use crate::detect::{Absences, AgentState, Dispute, Look, StatusSource, Targets};
 use crate::event::Topic;
 use crate::model::{AccountName, EntityId, EntityKind, Presence, StreamName, Timestamp};
-use crate::source::Reading;
+use crate::source::{Reading, VENDORS};
+
+/// How long the marks of the log wait for a stream that does not get on.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// From when on an account's changes are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +108,8 @@ pub(super) struct Account {
     pub(super) recent: RecentlyEnded,
     /// When the log's last committed reading was asked, in the vendor's clock.
     pub(super) log_read_at: Option<Timestamp>,
+    /// From which start on that reading asked: what starts earlier the log's tail shows no more.
+    pub(super) log_read_from: Option<Timestamp>,
 }
 
 impl Account {
@@ -126,7 +134,30 @@ impl Account {
             disputes: HashMap::new(),
             recent: RecentlyEnded::default(),
             log_read_at: None,
+            log_read_from: None,
         }
+    }
+
+    /// The streams that read the activity log.
+    pub(super) fn log_streams(&self) -> Vec<StreamName> {
+        let vendor = VENDORS.iter().find(|vendor| vendor.name == self.vendor);
+        let streams = vendor.into_iter().flat_map(|vendor| vendor.streams);
+        streams.filter(|spec| spec.kind.reads_log()).map(|spec| spec.name.clone()).collect()
+    }
+
+    /// The time before which no row of the log is asked for again, so that nobody needs to know any
+    /// more which were told. A stream that is never answered holds it back for a day only.
+    pub(super) fn told_and_passed(&self) -> Option<Timestamp> {
+        let (read_at, start) = (self.log_read_at?, self.record?.start);
+        let streams = self.log_streams();
+        let positions = streams.iter().filter_map(|stream| self.positions.get(stream));
+        let reached = positions.map(|position| position.cursor.unwrap_or(start));
+        Some(reached.fold(read_at, Timestamp::min).max(read_at - LONGEST_WAIT) - MARKS_KEPT)
+    }
+
+    /// The starts that the log's tail has passed and whose rows are still known to be told or not.
+    pub(super) fn passed_by_the_log(&self) -> Option<Range<Timestamp>> {
+        Some(self.told_and_passed()?..self.log_read_from?)
     }
 
     /// The circumstances of a reading, in the vendor's clock, and the record they rest on. The

@@ -14,8 +14,8 @@ use super::account::{Account, AccountRecord, AgentBrief, Owned, Position};
 use super::closing::close_states;
 use super::output::{EngineError, Output};
 use super::readings::{
-    activities, current_statuses, interactions, quarantined, queue_statuses, records, roster,
-    service_levels,
+    activities, activity_ends, current_statuses, interactions, quarantined, queue_statuses,
+    records, roster, service_levels,
 };
 use super::writing::{Held, Writing};
 use crate::detect::{
@@ -32,9 +32,9 @@ use crate::source::{Question, Reading, Rows, StreamKind};
 use crate::store::{Batch, Key, Store};
 use crate::telemetry::Metrics;
 
-/// How long the marks of rows that were told are kept behind the cursor. A dispute may look back
-/// no further than [`LOOK_BACK`], so a row that is read again always finds its mark.
-const MARKS_KEPT: Duration = Duration::from_mins(15);
+/// How long the marks of rows that were told are kept behind the cursors of the log. A dispute may
+/// look back no further than [`LOOK_BACK`], so a row that is read again always finds its mark.
+pub(super) const MARKS_KEPT: Duration = Duration::from_mins(15);
 /// How far a dispute makes the log be read again.
 const LOOK_BACK: Duration = Duration::from_mins(10);
 /// How many interactions are asked for at once: one page.
@@ -101,6 +101,11 @@ impl Engine {
         for topic in Topic::ALL {
             if let Some(last) = self.store.get::<u64>(&Key::Sequence(&name, *topic))? {
                 account.sequences.insert(*topic, last.value);
+            }
+        }
+        for stream in account.log_streams() {
+            if let Some(position) = self.store.get::<Position>(&Key::Cursor(&name, &stream))? {
+                account.positions.insert(stream, position.value);
             }
         }
         for entry in self.store.states::<Held<AgentState>>(&name, EntityKind::Agent) {
@@ -197,6 +202,10 @@ impl Engine {
                 }
                 Question::Tail { from: from.max(record.start).floor_second() }
             }),
+            StreamKind::LogEnds { overlap } => account.record.map(|record| {
+                let from = position.cursor.map_or(record.start, |cursor| cursor - overlap);
+                Question::Tail { from: from.max(record.start).floor_second() }
+            }),
             StreamKind::Recent => {
                 let due = account.recent.due(vendor_now, PROBE);
                 due.map(|(kind, ids)| Question::Probe { kind, ids })
@@ -266,7 +275,15 @@ impl Engine {
             }
             Rows::Activities(tail) => {
                 position.cursor = position.cursor.max(tail.cursor);
+                if let Question::Tail { from } = asked {
+                    writing.account.log_read_from = Some(*from);
+                }
                 activities(&mut writing, tail, &look)?;
+            }
+            Rows::ActivityEnds(tail) => {
+                position.cursor = position.cursor.max(tail.cursor);
+                let passed = writing.account.passed_by_the_log();
+                activity_ends(&mut writing, tail, passed, &look)?;
             }
             Rows::Calls(tail) => {
                 position.cursor = position.cursor.max(tail.cursor);
@@ -365,8 +382,7 @@ impl Engine {
                 _ => settle_record::<Call>(&self.store, name, id, &mut batch)?,
             }
         }
-        if let Some(read_at) = account.log_read_at {
-            let old = read_at - MARKS_KEPT;
+        if let Some(old) = account.told_and_passed() {
             for key in self.store.activity_marks_before(name, old, FORGET_AT_ONCE)? {
                 batch.remove(key);
             }

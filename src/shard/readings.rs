@@ -1,18 +1,20 @@
 //! What each kind of reading leads to: the rows through detection, the changes into the batch.
 
+use std::ops::Range;
+
 use super::output::EngineError;
 use super::writing::Writing;
 use crate::detect::{
     AgentState, Change, Claim, ClaimOutcome, Interaction, InteractionState, LevelState, LogWatch,
-    Look, Record, RecordState, StatusSource, Wait, activity_row, current_status_absence,
-    current_status_row, interaction_row, is_activity_wanted, is_unchanged, queue_status_absence,
-    queue_status_row, record_absence, record_row, roster_absence, roster_row, service_level_row,
-    watch_log,
+    Look, Record, RecordState, StatusSource, Wait, activity_end, activity_row,
+    current_status_absence, current_status_row, interaction_row, is_activity_end_wanted,
+    is_activity_wanted, is_unchanged, queue_status_absence, queue_status_row, record_absence,
+    record_row, roster_absence, roster_row, service_level_row, watch_log,
 };
 use crate::event::{Body, Draft, Occurrence, Quarantine};
 use crate::model::{
     Activity, Agent, CurrentStatus, EntityId, EntityKind, Measured, Presence, QueueStatus,
-    ServiceLevel, StreamName,
+    ServiceLevel, StreamName, Timestamp,
 };
 use crate::source::{Quarantined, Sweep, SweepRow, TailRows};
 
@@ -156,15 +158,53 @@ pub(super) fn activities(
     look: &Look,
 ) -> Result<(), EngineError> {
     for row in tail.rows {
-        if !is_activity_wanted(&row, look) || !writing.tell_activity(row.started_at, &row.id)? {
-            continue;
-        }
-        let before = writing.agent(&row.agent_id)?;
-        let change = activity_row(before.as_ref().map(|held| &held.state), &row, look);
-        writing.change_agent(&row.agent_id, before, change)?;
+        start_of_activity(writing, &row, look)?;
+        end_of_activity(writing, &row, look)?;
     }
     writing.account.log_read_at = Some(look.asked_at);
     Ok(())
+}
+
+/// Rows of the activity log that ended. A row that became visible so late that the log's own tail
+/// had passed its start is told here, as long as its mark would still be there.
+pub(super) fn activity_ends(
+    writing: &mut Writing,
+    tail: TailRows<Activity>,
+    passed: Option<Range<Timestamp>>,
+    look: &Look,
+) -> Result<(), EngineError> {
+    for row in tail.rows {
+        if passed.as_ref().is_some_and(|passed| passed.contains(&row.started_at)) {
+            start_of_activity(writing, &row, look)?;
+        }
+        end_of_activity(writing, &row, look)?;
+    }
+    Ok(())
+}
+
+fn start_of_activity(
+    writing: &mut Writing,
+    row: &Activity,
+    look: &Look,
+) -> Result<(), EngineError> {
+    if !is_activity_wanted(row, look) || !writing.tell_activity(row.started_at, &row.id)? {
+        return Ok(());
+    }
+    let before = writing.agent(&row.agent_id)?;
+    let change = activity_row(before.as_ref().map(|held| &held.state), row, look);
+    writing.change_agent(&row.agent_id, before, change)
+}
+
+fn end_of_activity(writing: &mut Writing, row: &Activity, look: &Look) -> Result<(), EngineError> {
+    let wanted = is_activity_end_wanted(row, look);
+    let Some(ended_at) = row.ended_at.filter(|_| wanted) else { return Ok(()) };
+    if !writing.tell_activity_end(ended_at, &row.id)? {
+        return Ok(());
+    }
+    let before = writing.agent(&row.agent_id)?;
+    let state = before.as_ref().map(|held| &held.state);
+    let change = activity_end(state, row, ended_at, look);
+    writing.change_agent(&row.agent_id, before, change)
 }
 
 /// Rows of calls or chats, wherever they were read.

@@ -19,6 +19,7 @@ use crate::telemetry::Metrics;
 
 const AGENTS: StreamName = StreamName::new("agents");
 const LOG: StreamName = StreamName::new("agent_activity");
+const ENDS: StreamName = StreamName::new("activity_ends");
 const CALLS: StreamName = StreamName::new("calls");
 const OVERLAP: Duration = Duration::from_secs(10);
 
@@ -88,7 +89,22 @@ impl Bench {
         rows: Rows,
         quarantined: Vec<Quarantined>,
     ) -> Applied {
-        let reading = Reading {
+        let reading = Self::reading(second, stream, rows, quarantined);
+        self.engine().apply(&acme(), reading, &Question::Sweep).unwrap()
+    }
+
+    fn read_asked(&mut self, second: i64, stream: StreamName, rows: Rows, asked: &Question) {
+        let reading = Self::reading(second, stream, rows, Vec::new());
+        self.engine().apply(&acme(), reading, asked).unwrap();
+    }
+
+    fn reading(
+        second: i64,
+        stream: StreamName,
+        rows: Rows,
+        quarantined: Vec<Quarantined>,
+    ) -> Reading {
+        Reading {
             stream,
             asked_at: at(second),
             answered_at: at(second),
@@ -98,8 +114,7 @@ impl Bench {
             quarantined,
             unknown_values: Vec::new(),
             memory: RowMemory::default(),
-        };
-        self.engine().apply(&acme(), reading, &Question::Sweep).unwrap()
+        }
     }
 
     /// Everything in the outbox: type and event.
@@ -140,6 +155,11 @@ fn activity(id: &str, second: i64, ended: Option<i64>) -> Activity {
         "status": {"id": "-2", "name": "Break", "presence": "BREAK"},
     }))
     .unwrap()
+}
+
+fn ends(rows: Vec<Activity>) -> Rows {
+    let cursor = rows.iter().filter_map(|row| row.ended_at).max();
+    Rows::ActivityEnds(TailRows { rows, cursor })
 }
 
 fn log(rows: Vec<Activity>) -> Rows {
@@ -225,7 +245,61 @@ fn a_row_of_the_log_is_told_once_in_whatever_form_and_however_often_it_is_shown(
     bench.read(6, LOG, log(vec![activity("1", 3, Some(4))]));
     bench.restart();
     bench.read(7, LOG, log(vec![activity("1", 3, Some(4)), activity("2", 6, None)]));
-    assert_eq!(bench.names(), ["AgentStatusChanged", "AgentStatusChanged"]);
+    let changes = |bench: &mut Bench| {
+        bench.names().iter().filter(|name| **name == "AgentStatusChanged").count()
+    };
+    assert_eq!(changes(&mut bench), 2);
+    // Nor after a quiet time: the cursor stays, and the last row is shown again.
+    bench.read(3_000, LOG, log(Vec::new()));
+    bench.engine().forget(at(3_000)).unwrap();
+    bench.restart();
+    bench.read(3_001, LOG, log(vec![activity("2", 6, None)]));
+    assert_eq!(changes(&mut bench), 2);
+}
+
+#[test]
+fn the_end_of_a_row_is_told_once_whichever_stream_shows_it_and_however_often() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&[], false));
+    bench.read(5, LOG, log(vec![activity("1", 3, None)]));
+    bench.read(20, LOG, log(vec![activity("1", 3, Some(15))]));
+    // One that began before the first look ends after it; another one ended before.
+    let old = || vec![activity("0", -50, Some(8)), activity("00", -90, Some(-50))];
+    bench.read(21, ENDS, ends(old()));
+    bench.read(22, ENDS, ends([old(), vec![activity("1", 3, Some(15))]].concat()));
+    bench.restart();
+    bench.read(23, ENDS, ends(vec![activity("1", 3, Some(15))]));
+    // A login is a point, whatever its row shows.
+    let login = Activity { activity: String::from("login"), ..activity("2", 20, Some(22)) };
+    bench.read(24, ENDS, ends(vec![login]));
+    let told = bench.outbox();
+    let names: Vec<_> = told.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["AgentStatusChanged", "AgentActivityEnded", "AgentActivityEnded"]);
+    let end = &told[1].1;
+    assert_eq!(end["meta"]["occurred_at"], at(15).millis());
+    assert_eq!(
+        (&end["activity"]["id"], &end["meta"]["precision"]),
+        (&json!("1"), &json!("SECOND"))
+    );
+    assert_eq!(told[2].1["activity"]["id"], "0");
+}
+
+#[test]
+fn a_row_that_became_visible_after_the_log_had_passed_it_is_told_by_its_end() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&[], false));
+    let asked = |bench: &mut Bench, second, from, rows| {
+        let question = Question::Tail { from: at(from) };
+        bench.read_asked(second, LOG, log(rows), &question);
+    };
+    asked(&mut bench, 40, 0, vec![activity("3", 39, None)]);
+    asked(&mut bench, 60, 29, vec![activity("4", 58, None)]);
+    // The log asks from second 29 on: it will not show row 2 any more, and may yet show row 5.
+    bench.read(61, ENDS, ends(vec![activity("2", 20, Some(39)), activity("5", 30, Some(60))]));
+    bench.read(62, ENDS, ends(vec![activity("2", 20, Some(39))]));
+    asked(&mut bench, 63, 48, Vec::new());
+    let names = bench.names();
+    assert_eq!(names[2..], ["AgentStatusRecovered", "AgentActivityEnded", "AgentActivityEnded"]);
 }
 
 #[test]

@@ -155,7 +155,20 @@ impl<'a> Writing<'a> {
         started_at: Timestamp,
         id: &EntityId,
     ) -> Result<bool, EngineError> {
-        let key = Key::ActivityMark(&self.account.name, started_at, id);
+        self.tell(Key::ActivityMark(&self.account.name, started_at, id))
+    }
+
+    /// The same of a row's end. Another end of the same row, which only a correction of the
+    /// vendor's brings, is another fact.
+    pub(super) fn tell_activity_end(
+        &mut self,
+        ended_at: Timestamp,
+        id: &EntityId,
+    ) -> Result<bool, EngineError> {
+        self.tell(Key::ActivityEndMark(&self.account.name, ended_at, id))
+    }
+
+    fn tell(&mut self, key: Key) -> Result<bool, EngineError> {
         if self.told.contains(&key) || self.store.get::<()>(&key)?.is_some() {
             return Ok(false);
         }

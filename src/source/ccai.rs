@@ -118,6 +118,7 @@ impl Ccai {
             ("agents", Question::Sweep) => self.agents(memory).await,
             ("agent_statuses", Question::Gauge) => self.agent_statuses(memory).await,
             ("agent_activity", Question::Tail { from }) => self.activities(*from, memory).await,
+            ("activity_ends", Question::Tail { from }) => self.activity_ends(*from, memory).await,
             ("calls", Question::Tail { from }) => self.calls(*from, memory).await,
             ("chats", Question::Tail { from }) => self.chats(*from, memory).await,
             ("recent", Question::Probe { kind, ids }) => self.by_id(*kind, ids, memory).await,

@@ -25,6 +25,11 @@ pub enum StreamKind {
         /// Whether it is the activity log of agents.
         log: bool,
     },
+    /// Rows of the activity log that ended since a cursor: the vendor fills the ends in later.
+    LogEnds {
+        /// How far before the cursor to ask again.
+        overlap: Duration,
+    },
     /// Interactions that ended a short time ago, by their ids.
     Recent,
     /// Who waits, asked when a wait becomes too long.
@@ -65,6 +70,14 @@ impl Vendor {
     #[must_use]
     pub fn has_activity_log(&self) -> bool {
         self.streams.iter().any(|stream| matches!(stream.kind, StreamKind::Tail { log: true, .. }))
+    }
+}
+
+impl StreamKind {
+    /// Whether it reads rows of the activity log.
+    #[must_use]
+    pub const fn reads_log(self) -> bool {
+        matches!(self, Self::Tail { log: true, .. } | Self::LogEnds { .. })
     }
 }
 

@@ -21,6 +21,7 @@ const FILES: &[(&str, &str)] = files!["":
     Activity,
     Agent,
     AgentActivated,
+    AgentActivityEnded,
     AgentActivityLogged,
     AgentAdded,
     AgentAssignment,

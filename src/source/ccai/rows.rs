@@ -123,10 +123,16 @@ pub(super) fn stamp(row: &RawValue, column: &str) -> Option<Timestamp> {
         #[serde(borrow, default)]
         started_at: Option<&'a RawValue>,
         #[serde(borrow, default)]
+        ended_at: Option<&'a RawValue>,
+        #[serde(borrow, default)]
         updated_at: Option<&'a RawValue>,
     }
     let stamps: Stamps = serde_json::from_str(row.get()).ok()?;
-    let raw = if column == "started_at" { stamps.started_at } else { stamps.updated_at };
+    let raw = match column {
+        "started_at" => stamps.started_at,
+        "ended_at" => stamps.ended_at,
+        _ => stamps.updated_at,
+    };
     let value = Value::String(serde_json::from_str(raw?.get()).ok()?);
     let object = Value::Object([(String::from("it"), value)].into_iter().collect());
     Fields::of(&object).and_then(|fields| fields.time("it")).ok().flatten()

@@ -3,7 +3,7 @@
 use super::mapping;
 use super::paging::{Narrowing, TailStep, TailWalk};
 use super::rows::{self, Read, split};
-use super::streams::{AGENT_ACTIVITY, CALLS, CHATS};
+use super::streams::{ACTIVITY_ENDS, AGENT_ACTIVITY, CALLS, CHATS};
 use super::{Ccai, Gathered, undecodable};
 use crate::model::{Activity, Call, Chat, EntityId, StreamName, Timestamp};
 use crate::source::error::{Disposition, Error};
@@ -28,22 +28,39 @@ struct Tail<T> {
 }
 
 impl Ccai {
+    /// The log, by the start of its rows.
     pub(super) async fn activities(
         &self,
         from: Timestamp,
         memory: &RowMemory,
     ) -> Result<Reading, Error> {
-        let tail = Tail {
-            stream: AGENT_ACTIVITY,
-            path: "agent_activity_logs",
-            column: "started_at",
-            read: mapping::activity,
-        };
+        let (gathered, found) = self.log(AGENT_ACTIVITY, "started_at", from, memory).await?;
+        Ok(gathered.into_reading(&AGENT_ACTIVITY, Rows::Activities(found)))
+    }
+
+    /// The log, by the end of its rows: the vendor fills it in later, which moves no start.
+    pub(super) async fn activity_ends(
+        &self,
+        from: Timestamp,
+        memory: &RowMemory,
+    ) -> Result<Reading, Error> {
+        let (gathered, found) = self.log(ACTIVITY_ENDS, "ended_at", from, memory).await?;
+        Ok(gathered.into_reading(&ACTIVITY_ENDS, Rows::ActivityEnds(found)))
+    }
+
+    async fn log(
+        &self,
+        stream: StreamName,
+        column: &'static str,
+        from: Timestamp,
+        memory: &RowMemory,
+    ) -> Result<(Gathered, TailRows<Activity>), Error> {
+        let tail = Tail { stream, path: "agent_activity_logs", column, read: mapping::activity };
         let (gathered, mut found) = self.tail(&tail, from, memory).await?;
         for activity in &mut found.rows {
             self.privacy.activity(activity);
         }
-        Ok(gathered.into_reading(&tail.stream, Rows::Activities(found)))
+        Ok((gathered, found))
     }
 
     pub(super) async fn calls(
