@@ -208,10 +208,14 @@ impl World {
             let visible = self.visible_at(self.settings.jitter_millis);
             let stamp = self.stamp(now);
             let row = &mut self.log[open];
+            let id = row.shown.last().map(|row| row["id"].clone());
             if let Some(mut ended) = row.shown.last().cloned() {
                 ended["ended_at"] = json!(stamp.to_rfc3339_millis());
                 ended["duration"] = json!(stamp.millis_since(row.stamp) / 1000);
                 row.shown.write(visible, ended);
+            }
+            if let Some(id) = id {
+                self.happened(format!("end {id}"));
             }
         }
         let Some(person) = self.agents.get_mut(&agent) else { return };

@@ -406,16 +406,21 @@ impl World {
             }
             "agent_activity_logs" => {
                 let from = query.time("started_at[from]");
+                let ended_from = query.time("ended_at[from]");
+                let ended = |row: &Value| {
+                    ended_from.is_none_or(|from| stamp(row, "ended_at") >= Some(from))
+                };
                 let mut rows: Vec<_> = self
                     .log
                     .iter_mut()
                     .rev()
                     .take_while(|row| from.is_none_or(|from| row.stamp >= from))
                     .filter_map(|row| row.shown.at(now))
-                    .filter(|row| wanted(row))
+                    .filter(|row| wanted(row) && ended(row))
                     .cloned()
                     .collect();
                 sort(&mut rows, "started_at", query);
+                sort(&mut rows, "ended_at", query);
                 rows
             }
             "calls" => {

@@ -41,6 +41,7 @@ fn every_recorded_fact_is_published_once_and_in_order_through_a_vendors_faults()
         "call ends",
         "call steps",
         "chat ends",
+        "ends of activities",
         "chat steps",
         "hold",
         "logins and logouts",
