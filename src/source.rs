@@ -8,15 +8,19 @@
 pub mod ccai;
 mod error;
 mod fields;
+mod gathered;
 mod http;
+#[cfg(test)]
+mod loopback;
 mod memory;
 mod probe;
 mod reading;
+mod rows;
 mod settings;
 mod sweep;
 mod vendors;
 
-pub use error::{Disposition, Error};
+pub use error::{Disposition, Error, Refusal};
 pub use http::{Connection, Limits};
 pub use memory::{Fingerprint, RowMemory};
 pub use probe::{Finding, Report};

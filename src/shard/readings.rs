@@ -366,11 +366,11 @@ pub(super) fn quarantined(
             origin: look.origin_of_sight(),
             body,
         };
-        if writing.quarantine(&id, draft)? {
+        if writing.quarantine(&id, row.reason.label(), draft)? {
             tracing::warn!(
                 account = %writing.account.name, %stream, path = %row.reason.path,
                 kind = %row.reason.kind, size = row.size,
-                "a row cannot be decoded and is set aside"
+                "a row is set aside"
             );
         }
     }

@@ -130,11 +130,16 @@ impl<'a> Writing<'a> {
 
     /// Tells of a row that was set aside, unless it was told before; says whether it is news. The
     /// id is made of the row's bytes.
-    pub(super) fn quarantine(&mut self, id: &EntityId, draft: Draft) -> Result<bool, EngineError> {
+    pub(super) fn quarantine(
+        &mut self,
+        id: &EntityId,
+        reason: &'static str,
+        draft: Draft,
+    ) -> Result<bool, EngineError> {
         if self.held::<Timestamp>(EntityKind::Record, id)?.is_some() {
             return Ok(false);
         }
-        self.metrics.quarantined(&self.account.name, "undecodable");
+        self.metrics.quarantined(&self.account.name, reason);
         let change = Change { state: self.observed_at, drafts: vec![draft] };
         self.change(EntityKind::Record, id, None, change)?;
         Ok(true)

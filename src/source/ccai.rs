@@ -17,11 +17,9 @@ mod vocabulary;
 use url::Url;
 
 use super::error::Error;
-use super::http::{Answer, Client, Connection};
-use super::{
-    Quarantined, Question, Reading, ReadingSettings, RowMemory, Rows, UnknownValue, Vendor,
-};
-use crate::model::{Privacy, StreamName, Timestamp};
+use super::http::{Authorization, Client, Connection};
+use super::{Question, Reading, ReadingSettings, RowMemory, Vendor};
+use crate::model::{Privacy, StreamName};
 use crate::secret::Secret;
 
 use self::settings::Settings;
@@ -45,50 +43,6 @@ pub(super) struct Ccai {
     service_level_minutes: i64,
 }
 
-/// What a reading gathers besides its rows.
-#[derive(Debug, Default)]
-struct Gathered {
-    asked_at: Option<Timestamp>,
-    answered_at: Timestamp,
-    clock_offset_millis: Option<i64>,
-    requests: u32,
-    quarantined: Vec<Quarantined>,
-    unknown_values: Vec<UnknownValue>,
-    memory: RowMemory,
-}
-
-impl Gathered {
-    fn answer(&mut self, answer: &Answer) {
-        self.asked_at.get_or_insert(answer.asked_at);
-        self.answered_at = answer.answered_at;
-        self.clock_offset_millis = answer.clock_offset_millis.or(self.clock_offset_millis);
-        self.requests += answer.requests;
-    }
-
-    /// A row is stepped over; it is told of unless the last reading did so.
-    fn set_aside(&mut self, quarantined: Quarantined, memory: &RowMemory) {
-        let fingerprint = quarantined.fingerprint;
-        if !memory.was_set_aside(fingerprint) && !self.memory.was_set_aside(fingerprint) {
-            self.quarantined.push(quarantined);
-        }
-        self.memory.remember_set_aside(fingerprint);
-    }
-
-    fn into_reading(self, stream: &StreamName, rows: Rows) -> Reading {
-        Reading {
-            stream: stream.clone(),
-            asked_at: self.asked_at.unwrap_or(self.answered_at),
-            answered_at: self.answered_at,
-            clock_offset_millis: self.clock_offset_millis,
-            requests: self.requests,
-            rows,
-            quarantined: self.quarantined,
-            unknown_values: self.unknown_values,
-            memory: self.memory,
-        }
-    }
-}
-
 impl Ccai {
     fn new(
         settings: &Settings,
@@ -96,7 +50,8 @@ impl Ccai {
         reading: ReadingSettings,
         connection: Connection,
     ) -> Result<Self, Error> {
-        let client = Client::basic(connection, &settings.username, password)?;
+        let authorization = Authorization::basic(&settings.username, password)?;
+        let client = Client::new(connection, authorization, |_, _| None)?;
         let mut root = settings.base_url.clone();
         // A gateway may stand before the vendor under a path of its own.
         let before = root.path().trim_end_matches('/');
@@ -143,16 +98,6 @@ impl Ccai {
             url.query_pairs_mut().extend_pairs(query);
         }
         url
-    }
-}
-
-/// An answer that is no list of rows, or breaks in the middle of them.
-fn undecodable(problem: &str, answer: &Answer) -> Error {
-    Error::Undecodable {
-        problem: problem.to_owned(),
-        status: answer.status,
-        size: answer.body.len(),
-        in_rows: answer.body.trim_ascii_start().starts_with(b"["),
     }
 }
 

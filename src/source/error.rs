@@ -1,6 +1,47 @@
 //! What can go wrong when a vendor is asked, and the one table of what follows from it.
 
+use std::fmt;
 use std::time::Duration;
+
+/// How a vendor said no: its status code and, where its own error is known, what that means in our
+/// words. The vendor's words are shown nowhere: they may hold anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status code. Some vendors refuse with that of a success.
+    pub status: u16,
+    /// What the vendor's own error means, such as `1014: the session has ended`.
+    pub meaning: Option<&'static str>,
+}
+
+impl Refusal {
+    /// A refusal of which only the status code is known.
+    #[must_use]
+    pub const fn of(status: u16) -> Self {
+        Self { status, meaning: None }
+    }
+
+    /// A refusal that is known.
+    #[must_use]
+    pub const fn known(status: u16, meaning: &'static str) -> Self {
+        Self { status, meaning: Some(meaning) }
+    }
+
+    /// What to look at first when all that is known is that the request was refused.
+    const fn advice(&self) -> &'static str {
+        match self.meaning {
+            Some(_) => "",
+            None => ": check the account's base_url, and its path where the vendor has one",
+        }
+    }
+}
+
+/// As `401`, or `200; 1014: the session has ended`.
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.status)?;
+        self.meaning.map_or(Ok(()), |meaning| write!(formatter, "; {meaning}"))
+    }
+}
 
 /// Why a question was not answered. No error holds a body, a query or a secret.
 #[derive(Debug, thiserror::Error)]
@@ -26,33 +67,21 @@ pub enum Error {
     /// 429.
     #[error("the vendor refuses further requests for now (429)")]
     RateLimited,
-    /// 401 or 403.
-    #[error(
-        "the vendor refused the credentials ({status}): check the account's username, password \
-         and rights"
-    )]
-    Unauthorized {
-        /// The status code.
-        status: u16,
-    },
+    /// 401 or 403, or a vendor's own error that means the same.
+    #[error("the vendor refused the credentials ({0}): check the account's credentials and rights")]
+    Unauthorized(Refusal),
     /// 3xx. It is not followed, so that credentials go nowhere else.
     #[error("the vendor redirects ({status}) and is not followed: check the account's base_url")]
     Redirected {
         /// The status code.
         status: u16,
     },
-    /// 5xx.
-    #[error("the vendor failed ({status})")]
-    ServerError {
-        /// The status code.
-        status: u16,
-    },
-    /// Any other status that is not a success.
-    #[error("the vendor refused the request ({status}): check base_url and api_prefix")]
-    Refused {
-        /// The status code.
-        status: u16,
-    },
+    /// 5xx, or a vendor's own error that may pass.
+    #[error("the vendor failed ({0})")]
+    ServerError(Refusal),
+    /// Any other status that is not a success, or a vendor's own error.
+    #[error("the vendor refused the request ({said}){advice}", said = .0, advice = .0.advice())]
+    Refused(Refusal),
     /// An answer beyond the limit.
     #[error("an answer of more than {limit} bytes ({what})")]
     TooLarge {
@@ -102,15 +131,15 @@ impl Error {
             Self::Disconnected { .. }
             | Self::TimedOut { .. }
             | Self::RateLimited
-            | Self::ServerError { .. } => Disposition::Retry,
+            | Self::ServerError(_) => Disposition::Retry,
             // The same request would get the same answer: a later reading asks another one.
             Self::Redirected { .. }
-            | Self::Refused { .. }
+            | Self::Refused(_)
             | Self::TooLarge { .. }
             | Self::Undecodable { .. }
             | Self::Misasked(_) => Disposition::Skip,
             // A person has to look.
-            Self::Unauthorized { .. } | Self::Client(_) => Disposition::Stop,
+            Self::Unauthorized(_) | Self::Client(_) => Disposition::Stop,
         }
     }
 
@@ -121,10 +150,10 @@ impl Error {
             Self::Disconnected { .. } => "disconnected",
             Self::TimedOut { .. } => "timed_out",
             Self::RateLimited => "rate_limited",
-            Self::Unauthorized { .. } => "unauthorized",
+            Self::Unauthorized(_) => "unauthorized",
             Self::Redirected { .. } => "redirected",
-            Self::ServerError { .. } => "server_error",
-            Self::Refused { .. } => "refused",
+            Self::ServerError(_) => "server_error",
+            Self::Refused(_) => "refused",
             Self::TooLarge { .. } => "too_large",
             Self::Undecodable { .. } => "undecodable",
             Self::Client(_) => "client",

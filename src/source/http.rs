@@ -8,31 +8,32 @@
 
 mod encoding;
 mod headers;
+mod request;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use rand::Rng;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, USER_AGENT};
 use reqwest::{Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use self::encoding::decompress;
 use self::headers::{count, date, has_next, retry_after};
-use super::error::{Disposition, Error};
+use self::request::Request;
+use super::error::{Disposition, Error, Refusal};
 use crate::clock::Clock;
 use crate::model::{AccountName, StreamName, Timestamp};
 use crate::schedule::Budget;
-use crate::secret::Secret;
 use crate::telemetry::{Metrics, RequestOutcome};
+
+pub(super) use self::request::{Authorization, JsonBody};
 
 /// How often one request is sent at most, the first time included.
 const ATTEMPTS: u32 = 3;
 /// How much of an error page is read. It is never shown: reading it keeps the connection, so that
-/// a refusal does not cost a handshake more.
+/// a refusal does not cost a handshake more, and the vendor's own error may stand in it.
 const ERROR_PAGE: usize = 64 << 10;
 
 /// Bytes of a body that is not large. Ordinary pages are smaller.
@@ -86,11 +87,17 @@ pub struct Connection {
     pub limits: Limits,
 }
 
+/// Finds a vendor's own error in the body of an answer, whatever its status code is: one of the
+/// table's, with words of ours and no text of the body. `None` where the body tells of none; the
+/// status code decides then.
+pub(super) type FindError = fn(status: u16, body: &[u8]) -> Option<Error>;
+
 /// A client for one account.
 #[derive(Debug)]
 pub(super) struct Client {
     http: reqwest::Client,
-    authorization: HeaderValue,
+    authorization: Authorization,
+    find_error: FindError,
     connection: Connection,
     /// The right to hold a large body.
     large: Arc<Semaphore>,
@@ -119,16 +126,12 @@ pub(super) struct Answer {
 }
 
 impl Client {
-    /// A client with basic authentication.
-    pub(super) fn basic(
+    /// A client. Nothing is asked yet.
+    pub(super) fn new(
         connection: Connection,
-        username: &str,
-        password: &Secret,
+        authorization: Authorization,
+        find_error: FindError,
     ) -> Result<Self, Error> {
-        let pair = STANDARD.encode(format!("{username}:{}", password.expose()));
-        let mut authorization = HeaderValue::try_from(format!("Basic {pair}"))
-            .map_err(|_| Error::Client(String::from("the credentials are no header")))?;
-        authorization.set_sensitive(true);
         // Only the first call of the process installs it; the others find it there.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -138,7 +141,8 @@ impl Client {
             .pool_idle_timeout(Duration::from_secs(90))
             .build()
             .map_err(|error| Error::Client(bare(&error)))?;
-        Ok(Self { http, authorization, connection, large: Arc::new(Semaphore::new(1)) })
+        let large = Arc::new(Semaphore::new(1));
+        Ok(Self { http, authorization, find_error, connection, large })
     }
 
     #[cfg(test)]
@@ -153,9 +157,23 @@ impl Client {
 
     /// Asks, and asks again where that may help.
     pub(super) async fn get(&self, stream: &StreamName, url: &Url) -> Result<Answer, Error> {
+        self.ask(stream, Request { url, body: None }).await
+    }
+
+    /// The same with a body. It has to be a question all the same: it may be sent several times.
+    pub(super) async fn post(
+        &self,
+        stream: &StreamName,
+        url: &Url,
+        body: &JsonBody,
+    ) -> Result<Answer, Error> {
+        self.ask(stream, Request { url, body: Some(body) }).await
+    }
+
+    async fn ask(&self, stream: &StreamName, request: Request<'_>) -> Result<Answer, Error> {
         let mut attempt = 1;
         loop {
-            let error = match self.attempt(stream, url).await {
+            let error = match self.attempt(stream, request).await {
                 Ok(mut answer) => {
                     answer.requests = attempt;
                     return Ok(answer);
@@ -172,19 +190,19 @@ impl Client {
         }
     }
 
-    async fn attempt(&self, stream: &StreamName, url: &Url) -> Result<Answer, Error> {
+    async fn attempt(&self, stream: &StreamName, request: Request<'_>) -> Result<Answer, Error> {
         let _turn = self.connection.budget.turn(stream).await;
-        let answer = self.send(url).await;
+        let answer = self.send(request).await;
         let outcome = match &answer {
             Ok(_) => RequestOutcome::Answered,
             Err(Error::Disconnected { .. } | Error::Client(_)) => RequestOutcome::Disconnected,
             Err(Error::TimedOut { .. }) => RequestOutcome::TimedOut,
             Err(Error::RateLimited) => RequestOutcome::RateLimited,
-            Err(Error::Unauthorized { .. }) => RequestOutcome::Unauthorized,
-            Err(Error::ServerError { .. }) => RequestOutcome::ServerError,
+            Err(Error::Unauthorized(_)) => RequestOutcome::Unauthorized,
+            Err(Error::ServerError(_)) => RequestOutcome::ServerError,
             Err(Error::TooLarge { .. }) => RequestOutcome::TooLarge,
             Err(Error::Undecodable { .. }) => RequestOutcome::Undecodable,
-            Err(Error::Redirected { .. } | Error::Refused { .. } | Error::Misasked(_)) => {
+            Err(Error::Redirected { .. } | Error::Refused(_) | Error::Misasked(_)) => {
                 RequestOutcome::Refused
             }
         };
@@ -192,14 +210,12 @@ impl Client {
         answer
     }
 
-    async fn send(&self, url: &Url) -> Result<Answer, Error> {
+    async fn send(&self, request: Request<'_>) -> Result<Answer, Error> {
         let limits = self.connection.limits;
-        let host = || url.host_str().unwrap_or_default().to_owned();
+        let host = || request.url.host_str().unwrap_or_default().to_owned();
         let asked_at = self.connection.clock.now();
-        let request = self
-            .http
-            .get(url.clone())
-            .header(AUTHORIZATION, self.authorization.clone())
+        let built = request
+            .build(&self.http, &self.authorization)
             .header(ACCEPT, "application/json")
             .header(ACCEPT_ENCODING, "gzip")
             .header(USER_AGENT, concat!("floorcast/", env!("CARGO_PKG_VERSION")));
@@ -211,7 +227,7 @@ impl Client {
                 Error::Disconnected { host: host(), problem: bare(&error) }
             }
         };
-        let response = tokio::time::timeout(limits.head, request.send())
+        let response = tokio::time::timeout(limits.head, built.send())
             .await
             .map_err(|_| timed_out("head of the answer", limits.head))?
             .map_err(disconnected)?;
@@ -225,10 +241,8 @@ impl Client {
                 in_rows: false,
             });
         }
-        if let Err(error) = self.refuse(status, response.headers()) {
-            let page = self.read(response, ERROR_PAGE);
-            let _ = tokio::time::timeout(limits.error_page, page).await;
-            return Err(error);
+        if !status.is_success() {
+            return Err(self.refused(response).await);
         }
         let headers = response.headers().clone();
         let (body, large) =
@@ -271,6 +285,9 @@ impl Client {
                 size: body.len(),
                 in_rows: false,
             });
+        }
+        if let Some(error) = (self.find_error)(status.as_u16(), &body) {
+            return Err(self.slowed_down(error, &headers));
         }
         let total = count(&headers);
         // The header has whole seconds: half of one is the best guess of what it cut off.
@@ -322,23 +339,45 @@ impl Client {
         Ok((body, large))
     }
 
-    /// Anything but a success.
-    fn refuse(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), Error> {
-        let code = status.as_u16();
-        if status.is_success() {
-            return Ok(());
+    /// What an answer without a success status means: what the vendor says in its body where that is
+    /// known, its status code otherwise.
+    async fn refused(&self, response: Response) -> Error {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let page = self.read(response, ERROR_PAGE);
+        let page = tokio::time::timeout(self.connection.limits.error_page, page).await;
+        let by_status = by_status(status.as_u16());
+        let error = match (by_status, page) {
+            // Whatever else it says, it asks to wait; and a redirection is no word of the vendor's.
+            (error @ (Error::RateLimited | Error::Redirected { .. }), _) => error,
+            (by_status, Ok(Ok((body, _)))) => decompress(&body, &headers, status, ERROR_PAGE)
+                .ok()
+                .and_then(|plain| {
+                    (self.find_error)(status.as_u16(), plain.as_ref().unwrap_or(&body))
+                })
+                .unwrap_or(by_status),
+            (by_status, _) => by_status,
+        };
+        self.slowed_down(error, &headers)
+    }
+
+    /// Lets the budget know of a refusal for too many requests.
+    fn slowed_down(&self, error: Error, headers: &HeaderMap) -> Error {
+        if matches!(error, Error::RateLimited) {
+            let now = self.connection.clock.now();
+            self.connection.budget.refused(retry_after(headers, now));
         }
-        Err(match code {
-            429 => {
-                let now = self.connection.clock.now();
-                self.connection.budget.refused(retry_after(headers, now));
-                Error::RateLimited
-            }
-            401 | 403 => Error::Unauthorized { status: code },
-            300..=399 => Error::Redirected { status: code },
-            500..=599 => Error::ServerError { status: code },
-            _ => Error::Refused { status: code },
-        })
+        error
+    }
+}
+
+/// What a status code that is no success means by itself.
+fn by_status(status: u16) -> Error {
+    match status {
+        429 => Error::RateLimited,
+        401 | 403 => Error::Unauthorized(Refusal::of(status)),
+        300..=399 => Error::Redirected { status },
+        500..=599 => Error::ServerError(Refusal::of(status)),
+        _ => Error::Refused(Refusal::of(status)),
     }
 }
 
@@ -372,14 +411,4 @@ fn pause(longest: Duration, attempt: u32, random: f64) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn attempts_are_spread_and_bounded() {
-        let longest = Duration::from_millis(500);
-        assert_eq!(pause(longest, 1, 1.0), longest);
-        assert_eq!(pause(longest, 2, 0.5), longest);
-        assert_eq!(pause(longest, 99, 1.0), Duration::from_secs(32));
-    }
-}
+mod tests;

@@ -48,6 +48,11 @@ impl RowMemory {
         self.rows.insert(fingerprint, id);
     }
 
+    /// Keeps the decoded rows of these ids alone.
+    pub fn keep(&mut self, wanted: impl Fn(&EntityId) -> bool) {
+        self.rows.retain(|_, id| wanted(id));
+    }
+
     /// Whether a row of exactly these bytes was set aside, and told of, in the last reading.
     #[must_use]
     pub fn was_set_aside(&self, fingerprint: Fingerprint) -> bool {

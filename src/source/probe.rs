@@ -1,9 +1,19 @@
 //! What a running account answers where its vendor's document is silent: a report that may be shown
 //! to others.
 
+mod noted;
+
 use std::fmt;
 
+use serde_json::Value;
+
+use super::error::{Disposition, Error};
+use super::gathered::undecodable;
+use super::http::Answer;
+use super::rows::Read;
 use crate::model::Timestamp;
+
+use self::noted::{FieldCounts, Noted, named};
 
 /// One question and what the vendor's answers say to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,4 +60,99 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
+}
+
+/// A page of rows, or the reason why there is none.
+pub(super) type Asked = Result<Page, &'static str>;
+
+/// The rows of one answer, and what stood beside them.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// The rows. One that is no value of its own has no fields to speak of, and is left out.
+    pub(super) rows: Vec<Value>,
+    /// How many there are in all, as the vendor says.
+    pub(super) total: Option<u64>,
+    /// Whether there is a further page, where the header `Link` tells.
+    pub(super) has_next: Option<bool>,
+    /// When it was asked for, by our clock.
+    pub(super) asked_at: Timestamp,
+    /// How far the vendor's clock is ahead of ours, in milliseconds.
+    pub(super) clock_offset_millis: Option<i64>,
+}
+
+/// The report as it grows.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) found: Vec<Finding>,
+    pub(super) requests: u32,
+}
+
+impl Findings {
+    /// Takes in what came of a request: `rows` finds them in the answer. A question that is not
+    /// answered is no error, unless it would never be.
+    pub(super) fn take(
+        &mut self,
+        answered: Result<Answer, Error>,
+        rows: impl FnOnce(&Answer) -> Result<Vec<Value>, &'static str>,
+    ) -> Result<Asked, Error> {
+        self.requests += answered.as_ref().map_or(1, |answer| answer.requests);
+        let page = answered.and_then(|answer| {
+            Ok(Page {
+                rows: rows(&answer).map_err(|problem| undecodable(problem, &answer))?,
+                total: answer.total,
+                has_next: answer.has_next,
+                asked_at: answer.asked_at,
+                clock_offset_millis: answer.clock_offset_millis,
+            })
+        });
+        match page {
+            Ok(page) => Ok(Ok(page)),
+            // One endpoint may be closed to an account that others are open to; the very first
+            // refusal speaks of the credentials.
+            Err(error) if error.disposition() == Disposition::Stop && self.requests == 1 => {
+                Err(error)
+            }
+            Err(error) => Ok(Err(error.reason())),
+        }
+    }
+
+    /// Adds the answer, or why there is none.
+    pub(super) fn add(
+        &mut self,
+        topic: &'static str,
+        question: &'static str,
+        asked: &Asked,
+        judge: impl FnOnce(&Page) -> String,
+    ) {
+        let answer = match asked {
+            Ok(page) => judge(page),
+            Err(reason) => format!("not answered ({reason})"),
+        };
+        self.found.push(Finding { topic, question, answer });
+    }
+
+    /// Adds what the rows hold beyond what is read, and what cannot be read.
+    pub(super) fn noted<T>(&mut self, topic: &'static str, asked: &Asked, read: Read<T>) {
+        let noted = asked.as_ref().map(|page| Noted::of(&page.rows, read));
+        let answer = |fields: fn(&Noted) -> &FieldCounts| match &noted {
+            Ok(noted) => named(fields(noted)),
+            Err(reason) => format!("not answered ({reason})"),
+        };
+        let lines = [
+            ("rows", noted.as_ref().map_or_else(|_| String::from("0"), |it| it.rows.to_string())),
+            ("fields that are not read", answer(|noted| &noted.unread)),
+            ("fields with values that no table knows", answer(|noted| &noted.unknown)),
+            ("fields that cannot be read", answer(|noted| &noted.undecodable)),
+        ];
+        for (question, answer) in lines {
+            self.found.push(Finding { topic, question, answer });
+        }
+    }
+}
+
+/// Milliseconds as seconds, with their sign.
+pub(super) fn seconds(millis: i64) -> String {
+    #[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^52")]
+    let seconds = millis as f64 / 1000.0;
+    format!("{seconds:+.1} s")
 }

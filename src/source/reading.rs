@@ -116,6 +116,23 @@ pub struct QuarantineReason {
     pub kind: String,
 }
 
+impl QuarantineReason {
+    /// What is said of rows with one id that contradict each other.
+    const CONFLICT: &str = "expected one row with this id";
+
+    /// Two rows of one answer have the same id and differ: neither is believed.
+    #[must_use]
+    pub fn conflict() -> Self {
+        Self { path: String::new(), kind: String::from(Self::CONFLICT) }
+    }
+
+    /// The reason as a bounded label.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        if self.kind == Self::CONFLICT { "conflicting_duplicate" } else { "undecodable" }
+    }
+}
+
 /// A row that could not be decoded and was stepped over. It holds no byte of the row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantined {

@@ -23,9 +23,11 @@ pub enum Partial {
     CountDisagrees,
     /// The count changed between two pages.
     CountMoved,
+    /// The vendor names a count, and did not.
+    CountMissing,
     /// A row had no id that could be decoded.
     RowWithoutId,
-    /// Two rows with one id differ.
+    /// Two rows with one id differ: neither is believed.
     ConflictingDuplicate,
     /// A limit of pages or rows was reached.
     TooLong,
@@ -43,6 +45,7 @@ impl Partial {
         match self {
             Self::CountDisagrees => "count_disagrees",
             Self::CountMoved => "count_moved",
+            Self::CountMissing => "count_missing",
             Self::RowWithoutId => "row_without_id",
             Self::ConflictingDuplicate => "conflicting_duplicate",
             Self::TooLong => "too_long",
@@ -57,6 +60,7 @@ impl Partial {
 pub struct Sweep<T> {
     rows: Vec<SweepRow<T>>,
     present: HashSet<EntityId>,
+    disbelieved: HashSet<EntityId>,
     counted: bool,
     partial: Option<Partial>,
 }
@@ -72,6 +76,13 @@ impl<T> Sweep<T> {
     #[must_use]
     pub fn present(&self) -> &HashSet<EntityId> {
         &self.present
+    }
+
+    /// The ids of rows that contradict each other: they are present, and nothing that their rows
+    /// say is believed.
+    #[must_use]
+    pub fn disbelieved(&self) -> &HashSet<EntityId> {
+        &self.disbelieved
     }
 
     /// Why absence proves nothing; `None` when the sweep is complete.
@@ -103,15 +114,24 @@ impl<T> Sweep<T> {
 /// whether the sweep is complete.
 #[derive(Debug)]
 pub struct SweepBuilder<T> {
-    rows: Vec<SweepRow<T>>,
+    rows: Vec<(EntityId, SweepRow<T>)>,
     present: HashSet<EntityId>,
+    disbelieved: HashSet<EntityId>,
+    came_otherwise: HashSet<EntityId>,
     total: Option<u64>,
     partial: Option<Partial>,
 }
 
 impl<T> Default for SweepBuilder<T> {
     fn default() -> Self {
-        Self { rows: Vec::new(), present: HashSet::new(), total: None, partial: None }
+        Self {
+            rows: Vec::new(),
+            present: HashSet::new(),
+            disbelieved: HashSet::new(),
+            came_otherwise: HashSet::new(),
+            total: None,
+            partial: None,
+        }
     }
 }
 
@@ -129,7 +149,7 @@ impl<T> SweepBuilder<T> {
     pub fn row(&mut self, id: &EntityId, row: SweepRow<T>) -> bool {
         let new = self.present.insert(id.clone());
         if new {
-            self.rows.push(row);
+            self.rows.push((id.clone(), row));
         }
         new
     }
@@ -137,6 +157,17 @@ impl<T> SweepBuilder<T> {
     /// A row whose id decoded and whose rest did not: it is present all the same.
     pub fn present(&mut self, id: EntityId) {
         self.present.insert(id);
+    }
+
+    /// An id whose rows contradict each other: it is present, and none of them is believed.
+    pub fn disbelieve(&mut self, id: EntityId) {
+        self.disbelieved.insert(id);
+    }
+
+    /// An id came again, on another page and with other bytes. It may have changed in between;
+    /// when the count says that there are more entities than ids, it is two of them.
+    pub fn came_otherwise(&mut self, id: EntityId) {
+        self.came_otherwise.insert(id);
     }
 
     /// Something that makes the sweep prove nothing about absence. The first reason stays.
@@ -162,10 +193,13 @@ impl<T> SweepBuilder<T> {
     pub fn finish(mut self) -> Sweep<T> {
         if self.total.is_some_and(|total| total != self.present.len() as u64) {
             self.mark(Partial::CountDisagrees);
+            self.disbelieved.extend(std::mem::take(&mut self.came_otherwise));
         }
+        let believed = self.rows.into_iter().filter(|(id, _)| !self.disbelieved.contains(id));
         Sweep {
-            rows: self.rows,
+            rows: believed.map(|(_, row)| row).collect(),
             present: self.present,
+            disbelieved: self.disbelieved,
             counted: self.total.is_some(),
             partial: self.partial,
         }
@@ -203,6 +237,28 @@ mod tests {
         builder.counted(2);
         builder.row(&EntityId::new("1"), SweepRow::Seen(()));
         assert_eq!(builder.finish().partial(), Some(Partial::CountMoved));
+    }
+
+    #[test]
+    fn rows_that_contradict_each_other_are_present_and_not_believed() {
+        let two = |total| {
+            let mut builder = SweepBuilder::<()>::default();
+            builder.counted(total);
+            for id in ["1", "2"] {
+                builder.row(&EntityId::new(id), SweepRow::Seen(()));
+            }
+            builder
+        };
+        let mut builder = two(3);
+        builder.disbelieve(EntityId::new("1"));
+        let sweep = builder.finish();
+        assert_eq!((sweep.rows().len(), sweep.present().len()), (1, 2));
+        // On two pages: when the count agrees, it was one entity that changed in between.
+        for (total, believed) in [(2, 2), (3, 1)] {
+            let mut builder = two(total);
+            builder.came_otherwise(EntityId::new("2"));
+            assert_eq!(builder.finish().rows().len(), believed);
+        }
     }
 
     #[test]

@@ -4,57 +4,18 @@
 
 mod judgements;
 
-use serde_json::Value;
-
-use self::judgements::{self as judge, Fields, Noted};
-use super::rows::{Read, split};
-use super::{Ccai, PER_PAGE, mapping, undecodable};
-use crate::model::{StreamName, Timestamp};
-use crate::source::error::{Disposition, Error};
+use self::judgements as judge;
+use super::rows::split;
+use super::{Ccai, PER_PAGE, mapping};
+use crate::model::StreamName;
+use crate::source::error::Error;
+use crate::source::probe::{Asked, Findings, seconds};
 use crate::source::{Finding, Report};
 
 /// The requests' name in metrics.
 const PROBE: StreamName = StreamName::new("probe");
 /// How far back rows are asked for.
 const LOOK_BACK_MILLIS: i64 = 24 * 60 * 60 * 1000;
-
-/// A page of rows, or the reason why there is none.
-type Asked = Result<Page, &'static str>;
-
-/// The rows of one answer, and what stood beside them.
-#[derive(Debug)]
-pub(super) struct Page {
-    rows: Vec<Value>,
-    total: Option<u64>,
-    has_next: Option<bool>,
-    asked_at: Timestamp,
-    /// How far the vendor's clock is ahead of ours, in milliseconds.
-    clock_offset_millis: Option<i64>,
-}
-
-/// The report as it grows.
-#[derive(Debug)]
-struct Findings {
-    found: Vec<Finding>,
-    requests: u32,
-}
-
-impl Findings {
-    /// Adds the answer, or why there is none.
-    fn add(
-        &mut self,
-        topic: &'static str,
-        question: &'static str,
-        asked: &Asked,
-        judge: impl FnOnce(&Page) -> String,
-    ) {
-        let answer = match asked {
-            Ok(page) => judge(page),
-            Err(reason) => format!("not answered ({reason})"),
-        };
-        self.found.push(Finding { topic, question, answer });
-    }
-}
 
 impl Ccai {
     /// Asks what the document leaves open.
@@ -65,7 +26,7 @@ impl Ccai {
     pub(in crate::source) async fn probe(&self) -> Result<Report, Error> {
         let began_at = self.client.now();
         let day_ago = began_at.plus_millis(-LOOK_BACK_MILLIS).to_rfc3339_millis();
-        let mut findings = Findings { found: Vec::new(), requests: 0 };
+        let mut findings = Findings::default();
         let per = PER_PAGE.to_string();
 
         let beyond = (2 * PER_PAGE).to_string();
@@ -147,7 +108,7 @@ impl Ccai {
         );
         findings.add("stamps", "how far the vendor's clock is ahead of ours", &agents, |agents| {
             let offset = agents.clock_offset_millis;
-            offset.map_or_else(|| String::from("unknown: no Date"), judge::seconds)
+            offset.map_or_else(|| String::from("unknown: no Date"), seconds)
         });
         let Findings { found, requests } = findings;
         Ok(Report { vendor: "ccai", asked_at: began_at, requests, findings: found })
@@ -237,27 +198,10 @@ impl Ccai {
         query: &[(&str, &str)],
     ) -> Result<Asked, Error> {
         let answered = self.client.get(&PROBE, &self.url(path, query)).await;
-        findings.requests += answered.as_ref().map_or(1, |answer| answer.requests);
-        let page = answered.and_then(|answer| {
-            let rows = split(&answer.body).map_err(|problem| undecodable(problem, &answer))?;
-            Ok(Page {
-                // A row that is no value of its own has no fields to speak of.
-                rows: rows.iter().filter_map(|row| serde_json::from_str(row.get()).ok()).collect(),
-                total: answer.total,
-                has_next: answer.has_next,
-                asked_at: answer.asked_at,
-                clock_offset_millis: answer.clock_offset_millis,
-            })
-        });
-        match page {
-            Ok(page) => Ok(Ok(page)),
-            // One endpoint may be closed to an account that others are open to; the very first
-            // refusal speaks of the credentials.
-            Err(error) if error.disposition() == Disposition::Stop && findings.requests == 1 => {
-                Err(error)
-            }
-            Err(error) => Ok(Err(error.reason())),
-        }
+        findings.take(answered, |answer| {
+            let rows = split(&answer.body)?.into_iter();
+            Ok(rows.filter_map(|row| serde_json::from_str(row.get()).ok()).collect())
+        })
     }
 }
 
@@ -282,23 +226,5 @@ impl Findings {
             judge::waiting(&page.rows)
         });
         self.add(topic, "does waiting move updated_at", asked, judge::waiting_moves);
-    }
-
-    /// What the rows hold beyond what is read, and what cannot be read.
-    fn noted<T>(&mut self, topic: &'static str, asked: &Asked, read: Read<T>) {
-        let noted = asked.as_ref().map(|page| Noted::of(&page.rows, read));
-        let answer = |fields: fn(&Noted) -> &Fields| match &noted {
-            Ok(noted) => judge::named(fields(noted)),
-            Err(reason) => format!("not answered ({reason})"),
-        };
-        let lines = [
-            ("rows", noted.as_ref().map_or_else(|_| String::from("0"), |it| it.rows.to_string())),
-            ("fields that are not read", answer(|noted| &noted.unread)),
-            ("fields with values that no table knows", answer(|noted| &noted.unknown)),
-            ("fields that cannot be read", answer(|noted| &noted.undecodable)),
-        ];
-        for (question, answer) in lines {
-            self.found.push(Finding { topic, question, answer });
-        }
     }
 }

@@ -4,16 +4,17 @@ use std::collections::HashSet;
 
 use super::mapping::{self, LevelRow};
 use super::paging::{PageEnd, SweepStep, SweepWalk};
-use super::rows::{self, PageRows, Read, Row, split};
+use super::rows::{self, Read, Row, split};
 use super::streams::{
     AGENT_STATUSES, AGENTS, QUEUE_STATUSES, QUEUES, RECENT, SLA, SLA_BY_QUEUE_GROUP,
     STATUS_DEFINITIONS, TEAMS, WAITING,
 };
-use super::{Ccai, Gathered, PER_PAGE, undecodable};
+use super::{Ccai, PER_PAGE};
 use crate::model::{
     EntityId, EntityKind, Measured, QueuePath, QueueStatus, ServiceLevel, StreamName,
 };
 use crate::source::error::{Disposition, Error};
+use crate::source::gathered::{Gathered, SweepInProgress, undecodable};
 use crate::source::{Partial, Reading, RowMemory, Rows, Sweep, SweepBuilder, SweepRow};
 
 /// Pages of one sweep, at most: two hundred thousand agents.
@@ -137,8 +138,7 @@ impl Ccai {
         Ok(gathered.into_reading(stream, Rows::ServiceLevels(levels)))
     }
 
-    /// All entities of a kind, page by page. A page that is not answered leaves the pages before
-    /// it: what they show counts, what they do not show proves nothing.
+    /// All entities of a kind, page by page.
     async fn sweep<T: Row>(
         &self,
         stream: &StreamName,
@@ -147,52 +147,25 @@ impl Ccai {
         read: Read<T>,
         memory: &RowMemory,
     ) -> Result<(Gathered, Sweep<T>), Error> {
-        let mut gathered = Gathered::default();
-        let mut sweep = SweepBuilder::default();
+        let mut sweep = SweepInProgress::new(rows::format(read), memory, &self.privacy);
         let mut walk = SweepWalk::default();
+        let per = PER_PAGE.to_string();
         loop {
-            let per = PER_PAGE.to_string();
             let page = walk.page().to_string();
             let mut query = query.to_vec();
             query.extend([("page", page.as_str()), ("per", per.as_str())]);
-            let answer = match self.client.get(stream, &self.url(path, &query)).await {
-                Ok(answer) => answer,
-                Err(error) if walk.page() > 1 && error.disposition() != Disposition::Stop => {
-                    tracing::debug!(%error, page, "a page of a sweep was not answered");
-                    sweep.mark(Partial::PageUnanswered);
-                    break;
-                }
-                Err(error) => return Err(error),
-            };
-            gathered.answer(&answer);
-            let rows = match split(&answer.body) {
-                Ok(rows) => rows,
-                Err(problem) if walk.page() > 1 => {
-                    tracing::debug!(problem, page, "a page of a sweep cannot be read");
-                    sweep.mark(Partial::PageUnanswered);
-                    break;
-                }
-                Err(problem) => return Err(undecodable(problem, &answer)),
-            };
+            let answered = self.client.get(stream, &self.url(path, &query)).await;
+            let Some(answer) = sweep.answered(answered)? else { break };
+            let Some(rows) = sweep.readable(split(&answer.body), &answer)? else { break };
             if let Some(total) = answer.total {
                 sweep.counted(total);
             }
             if answer.count_unreadable {
                 sweep.mark(Partial::CountDisagrees);
             }
-            let before = sweep.len();
-            let mut page_rows = PageRows {
-                memory,
-                next: &mut gathered.memory,
-                unknown: &mut gathered.unknown_values,
-            };
-            let quarantined = page_rows.take_in(&rows, read, &mut sweep, &self.privacy);
-            for row in quarantined {
-                gathered.set_aside(row, memory);
-            }
             let end = PageEnd {
                 rows: rows.len(),
-                new: sweep.len() - before,
+                new: sweep.take_in(&rows),
                 has_next: answer.has_next,
                 total: answer.total,
             };
@@ -207,7 +180,7 @@ impl Ccai {
         if let Some(doubt) = walk.doubt() {
             sweep.mark(doubt);
         }
-        Ok((gathered, sweep.finish()))
+        Ok(sweep.finish())
     }
 
     /// All there is, in one answer.

@@ -1,12 +1,13 @@
 //! Tails: what changed at or after a stamp, in order of the stamps.
 
+use super::Ccai;
 use super::mapping;
 use super::paging::{Narrowing, TailStep, TailWalk};
 use super::rows::{self, Read, split};
 use super::streams::{ACTIVITY_ENDS, AGENT_ACTIVITY, CALLS, CHATS};
-use super::{Ccai, Gathered, undecodable};
 use crate::model::{Activity, Call, Chat, EntityId, StreamName, Timestamp};
 use crate::source::error::{Disposition, Error};
+use crate::source::gathered::{Gathered, undecodable};
 use crate::source::http::Answer;
 use crate::source::{
     Fingerprint, QuarantineReason, Quarantined, Reading, RowMemory, Rows, TailRows,

@@ -8,7 +8,6 @@ mod probe;
 mod questions;
 mod robustness;
 mod traps;
-mod vendor;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,12 +15,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use self::vendor::{Answer, Asked, Vendor};
 use super::{Ccai, Settings};
 use crate::clock::ManualClock;
 use crate::model::{AccountName, EntityId, EntityKind, Privacy, StreamName, Timestamp};
 use crate::schedule::{Budget, BudgetSettings};
 use crate::secret::{Secret, SecretSource};
+use crate::source::loopback::{Answer, Asked, Vendor};
 use crate::source::{
     Connection, Disposition, Error, Limits, Partial, Question, Reading, ReadingSettings, RowMemory,
     Rows, SweepRow,
@@ -255,13 +254,29 @@ async fn an_undecodable_row_is_set_aside_counts_as_present_and_the_others_go_on(
 
 #[tokio::test]
 async fn one_id_on_two_different_people_of_one_page_concludes_nothing() {
-    let vendor = Vendor::answering(|_| {
-        let other = json!({"id": 1, "first_name": "Jonas"});
-        Answer::json(&json!([agent(1), other])).header("Total", "1")
-    })
+    let (one, other) = (agent(1), json!({"id": 1, "first_name": "Jonas"}));
+    let page = |rows: Value| Answer::json(&rows).header("Total", "2");
+    // Who comes first changes from answer to answer.
+    let vendor = Vendor::answering_in_turn(vec![
+        page(json!([one, agent(2), other])),
+        page(json!([other, agent(2), one])),
+        page(json!([other, agent(2)])),
+    ])
     .await;
-    let reading = account(&vendor).ask("agents", Question::Sweep).await.unwrap();
-    assert_eq!(agents(&reading).partial(), Some(Partial::ConflictingDuplicate));
+    let account = account(&vendor);
+    let reading = account.ask("agents", Question::Sweep).await.unwrap();
+    let sweep = agents(&reading);
+    assert_eq!(sweep.partial(), Some(Partial::ConflictingDuplicate));
+    // Neither is believed, and both are told of, once.
+    assert_eq!((sweep.rows().len(), sweep.present().len()), (1, 2));
+    let labels: Vec<_> = reading.quarantined.iter().map(|row| row.reason.label()).collect();
+    assert_eq!(labels, ["conflicting_duplicate"; 2]);
+    let again = account.ask_knowing("agents", Question::Sweep, &reading.memory).await.unwrap();
+    assert_eq!((agents(&again).rows().len(), again.quarantined.len()), (1, 0));
+    // Once there is one alone, it is believed.
+    let alone = account.ask_knowing("agents", Question::Sweep, &again.memory).await.unwrap();
+    assert!(agents(&alone).is_complete());
+    assert!(matches!(&agents(&alone).rows()[0], SweepRow::Seen(agent) if agent.id.as_str() == "1"));
 }
 
 #[tokio::test]
@@ -424,7 +439,7 @@ async fn refused_credentials_stop_the_account_after_one_request() {
         let vendor = Vendor::answering(move |_| Answer::status(status)).await;
         let error = account(&vendor).ask("agents", Question::Sweep).await.unwrap_err();
         assert_eq!(error.disposition(), Disposition::Stop);
-        assert!(error.to_string().contains("check the account's username"), "{error}");
+        assert!(error.to_string().contains("check the account's credentials"), "{error}");
         assert!(!format!("{error} {error:?}").contains(PASSWORD));
         assert_eq!(vendor.asked().len(), 1);
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::super::mapping;
-use super::super::rows::{PageRows, Read, Row, decode, split, stamp};
+use super::super::rows::{Read, Row, decode, format, split, stamp};
 use crate::detect::{
     LevelState, Look, StatusSource, Targets, activity_row, current_status_row, interaction_row,
     is_unchanged, queue_status_row, record_row, roster_row, service_level_row,
@@ -17,6 +17,7 @@ use crate::event::{Draft, Event, EventMeta, Origin};
 use crate::fuzz::{Outcome, PLANTED, run};
 use crate::model::{Measured, Precision, Privacy, QueuePath, ServiceLevel, Timestamp};
 use crate::publish::avro::{Decoder, Encoders, single_object};
+use crate::source::rows::PageRows;
 use crate::source::{RowMemory, SweepBuilder};
 
 use super::NOON;
@@ -122,7 +123,7 @@ fn swept<T: Row>(bytes: &[u8], read: Read<T>) {
     let (memory, mut next) = (RowMemory::default(), RowMemory::default());
     let mut sweep = SweepBuilder::default();
     let mut page = PageRows { memory: &memory, next: &mut next, unknown: &mut Vec::new() };
-    let unreadable = page.take_in(&rows, read, &mut sweep, &Privacy::default());
+    let unreadable = page.take_in(&rows, &format(read), &mut sweep, &Privacy::default());
     assert!(sweep.len() <= rows.len() && next.len() <= rows.len());
     let sweep = sweep.finish();
     assert!(sweep.rows().len() + unreadable.len() <= rows.len());

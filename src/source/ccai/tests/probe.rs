@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::vendor::{Answer, Asked, Vendor};
 use super::{PASSWORD, account, page, stamp};
+use crate::source::loopback::{Answer, Asked, Vendor};
 use crate::source::{Disposition, Report};
 
 /// What nobody may find in a report.

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::vendor::{Answer, Vendor};
 use super::{NOON, PASSWORD, account, activity, call, page, since, stamp};
 use crate::model::Measured;
+use crate::source::loopback::{Answer, Vendor};
 use crate::source::{Disposition, Question, Rows};
 
 #[tokio::test]

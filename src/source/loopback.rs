@@ -14,56 +14,63 @@ use url::Url;
 
 /// A request that came in.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) path: String,
-    pub(super) raw_query: String,
+pub(in crate::source) struct Asked {
+    pub(in crate::source) method: axum::http::Method,
+    pub(in crate::source) path: String,
+    pub(in crate::source) raw_query: String,
     headers: axum::http::HeaderMap,
+    pub(in crate::source) body: Vec<u8>,
 }
 
 impl Asked {
-    pub(super) fn query(&self, name: &str) -> Option<String> {
+    pub(in crate::source) fn query(&self, name: &str) -> Option<String> {
         let pairs = url::form_urlencoded::parse(self.raw_query.as_bytes());
         pairs.into_owned().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    pub(super) fn queries(&self, name: &str) -> Vec<String> {
+    pub(in crate::source) fn queries(&self, name: &str) -> Vec<String> {
         let pairs = url::form_urlencoded::parse(self.raw_query.as_bytes()).into_owned();
         pairs.filter(|(key, _)| key == name).map(|(_, value)| value).collect()
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<String> {
+    pub(in crate::source) fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).map(|value| value.to_str().unwrap().to_owned())
     }
 }
 
 /// What is answered.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(in crate::source) struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
 impl Answer {
-    pub(super) fn body(body: impl Into<Vec<u8>>) -> Self {
+    pub(in crate::source) fn body(body: impl Into<Vec<u8>>) -> Self {
         Self { status: 200, headers: Vec::new(), body: body.into() }
     }
 
-    pub(super) fn json(value: &serde_json::Value) -> Self {
+    pub(in crate::source) fn json(value: &serde_json::Value) -> Self {
         Self::body(value.to_string())
     }
 
-    pub(super) fn status(status: u16) -> Self {
-        Self { status, ..Self::body("an error page that tells of Ada Sample") }
+    pub(in crate::source) fn status(status: u16) -> Self {
+        Self::body("an error page that tells of Ada Sample").with_status(status)
     }
 
-    pub(super) fn gzip(plain: &[u8]) -> Self {
+    pub(in crate::source) fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub(in crate::source) fn gzip(plain: &[u8]) -> Self {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         encoder.write_all(plain).unwrap();
         Self::body(encoder.finish().unwrap()).header("Content-Encoding", "gzip")
     }
 
-    pub(super) fn header(mut self, name: &str, value: &str) -> Self {
+    pub(in crate::source) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
@@ -78,7 +85,7 @@ impl Answer {
 }
 
 /// The vendor. It goes away with the test.
-pub(super) struct Vendor {
+pub(in crate::source) struct Vendor {
     url: Url,
     asked: Arc<Mutex<Vec<Asked>>>,
     task: JoinHandle<()>,
@@ -92,7 +99,7 @@ impl Drop for Vendor {
 
 impl Vendor {
     /// Answers each request as the function says.
-    pub(super) async fn answering(
+    pub(in crate::source) async fn answering(
         answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
     ) -> Self {
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -100,10 +107,14 @@ impl Vendor {
         let app = Router::new().fallback(move |request: Request| {
             let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
             async move {
+                let (request, body) = request.into_parts();
+                let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
                 let asked = Asked {
-                    path: request.uri().path().to_owned(),
-                    raw_query: request.uri().query().unwrap_or_default().to_owned(),
-                    headers: request.headers().clone(),
+                    method: request.method,
+                    path: request.uri.path().to_owned(),
+                    raw_query: request.uri.query().unwrap_or_default().to_owned(),
+                    headers: request.headers,
+                    body: body.into(),
                 };
                 log.lock().unwrap().push(asked.clone());
                 answer(&asked).into_response()
@@ -115,7 +126,7 @@ impl Vendor {
     }
 
     /// Gives these answers in turn, the last one for ever.
-    pub(super) async fn answering_in_turn(answers: Vec<Answer>) -> Self {
+    pub(in crate::source) async fn answering_in_turn(answers: Vec<Answer>) -> Self {
         let next = Mutex::new(0);
         Self::answering(move |_| {
             let mut next = next.lock().unwrap();
@@ -126,7 +137,7 @@ impl Vendor {
     }
 
     /// Sends the head and one byte of the body again and again.
-    pub(super) async fn dripping() -> Self {
+    pub(in crate::source) async fn dripping() -> Self {
         Self::raw(|mut stream| async move {
             let _ = stream.read(&mut [0; 4096]).await;
             let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n[";
@@ -140,7 +151,7 @@ impl Vendor {
     }
 
     /// Takes the request and never answers.
-    pub(super) async fn silent() -> Self {
+    pub(in crate::source) async fn silent() -> Self {
         Self::raw(|stream| async move {
             std::future::pending::<()>().await;
             drop(stream);
@@ -149,7 +160,7 @@ impl Vendor {
     }
 
     /// Answers these bytes and closes the connection.
-    pub(super) async fn cutting(bytes: &'static str) -> Self {
+    pub(in crate::source) async fn cutting(bytes: &'static str) -> Self {
         Self::raw(move |mut stream| async move {
             let _ = stream.read(&mut [0; 4096]).await;
             let _ = stream.write_all(bytes.as_bytes()).await;
@@ -171,11 +182,11 @@ impl Vendor {
         Self { url, asked: Arc::default(), task }
     }
 
-    pub(super) fn url(&self) -> Url {
+    pub(in crate::source) fn url(&self) -> Url {
         self.url.clone()
     }
 
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(in crate::source) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }
