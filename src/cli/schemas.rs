@@ -239,13 +239,15 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
+    /// The files of a folder; what replaced schemas were is in folders of their own.
     fn folder(path: &Path) -> BTreeMap<String, String> {
-        let read = |entry: io::Result<std::fs::DirEntry>| {
-            let entry = entry.unwrap();
+        let entries = std::fs::read_dir(path).unwrap().map(Result::unwrap);
+        let files = entries.filter(|entry| entry.path().is_file());
+        let read = |entry: std::fs::DirEntry| {
             let text = std::fs::read_to_string(entry.path()).unwrap();
             (entry.file_name().into_string().unwrap(), text)
         };
-        std::fs::read_dir(path).unwrap().map(read).collect()
+        files.map(read).collect()
     }
 
     #[test]

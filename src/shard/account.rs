@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::engine::MARKS_KEPT;
 use super::recent::RecentlyEnded;
 use super::waits::Waits;
-use crate::detect::{Absences, AgentState, Dispute, Look, StatusSource, Targets};
+use crate::detect::{Absences, AgentState, Dispute, Doubts, Look, StatusSource, Targets};
 use crate::event::Topic;
 use crate::model::{AccountName, EntityId, EntityKind, Presence, StreamName, Timestamp};
 use crate::source::{Reading, VENDORS};
@@ -80,6 +80,11 @@ impl AgentBrief {
             since: state.status.as_ref().and_then(|status| status.since),
         }
     }
+
+    /// Whether the agent is logged in, as far as is known.
+    pub(super) fn is_logged_in(&self) -> bool {
+        self.presence.is_some_and(|presence| presence != Presence::Offline)
+    }
 }
 
 /// One account's indexes.
@@ -102,6 +107,8 @@ pub(super) struct Account {
     /// Paths on which somebody waits.
     pub(super) queued_paths: HashSet<EntityId>,
     pub(super) absences: HashMap<EntityKind, Absences>,
+    /// Who is logged in, and where somebody waits: what suspiciously much no longer is.
+    pub(super) doubts: HashMap<EntityKind, Doubts>,
     pub(super) targets: Targets,
     pub(super) waits: Waits,
     pub(super) disputes: HashMap<EntityId, Dispute>,
@@ -129,6 +136,7 @@ impl Account {
             defined: HashMap::new(),
             queued_paths: HashSet::new(),
             absences: HashMap::new(),
+            doubts: HashMap::new(),
             targets,
             waits: Waits::default(),
             disputes: HashMap::new(),

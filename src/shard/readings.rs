@@ -5,16 +5,16 @@ use std::ops::Range;
 use super::output::EngineError;
 use super::writing::Writing;
 use crate::detect::{
-    AgentState, Change, Claim, ClaimOutcome, Interaction, InteractionState, LevelState, LogWatch,
-    Look, Record, RecordState, StatusSource, Wait, activity_end, activity_row,
+    AgentState, Change, Claim, ClaimOutcome, Emptiness, Interaction, InteractionState, LevelState,
+    LogWatch, Look, Record, RecordState, StatusSource, Wait, activity_end, activity_row,
     current_status_absence, current_status_row, interaction_row, is_activity_end_wanted,
     is_activity_wanted, is_unchanged, queue_status_absence, queue_status_row, record_absence,
     record_row, roster_absence, roster_row, service_level_row, watch_log,
 };
 use crate::event::{Body, Draft, Occurrence, Quarantine};
 use crate::model::{
-    Activity, Agent, CurrentStatus, EntityId, EntityKind, Measured, Presence, QueueStatus,
-    ServiceLevel, StreamName, Timestamp,
+    Activity, Agent, CurrentStatus, EntityId, EntityKind, Measured, QueueStatus, ServiceLevel,
+    StreamName, Timestamp,
 };
 use crate::source::{Quarantined, Sweep, SweepRow, TailRows};
 
@@ -98,14 +98,14 @@ pub(super) fn current_statuses(
         ask_log |= hold_against_log(writing, id, &state, claim, look)?;
     }
     if sweep.is_complete() {
-        let absent: Vec<_> = {
-            let agents = writing.account.agents.iter();
-            agents
-                .filter(|(id, _)| !sweep.present().contains(*id))
-                .map(|(id, agent)| (id.clone(), *agent))
-                .collect()
-        };
-        for (id, agent) in absent {
+        let emptiness =
+            if sweep.was_counted() { Emptiness::Ordinary } else { Emptiness::Suspicious };
+        let known = writing.account.agents.iter();
+        let known = known.filter(|(_, agent)| agent.on_hold || agent.is_logged_in());
+        let doubts = writing.account.doubts.entry(EntityKind::Agent).or_default();
+        let absent = doubts.complete_answer(known.map(|(id, _)| id), sweep.present(), emptiness);
+        for id in absent {
+            let Some(agent) = writing.account.agents.get(&id).copied() else { continue };
             if agent.on_hold
                 && let Some(before) = writing.agent(&id)?
             {
@@ -113,8 +113,8 @@ pub(super) fn current_statuses(
                 writing.change_agent(&id, Some(before), change)?;
             }
             // Absence means not logged in; the log will have the row.
-            let held_in = agent.presence.is_some_and(|presence| presence != Presence::Offline);
-            ask_log |= held_in && agent.since.is_some_and(|since| since < look.asked_at);
+            ask_log |=
+                agent.is_logged_in() && agent.since.is_some_and(|since| since < look.asked_at);
         }
     }
     Ok(ask_log)
@@ -304,10 +304,10 @@ pub(super) fn queue_statuses(
         writing.change(kind, &id, before, change)?;
     }
     if sweep.is_complete() {
+        let doubts = writing.account.doubts.entry(kind).or_default();
         let queued = writing.account.queued_paths.iter();
-        let mut emptied: Vec<_> =
-            queued.filter(|id| !sweep.present().contains(*id)).cloned().collect();
-        emptied.sort();
+        // Every queue is empty at times.
+        let emptied = doubts.complete_answer(queued, sweep.present(), Emptiness::Ordinary);
         for id in emptied {
             writing.account.queued_paths.remove(&id);
             if let Some(before) = writing.held::<LevelState>(kind, &id)? {

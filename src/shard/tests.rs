@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::{Applied, Engine, Output, Owned, Start};
 use crate::detect::{StatusSource, Targets};
 use crate::model::{
-    AccountName, Activity, Agent, Call, EntityId, EntityKind, Mode, Privacy, StreamName, Team,
-    Timestamp,
+    AccountName, Activity, Agent, Call, CurrentStatus, EntityId, EntityKind, Mode, Privacy,
+    QueueStatus, StreamName, Team, Timestamp,
 };
 use crate::publish::avro::{Decoder, Encoders, single_object};
 use crate::source::{
@@ -19,6 +19,8 @@ use crate::telemetry::Metrics;
 
 const AGENTS: StreamName = StreamName::new("agents");
 const LOG: StreamName = StreamName::new("agent_activity");
+const STATUSES: StreamName = StreamName::new("agent_statuses");
+const DEPTHS: StreamName = StreamName::new("queue_statuses");
 const ENDS: StreamName = StreamName::new("activity_ends");
 const CALLS: StreamName = StreamName::new("calls");
 const OVERLAP: Duration = Duration::from_secs(10);
@@ -186,6 +188,65 @@ fn a_partial_sweep_removes_nothing_and_two_complete_ones_do() {
     bench.read(8, AGENTS, sweep(&all[1..], false));
     bench.read(9, AGENTS, sweep(&all[1..], false));
     assert_eq!(bench.names().iter().filter(|name| **name == "AgentRemoved").count(), 1);
+}
+
+#[test]
+fn an_answer_of_the_moment_that_suddenly_shows_nothing_is_confirmed_by_the_next_one() {
+    let mut bench = Bench::new();
+    let statuses = |ids: &[&str]| {
+        let mut sweep = SweepBuilder::default();
+        for id in ids {
+            let status: CurrentStatus = serde_json::from_value(json!({"agent_id": id,
+                "status": {"id": "0", "presence": "AVAILABLE"}, "on_hold": true}))
+            .unwrap();
+            sweep.row(&EntityId::new(*id), SweepRow::Seen(status));
+        }
+        Rows::AgentStatuses(sweep.finish())
+    };
+    let depths = |paths: &[&str]| {
+        let mut sweep = SweepBuilder::default();
+        for path in paths {
+            let status: QueueStatus = serde_json::from_value(json!({
+                "queue": {"path_id": path, "lang": "en", "channel": "call"},
+                "in_queue_count": 2}))
+            .unwrap();
+            sweep.row(&status.queue.id(), SweepRow::Seen(status));
+        }
+        Rows::QueueStatuses(sweep.finish())
+    };
+    let news = |bench: &mut Bench, told: &mut usize| {
+        let names = bench.names().split_off(*told);
+        *told += names.len();
+        names.len()
+    };
+    let mut told = 0;
+    let paths = ["5", "6", "7", "8"];
+    bench.read(0, AGENTS, sweep(&["1", "2"], false));
+    bench.read(1, STATUSES, statuses(&["1", "2"]));
+    bench.read(1, DEPTHS, depths(&paths));
+    assert_eq!(news(&mut bench, &mut told), 2 + 2 + 4);
+
+    // For a moment the vendor shows nothing.
+    for second in [2, 4] {
+        bench.read(second, STATUSES, statuses(&[]));
+        bench.read(second, DEPTHS, depths(&[]));
+        bench.read(second + 1, STATUSES, statuses(&["1", "2"]));
+        bench.read(second + 1, DEPTHS, depths(&paths));
+    }
+    assert_eq!(news(&mut bench, &mut told), 0);
+
+    // One who leaves, and the few queues that are served at last, are told at once.
+    bench.read(6, STATUSES, statuses(&["1"]));
+    bench.read(6, DEPTHS, depths(&["5"]));
+    assert_eq!(news(&mut bench, &mut told), 1 + 3);
+    bench.read(7, DEPTHS, depths(&[]));
+    assert_eq!(news(&mut bench, &mut told), 1);
+
+    // Nobody at all, twice: it is so.
+    bench.read(8, STATUSES, statuses(&[]));
+    assert_eq!(news(&mut bench, &mut told), 0);
+    bench.read(9, STATUSES, statuses(&[]));
+    assert_eq!(news(&mut bench, &mut told), 1);
 }
 
 #[test]

@@ -162,6 +162,8 @@ pub struct World {
     pub(super) log: Vec<LogRow>,
     pub(super) next_id: u64,
     pub(super) truth: Truth,
+    /// Paths that the last answer left out, which is too much to believe at once.
+    pub(super) doubted_paths: BTreeSet<String>,
     agenda: BinaryHeap<Reverse<(Timestamp, u64, Action)>>,
     ordinal: u64,
     stopped: bool,
@@ -184,6 +186,7 @@ impl World {
             log: Vec::new(),
             next_id: 1_000,
             truth: Truth { clock_offset_millis: settings.clock_offset_millis, ..Truth::default() },
+            doubted_paths: BTreeSet::new(),
             agenda: BinaryHeap::new(),
             ordinal: 0,
             stopped: false,

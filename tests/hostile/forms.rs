@@ -77,6 +77,7 @@ forms! {
     an_empty_object_is_no_empty_list: |_, wire| body(wire, b"{}");
     an_error_object_with_status_200_is_no_empty_list:
         |_, wire| body(wire, b"{\"error\": \"Planted-in-an-answer\", \"agents\": []}");
+    an_empty_list_without_a_count_is_not_believed_at_once: rows::empty_now_and_then;
     a_text_behind_the_list_is_not_overlooked: |_, wire| body(wire, b"[] Planted-in-an-answer");
     no_content_with_status_204_is_no_empty_list:
         |_, wire| wire.answer("204 No Content", "", b"");

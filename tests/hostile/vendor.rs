@@ -36,6 +36,8 @@ pub(super) struct Asked {
     pub(super) elsewhere: SocketAddr,
     /// How many answers were given since the vendor went bad.
     pub(super) number: usize,
+    /// How often this endpoint's first page was asked for since then.
+    pub(super) turn: usize,
     now: Now,
 }
 
@@ -113,9 +115,13 @@ fn make_rows(endpoint: &str, after: bool) -> Vec<Value> {
         "chats" => vec![json!({"id": 80, "status": "assigned", "created_at": stamp(900),
             "assigned_at": stamp(880), "updated_at": stamp(880)})],
         "menus" => (10..16).map(|id| json!({"id": id, "name": "Parcels"})).collect(),
-        "menus/current_status" => vec![json!({"menu_id": 10, "lang": "en", "menu_path_id": 5,
-            "menu_path": "Parcels", "comm_type": "Call",
-            "in_queue_count": if after { 1 } else { 2 }})],
+        "menus/current_status" => (5..10)
+            .map(|path| {
+                json!({"menu_id": 10, "lang": "en", "menu_path_id": path, "menu_path": "Parcels",
+                    "comm_type": "Call",
+                    "in_queue_count": if after && path == 5 { 1 } else { 2 }})
+            })
+            .collect(),
         "menus/sla" => vec![json!({"menu_path_id": 5, "lang": "en", "menu_path": "Parcels",
             "sla": if after { 91.0 } else { 90.0 }})],
         "teams" => (20..26).map(|id| json!({"id": id, "name": "Letters"})).collect(),
@@ -343,14 +349,16 @@ impl Shared {
         let page = query.split('&').find_map(|pair| pair.strip_prefix("page="));
         let page = page.and_then(|page| page.parse().ok());
         let authorized = head.lines().any(|line| line.eq_ignore_ascii_case(&self.authorization));
-        let (mood, number) = {
+        let (mood, number, turn) = {
             let mood = *self.mood.lock().unwrap();
+            let mut asked = self.asked.lock().unwrap();
+            let turn = asked.entry(endpoint.clone()).or_default();
             if page.unwrap_or(1) == 1 {
-                *self.asked.lock().unwrap().entry(endpoint.clone()).or_default() += 1;
+                *turn += 1;
             }
             let mut answers = self.answers.lock().unwrap();
             *answers += 1;
-            (mood, *answers)
+            (mood, *answers, *turn)
         };
         let mut wire = Wire { stream, written: 0 };
         let elsewhere = self.elsewhere;
@@ -358,13 +366,13 @@ impl Shared {
         let _ = match mood {
             _ if !authorized => wire.answer("401 Unauthorized", "", b"{}"),
             Mood::Good(now) => {
-                let asked = Asked { endpoint, page, elsewhere, number, now };
+                let asked = Asked { endpoint, page, elsewhere, number, turn, now };
                 let total = asked.rows().len().to_string();
                 wire.rows(&asked.page_of_rows(), &total)
             }
             Mood::Bad(speech) => {
                 let now = Now::Before;
-                speech(&Asked { endpoint, page, elsewhere, number, now }, &mut wire)
+                speech(&Asked { endpoint, page, elsewhere, number, turn, now }, &mut wire)
             }
         };
         let mut most = self.most_written.lock().unwrap();
