@@ -26,6 +26,7 @@ use url::Url;
 
 use self::reader::Section;
 use crate::model::{AccountName, Timestamp};
+use crate::publish::Delivery;
 use crate::shard::Start;
 use crate::source::{Access, SettingsReader, VENDORS, Vendor};
 
@@ -55,6 +56,14 @@ pub struct Kafka {
     pub bootstrap_servers: String,
     /// The name under which this bridge owns its accounts.
     pub deployment: String,
+    /// Whether another bridge of the same deployment may take over, and is waited for.
+    pub standby: bool,
+    /// How events are delivered.
+    pub delivery: Delivery,
+    /// Into how many parts the deployment's accounts are divided.
+    pub shards: u32,
+    /// Accounts that were taken out of the configuration and whose state is to be given up.
+    pub retire: Vec<AccountName>,
     /// The prefix of the topics' names.
     pub topic_prefix: String,
     /// Whether missing topics are made.
@@ -227,19 +236,25 @@ fn kafka(section: &mut Section) -> Option<Kafka> {
         .filter(|name| section.check_name("deployment", name));
     let topic_prefix = section.text("topic_prefix").unwrap_or_else(|| String::from("floor"));
     section.check_name("topic_prefix", &topic_prefix);
-    if let Some("exactly_once") = section.choice("delivery", &["at_least_once", "exactly_once"]) {
-        section.mistake(
-            "delivery",
-            "\"exactly_once\" is not available in this version",
-            "set \"at_least_once\": repeats only after a crash, with equal event ids",
-        );
-    }
-    if section.flag("standby") == Some(true) {
+    let delivery = match section.choice("delivery", &["exactly_once", "at_least_once"]) {
+        Some("at_least_once") => Delivery::AtLeastOnce,
+        _ => Delivery::ExactlyOnce,
+    };
+    let standby = section.flag("standby").unwrap_or(false);
+    if standby && delivery == Delivery::AtLeastOnce {
         section.mistake(
             "standby",
-            "a standby is not available in this version",
-            "leave it out and run one bridge for each deployment",
+            "with \"at_least_once\" nothing keeps two bridges from owning the same accounts",
+            "leave delivery out, which means \"exactly_once\"",
         );
+    }
+    let shards = section.whole("shards", 1, 1_000).unwrap_or(1);
+    let mut retire = Vec::new();
+    for name in section.texts("retire") {
+        match AccountName::new(name) {
+            Ok(name) => retire.push(name),
+            Err(error) => section.mistake("retire", &error.to_string(), "correct the name"),
+        }
     }
     let create_topics = section.flag("create_topics").unwrap_or(true);
     let partitions = section.whole("partitions", 1, 10_000).unwrap_or(6);
@@ -269,6 +284,10 @@ fn kafka(section: &mut Section) -> Option<Kafka> {
     Some(Kafka {
         bootstrap_servers: bootstrap_servers?,
         deployment: deployment?,
+        standby,
+        delivery,
+        shards: u32::try_from(shards).unwrap_or(1),
+        retire,
         topic_prefix,
         create_topics,
         partitions: i32::try_from(partitions).unwrap_or(6),
@@ -443,7 +462,12 @@ impl fmt::Display for Config {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kafka = &self.kafka;
         writeln!(out, "kafka      {} as {}", kafka.bootstrap_servers, kafka.deployment)?;
-        writeln!(out, "topics     {}.*", kafka.topic_prefix)?;
+        let how = match kafka.delivery {
+            Delivery::ExactlyOnce => "exactly once",
+            Delivery::AtLeastOnce => "at least once",
+        };
+        let standby = if kafka.standby { ", another bridge may take over" } else { "" };
+        writeln!(out, "topics     {}.*, {how}{standby}", kafka.topic_prefix)?;
         if let Some(registry) = &self.registry {
             let url = registry.url.as_str().trim_end_matches('/');
             let how = if registry.auto_register { "registers" } else { "looks up" };

@@ -25,6 +25,7 @@ pub mod config;
 pub mod consume;
 pub mod detect;
 pub mod event;
+mod failpoints;
 #[cfg(test)]
 mod fuzz;
 pub mod model;

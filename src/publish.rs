@@ -1,13 +1,23 @@
-//! From the outbox to Kafka: Avro, the producer, the order of things.
+//! From the outbox to Kafka: who owns a shard, Avro, the producer, the order of things.
 
 pub mod avro;
 mod kafka;
+mod omission;
 mod outbox;
+mod ownership;
+mod producer;
+mod publisher;
 pub mod registry;
+mod state_topic;
 mod topics;
 mod trouble;
 
 pub use kafka::{Connection, Settings};
-pub use outbox::{Bell, Drained, Observer, Publisher};
+pub use ownership::RestoreReason;
+pub use producer::Delivery;
+pub use publisher::{
+    Activity, Bell, Observer, Phase, Publisher, PublisherParts, TransactionOutcome,
+};
+pub use state_topic::shard_of;
 pub use topics::{TopicPlan, Topics, TopicsError, ensure_topics};
 pub use trouble::{Remedy, Trouble};

@@ -13,11 +13,15 @@ mod integrity;
 mod key;
 mod mark;
 mod open;
+mod ownership;
+mod records;
 
 pub use batch::Batch;
-pub use entry::{OutboxEntry, OutboxEvent};
+pub use entry::{Decision, OutboxEntry, OutboxEvent, StateRecord};
 pub use key::Key;
 pub use open::{Opened, Options, Reason};
+pub use ownership::{Generation, Ownership};
+pub use records::is_position;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,13 +29,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use crate::failpoints::passing;
 use crate::model::{AccountName, EntityId, EntityKind, MODEL_VERSION, Timestamp};
 use guard::{Panicked, catching};
 use integrity::Tally;
 use mark::Mark;
 
-/// The version of the stored bytes' form. Another one is not read: the store begins anew.
-const FORMAT_VERSION: u8 = 1;
+/// The version of the store's form. Another one is not read: the store begins anew.
+const FORMAT_VERSION: u8 = 2;
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +64,12 @@ pub enum Error {
     /// words are left out: they may quote the value.
     #[error("a value cannot be stored: it has no form in JSON")]
     Encode,
+    /// A record of the state topic has a form that this version does not read.
+    #[error(
+        "the state topic holds records that this version does not read: was it written by a newer \
+         one?"
+    )]
+    Foreign,
     /// An earlier failure closed the store.
     #[error("the local store was closed after an earlier failure")]
     Closed,
@@ -93,9 +104,11 @@ pub struct Stored<T> {
 pub struct OutboxLevel {
     /// Events that are not published yet.
     pub events: u64,
+    /// Entries that are not published yet; some hold state alone.
+    pub entries: u64,
     /// Their size in bytes.
     pub bytes: u64,
-    /// When the oldest of them was observed.
+    /// When the oldest event was observed.
     pub oldest: Option<Timestamp>,
 }
 
@@ -113,6 +126,7 @@ struct Shared {
     mark: Mutex<Mark>,
     failed: AtomicBool,
     outbox_events: AtomicU64,
+    outbox_entries: AtomicU64,
     outbox_bytes: AtomicU64,
     outbox_oldest: AtomicI64,
 }
@@ -128,6 +142,9 @@ struct Writer {
     /// Which store this is, among all that were ever begun.
     lineage: Uuid,
 }
+
+/// How many entries are searched for the oldest event: those before it hold state alone.
+const SEARCHED_FOR_OLDEST: usize = 200;
 
 /// Stands for "no oldest entry" where a time is kept as a number.
 const NO_TIME: i64 = i64::MIN;
@@ -195,11 +212,11 @@ impl Store {
     /// opened again, so that nothing is built on a batch that may not be there.
     pub fn apply(&self, batch: Batch) -> Result<(), Error> {
         self.checked(|| {
-            let mut writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut writer = self.lock_writer();
             let mut next = writer.next();
             let mut writes = sled::Batch::default();
-            let (mut events, mut bytes, mut oldest) = (0_u64, 0_u64, None);
-            let (puts, pushes) = batch.into_parts();
+            let (mut events, mut entries, mut bytes, mut oldest) = (0_u64, 0_u64, 0_u64, None);
+            let (puts, decisions) = batch.into_parts();
             for (key, value) in puts {
                 let before = self.shared.database.get(&key)?;
                 next.tally.change(&key, before.as_deref(), value.as_deref());
@@ -208,20 +225,26 @@ impl Store {
                     None => writes.remove(key),
                 }
             }
-            for event in pushes {
+            for decision in decisions {
                 next.newest += 1;
-                let value = entry::encode(&event);
-                events += 1;
+                let value = entry::encode(&decision);
+                entries += 1;
+                events += decision.events.len() as u64;
                 bytes += value.len() as u64;
-                oldest.get_or_insert(event.observed_at);
+                if let Some(event) = decision.events.first() {
+                    oldest.get_or_insert(event.observed_at);
+                }
                 let key = key::outbox(next.newest);
                 next.tally.change(&key, None, Some(&value));
                 writes.insert(key, value);
             }
+            passing("store::before_apply");
             next.seal(&mut writes);
             self.shared.database.apply_batch(writes)?;
             *writer = next;
+            passing("store::after_apply");
             self.shared.outbox_events.fetch_add(events, Ordering::Relaxed);
+            self.shared.outbox_entries.fetch_add(entries, Ordering::Relaxed);
             self.shared.outbox_bytes.fetch_add(bytes, Ordering::Relaxed);
             if let Some(oldest) = oldest {
                 let _ = self.shared.outbox_oldest.compare_exchange(
@@ -241,8 +264,9 @@ impl Store {
     /// When the disk fails or is full.
     pub fn flush(&self) -> Result<(), Error> {
         self.checked(|| {
-            let batch = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).batch;
+            let batch = self.lock_writer().batch;
             self.shared.database.flush()?;
+            passing("store::after_flush");
             let mut mark = self.shared.mark.lock().unwrap_or_else(PoisonError::into_inner);
             mark.advance(batch).map_err(Error::Io)
         })
@@ -270,8 +294,8 @@ impl Store {
                     break;
                 }
                 let number = key::outbox_number(&key).ok_or(Error::Damaged("an outbox key"))?;
-                let event = entry::decode(&value).ok_or(Error::Damaged("an outbox entry"))?;
-                entries.push(OutboxEntry { number, event });
+                let decision = entry::decode(&value).ok_or(Error::Damaged("an outbox entry"))?;
+                entries.push(OutboxEntry { number, decision });
                 if entries.len() == most_entries {
                     break;
                 }
@@ -286,32 +310,36 @@ impl Store {
     /// As [`Store::apply`].
     pub fn outbox_remove_through(&self, number: u64) -> Result<(), Error> {
         self.checked(|| {
-            let mut writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut writer = self.lock_writer();
             let mut next = writer.next();
             let mut writes = sled::Batch::default();
-            let (mut events, mut bytes) = (0_u64, 0_u64);
+            let (mut events, mut entries, mut bytes) = (0_u64, 0_u64, 0_u64);
             for item in self.shared.database.range(key::outbox(0)..=key::outbox(number)) {
                 let (key, value) = item?;
                 next.tally.change(&key, Some(&value), None);
-                events += 1;
+                events += entry::events_in(&value).ok_or(Error::Damaged("an outbox entry"))?;
+                entries += 1;
                 bytes += value.len() as u64;
                 writes.remove(key);
             }
-            if events == 0 {
+            if entries == 0 {
                 return Ok(());
             }
             next.seal(&mut writes);
             self.shared.database.apply_batch(writes)?;
             *writer = next;
             self.shared.outbox_events.fetch_sub(events, Ordering::Relaxed);
+            self.shared.outbox_entries.fetch_sub(entries, Ordering::Relaxed);
             self.shared.outbox_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            let first = self.shared.database.range(key::outbox(0)..key::outbox_end()).next();
-            let oldest = match first.transpose()? {
-                Some((_, value)) => {
-                    entry::decode(&value).map_or(NO_TIME, |event| event.observed_at.millis())
+            let mut oldest = NO_TIME;
+            let left = self.shared.database.range(key::outbox(0)..key::outbox_end());
+            for item in left.take(SEARCHED_FOR_OLDEST) {
+                let decision = entry::decode(&item?.1).unwrap_or_default();
+                if let Some(event) = decision.events.first() {
+                    oldest = event.observed_at.millis();
+                    break;
                 }
-                None => NO_TIME,
-            };
+            }
             self.shared.outbox_oldest.store(oldest, Ordering::Relaxed);
             Ok(())
         })
@@ -323,9 +351,14 @@ impl Store {
         let oldest = self.shared.outbox_oldest.load(Ordering::Relaxed);
         OutboxLevel {
             events: self.shared.outbox_events.load(Ordering::Relaxed),
+            entries: self.shared.outbox_entries.load(Ordering::Relaxed),
             bytes: self.shared.outbox_bytes.load(Ordering::Relaxed),
             oldest: (oldest != NO_TIME).then(|| Timestamp::from_millis(oldest)),
         }
+    }
+
+    fn lock_writer(&self) -> std::sync::MutexGuard<'_, Writer> {
+        self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs one operation, unless an earlier one failed; a failure closes the store.
@@ -355,10 +388,16 @@ impl Store {
         self.shared.privacy
     }
 
-    /// An empty batch that writes values under this store's settings.
+    /// An empty batch that writes values under this store's settings, to be published.
     #[must_use]
     pub fn batch(&self) -> Batch {
-        Batch::new(MODEL_VERSION, self.shared.privacy)
+        Batch::new(MODEL_VERSION, self.shared.privacy, true)
+    }
+
+    /// The same, whose states are stored here alone.
+    #[must_use]
+    pub fn local_batch(&self) -> Batch {
+        Batch::new(MODEL_VERSION, self.shared.privacy, false)
     }
 }
 

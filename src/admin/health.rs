@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::model::{AccountName, StreamName, Timestamp};
+use crate::publish::Activity;
 
 /// After this long without a sign of life the engine counts as stuck.
 const STUCK_AFTER: Duration = Duration::from_mins(1);
@@ -27,8 +28,20 @@ struct State {
     schemas: Option<String>,
     publishes: bool,
     store_failed: Option<String>,
+    shards: BTreeMap<i32, Shard>,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    /// What its publisher is doing; `None` before it began, and where nothing is published.
+    activity: Option<Activity>,
+    /// Why it cannot be owned.
+    refused: Option<String>,
+    /// The engine's last sign of life; `None` while there is no engine.
+    alive_at: Option<Timestamp>,
+    /// Kafka has confirmed no ownership for so long that nothing is asked.
+    lease_ended: bool,
     outbox: Outbox,
-    alive_at: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -39,8 +52,21 @@ struct Outbox {
     full: bool,
 }
 
+impl Outbox {
+    fn sum(all: impl Iterator<Item = Self>) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            events: sum.events + one.events,
+            bytes: sum.bytes + one.bytes,
+            limit_bytes: sum.limit_bytes + one.limit_bytes,
+            full: sum.full || one.full,
+        })
+    }
+}
+
 #[derive(Debug, Default, Serialize)]
 struct Account {
+    #[serde(skip)]
+    shard: i32,
     stopped: Option<String>,
     streams: BTreeMap<String, Stream>,
 }
@@ -70,18 +96,20 @@ pub struct StreamHealth<'a> {
 }
 
 impl Health {
-    /// The health of a bridge that has just started and is to poll these streams. `publishes` says
-    /// whether it needs Kafka.
+    /// The health of a bridge that has just started and is to poll these streams, each with the
+    /// shard and the account it belongs to. `publishes` says whether it needs Kafka.
     #[must_use]
     pub fn new<'a>(
         deployment: &str,
         started_at: Timestamp,
         publishes: bool,
-        streams: impl IntoIterator<Item = (&'a AccountName, &'a StreamName)>,
+        streams: impl IntoIterator<Item = (i32, &'a AccountName, &'a StreamName)>,
     ) -> Self {
-        let mut state = State { alive_at: started_at, publishes, ..State::default() };
-        for (account, stream) in streams {
+        let mut state = State { publishes, ..State::default() };
+        for (shard, account, stream) in streams {
+            state.shards.entry(shard).or_default();
             let account = state.accounts.entry(account.clone()).or_default();
+            account.shard = shard;
             account.streams.entry(stream.to_string()).or_default();
         }
         Self { deployment: deployment.to_owned(), started_at, state: Mutex::new(state) }
@@ -98,9 +126,33 @@ impl Health {
         AccountHealth { health: self, account }
     }
 
-    /// The engine lives.
-    pub fn alive(&self, now: Timestamp) {
-        self.lock().alive_at = now;
+    fn shard(&self, shard: i32, write: impl FnOnce(&mut Shard)) {
+        write(self.lock().shards.entry(shard).or_default());
+    }
+
+    /// The engine of a shard lives.
+    pub fn alive(&self, shard: i32, now: Timestamp) {
+        self.shard(shard, |shard| shard.alive_at = Some(now));
+    }
+
+    /// There is no engine of a shard any more.
+    pub fn engine_ended(&self, shard: i32) {
+        self.shard(shard, |shard| shard.alive_at = None);
+    }
+
+    /// What a shard's publisher is doing.
+    pub fn activity(&self, shard: i32, activity: Activity) {
+        self.shard(shard, |shard| shard.activity = Some(activity));
+    }
+
+    /// A shard cannot be owned before somebody has looked; why.
+    pub fn refused(&self, shard: i32, reason: &str) {
+        self.shard(shard, |shard| shard.refused = Some(reason.to_owned()));
+    }
+
+    /// Whether a shard's right to ask vendors holds.
+    pub fn leased(&self, shard: i32, holds: bool) {
+        self.shard(shard, |shard| shard.lease_ended = !holds);
     }
 
     /// The store failed for good.
@@ -118,10 +170,10 @@ impl Health {
         self.lock().schemas = problem.map(String::from);
     }
 
-    /// What is in the outbox, and its limit in bytes.
-    pub fn outbox(&self, events: u64, bytes: u64, limit_bytes: u64) {
+    /// What is in a shard's outbox, and its limit in bytes.
+    pub fn outbox(&self, shard: i32, events: u64, bytes: u64, limit_bytes: u64) {
         let full = bytes >= limit_bytes;
-        self.lock().outbox = Outbox { events, bytes, limit_bytes, full };
+        self.shard(shard, |shard| shard.outbox = Outbox { events, bytes, limit_bytes, full });
     }
 
     /// Whether the process does its work, or why not.
@@ -129,14 +181,16 @@ impl Health {
     /// # Errors
     /// One line that says what is stuck.
     pub fn healthy(&self, now: Timestamp) -> Result<(), String> {
-        let silent = now.millis_since(self.lock().alive_at);
+        let state = self.lock();
+        let silences = state.shards.values().filter_map(|shard| shard.alive_at);
+        let silent = silences.map(|alive_at| now.millis_since(alive_at)).max().unwrap_or(0);
         if silent > i64::try_from(STUCK_AFTER.as_millis()).unwrap_or(i64::MAX) {
             return Err(format!("the engine has given no sign of life for {} s", silent / 1000));
         }
         Ok(())
     }
 
-    /// Why the bridge is not ready, a line a reason; empty when it is.
+    /// Why the bridge is not ready, a line a reason; empty when it is. One that stands by is ready.
     #[must_use]
     pub fn reasons(&self) -> Vec<String> {
         let state = self.lock();
@@ -153,13 +207,36 @@ impl Health {
         if let Some(problem) = &state.schemas {
             reasons.push(format!("schemas: {problem}"));
         }
-        if state.outbox.full {
-            reasons.push(format!(
-                "outbox: full ({} of {} bytes), polling pauses until kafka takes events again",
-                state.outbox.bytes, state.outbox.limit_bytes
-            ));
+        for (number, shard) in &state.shards {
+            if let Some(reason) = &shard.refused {
+                reasons.push(format!("shard {number}: {reason}"));
+            }
+            match &shard.activity {
+                Some(Activity::TakingOver) => {
+                    reasons.push(format!("shard {number}: taking over"));
+                }
+                Some(Activity::Restoring { records, of }) => {
+                    reasons.push(format!(
+                        "shard {number}: restoring the store, {records} records of at most {of}"
+                    ));
+                }
+                Some(Activity::Owning) if shard.lease_ended => reasons.push(format!(
+                    "shard {number}: kafka has confirmed no ownership for long, polling pauses"
+                )),
+                Some(Activity::StandingBy | Activity::Owning) | None => {}
+            }
+            if shard.outbox.full {
+                reasons.push(format!(
+                    "outbox: full ({} of {} bytes), polling pauses until kafka takes events again",
+                    shard.outbox.bytes, shard.outbox.limit_bytes
+                ));
+            }
         }
         for (name, account) in &state.accounts {
+            let activity = state.shards.get(&account.shard).map(|shard| &shard.activity);
+            if !matches!(activity, Some(None | Some(Activity::Owning))) {
+                continue;
+            }
             if let Some(reason) = &account.stopped {
                 reasons.push(format!("account {name}: stopped: {reason}"));
             } else if account.streams.values().all(|stream| stream.committed.is_none()) {
@@ -202,7 +279,11 @@ impl Health {
             "kafka": kafka,
             "schemas": state.schemas.as_deref().unwrap_or("ok"),
             "store": state.store_failed.as_deref().unwrap_or("ok"),
-            "outbox": state.outbox,
+            "shards": state.shards.iter().map(|(number, shard)| (number.to_string(), json!({
+                "activity": shard.activity.as_ref().map_or("none", Activity::as_str),
+                "outbox": shard.outbox,
+            }))).collect::<serde_json::Map<_, _>>(),
+            "outbox": Outbox::sum(state.shards.values().map(|shard| shard.outbox)),
             "accounts": state.accounts.iter().map(|(name, account)| (name.to_string(), json!(account)))
                 .collect::<serde_json::Map<_, _>>(),
         })
@@ -272,7 +353,7 @@ mod tests {
     }
 
     fn health(acme: &AccountName) -> Health {
-        Health::new("bridge", at(0), true, [(acme, &CALLS)])
+        Health::new("bridge", at(0), true, [(0, acme, &CALLS)])
     }
 
     #[test]
@@ -297,7 +378,7 @@ mod tests {
         health.kafka(Err("1 broker is down".into()));
         health.schemas(Some("refused"));
         health.store_failed("disk full");
-        health.outbox(9, 100, 100);
+        health.outbox(0, 9, 100, 100);
         health.account(&acme).stopped("401");
         let reasons = health.reasons();
         assert_eq!(reasons[0], "store: disk full");
@@ -315,9 +396,34 @@ mod tests {
     fn an_engine_without_a_sign_of_life_is_not_healthy() {
         let acme = AccountName::new("acme").unwrap();
         let health = health(&acme);
-        assert_eq!(health.healthy(at(60)), Ok(()));
-        assert!(health.healthy(at(61)).is_err());
-        health.alive(at(61));
-        assert_eq!(health.healthy(at(70)), Ok(()));
+        assert_eq!(health.healthy(at(600)), Ok(()));
+        health.alive(0, at(600));
+        assert_eq!(health.healthy(at(660)), Ok(()));
+        assert!(health.healthy(at(661)).is_err());
+        health.alive(0, at(661));
+        assert_eq!(health.healthy(at(670)), Ok(()));
+        health.engine_ended(0);
+        assert_eq!(health.healthy(at(1000)), Ok(()));
+    }
+
+    #[test]
+    fn a_bridge_that_stands_by_is_ready_and_one_that_restores_is_not() {
+        let acme = AccountName::new("acme").unwrap();
+        let health = health(&acme);
+        health.kafka(Ok(()));
+        health.activity(0, Activity::StandingBy);
+        assert_eq!(health.reasons(), [""; 0]);
+        health.activity(0, Activity::Restoring { records: 3, of: 9 });
+        assert_eq!(health.reasons(), ["shard 0: restoring the store, 3 records of at most 9"]);
+        health.activity(0, Activity::Owning);
+        health.leased(0, false);
+        assert_eq!(
+            health.reasons(),
+            [
+                "shard 0: kafka has confirmed no ownership for long, polling pauses",
+                "account acme: nothing read yet"
+            ]
+        );
+        assert_eq!(health.status(at(2))["shards"]["0"]["activity"], "owning");
     }
 }

@@ -13,7 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Environment;
 use crate::model::EntityKind;
 use crate::publish::{TopicPlan, TopicsError, ensure_topics, registry};
-use crate::schedule::Budget;
+use crate::schedule::{Budget, Lease};
 use crate::source::{Connection, Limits, Question, RowMemory, StreamKind};
 use crate::store::{Options, Store};
 use crate::telemetry::Metrics;
@@ -146,6 +146,7 @@ async fn one_request(
     let connection = Connection {
         account: parts.name.clone(),
         budget: Arc::new(Budget::new(parts.budget)),
+        lease: Arc::new(Lease::unlimited()),
         metrics: Arc::new(Metrics::new().map_err(|error| error.to_string())?),
         clock: Arc::new(SystemClock),
         limits: Limits { head: Duration::from_secs(10), ..Limits::default() },

@@ -14,14 +14,14 @@ use rdkafka::producer::DefaultProducerContext;
 use super::run::account_parts;
 use super::simulate::WorldArguments;
 use super::{Failure, asked_to_end, say};
-use crate::bridge::{Bridge, BridgeParts, Destination};
+use crate::bridge::{Bridge, BridgeParts, Destination, Publishing};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Environment};
 use crate::consume::{Cluster, Record, read_all};
 use crate::event::Topic;
 use crate::model::Privacy;
 use crate::publish::avro::Decoder;
-use crate::publish::{Settings as KafkaSettings, TopicPlan};
+use crate::publish::{Delivery, Settings as KafkaSettings, TopicPlan};
 use crate::simulate::{Published, Simulator, Verdict, judge};
 use crate::source::Limits;
 
@@ -98,6 +98,7 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
             for topic in Topic::ALL {
                 cluster.create_topic(&topic.full_name("floor"), 3, 1).map_err(Failure::failed)?;
             }
+            cluster.create_topic("floor.state.demo", 1, 1).map_err(Failure::failed)?;
             (Broker::Embedded(Box::new(cluster)), String::from("floor"))
         }
     };
@@ -114,7 +115,13 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
         partitions: 3,
         replication_factor: -1,
         retention: Duration::from_hours(1),
+        shards: 1,
     });
+    // The embedded broker shows what was aborted: there is nothing exactly once on it.
+    let delivery = match broker {
+        Broker::Embedded(_) => Delivery::AtLeastOnce,
+        Broker::External(_) => Delivery::ExactlyOnce,
+    };
     // The demo's own configuration, read as everybody's is.
     let rate = arguments.world.requests_per_second;
     let text = format!(
@@ -130,7 +137,14 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
     let bridge = Bridge::start(BridgeParts {
         deployment: String::from("demo"),
         accounts: accounts.collect::<Result<_, _>>()?,
-        destination: Destination::Kafka(kafka, plan),
+        destination: Destination::Kafka(Box::new(Publishing {
+            settings: kafka,
+            topics: plan,
+            delivery,
+            standby: false,
+            shards: 1,
+            retired: Vec::new(),
+        })),
         registry: None,
         state_dir: scratch.0.join("state"),
         outbox_limit: 256 << 20,

@@ -11,7 +11,7 @@ use super::{Failure, say};
 use crate::clock::SystemClock;
 use crate::config::Environment;
 use crate::model::Privacy;
-use crate::schedule::Budget;
+use crate::schedule::{Budget, Lease};
 use crate::source::{Connection, Limits};
 use crate::telemetry::Metrics;
 
@@ -42,6 +42,7 @@ pub(super) async fn probe(
     let connection = Connection {
         account: parts.name.clone(),
         budget: Arc::new(Budget::new(parts.budget)),
+        lease: Arc::new(Lease::unlimited()),
         metrics: Arc::new(Metrics::new().map_err(Failure::failed)?),
         clock: Arc::new(SystemClock),
         limits: Limits { head: Duration::from_secs(20), ..Limits::default() },

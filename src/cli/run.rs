@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Failure, asked_to_end, say};
-use crate::bridge::{AccountParts, Bridge, BridgeParts, Destination};
+use crate::bridge::{AccountParts, Bridge, BridgeParts, Destination, Publishing};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, Environment, Property, RegistryCredentials};
 use crate::publish::{Settings as KafkaSettings, TopicPlan, registry};
@@ -99,6 +99,7 @@ pub(super) fn topic_plan(config: &Config) -> TopicPlan {
         partitions: config.kafka.partitions,
         replication_factor: config.kafka.replication_factor,
         retention: config.kafka.retention,
+        shards: config.kafka.shards,
     }
 }
 
@@ -133,8 +134,15 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
         dry_dir = Some(dir.clone());
         (Destination::Lines(lines), dir)
     } else {
-        let settings = kafka_settings(&config, &environment)?;
-        (Destination::Kafka(settings, Some(topic_plan(&config))), config.state_dir.clone())
+        let publishing = Publishing {
+            settings: kafka_settings(&config, &environment)?,
+            topics: Some(topic_plan(&config)),
+            delivery: config.kafka.delivery,
+            standby: config.kafka.standby,
+            shards: config.kafka.shards,
+            retired: config.kafka.retire.clone(),
+        };
+        (Destination::Kafka(Box::new(publishing)), config.state_dir.clone())
     };
     let parts = BridgeParts {
         deployment: config.kafka.deployment.clone(),
@@ -155,7 +163,14 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
     if let Some(address) = bridge.admin_address() {
         tracing::info!("admin pages at http://{address}");
     }
-    asked_to_end().await;
+    let failure = tokio::select! {
+        () = asked_to_end() => None,
+        reason = bridge.failed() => Some(reason),
+    };
+    if let Some(reason) = failure {
+        let _ = bridge.stop(Duration::from_secs(1)).await;
+        return Err(Failure::Failed(reason));
+    }
     tracing::info!(grace_s = arguments.grace, "ending: no more questions, sending what is left");
     let drained = tokio::select! {
         drained = bridge.stop(Duration::from_secs(arguments.grace)) => drained,

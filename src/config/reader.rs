@@ -104,6 +104,25 @@ impl<'a> Section<'a> {
         Some(())
     }
 
+    /// A list of texts; of a variable, separated by commas.
+    pub(super) fn texts(&mut self, name: &str) -> Vec<String> {
+        let texts =
+            self.read(name, "a list of texts, such as [\"one\", \"other\"]", |value| match value {
+                Value::List(list) => list
+                    .iter()
+                    .map(|node| match &node.value {
+                        Value::Text(text) => Some(text.clone()),
+                        _ => None,
+                    })
+                    .collect(),
+                Value::Variable(text) => {
+                    Some(text.split(',').map(|text| text.trim().to_owned()).collect())
+                }
+                _ => None,
+            });
+        texts.unwrap_or_default()
+    }
+
     /// Names that become part of topics and ids.
     pub(super) fn check_name(&mut self, name: &str, text: &str) -> bool {
         let fits = text.len() <= 100

@@ -103,14 +103,16 @@ fn each_mistake_is_one_line_with_place_and_remedy() {
             "f.toml:4: kafka.deliverry: no such key; did you mean delivery?",
         ),
         (
-            &in_kafka("delivery = \"exactly_once\""),
-            "f.toml:4: kafka.delivery: \"exactly_once\" is not available in this version; set \"at_least_once\"",
-        ),
-        (
             &in_kafka("delivery = \"at_most_once\""),
             "f.toml:4: kafka.delivery: no such choice; did you mean \"at_least_once\"?",
         ),
-        (&in_kafka("standby = true"), "f.toml:4: kafka.standby: a standby is not available"),
+        (
+            &in_kafka("standby = true\ndelivery = \"at_least_once\""),
+            "f.toml:4: kafka.standby: with \"at_least_once\" nothing keeps two bridges from owning",
+        ),
+        (&in_kafka("shards = 0"), "f.toml:4: kafka.shards: expected a whole number from 1 to 1000"),
+        (&in_kafka("retire = \"acme\""), "f.toml:4: kafka.retire: expected a list of texts"),
+        (&in_kafka("retire = [\"A b\"]"), "f.toml:4: kafka.retire: an account's name has 1 to 63"),
         (
             &in_kafka("outbox_limit = 5"),
             "f.toml:4: kafka.outbox_limit: expected a size such as \"512 MiB\" or \"1 GiB\"",

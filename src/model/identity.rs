@@ -105,6 +105,24 @@ pub enum EntityKind {
 }
 
 impl EntityKind {
+    const ALL: [Self; 9] = [
+        Self::Agent,
+        Self::Call,
+        Self::Chat,
+        Self::Queue,
+        Self::QueuePath,
+        Self::QueueGroup,
+        Self::Team,
+        Self::Status,
+        Self::Record,
+    ];
+
+    /// The kind of this name, as it stands in keys.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The kind as it stands in keys and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

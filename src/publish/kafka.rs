@@ -1,23 +1,14 @@
-//! The producer: librdkafka, idempotent, with its own poll thread and a bounded buffer.
+//! The broker's client: what it is made of, and what it says.
 
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
-use rdkafka::util::Timeout;
+use rdkafka::message::Message;
+use rdkafka::producer::{DeliveryResult, ProducerContext};
 
 use super::trouble::explain;
-use crate::event::NAMESPACE;
-use crate::store::{OutboxEntry, OutboxEvent};
-
-/// librdkafka's own buffer. Its default is 1 GiB.
-const BUFFER_KIB: u32 = 8 * 1024;
-/// How long messages are gathered into one request, in milliseconds.
-const LINGER_MS: u32 = 10;
 
 /// How the broker is reached.
 #[derive(Clone)]
@@ -46,6 +37,18 @@ impl std::fmt::Debug for Settings {
 }
 
 impl Settings {
+    /// The topic on which the state of the deployment is kept.
+    #[must_use]
+    pub fn state_topic(&self) -> String {
+        format!("{}.state.{}", self.topic_prefix, self.deployment)
+    }
+
+    /// The id under which a shard's owner is known to the broker, so that its successor fences it.
+    #[must_use]
+    pub fn transactional_id(&self, shard: i32) -> String {
+        format!("{}-{}-{shard}", self.topic_prefix, self.deployment)
+    }
+
     /// What every client of this program starts from.
     pub(super) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -69,38 +72,32 @@ pub enum Connection {
     Down(String),
 }
 
-/// What a producer says.
-#[derive(Debug)]
-pub(super) struct Report {
-    /// Which producer: each that is made has its own number, so that one which was given up is
-    /// not taken for its successor.
-    pub(super) producer: u64,
-    /// What it says.
-    pub(super) news: News,
-}
-
 /// What happened to a message or the connection.
 #[derive(Debug)]
 pub(super) enum News {
-    /// The broker has the entry of this number.
-    Acknowledged(u64),
-    /// It was refused, or the producer gave up.
-    Failed(u64, KafkaError),
+    /// The broker has a message, at this offset of its partition.
+    Acknowledged {
+        /// Whether it is of the state topic.
+        is_state: bool,
+        /// Where it lies.
+        offset: i64,
+    },
+    /// A message was refused, or the producer gave up.
+    Failed(KafkaError),
     /// The connection broke.
     Down(String),
 }
 
-/// Passes what librdkafka tells on to the publisher.
+/// Passes what librdkafka tells on to whoever sends.
 #[derive(Clone, Debug)]
 pub(super) struct Context {
-    producer: u64,
-    reports: Sender<Report>,
+    pub(super) news: Sender<News>,
 }
 
 impl Context {
     fn tell(&self, news: News) {
-        // The publisher may have ended; then nobody waits for the report.
-        let _ = self.reports.send(Report { producer: self.producer, news });
+        // The one who sends may have gone; then nobody waits for it.
+        let _ = self.news.send(news);
     }
 }
 
@@ -130,114 +127,13 @@ impl ClientContext for Context {
 }
 
 impl ProducerContext for Context {
-    type DeliveryOpaque = Box<u64>;
+    /// Whether the message is of the state topic.
+    type DeliveryOpaque = Box<bool>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, number: Self::DeliveryOpaque) {
+    fn delivery(&self, result: &DeliveryResult<'_>, is_state: Self::DeliveryOpaque) {
         self.tell(match result {
-            Ok(_) => News::Acknowledged(*number),
-            Err((error, _)) => News::Failed(*number, error.clone()),
+            Ok(message) => News::Acknowledged { is_state: *is_state, offset: message.offset() },
+            Err((error, _)) => News::Failed(error.clone()),
         });
-    }
-}
-
-/// A producer of events.
-pub(super) struct EventProducer {
-    number: u64,
-    producer: ThreadedProducer<Context>,
-    source_prefix: Arc<str>,
-    topic_prefix: Arc<str>,
-}
-
-impl EventProducer {
-    /// A producer of this number.
-    pub(super) fn new(
-        settings: &Settings,
-        number: u64,
-        reports: Sender<Report>,
-    ) -> Result<Self, KafkaError> {
-        let mut config = settings.client();
-        config
-            .set("enable.idempotence", "true")
-            // A refused event must not be overtaken by later ones of its key: the producer breaks
-            // instead, and a new one begins at that event.
-            .set("enable.gapless.guarantee", "true")
-            // Topics are made as configured, or not at all.
-            .set("allow.auto.create.topics", "false")
-            .set("acks", "all")
-            // As Java's clients do, so that their joins by key find the same partitions.
-            .set("partitioner", "murmur2_random")
-            // A message never expires: while Kafka is away it waits, and the order stays.
-            .set("message.timeout.ms", "0")
-            .set("queue.buffering.max.kbytes", BUFFER_KIB.to_string());
-        if config.get("linger.ms").is_none() && config.get("queue.buffering.max.ms").is_none() {
-            config.set("linger.ms", LINGER_MS.to_string());
-        }
-        if config.get("compression.type").is_none() && config.get("compression.codec").is_none() {
-            config.set("compression.type", "lz4");
-        }
-        let producer = config.create_with_context(Context { producer: number, reports })?;
-        Ok(Self {
-            number,
-            producer,
-            source_prefix: format!("/floorcast/{}/", settings.deployment).into(),
-            topic_prefix: Arc::from(settings.topic_prefix.as_str()),
-        })
-    }
-
-    /// Hands a message over; `payload` is the event in its framing. `Ok(false)` when the buffer is
-    /// full: try again later.
-    pub(super) fn send(&self, entry: &OutboxEntry, payload: &[u8]) -> Result<bool, KafkaError> {
-        let event = &entry.event;
-        let topic = event.topic.full_name(&self.topic_prefix);
-        let record = BaseRecord::with_opaque_to(&topic, Box::new(entry.number))
-            .key(&event.key)
-            .payload(payload)
-            // Retention goes by it: a change of long ago that is backfilled today is kept, too.
-            .timestamp(event.observed_at.millis())
-            .headers(self.headers(event));
-        match self.producer.send(record) {
-            Ok(()) => Ok(true),
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Ok(false),
-            Err((error, _)) => Err(error),
-        }
-    }
-
-    /// CloudEvents 1.0, Kafka protocol binding, binary mode: attributes as `ce_` headers, the
-    /// payload untouched.
-    fn headers(&self, event: &OutboxEvent) -> OwnedHeaders {
-        let id = event.event_id.to_string();
-        let source = format!("{}{}", self.source_prefix, event.account);
-        let event_type = format!("{NAMESPACE}.{}", event.event_type.as_str());
-        let time = event.occurred_at.to_rfc3339_millis();
-        let headers = [
-            ("ce_specversion", "1.0"),
-            ("ce_id", &id),
-            ("ce_source", &source),
-            ("ce_type", &event_type),
-            ("ce_time", &time),
-            ("ce_subject", &event.key),
-            ("content-type", "application/avro"),
-        ];
-        headers.into_iter().fold(OwnedHeaders::new_with_capacity(7), |all, (key, value)| {
-            all.insert(Header { key, value: Some(value) })
-        })
-    }
-
-    /// Its number.
-    pub(super) const fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// Why the producer can never send again, where it cannot.
-    pub(super) fn broken(&self) -> Option<(RDKafkaErrorCode, String)> {
-        self.producer.client().fatal_error()
-    }
-
-    /// Gives everything up that is in the buffer or under way.
-    pub(super) fn abandon(self) {
-        use rdkafka::producer::PurgeConfig;
-        self.producer.purge(PurgeConfig::default().queue().inflight());
-        // Dropping it joins its poll thread, which serves the last reports.
-        let _ = self.producer.flush(Timeout::After(std::time::Duration::from_millis(100)));
     }
 }

@@ -1,180 +1,50 @@
-//! The drain: from the outbox to the broker, in order, and out of the outbox once acknowledged.
+//! The drain: from the outbox to the broker, in order, and out of the outbox once it is there.
 //!
-//! At least once: an entry is sent only when the store is durable up to it, and removed only when
-//! the broker has it. While Kafka is away entries wait, in the same order. After a crash between
-//! the acknowledgement and the removal an entry is sent again, byte for byte the same, with the
-//! same event id.
+//! What is taken at once goes into one delivery: events, the records of state that they led to, and
+//! how far the outbox is published by it. An entry is sent only when the store is durable up to it,
+//! and removed only when the delivery is known to be there. While Kafka is away entries wait, in the
+//! same order.
 //!
-//! It runs on a thread of its own, because the store and librdkafka block.
+//! Every delivery is also the owner's sign of life; without events there is one every few seconds.
 
-use std::collections::BTreeMap;
-use std::io;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::avro::single_object;
-use super::kafka::{Connection, EventProducer, News, Report, Settings};
+use super::kafka::{Connection, Settings};
+use super::omission::omitted;
+use super::ownership::{HEARTBEAT, LEASE};
+use super::producer::{Delivery, Failure, Producer, Shipment};
+use super::publisher::{Observer, Signal, TransactionOutcome};
 use super::registry::{self, SchemaIds, Trouble};
+use super::state_topic::{OwnerRecord, StateReader};
 use super::trouble::{Remedy, explain};
 use crate::clock::Clock;
-use crate::model::Timestamp;
-use crate::store::{self, OutboxEvent, Store};
+use crate::failpoints::{passing, planted};
+use crate::schedule::Lease;
+use crate::store::{self, OutboxEntry, OutboxEvent, StateRecord, Store};
 
-/// How many entries may be under way.
-const WINDOW_ENTRIES: usize = 2_000;
+/// How many entries are delivered at once.
+const MOST_ENTRIES: usize = 2_000;
 /// How many bytes of them.
-const WINDOW_BYTES: usize = 4 << 20;
+const MOST_BYTES: usize = 4 << 20;
+/// How long few entries wait for others: a delivery costs the broker the same for one as for many.
+const LINGER: Duration = Duration::from_millis(25);
 /// How long the drain sleeps when nothing rings.
 const NAP: Duration = Duration::from_millis(100);
-/// How long the thread may take beyond the grace time: a flush of the store, the last reports.
-const AFTERMATH: Duration = Duration::from_secs(2);
-/// How long it waits after a refusal before it sends again; doubles up to the longest.
-const FIRST_BACKOFF: Duration = Duration::from_millis(500);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+/// How long it waits after a failure before it sends again; doubles up to the longest.
+const FIRST_BACKOFF: Duration = Duration::from_millis(200);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 /// How long it waits before a registry that did not answer is asked again.
 const SCHEMAS_AWAY: Duration = Duration::from_secs(2);
 /// How long it waits where somebody has to look.
 const SCHEMAS_REFUSED: Duration = Duration::from_secs(10);
-
-/// Is told what happens at the broker.
-pub trait Observer: Send + Sync {
-    /// The connection came or went.
-    fn connection(&self, connection: &Connection);
-    /// An event was acknowledged this many seconds after the reading that showed it.
-    fn published(&self, seconds: f64);
-    /// Schemas cannot be framed for now, and why; `None` when they can again.
-    fn schemas(&self, problem: Option<&str>);
-    /// The store failed: publishing has ended.
-    fn store_failed(&self, error: &store::Error);
-}
-
-/// What was left when the drain ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drained {
-    /// Entries that are still in the outbox and will be sent at the next start.
-    pub remaining: u64,
-}
-
-enum Signal {
-    /// Something happened to a message or the connection.
-    Report(Report),
-    /// The outbox may have grown.
-    Wake,
-    /// Send what is there, and end by this time.
-    Finish(Instant),
-}
-
-/// Publishes a store's outbox.
-pub struct Publisher {
-    signals: Sender<Signal>,
-    /// Closes when the thread ends, however it ends.
-    ended: Receiver<()>,
-    store: Store,
-}
-
-impl std::fmt::Debug for Publisher {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Publisher").finish_non_exhaustive()
-    }
-}
-
-/// Rings when the outbox has grown.
-#[derive(Clone, Debug)]
-pub struct Bell {
-    signals: Sender<Signal>,
-}
-
-impl std::fmt::Debug for Signal {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Signal")
-    }
-}
-
-impl Bell {
-    /// The outbox has grown.
-    pub fn ring(&self) {
-        // The publisher may have ended; then nobody needs to be woken.
-        let _ = self.signals.send(Signal::Wake);
-    }
-}
-
-impl Publisher {
-    /// Starts publishing: framed for a schema registry where there is one, else as single objects.
-    ///
-    /// # Errors
-    /// When no thread can be started.
-    pub fn start(
-        store: Store,
-        settings: Settings,
-        registry: Option<registry::Settings>,
-        clock: Arc<dyn Clock>,
-        observer: Arc<dyn Observer>,
-    ) -> io::Result<Self> {
-        let (signals, inbox) = channel();
-        let (reports, from_producer) = channel();
-        let forward = signals.clone();
-        std::thread::Builder::new().name(String::from("reports")).spawn(move || {
-            for report in from_producer {
-                if forward.send(Signal::Report(report)).is_err() {
-                    return;
-                }
-            }
-        })?;
-        let (ending, ended) = channel();
-        let publisher = Self { signals, ended, store: store.clone() };
-        std::thread::Builder::new().name(String::from("publisher")).spawn(move || {
-            let _ending: Sender<()> = ending;
-            let drain = Drain {
-                store,
-                settings,
-                framing: registry.map_or(Framing::SingleObject, Framing::Unprepared),
-                schema_problem: None,
-                clock,
-                observer,
-                reports,
-                producer: None,
-                producers: 0,
-                connection: None,
-                under_way: BTreeMap::new(),
-                bytes_under_way: 0,
-                handed_over: 0,
-                rest_until: None,
-                backoff: FIRST_BACKOFF,
-                finish: None,
-            };
-            drain.run(&inbox);
-        })?;
-        Ok(publisher)
-    }
-
-    /// A bell to ring when the outbox has grown.
-    #[must_use]
-    pub fn bell(&self) -> Bell {
-        Bell { signals: self.signals.clone() }
-    }
-
-    /// Sends what is in the outbox, waits for the acknowledgements, and ends, within the grace
-    /// time. Blocks.
-    #[must_use]
-    pub fn finish(self, grace: Duration) -> Drained {
-        let _ = self.signals.send(Signal::Finish(Instant::now() + grace));
-        if self.ended.recv_timeout(grace + AFTERMATH) == Err(RecvTimeoutError::Timeout) {
-            tracing::error!("publishing does not end; it is left behind");
-        }
-        Drained { remaining: self.store.outbox_level().events }
-    }
-}
-
-/// An entry that was handed to the producer.
-#[derive(Debug)]
-struct UnderWay {
-    observed_at: Timestamp,
-    bytes: usize,
-    acknowledged: bool,
-}
+/// How long the owner's last word may take beyond the grace time.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What stands before each event.
 enum Framing {
@@ -186,52 +56,135 @@ enum Framing {
     Registry(Box<SchemaIds>),
 }
 
-struct Drain {
+/// Why the drain ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// It was asked to.
+    Finished,
+    /// Another owner has the shard.
+    Lost,
+    /// The store failed.
+    StoreFailed(store::Error),
+}
+
+/// What a drain works with.
+pub(super) struct DrainParts<'a> {
+    pub(super) store: Store,
+    pub(super) settings: &'a Settings,
+    pub(super) delivery: Delivery,
+    pub(super) shard: i32,
+    pub(super) registry: Option<registry::Settings>,
+    pub(super) producer: Producer,
+    /// The owner's record as it was committed last.
+    pub(super) owner: OwnerRecord,
+    /// An offset of the state topic from which on that record is found.
+    pub(super) state_offset: i64,
+    /// The right to ask vendors, and whether it ends without a delivery.
+    pub(super) lease: &'a Lease,
+    pub(super) standby: bool,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) observer: &'a Arc<dyn Observer>,
+}
+
+/// The drain of one owner.
+pub(super) struct Drain<'a> {
     store: Store,
-    settings: Settings,
+    settings: &'a Settings,
+    delivery: Delivery,
+    shard: i32,
     framing: Framing,
     /// Why events cannot be framed, as it was told last.
     schema_problem: Option<registry::Error>,
-    clock: Arc<dyn Clock>,
-    observer: Arc<dyn Observer>,
-    reports: Sender<Report>,
-    producer: Option<EventProducer>,
-    /// How many producers there were.
-    producers: u64,
+    producer: Option<Producer>,
+    owner: OwnerRecord,
+    state_offset: i64,
+    lease: &'a Lease,
+    standby: bool,
+    clock: &'a dyn Clock,
+    observer: &'a Arc<dyn Observer>,
     connection: Option<Connection>,
-    /// From the first entry that is not removed yet to the last one handed over.
-    under_way: BTreeMap<u64, UnderWay>,
-    bytes_under_way: usize,
-    handed_over: u64,
+    /// When the last delivery that came through was begun; `None` before the first one.
+    delivered_at: Option<Instant>,
+    waits_since: Option<Instant>,
     rest_until: Option<Instant>,
     backoff: Duration,
+    /// How many entries are tried at once: fewer while one is looked for that the broker refuses.
+    most_entries: usize,
+    /// What stands in the place of events that the broker refuses, by entry and place in it; of
+    /// records that it refuses, the entry alone.
+    omissions: HashMap<(u64, usize), OutboxEvent>,
+    unrecorded: HashSet<u64>,
     finish: Option<Instant>,
 }
 
-impl Drain {
-    fn run(mut self, inbox: &Receiver<Signal>) {
-        loop {
-            if let Err(error) = self.step() {
-                self.observer.store_failed(&error);
-                tracing::error!(%error, "publishing ends: the local store failed");
-                break;
+impl<'a> Drain<'a> {
+    pub(super) fn new(parts: DrainParts<'a>) -> Self {
+        let framing = parts.registry.map_or(Framing::SingleObject, Framing::Unprepared);
+        Self {
+            store: parts.store,
+            settings: parts.settings,
+            delivery: parts.delivery,
+            shard: parts.shard,
+            framing,
+            schema_problem: None,
+            producer: Some(parts.producer),
+            owner: parts.owner,
+            state_offset: parts.state_offset,
+            lease: parts.lease,
+            standby: parts.standby,
+            clock: parts.clock,
+            observer: parts.observer,
+            connection: None,
+            delivered_at: None,
+            waits_since: None,
+            rest_until: None,
+            backoff: FIRST_BACKOFF,
+            most_entries: MOST_ENTRIES,
+            omissions: HashMap::new(),
+            unrecorded: HashSet::new(),
+            finish: None,
+        }
+    }
+
+    /// Publishes until it is asked to finish, loses the shard, or the store fails.
+    pub(super) fn run(mut self, inbox: &Receiver<Signal>) -> Ended {
+        let ended = loop {
+            match self.step() {
+                Ok(true) => {}
+                Ok(false) => break Ended::Lost,
+                Err(error) => break Ended::StoreFailed(error),
             }
-            let level = self.store.outbox_level().events;
-            if self.finish.is_some_and(|until| level == 0 || Instant::now() >= until) {
-                break;
+            let empty = self.store.outbox_level().entries == 0;
+            if self.finish.is_some_and(|until| empty || Instant::now() >= until) {
+                break Ended::Finished;
             }
-            match inbox.recv_timeout(NAP) {
+            match inbox.recv_timeout(self.nap(empty)) {
                 Ok(signal) => self.take(signal),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Disconnected) => break Ended::Finished,
             }
             // Whatever else has come meanwhile costs no further nap.
             while let Ok(signal) = inbox.try_recv() {
                 self.take(signal);
             }
-        }
+        };
         if let Some(producer) = self.producer.take() {
+            if matches!(ended, Ended::Finished) {
+                self.farewell(&producer);
+            }
             producer.abandon();
+        }
+        ended
+    }
+
+    /// How long to sleep unless somebody rings.
+    fn nap(&self, empty: bool) -> Duration {
+        let now = Instant::now();
+        match (self.rest_until, self.waits_since) {
+            (Some(until), _) => until.saturating_duration_since(now).min(NAP),
+            (None, Some(since)) => (since + LINGER).saturating_duration_since(now),
+            (None, None) if empty => NAP,
+            (None, None) => Duration::ZERO,
         }
     }
 
@@ -239,30 +192,22 @@ impl Drain {
         match signal {
             Signal::Wake => {}
             Signal::Finish(until) => self.finish = Some(until),
-            Signal::Report(report) => {
-                // One that was given up speaks of entries that are sent again.
-                if self.producer.as_ref().map(EventProducer::number) == Some(report.producer) {
-                    self.hear(report.news);
-                }
-            }
         }
     }
 
-    fn hear(&mut self, news: News) {
-        match news {
-            News::Down(reason) => self.connected(Connection::Down(reason)),
-            News::Acknowledged(number) => {
-                if let Some(entry) = self.under_way.get_mut(&number) {
-                    entry.acknowledged = true;
-                    self.backoff = FIRST_BACKOFF;
-                    self.connected(Connection::Up);
-                }
-            }
-            News::Failed(number, error) => {
-                if self.under_way.contains_key(&number) {
-                    self.start_over(&error);
-                }
-            }
+    /// Says that the owner leaves, so that nobody has to wait for its silence.
+    fn farewell(&self, producer: &Producer) {
+        let until = Instant::now() + FAREWELL;
+        let nothing = Shipment::default();
+        let record = self.owner.release(self.clock.now());
+        let said = producer.deliver(&nothing, &record, &|| Instant::now() >= until);
+        match said {
+            Ok(_) => tracing::info!(shard = self.shard, "ownership released"),
+            Err(failure) => tracing::warn!(
+                shard = self.shard,
+                ?failure,
+                "ownership could not be released; another bridge takes over after its silence"
+            ),
         }
     }
 
@@ -279,68 +224,270 @@ impl Drain {
         }
     }
 
-    fn step(&mut self) -> Result<(), store::Error> {
-        self.remove_acknowledged()?;
+    /// Delivers what there is; `false` when the shard is lost.
+    fn step(&mut self) -> Result<bool, store::Error> {
         if self.rest_until.is_some_and(|until| Instant::now() < until) {
-            return Ok(());
+            return Ok(true);
         }
         self.rest_until = None;
-        if !self.prepare_framing()? {
-            return Ok(());
+        let heard = self.producer.as_ref().and_then(Producer::heard_down);
+        if let Some(reason) = heard {
+            self.connected(Connection::Down(reason));
         }
-        if self.producer.as_ref().is_some_and(|producer| producer.broken().is_some()) {
-            self.start_over(&KafkaError::Canceled);
-            return Ok(());
+        if self.producer.is_none() && !self.settle()? {
+            return Ok(false);
         }
-        if self.producer.is_none() {
-            self.producers += 1;
-            match EventProducer::new(&self.settings, self.producers, self.reports.clone()) {
-                Ok(producer) => self.producer = Some(producer),
-                Err(error) => {
-                    self.start_over(&error);
-                    return Ok(());
-                }
+        let silent = self.delivered_at.is_none_or(|at| at.elapsed() >= HEARTBEAT);
+        let level = self.store.outbox_level();
+        if level.entries == 0 && !silent {
+            self.waits_since = None;
+            return Ok(true);
+        }
+        let few = level.entries < (MOST_ENTRIES / 4) as u64 && self.finish.is_none();
+        if few && !silent {
+            let since = *self.waits_since.get_or_insert_with(Instant::now);
+            if since.elapsed() < LINGER {
+                return Ok(true);
             }
         }
-        self.hand_over()
-    }
-
-    fn hand_over(&mut self) -> Result<(), store::Error> {
-        let room = WINDOW_ENTRIES.saturating_sub(self.under_way.len());
-        let bytes = WINDOW_BYTES.saturating_sub(self.bytes_under_way);
-        if room == 0
-            || bytes == 0
-            || self.store.outbox_level().events <= self.under_way.len() as u64
-        {
-            return Ok(());
-        }
-        let entries = self.store.outbox_after(self.handed_over, room, bytes)?;
-        if entries.is_empty() {
-            return Ok(());
+        self.waits_since = None;
+        let mut entries = self.store.outbox_after(0, self.most_entries, MOST_BYTES)?;
+        let framed = self.frame_all(&mut entries)?;
+        if entries.is_empty() && !silent {
+            return Ok(true);
         }
         // An entry may be acted on only when it can no longer be forgotten: otherwise, after a
         // crash, its number and sequence could be given to another event.
         self.store.flush()?;
-        for entry in entries {
-            let Some(payload) = self.frame(&entry.event)? else { return Ok(()) };
-            let Some(producer) = &self.producer else { return Ok(()) };
-            match producer.send(&entry, &payload) {
-                Ok(true) => {
-                    let bytes = entry.event.datum.len();
-                    self.bytes_under_way += bytes;
-                    self.handed_over = entry.number;
-                    let observed_at = entry.event.observed_at;
-                    let entry_under_way = UnderWay { observed_at, bytes, acknowledged: false };
-                    self.under_way.insert(entry.number, entry_under_way);
-                }
-                Ok(false) => return Ok(()),
-                Err(error) => {
-                    self.start_over(&error);
-                    return Ok(());
-                }
+        self.deliver(&entries, framed)
+    }
+
+    fn deliver(
+        &mut self,
+        entries: &[OutboxEntry],
+        framed: Vec<Vec<Vec<u8>>>,
+    ) -> Result<bool, store::Error> {
+        let Some(producer) = &self.producer else { return Ok(true) };
+        let progress = entries.last().map_or(self.owner.progress, |entry| entry.number);
+        let mut owner = self.owner.next(progress, self.clock.now());
+        owner.accounts = self.store.accounts()?;
+        if planted("progress_not_written") {
+            owner.progress = self.owner.progress;
+        }
+        if planted("outbox_deleted_before_commit") {
+            self.store.outbox_remove_through(progress)?;
+            self.store.flush()?;
+        }
+        let events = |entry: &'_ OutboxEntry| entry.decision.events.len();
+        let mut shipment = Shipment::default();
+        for (entry, payloads) in entries.iter().zip(framed) {
+            for (place, payload) in payloads.into_iter().enumerate().take(events(entry)) {
+                let event = self.omissions.get(&(entry.number, place));
+                shipment.events.push((event.unwrap_or(&entry.decision.events[place]), payload));
             }
         }
+        shipment.records = last_of_each_key(
+            entries.iter().filter(|entry| !self.unrecorded.contains(&entry.number)),
+        );
+        let (begun, finish) = (Instant::now(), self.finish);
+        let give_up = || finish.is_some_and(|until| Instant::now() >= until);
+        let outcome = producer.deliver(&shipment, &owner, &give_up);
+        let observed: Vec<_> = shipment.events.iter().map(|(event, _)| event.observed_at).collect();
+        match outcome {
+            Ok(offset) => {
+                passing("publish::after_commit");
+                self.owner = owner;
+                self.state_offset = self.state_offset.max(offset);
+                self.delivered_at = Some(begun);
+                self.lease.renew(self.standby.then(|| begun + LEASE));
+                self.remove_through(progress)?;
+                passing("publish::after_removal");
+                self.backoff = FIRST_BACKOFF;
+                self.most_entries = (self.most_entries * 2).min(MOST_ENTRIES);
+                self.connected(Connection::Up);
+                self.observer.transaction(self.shard, TransactionOutcome::Committed);
+                let now = self.clock.now();
+                for observed_at in observed {
+                    #[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^52")]
+                    let seconds = now.millis_since(observed_at).max(0) as f64 / 1000.0;
+                    self.observer.published(seconds);
+                }
+                Ok(true)
+            }
+            Err(Failure::Fenced) if planted("fencing_ignored") => {
+                self.give_producer_up();
+                Ok(true)
+            }
+            Err(Failure::Fenced) => {
+                self.observer.transaction(self.shard, TransactionOutcome::Fenced);
+                Ok(false)
+            }
+            Err(Failure::GivenUp) => Ok(true),
+            Err(Failure::Refused(code)) => {
+                self.observer.transaction(self.shard, TransactionOutcome::Aborted);
+                self.refused(entries, code);
+                Ok(true)
+            }
+            Err(Failure::Undelivered(error)) => {
+                self.observer.transaction(self.shard, TransactionOutcome::Aborted);
+                // Without transactions what was sent may be there; a new producer begins in front.
+                if self.delivery == Delivery::AtLeastOnce {
+                    self.give_producer_up();
+                }
+                self.rest(&error);
+                Ok(true)
+            }
+            Err(Failure::Unknown(error)) => {
+                self.observer.transaction(self.shard, TransactionOutcome::Unknown);
+                self.give_producer_up();
+                self.rest(&error);
+                Ok(true)
+            }
+        }
+    }
+
+    fn remove_through(&mut self, progress: u64) -> Result<(), store::Error> {
+        self.store.outbox_remove_through(progress)?;
+        self.omissions.retain(|(number, _), _| *number > progress);
+        self.unrecorded.retain(|number| *number > progress);
         Ok(())
+    }
+
+    /// Finds out what became of a delivery whose end is not known: with a new producer, which ends
+    /// whatever was under way, and by what is then on the topic. `false` when the shard is lost.
+    fn settle(&mut self) -> Result<bool, store::Error> {
+        let settled = if self.delivery == Delivery::AtLeastOnce {
+            Producer::new(self.settings, self.delivery, self.shard).map(Settled::Producer)
+        } else {
+            self.settle_transaction()
+        };
+        match settled {
+            Ok(Settled::Lost) => Ok(false),
+            Ok(Settled::Producer(producer)) => {
+                self.producer = Some(producer);
+                self.remove_through(self.owner.progress)?;
+                Ok(true)
+            }
+            Err(error) => {
+                self.rest(&error);
+                Ok(true)
+            }
+        }
+    }
+
+    fn settle_transaction(&mut self) -> Result<Settled, KafkaError> {
+        let ignore_others = planted("fencing_ignored");
+        // Looked at before, so that an owner which has begun meanwhile is not fenced for nothing,
+        // and again after, when nobody else can write any more.
+        if !ignore_others && self.last_word()?.generation != self.owner.generation {
+            return Ok(Settled::Lost);
+        }
+        let producer = match Producer::new(self.settings, self.delivery, self.shard) {
+            Err(error) if is_fenced(&error) => return Ok(Settled::Lost),
+            made => made?,
+        };
+        let word = self.last_word()?;
+        if !ignore_others && word.generation != self.owner.generation {
+            return Ok(Settled::Lost);
+        }
+        self.owner.progress = self.owner.progress.max(word.progress);
+        Ok(Settled::Producer(producer))
+    }
+
+    /// The owner's record that is on the topic now.
+    fn last_word(&mut self) -> Result<OwnerRecord, KafkaError> {
+        use super::state_topic::Found;
+        let reader = StateReader::new(self.settings, self.shard);
+        let finish = self.finish;
+        let give_up = || finish.is_some_and(|until| Instant::now() >= until);
+        let mut last = None;
+        let read = reader.and_then(|reader| {
+            reader.read(self.state_offset, &give_up, |_, found| {
+                if let Found::Owner(owner) = found {
+                    last = Some(owner);
+                }
+            })
+        });
+        match (read, last) {
+            (Ok(_), Some(owner)) => Ok(owner),
+            (Ok(_), None) => Ok(self.owner.clone()),
+            (Err(error), _) => {
+                tracing::debug!(%error, "what was committed cannot be read yet");
+                Err(KafkaError::Canceled)
+            }
+        }
+    }
+
+    /// The broker refused something in a delivery, and says so of all that was in it: the one that
+    /// is to blame is found by halves, and its place taken by an `EventOmitted`.
+    fn refused(&mut self, entries: &[OutboxEntry], code: RDKafkaErrorCode) {
+        if self.delivery == Delivery::AtLeastOnce {
+            self.give_producer_up();
+        }
+        if entries.len() > 1 {
+            self.most_entries = (entries.len() / 2).max(1);
+            return;
+        }
+        let Some(entry) = entries.first() else { return };
+        let number = entry.number;
+        let left = entry.decision.events.iter().enumerate();
+        let left = left.filter(|(place, _)| !self.omissions.contains_key(&(number, *place)));
+        match left.max_by_key(|(_, event)| event.datum.len()) {
+            Some((place, event)) => {
+                let reason = format!("refused by the broker: {}", explain(Some(code), "").text);
+                match omitted(event, &reason) {
+                    Ok(omission) => {
+                        tracing::error!(
+                            key = %event.key, event = event.event_type.as_str(),
+                            size = event.datum.len(), %reason, "an event is omitted in its place"
+                        );
+                        self.omissions.insert((number, place), omission);
+                    }
+                    Err(error) => {
+                        tracing::error!(key = %event.key, %error, "an event cannot be omitted");
+                        self.omissions.insert((number, place), event.clone());
+                    }
+                }
+            }
+            None if self.unrecorded.insert(number) => {
+                let size: usize = entry.decision.records.iter().map(record_size).sum();
+                tracing::error!(
+                    size,
+                    "state is too large for the state topic and is not kept there; raise its \
+                     max.message.bytes"
+                );
+            }
+            None => self.rest(&KafkaError::MessageProduction(code)),
+        }
+    }
+
+    /// Frames the events of the entries, as many entries as can be; the others wait, and so do
+    /// those behind them, because order is promised.
+    fn frame_all(
+        &mut self,
+        entries: &mut Vec<OutboxEntry>,
+    ) -> Result<Vec<Vec<Vec<u8>>>, store::Error> {
+        let mut framed = Vec::with_capacity(entries.len());
+        if !self.prepare_framing()? {
+            entries.clear();
+            return Ok(framed);
+        }
+        for entry in entries.iter() {
+            let mut payloads = Vec::with_capacity(entry.decision.events.len());
+            for (place, event) in entry.decision.events.iter().enumerate() {
+                let omission = self.omissions.get(&(entry.number, place)).cloned();
+                match self.frame(omission.as_ref().unwrap_or(event))? {
+                    Some(payload) => payloads.push(payload),
+                    None => break,
+                }
+            }
+            if payloads.len() < entry.decision.events.len() {
+                break;
+            }
+            framed.push(payloads);
+        }
+        entries.truncate(framed.len());
+        Ok(framed)
     }
 
     /// Makes the client of the registry, and has it ask for all ids. Whether events can be framed
@@ -365,8 +512,7 @@ impl Drain {
         Ok(true)
     }
 
-    /// The event as it is sent, or nothing while it cannot be framed: then it waits, and so do
-    /// those behind it, because order is promised.
+    /// The event as it is sent, or nothing while it cannot be framed.
     fn frame(&mut self, event: &OutboxEvent) -> Result<Option<Vec<u8>>, store::Error> {
         let ids = match &mut self.framing {
             Framing::Registry(ids) => ids,
@@ -396,7 +542,8 @@ impl Drain {
             Remedy::Time => SCHEMAS_AWAY,
             Remedy::Person => SCHEMAS_REFUSED,
         };
-        self.rest_until = Some(Instant::now() + rest);
+        // Signs of life go on meanwhile.
+        self.rest_until = Some(Instant::now() + rest.min(HEARTBEAT));
         if !self.schema_problem.as_ref().is_some_and(|told| told.says_the_same(&error)) {
             tracing::error!(%error, "events wait for a schema");
             self.observer.schemas(Some(&error.to_string()));
@@ -404,98 +551,76 @@ impl Drain {
         }
     }
 
-    /// Removes the longest run of acknowledged entries from the front of the outbox.
-    fn remove_acknowledged(&mut self) -> Result<(), store::Error> {
-        let done: Vec<u64> = self
-            .under_way
-            .iter()
-            .take_while(|(_, entry)| entry.acknowledged)
-            .map(|(number, _)| *number)
-            .collect();
-        let Some(last) = done.last() else { return Ok(()) };
-        self.store.outbox_remove_through(*last)?;
-        let now = self.clock.now();
-        for number in done {
-            if let Some(entry) = self.under_way.remove(&number) {
-                self.bytes_under_way = self.bytes_under_way.saturating_sub(entry.bytes);
-                #[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^52")]
-                let seconds = now.millis_since(entry.observed_at).max(0) as f64 / 1000.0;
-                self.observer.published(seconds);
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives the producer up and begins again behind the last removed entry, after a rest.
-    fn start_over(&mut self, error: &KafkaError) {
-        // What broke the producer says more than what became of the messages behind it.
-        let broken = self.producer.as_ref().and_then(EventProducer::broken);
-        let (code, words) = match (broken, error.rdkafka_error_code()) {
-            (Some((code, words)), _) => (Some(code), words),
-            (None, Some(code)) => (Some(code), String::new()),
-            (None, None) => (None, error.to_string()),
-        };
-        let reason = explain(code, &words).text;
-        tracing::debug!(%reason, rest_ms = self.backoff.as_millis(), "sending again after a rest");
-        self.connected(Connection::Down(reason));
+    fn give_producer_up(&mut self) {
         if let Some(producer) = self.producer.take() {
             producer.abandon();
         }
-        self.under_way.clear();
-        self.bytes_under_way = 0;
-        self.handed_over = 0;
+    }
+
+    /// Rests after a failure, and says why nothing is taken.
+    fn rest(&mut self, error: &KafkaError) {
+        // What broke the producer says more than what became of the messages behind it.
+        let broken = self.producer.as_ref().and_then(Producer::broken);
+        let heard = self.producer.as_ref().and_then(Producer::heard_down);
+        let reason = match (broken, heard, error.rdkafka_error_code()) {
+            (Some((code, words)), _, _) => explain(Some(code), &words).text,
+            (None, Some(reason), _) => reason,
+            (None, None, Some(code)) => explain(Some(code), "").text,
+            (None, None, None) => explain(None, &error.to_string()).text,
+        };
+        tracing::debug!(%reason, rest_ms = self.backoff.as_millis(), "sending again after a rest");
+        if self.producer.as_ref().is_some_and(|producer| producer.broken().is_some()) {
+            self.give_producer_up();
+        }
+        self.connected(Connection::Down(reason));
         self.rest_until = Some(Instant::now() + self.backoff);
         self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
     }
 }
 
+/// What became of a delivery whose end was not known.
+enum Settled {
+    Producer(Producer),
+    Lost,
+}
+
+fn is_fenced(error: &KafkaError) -> bool {
+    error.rdkafka_error_code().is_some_and(super::producer::is_fenced)
+}
+
+/// The records of these entries, each key once and as the last entry has it.
+fn last_of_each_key<'e>(entries: impl Iterator<Item = &'e OutboxEntry>) -> Vec<&'e StateRecord> {
+    let all: Vec<&StateRecord> = entries.flat_map(|entry| &entry.decision.records).collect();
+    let mut seen = HashSet::new();
+    let mut last: Vec<_> = all.into_iter().rev().filter(|(key, _)| seen.insert(&key[..])).collect();
+    last.reverse();
+    last
+}
+
+fn record_size((key, value): &StateRecord) -> usize {
+    key.len() + value.as_ref().map_or(0, Vec::len)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::SystemClock;
-    use crate::event::{EventType, Topic};
-    use crate::store::Options;
-
-    struct Deaf;
-
-    impl Observer for Deaf {
-        fn connection(&self, _: &Connection) {}
-        fn published(&self, _: f64) {}
-        fn schemas(&self, _: Option<&str>) {}
-        fn store_failed(&self, _: &store::Error) {}
-    }
+    use crate::store::Decision;
 
     #[test]
-    fn what_could_not_be_sent_within_the_grace_time_is_told_and_stays() {
-        let dir = tempfile::tempdir().unwrap();
-        let (store, _) = Store::open(dir.path(), Options::default()).unwrap();
-        let mut batch = store.batch();
-        batch.push(OutboxEvent {
-            topic: Topic::Calls,
-            account: "acme".into(),
-            key: "acme:call:1".into(),
-            event_type: EventType::CallQueued,
-            fingerprint: [7; 8],
-            event_id: uuid::Uuid::from_u128(1),
-            sequence: 1,
-            revision: 1,
-            occurred_at: Timestamp::from_millis(1),
-            observed_at: Timestamp::from_millis(1),
-            datum: vec![1],
-        });
-        store.apply(batch).unwrap();
-        let settings = Settings {
-            // Nobody listens there.
-            bootstrap_servers: String::from("127.0.0.1:1"),
-            client_id: String::from("test"),
-            deployment: String::from("test"),
-            topic_prefix: String::from("test"),
-            properties: Vec::new(),
+    fn of_each_key_the_last_value_is_published() {
+        let record = |key: &str, value: Option<u8>| {
+            (key.as_bytes().to_vec(), value.map(|value| vec![value]))
         };
-        let publisher =
-            Publisher::start(store.clone(), settings, None, Arc::new(SystemClock), Arc::new(Deaf));
-        let drained = publisher.unwrap().finish(Duration::from_millis(200));
-        assert_eq!(drained.remaining, 1);
-        assert_eq!(store.outbox_after(0, 10, 1000).unwrap().len(), 1);
+        let entry = |number, records| OutboxEntry {
+            number,
+            decision: Decision { events: Vec::new(), records },
+        };
+        let entries = [
+            entry(1, vec![record("a", Some(1)), record("b", Some(1))]),
+            entry(2, vec![record("a", Some(2))]),
+            entry(3, vec![record("b", None), record("c", Some(3))]),
+        ];
+        let last: Vec<_> = last_of_each_key(entries.iter()).into_iter().cloned().collect();
+        assert_eq!(last, [record("a", Some(2)), record("b", None), record("c", Some(3))]);
     }
 }

@@ -26,7 +26,17 @@ pub struct TopicPlan {
     pub replication_factor: i32,
     /// How long a topic that is made keeps events.
     pub retention: Duration,
+    /// Partitions of the state topic: they cannot be changed later.
+    pub shards: u32,
 }
+
+/// What the state topic is made with: of each key the last record stays, and what was removed is
+/// remembered for a week, so that a bridge which was away for less finds it out.
+const STATE_CONFIG: [(&str, &str); 3] = [
+    ("cleanup.policy", "compact"),
+    ("delete.retention.ms", "604800000"),
+    ("max.message.bytes", "10485760"),
+];
 
 /// What was found and made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,6 +80,20 @@ pub enum TopicsError {
         /// Why.
         trouble: Trouble,
     },
+    /// The state topic has another number of partitions than there are shards. With another number
+    /// accounts would be looked for in the wrong ones.
+    #[error(
+        "{topic} has {found} partition(s), and [kafka] shards is {wanted}: set shards = {found}, or \
+         choose another deployment"
+    )]
+    Shards {
+        /// The state topic.
+        topic: String,
+        /// Its partitions.
+        found: usize,
+        /// The configured shards.
+        wanted: u32,
+    },
     /// The broker refused to make them.
     #[error("topics cannot be made: {}", .0.join("; "))]
     Refused(Vec<String>),
@@ -105,8 +129,10 @@ pub async fn ensure_topics(settings: &Settings, plan: &TopicPlan) -> Result<Topi
         let trouble = listener.explain(error.rdkafka_error_code());
         TopicsError::Unreachable { servers: servers.clone(), trouble }
     };
-    let names: Vec<_> =
+    let state = settings.state_topic();
+    let mut names: Vec<_> =
         Topic::ALL.iter().map(|topic| topic.full_name(&settings.topic_prefix)).collect();
+    names.push(state.clone());
     let found = tokio::task::spawn_blocking(move || {
         let found = look(&asking, &names);
         // The client tells its listener why it failed when it is polled, and only then.
@@ -119,6 +145,12 @@ pub async fn ensure_topics(settings: &Settings, plan: &TopicPlan) -> Result<Topi
     let (mut missing, mut hidden) = (Vec::new(), Vec::new());
     for (name, found) in found.map_err(&unreachable)? {
         match found {
+            Found::There { partitions, .. } if name == state => {
+                let wanted = plan.shards;
+                if u32::try_from(partitions) != Ok(wanted) {
+                    return Err(TopicsError::Shards { topic: state, found: partitions, wanted });
+                }
+            }
             Found::There { partitions, replicas } => {
                 topics.differences.extend(difference(&name, partitions, replicas, plan));
             }
@@ -140,17 +172,36 @@ pub async fn ensure_topics(settings: &Settings, plan: &TopicPlan) -> Result<Topi
             ..=0 => String::new(),
             copies => format!(" --replication-factor {copies}"),
         };
-        let how = format!(
-            "kafka-topics --bootstrap-server {servers} --create --topic NAME --partitions \
-             {}{copies} --config retention.ms={retention}",
-            plan.partitions
-        );
+        let make = |name: &str, partitions: &str, config: &[(&str, &str)]| {
+            let config = config.iter().map(|(key, value)| format!(" --config {key}={value}"));
+            format!(
+                "kafka-topics --bootstrap-server {servers} --create --topic {name} --partitions \
+                 {partitions}{copies}{}",
+                config.collect::<String>()
+            )
+        };
+        let (partitions, shards) = (plan.partitions.to_string(), plan.shards.to_string());
+        let mut how = Vec::new();
+        if missing.iter().any(|name| *name != state) {
+            how.push(make("NAME", &partitions, &[("retention.ms", &retention)]));
+        }
+        if missing.contains(&state) {
+            how.push(make(&state, &shards, &STATE_CONFIG));
+        }
+        let how = how.join("; ");
         return Err(TopicsError::Missing { topics: missing, how });
     }
     let new: Vec<_> = missing
         .iter()
         .map(|name| {
             let replication = TopicReplication::Fixed(plan.replication_factor);
+            if *name == state {
+                let shards = i32::try_from(plan.shards).unwrap_or(i32::MAX);
+                let topic = NewTopic::new(name, shards, replication);
+                return STATE_CONFIG
+                    .iter()
+                    .fold(topic, |topic, (key, value)| topic.set(key, value));
+            }
             NewTopic::new(name, plan.partitions, replication).set("retention.ms", &retention)
         })
         .collect();
@@ -227,6 +278,7 @@ mod tests {
             partitions,
             replication_factor,
             retention: Duration::from_secs(1),
+            shards: 1,
         };
         let cases = [
             (plan(6, 3), None),

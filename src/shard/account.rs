@@ -98,6 +98,8 @@ pub(super) struct Account {
     /// How far the vendor's clock is ahead of ours, by the answers since the start.
     offset: Option<i64>,
     pub(super) positions: HashMap<StreamName, Position>,
+    /// When each stream's position was last published, in our clock.
+    pub(super) carried: HashMap<StreamName, Timestamp>,
     pub(super) sequences: HashMap<Topic, u64>,
     pub(super) agents: HashMap<EntityId, AgentBrief>,
     /// How many calls and chats there are states of.
@@ -130,6 +132,7 @@ impl Account {
             record: None,
             offset: None,
             positions: HashMap::new(),
+            carried: HashMap::new(),
             sequences: HashMap::new(),
             agents: HashMap::new(),
             interactions: HashMap::new(),

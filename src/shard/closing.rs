@@ -62,6 +62,7 @@ fn close<S: Serialize + DeserializeOwned>(
                 close(&mut held.state);
                 let entity = EntityKey { account: account.clone(), kind, id: id.clone() };
                 batch.put(Key::State(&entity), &held)?;
+                batch.close_decision();
                 closed += 1;
             }
             last = Some(id);

@@ -37,6 +37,8 @@ use crate::telemetry::Metrics;
 pub(super) const MARKS_KEPT: Duration = Duration::from_mins(15);
 /// How far a dispute makes the log be read again.
 const LOOK_BACK: Duration = Duration::from_mins(10);
+/// How often a position that moved alone is published.
+const CARRY_POSITIONS: Duration = Duration::from_secs(30);
 /// How many interactions are asked for at once: one page.
 const PROBE: usize = 100;
 /// How many entries one round of forgetting looks at.
@@ -337,7 +339,13 @@ impl Engine {
         if writing.account.record.is_none() {
             writing.put(Key::Account(name), &record)?;
         }
-        writing.put(Key::Cursor(name, &stream), &position)?;
+        let carried = writing.account.carried.get(&stream).copied();
+        let due = carried.is_none_or(|last| {
+            reading.answered_at < last || last + CARRY_POSITIONS <= reading.answered_at
+        });
+        if writing.put_position(Key::Cursor(name, &stream), &position, due)? {
+            writing.account.carried.insert(stream.clone(), reading.answered_at);
+        }
         writing.commit()?;
         let events = writing.events;
         account.record = Some(record);
@@ -375,7 +383,7 @@ impl Engine {
     fn forget_of(&mut self, name: &AccountName, now: Timestamp) -> Result<(), EngineError> {
         let Some(account) = self.accounts.get_mut(name) else { return Ok(()) };
         let now = now.plus_millis(account.offset_millis());
-        let mut batch = self.store.batch();
+        let mut batch = self.output.batch(&self.store);
         for (kind, id) in account.recent.expired(now) {
             match kind {
                 EntityKind::Chat => settle_record::<Chat>(&self.store, name, id, &mut batch)?,

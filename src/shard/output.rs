@@ -4,7 +4,7 @@ use std::sync::mpsc::Sender;
 
 use crate::model::AccountName;
 use crate::publish::avro;
-use crate::store;
+use crate::store::{self, Batch, Store};
 
 /// Where events go.
 #[derive(Debug)]
@@ -13,6 +13,16 @@ pub enum Output {
     Outbox,
     /// As lines of JSON to whoever prints them; nothing is published.
     Lines(Sender<String>),
+}
+
+impl Output {
+    /// A batch whose states go where the events go: to the topics, or nowhere.
+    pub(super) fn batch(&self, store: &Store) -> Batch {
+        match self {
+            Self::Outbox => store.batch(),
+            Self::Lines(_) => store.local_batch(),
+        }
+    }
 }
 
 /// Why the engine refuses.

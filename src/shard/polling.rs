@@ -231,6 +231,8 @@ impl StreamTask {
         let began = Instant::now();
         let reading = match self.source.read(stream, &question, memory).await {
             Ok(reading) => reading,
+            // The gate closes a moment later, and says why.
+            Err(Error::NotOwner) => return Ok(Turn::Nothing),
             Err(error) => {
                 if is_sweep {
                     *incomplete += 1;

@@ -123,12 +123,12 @@ impl Bench {
     fn outbox(&mut self) -> Vec<(&'static str, Value)> {
         let decoder = Decoder::new().unwrap();
         let entries = self.engine().store().outbox_after(0, 1000, 1 << 30).unwrap();
-        let decode = |entry: crate::store::OutboxEntry| {
-            let message = single_object(entry.event.fingerprint, &entry.event.datum);
+        let decode = |event: crate::store::OutboxEvent| {
+            let message = single_object(event.fingerprint, &event.datum);
             let (event, value) = decoder.decode(&message).unwrap();
             (event.as_str(), value)
         };
-        entries.into_iter().map(decode).collect()
+        entries.into_iter().flat_map(|entry| entry.decision.events).map(decode).collect()
     }
 
     fn names(&mut self) -> Vec<&'static str> {

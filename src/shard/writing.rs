@@ -2,15 +2,16 @@
 //!
 //! A large reading is committed in several batches, each whole in itself: an entity's state goes
 //! with its events, and the cursor goes with the last one, so that a crash in between only makes
-//! rows be read again that then show no change.
+//! rows be read again that then show no change. The same holds for what is published: the change
+//! of one entity, with its state and the counts of its topics, is one entry of the outbox.
 
-use std::collections::HashSet;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashSet};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::account::{Account, AgentBrief};
+use super::account::{Account, AgentBrief, Position};
 use super::output::{EngineError, Output};
 use crate::detect::{AgentState, Change};
 use crate::event::{Body, Draft, Event, EventMeta, EventType, Omission, Origin, Topic, event_id};
@@ -67,7 +68,7 @@ impl<'a> Writing<'a> {
             account,
             stream,
             observed_at,
-            batch: store.batch(),
+            batch: output.batch(store),
             told: HashSet::new(),
             bytes: 0,
             events: 0,
@@ -106,9 +107,18 @@ impl<'a> Writing<'a> {
         if same && change.drafts.is_empty() {
             return Ok(());
         }
+        let topics: BTreeSet<Topic> =
+            change.drafts.iter().map(|draft| draft.body.event_type().topic()).collect();
         let revision = self.events(change.drafts, revision)?;
         let entity = self.entity(kind, id);
         self.batch.put(Key::State(&entity), &Held { revision, state: change.state })?;
+        if matches!(self.output, Output::Outbox) {
+            for topic in topics {
+                let last = self.account.sequences.get(&topic).copied().unwrap_or_default();
+                self.batch.put(Key::Sequence(&self.account.name, topic), &last)?;
+            }
+        }
+        self.batch.close_decision();
         self.commit_when_large()
     }
 
@@ -185,6 +195,23 @@ impl<'a> Writing<'a> {
     pub(super) fn put<T: Serialize>(&mut self, key: Key, value: &T) -> Result<(), EngineError> {
         self.batch.put(key, value)?;
         Ok(())
+    }
+
+    /// Stores where the stream stands. With events it is published with the last of them; alone
+    /// only when `due`, so that a quiet account does not write on the topic at every reading.
+    pub(super) fn put_position(
+        &mut self,
+        key: Key,
+        position: &Position,
+        due: bool,
+    ) -> Result<bool, EngineError> {
+        let publish = due || self.events > 0;
+        if publish {
+            self.batch.put(key, position)?;
+        } else {
+            self.batch.put_locally(key, position)?;
+        }
+        Ok(publish)
     }
 
     fn event(&mut self, draft: Draft, revision: u64) -> Result<(), EngineError> {
@@ -273,13 +300,7 @@ impl<'a> Writing<'a> {
 
     /// Commits what was gathered.
     pub(super) fn commit(&mut self) -> Result<(), EngineError> {
-        if self.bytes > 0 {
-            for (topic, sequence) in &self.account.sequences {
-                let key = Key::Sequence(&self.account.name, *topic);
-                self.batch.put(key, sequence)?;
-            }
-        }
-        let batch = std::mem::replace(&mut self.batch, self.store.batch());
+        let batch = std::mem::replace(&mut self.batch, self.output.batch(self.store));
         self.bytes = 0;
         self.store.apply(batch)?;
         Ok(())

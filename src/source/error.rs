@@ -105,6 +105,9 @@ pub enum Error {
     /// The client cannot be made.
     #[error("the HTTP client cannot be made: {0}")]
     Client(String),
+    /// Nothing is asked while another bridge may own the account.
+    #[error("nothing is asked: the ownership of the account is not confirmed")]
+    NotOwner,
     /// A question that the stream cannot answer; that is a fault of this program.
     #[error("the stream {0} cannot answer such a question")]
     Misasked(String),
@@ -137,6 +140,7 @@ impl Error {
             | Self::Refused(_)
             | Self::TooLarge { .. }
             | Self::Undecodable { .. }
+            | Self::NotOwner
             | Self::Misasked(_) => Disposition::Skip,
             // A person has to look.
             Self::Unauthorized(_) | Self::Client(_) => Disposition::Stop,
@@ -157,6 +161,7 @@ impl Error {
             Self::TooLarge { .. } => "too_large",
             Self::Undecodable { .. } => "undecodable",
             Self::Client(_) => "client",
+            Self::NotOwner => "not_owner",
             Self::Misasked(_) => "misasked",
         }
     }

@@ -11,7 +11,7 @@ mod headers;
 mod request;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::Rng;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, USER_AGENT};
@@ -25,7 +25,7 @@ use self::request::Request;
 use super::error::{Disposition, Error, Refusal};
 use crate::clock::Clock;
 use crate::model::{AccountName, StreamName, Timestamp};
-use crate::schedule::Budget;
+use crate::schedule::{Budget, Lease};
 use crate::telemetry::{Metrics, RequestOutcome};
 
 pub(super) use self::request::{Authorization, JsonBody};
@@ -79,6 +79,8 @@ pub struct Connection {
     pub account: AccountName,
     /// Its budget, which every request spends from.
     pub budget: Arc<Budget>,
+    /// The right to ask at all, which is looked at before each request.
+    pub lease: Arc<Lease>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
     /// The clock.
@@ -192,6 +194,10 @@ impl Client {
 
     async fn attempt(&self, stream: &StreamName, request: Request<'_>) -> Result<Answer, Error> {
         let _turn = self.connection.budget.turn(stream).await;
+        // The turn may have been long in coming, and the process paused meanwhile.
+        if !self.connection.lease.holds(Instant::now()) {
+            return Err(Error::NotOwner);
+        }
         let answer = self.send(request).await;
         let outcome = match &answer {
             Ok(_) => RequestOutcome::Answered,
@@ -202,9 +208,9 @@ impl Client {
             Err(Error::ServerError(_)) => RequestOutcome::ServerError,
             Err(Error::TooLarge { .. }) => RequestOutcome::TooLarge,
             Err(Error::Undecodable { .. }) => RequestOutcome::Undecodable,
-            Err(Error::Redirected { .. } | Error::Refused(_) | Error::Misasked(_)) => {
-                RequestOutcome::Refused
-            }
+            Err(
+                Error::Redirected { .. } | Error::Refused(_) | Error::Misasked(_) | Error::NotOwner,
+            ) => RequestOutcome::Refused,
         };
         self.connection.metrics.requested(&self.connection.account, stream, outcome);
         answer

@@ -1,4 +1,5 @@
-//! An entry of the outbox: an event that was decided, ready to be sent, in a form of its own.
+//! An entry of the outbox: events that were decided together and the records of state that belong to
+//! them, ready to be sent, in a form of its own.
 
 use uuid::Uuid;
 
@@ -6,7 +7,7 @@ use crate::event::{EventType, Topic};
 use crate::model::Timestamp;
 
 /// The version of an entry's form.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A decided event: all that sending it needs. Its bytes never change again, so that sending it
 /// twice sends the same.
@@ -36,20 +37,60 @@ pub struct OutboxEvent {
     pub datum: Vec<u8>,
 }
 
-/// An event and its number in the outbox.
+/// A key of the store and what it becomes: `None` removes it. It goes to the state topic as it is.
+pub type StateRecord = (Vec<u8>, Option<Vec<u8>>);
+
+/// What one change of one entity led to: it is published whole, or not at all, so that the state
+/// that is published always fits the events that are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// The events, in order.
+    pub events: Vec<OutboxEvent>,
+    /// The records of state, as they stand after these events.
+    pub records: Vec<StateRecord>,
+}
+
+impl Decision {
+    /// Whether there is nothing to publish.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.records.is_empty()
+    }
+}
+
+/// A decision and its number in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxEntry {
     /// Counts all entries there ever were, from 1.
     pub number: u64,
-    /// The event.
-    pub event: OutboxEvent,
+    /// What was decided.
+    pub decision: Decision,
 }
 
-pub(super) fn encode(event: &OutboxEvent) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(event.datum.len() + 160);
+pub(super) fn encode(decision: &Decision) -> Vec<u8> {
+    let size: usize = decision.events.iter().map(|event| event.datum.len() + 200).sum();
+    let mut bytes = Vec::with_capacity(size + 64);
     bytes.push(VERSION);
+    count(&mut bytes, decision.events.len());
+    for event in &decision.events {
+        let mut own = Vec::with_capacity(event.datum.len() + 200);
+        encode_event(&mut own, event);
+        field(&mut bytes, &own);
+    }
+    count(&mut bytes, decision.records.len());
+    for (key, value) in &decision.records {
+        field(&mut bytes, key);
+        bytes.push(u8::from(value.is_some()));
+        if let Some(value) = value {
+            field(&mut bytes, value);
+        }
+    }
+    bytes
+}
+
+fn encode_event(bytes: &mut Vec<u8>, event: &OutboxEvent) {
     for text in [event.topic.as_str(), event.event_type.as_str(), &event.account, &event.key] {
-        field(&mut bytes, text.as_bytes());
+        field(bytes, text.as_bytes());
     }
     bytes.extend_from_slice(&event.fingerprint);
     bytes.extend_from_slice(event.event_id.as_bytes());
@@ -60,19 +101,46 @@ pub(super) fn encode(event: &OutboxEvent) -> Vec<u8> {
         bytes.extend_from_slice(&time.millis().to_be_bytes());
     }
     bytes.extend_from_slice(&event.datum);
-    bytes
+}
+
+fn count(bytes: &mut Vec<u8>, length: usize) {
+    bytes.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
 }
 
 fn field(bytes: &mut Vec<u8>, text: &[u8]) {
-    let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
-    bytes.extend_from_slice(&length.to_be_bytes());
+    count(bytes, text.len());
     bytes.extend_from_slice(text);
 }
 
-/// The event, or `None` when the bytes are not of a form this version reads.
-pub(super) fn decode(bytes: &[u8]) -> Option<OutboxEvent> {
+/// The decision, or `None` when the bytes are not of a form this version reads.
+pub(super) fn decode(bytes: &[u8]) -> Option<Decision> {
     let mut rest = bytes;
     (take(&mut rest, 1)? == [VERSION]).then_some(())?;
+    let mut decision = Decision::default();
+    for _ in 0..length(&mut rest)? {
+        decision.events.push(decode_event(bytes_field(&mut rest)?)?);
+    }
+    for _ in 0..length(&mut rest)? {
+        let key = bytes_field(&mut rest)?.to_vec();
+        let value = match take(&mut rest, 1)? {
+            [0] => None,
+            [1] => Some(bytes_field(&mut rest)?.to_vec()),
+            _ => return None,
+        };
+        decision.records.push((key, value));
+    }
+    rest.is_empty().then_some(decision)
+}
+
+/// How many events an entry holds, without reading them.
+pub(super) fn events_in(bytes: &[u8]) -> Option<u64> {
+    let mut rest = bytes;
+    (take(&mut rest, 1)? == [VERSION]).then_some(())?;
+    length(&mut rest).map(u64::from)
+}
+
+fn decode_event(bytes: &[u8]) -> Option<OutboxEvent> {
+    let mut rest = bytes;
     let topic = text(&mut rest)?;
     let topic = *Topic::ALL.iter().find(|known| known.as_str() == topic)?;
     let event_type = text(&mut rest)?;
@@ -107,7 +175,15 @@ fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
     Some(taken)
 }
 
+fn length(rest: &mut &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(take(rest, 4)?.try_into().ok()?))
+}
+
+fn bytes_field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = length(rest)?;
+    take(rest, usize::try_from(length).ok()?)
+}
+
 fn text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
-    let length = u32::from_be_bytes(take(rest, 4)?.try_into().ok()?);
-    std::str::from_utf8(take(rest, usize::try_from(length).ok()?)?).ok()
+    std::str::from_utf8(bytes_field(rest)?).ok()
 }

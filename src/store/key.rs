@@ -60,6 +60,12 @@ impl Key {
         Self([&[REGISTRY], registry.as_bytes(), &[0], subject.as_bytes(), &[0], schema].concat())
     }
 
+    /// Who owns what is stored.
+    #[must_use]
+    pub(super) fn Ownership() -> Self {
+        Self(vec![META, b'o'])
+    }
+
     /// That a row of the activity log was told.
     #[must_use]
     pub fn ActivityMark(account: &AccountName, started_at: Timestamp, id: &EntityId) -> Self {
@@ -77,6 +83,33 @@ impl Key {
         key.extend_from_slice(id.as_str().as_bytes());
         Self(key)
     }
+}
+
+/// Whether a key is one of those that stand on the state topic: all but the store's own facts, the
+/// outbox, and what a registry said.
+pub(super) fn is_published(key: &[u8]) -> bool {
+    matches!(key.first(), Some(&(STATE | CURSOR | SEQUENCE | ACCOUNT | ACTIVITY)))
+}
+
+/// Whether a key is the position of a stream, which is published later than it is stored.
+pub(super) fn is_cursor(key: &[u8]) -> bool {
+    key.first() == Some(&CURSOR)
+}
+
+/// The account a published key belongs to.
+pub(super) fn account_of(key: &[u8]) -> Option<AccountName> {
+    let name = key.get(1..)?.split(|byte| *byte == 0).next()?;
+    AccountName::new(std::str::from_utf8(name).ok()?).ok()
+}
+
+/// The beginnings of all published keys of an account.
+pub(super) fn prefixes_of(account: &AccountName) -> impl Iterator<Item = Vec<u8>> {
+    [STATE, CURSOR, SEQUENCE, ACCOUNT, ACTIVITY].into_iter().map(|what| prefix(what, account))
+}
+
+/// Where the accounts' own records are.
+pub(super) fn accounts() -> Range<Vec<u8>> {
+    vec![ACCOUNT]..vec![ACCOUNT + 1]
 }
 
 impl Key {

@@ -16,6 +16,7 @@ use super::guard::{Panicked, catching};
 use super::integrity::Tally;
 use super::mark::{Durable, Mark};
 use super::{Error, FORMAT_VERSION, NO_TIME, Shared, Store, Writer, entry, key};
+use crate::failpoints::planted;
 use crate::model::Timestamp;
 
 /// sled's page cache. Its own default is 1 GiB.
@@ -116,6 +117,24 @@ impl Store {
         }
     }
 
+    /// Takes the store in this directory away, for one that is to be filled anew. It must not be
+    /// open.
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    pub fn discard(dir: &Path) -> Result<(), Error> {
+        let directory = |source| Error::Directory { dir: dir.display().to_string(), source };
+        // The mark first: a store without one is not trusted, should this be interrupted.
+        match fs::remove_file(dir.join(MARK)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(directory(error)),
+            _ => {}
+        }
+        match fs::remove_dir_all(dir.join(FILES)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(directory(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the store in this directory can be opened and is whole. Nothing is moved, and
     /// nothing is begun where there is none.
     ///
@@ -177,7 +196,8 @@ fn open_existing(dir: &Path, options: Options) -> Result<Store, Refusal> {
     })?;
     let mark = mark.filter(|mark| {
         let durable = mark.durable();
-        durable.lineage == found.writer.lineage && durable.batch <= found.writer.batch
+        let fits = durable.lineage == found.writer.lineage && durable.batch <= found.writer.batch;
+        fits || planted("integrity_ignored")
     });
     let mark = mark.ok_or(Refusal::Untrusted(Reason::RolledBack))?;
     Ok(Store { shared: Arc::new(found.into_shared(database, mark, options)) })
@@ -220,13 +240,14 @@ fn open_database(dir: &Path) -> Result<sled::Db, Refusal> {
 struct Found {
     writer: Writer,
     outbox_events: u64,
+    outbox_entries: u64,
     outbox_bytes: u64,
     outbox_oldest: Option<Timestamp>,
 }
 
 impl Found {
     const fn empty(writer: Writer) -> Self {
-        Self { writer, outbox_events: 0, outbox_bytes: 0, outbox_oldest: None }
+        Self { writer, outbox_events: 0, outbox_entries: 0, outbox_bytes: 0, outbox_oldest: None }
     }
 
     fn into_shared(self, database: sled::Db, mark: Mark, options: Options) -> Shared {
@@ -238,6 +259,7 @@ impl Found {
             mark: Mutex::new(mark),
             failed: AtomicBool::new(false),
             outbox_events: AtomicU64::new(self.outbox_events),
+            outbox_entries: AtomicU64::new(self.outbox_entries),
             outbox_bytes: AtomicU64::new(self.outbox_bytes),
             outbox_oldest: AtomicI64::new(oldest),
         }
@@ -256,7 +278,8 @@ fn check(database: &sled::Db) -> Result<Found, Reason> {
         return Err(Reason::Format);
     }
     let (mut tally, mut seal) = (Tally::default(), None);
-    let (mut outbox_events, mut outbox_bytes, mut outbox_oldest) = (0, 0, None);
+    let (mut outbox_events, mut outbox_entries, mut outbox_bytes) = (0, 0, 0);
+    let mut outbox_oldest = None;
     for entry in database.iter() {
         let (key, value) = entry.map_err(unreadable)?;
         if *key == *key::seal() {
@@ -265,16 +288,18 @@ fn check(database: &sled::Db) -> Result<Found, Reason> {
         }
         tally.change(&key, None, Some(&value));
         if key::outbox_number(&key).is_some() {
-            outbox_events += 1;
+            let events = entry::events_in(&value).ok_or(Reason::Format)?;
+            outbox_events += events;
+            outbox_entries += 1;
             outbox_bytes += value.len() as u64;
-            if outbox_oldest.is_none() {
-                let event = entry::decode(&value).ok_or(Reason::Format)?;
-                outbox_oldest = Some(event.observed_at);
+            if outbox_oldest.is_none() && events > 0 {
+                let decision = entry::decode(&value).ok_or(Reason::Format)?;
+                outbox_oldest = decision.events.first().map(|event| event.observed_at);
             }
         }
     }
     let writer = seal.and_then(|seal| unseal(&seal, tally)).ok_or(Reason::Integrity)?;
-    Ok(Found { writer, outbox_events, outbox_bytes, outbox_oldest })
+    Ok(Found { writer, outbox_events, outbox_entries, outbox_bytes, outbox_oldest })
 }
 
 /// What a seal says, if it was made over these entries.
@@ -283,7 +308,7 @@ fn unseal(seal: &[u8], tally: Tally) -> Option<Writer> {
     let (sealed, rest) = seal.split_at(Tally::BYTES);
     let (newest, rest) = rest.split_at(8);
     let (batch, lineage) = rest.split_at(8);
-    (sealed == tally.to_bytes()).then_some(())?;
+    (sealed == tally.to_bytes() || planted("integrity_ignored")).then_some(())?;
     Some(Writer {
         tally,
         newest: u64::from_be_bytes(newest.try_into().ok()?),

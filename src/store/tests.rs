@@ -6,11 +6,13 @@ use uuid::Uuid;
 
 use super::integrity::Tally;
 use super::{
-    Batch, Error, FORMAT_VERSION, Key, Opened, Options, OutboxEvent, Reason, Store, entry, key,
+    Batch, Decision, Error, Generation, Key, Opened, Options, OutboxEvent, Ownership, Reason,
+    Store, entry, key,
 };
 use crate::event::{EventType, Topic};
 use crate::fuzz::{Outcome, run};
 use crate::model::{AccountName, EntityId, EntityKey, EntityKind, Timestamp};
+use crate::store::batch::VALUE_VERSION;
 
 fn open(dir: &Path) -> (Store, Opened) {
     Store::open(dir, Options::default()).unwrap()
@@ -37,6 +39,11 @@ fn event(sequence: u64) -> OutboxEvent {
     }
 }
 
+fn decision(sequence: u64) -> Decision {
+    let records = vec![(b"sacme\0agent\x001".to_vec(), Some(vec![1, 2])), (b"c".to_vec(), None)];
+    Decision { events: vec![event(sequence), event(sequence + 1)], records }
+}
+
 fn fill(store: &Store, numbers: std::ops::Range<u64>) {
     for number in numbers {
         let mut batch = store.batch();
@@ -53,18 +60,23 @@ fn contents(store: &Store) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 #[test]
 fn fuzzed_outbox_entries_are_refused_or_are_exactly_what_they_say() {
-    let (one, mut other) = (entry::encode(&event(1)), event(1 << 40));
-    other.datum = vec![0; 300];
+    let (one, mut other) = (entry::encode(&decision(1)), decision(1 << 40));
+    other.events[0].datum = vec![0; 300];
     let other = entry::encode(&other);
     run("outbox_entries", &[&one, &other], &["calls", "CallQueued", "\0\0\0\u{5}"], |bytes| {
         let read = entry::decode(bytes);
-        if let Some(event) = &read {
-            // One sequence of bytes stands for an event: nothing is skipped and nothing mended.
-            assert_eq!(entry::encode(event), bytes);
+        if let Some(decision) = &read {
+            // One sequence of bytes stands for a decision: nothing is skipped and nothing mended.
+            assert_eq!(entry::encode(decision), bytes);
+            assert_eq!(entry::events_in(bytes), Some(decision.events.len() as u64));
         }
         let class = read.as_ref().map_or_else(
             || format!("refused {}", bytes.len().min(64)),
-            |event| format!("{:?} {:?}", event.topic, event.event_type),
+            |decision| {
+                let events = decision.events.iter();
+                let kinds = events.map(|event| format!("{:?} {:?}", event.topic, event.event_type));
+                kinds.collect::<Vec<_>>().join(", ")
+            },
         );
         Outcome { class, whole: format!("{read:?}") }
     });
@@ -90,7 +102,7 @@ fn fuzzed_states_are_refused_or_read_with_their_header() {
         .into_iter()
         .flatten()
         {
-            let said = [&[FORMAT_VERSION][..], &version.to_be_bytes(), &privacy.to_be_bytes()];
+            let said = [&[VALUE_VERSION][..], &version.to_be_bytes(), &privacy.to_be_bytes()];
             assert_eq!(said.concat(), header);
         }
         let read = read.map(|read| read.value);
@@ -158,7 +170,10 @@ fn a_batch_holds_state_and_outbox_together_and_survives_a_restart() {
     assert_eq!(store.get::<u64>(&state("3")).unwrap().unwrap().value, 3);
     let entries = store.outbox_after(0, 10, 1000).unwrap();
     assert_eq!(entries.iter().map(|entry| entry.number).collect::<Vec<_>>(), [1, 2, 3]);
-    assert_eq!(entries[1].event, event(2));
+    assert_eq!(entries[1].decision.events, [event(2)]);
+    let (record, value) = &entries[1].decision.records[0];
+    assert_eq!(record, state("2").bytes());
+    assert!(value.as_ref().unwrap().ends_with(b"2"));
     let level = store.outbox_level();
     assert_eq!((level.events, level.oldest), (3, Some(Timestamp::from_millis(1))));
 }
@@ -195,9 +210,9 @@ fn the_outbox_is_read_in_bounded_parts_and_never_none_of_it() {
 
 #[test]
 fn an_entry_reads_back_as_it_was_and_foreign_bytes_are_refused() {
-    let bytes = entry::encode(&event(9));
-    assert_eq!(entry::decode(&bytes), Some(event(9)));
-    for length in 0..bytes.len() - 3 {
+    let bytes = entry::encode(&decision(9));
+    assert_eq!(entry::decode(&bytes), Some(decision(9)));
+    for length in 0..bytes.len() {
         assert_eq!(entry::decode(&bytes[..length]), None, "{length}");
     }
     assert_eq!(entry::decode(&[&[9], &bytes[1..]].concat()), None);
@@ -416,4 +431,80 @@ proptest! {
         drop(store);
         prop_assert_eq!(open(dir.path()).1, Opened::Kept);
     }
+}
+
+#[test]
+fn what_belongs_together_is_one_entry_with_the_state_as_it_stands_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    let mut batch = store.batch();
+    batch.push(event(1));
+    batch.push(event(2));
+    batch.put(state("1"), &1).unwrap();
+    batch.put(state("1"), &2).unwrap();
+    batch.close_decision();
+    batch.push(event(3));
+    batch.put(state("1"), &3).unwrap();
+    batch.close_decision();
+    batch.close_decision();
+    batch.put_locally(state("2"), &9).unwrap();
+    store.apply(batch).unwrap();
+    let entries = store.outbox_after(0, 10, 10_000).unwrap();
+    let shape = |entry: &crate::store::OutboxEntry| {
+        let Decision { events, records } = &entry.decision;
+        let states = records.iter().map(|(_, value)| *value.as_ref().unwrap().last().unwrap());
+        (events.len(), states.collect::<Vec<_>>())
+    };
+    assert_eq!(entries.iter().map(shape).collect::<Vec<_>>(), [(2, vec![b'2']), (1, vec![b'3'])]);
+    assert_eq!(store.outbox_level().entries, 2);
+    assert_eq!(store.get::<u64>(&state("2")).unwrap().unwrap().value, 9);
+    let mut batch = store.local_batch();
+    batch.put(state("3"), &3).unwrap();
+    store.apply(batch).unwrap();
+    assert_eq!(store.outbox_level().entries, 2);
+}
+
+#[test]
+fn records_of_the_topic_are_taken_over_as_they_are_and_others_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(&dir.path().join("one"));
+    fill(&store, 1..4);
+    let lineage = Uuid::from_u128(1);
+    let held = Some(Generation { number: 3, owner: Uuid::from_u128(2) });
+    store.set_ownership(&Ownership { lineage, held, claimed: None }).unwrap();
+    let records: Vec<_> = store.records().map(Result::unwrap).collect();
+    assert_eq!(records.len(), 3);
+    let (other, _) = open(&dir.path().join("other"));
+    let all = records.iter().cloned().map(|(key, value)| (key, Some(value)));
+    other.take_over(all.collect()).unwrap();
+    other.take_over(vec![(records[0].0.clone(), None)]).unwrap();
+    other.number_entries_after(3).unwrap();
+    let taken: Vec<_> = other.records().map(Result::unwrap).collect();
+    assert_eq!(taken, records[1..]);
+    assert_eq!((other.newest_entry(), other.outbox_level().entries), (3, 0));
+    assert_eq!(other.ownership().unwrap(), None);
+    drop(other);
+    let (other, opened) = open(&dir.path().join("other"));
+    assert_eq!((opened, other.newest_entry()), (Opened::Kept, 3));
+    for foreign in [(b"o1234".to_vec(), None), (records[0].0.clone(), Some(vec![99]))] {
+        assert!(matches!(other.take_over(vec![foreign]), Err(Error::Foreign)));
+    }
+}
+
+#[test]
+fn an_account_that_is_retired_leaves_tombstones_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    fill(&store, 1..4);
+    let acme = AccountName::new("acme").unwrap();
+    let mut batch = store.batch();
+    batch.put(Key::Account(&acme), &1).unwrap();
+    store.apply(batch).unwrap();
+    assert_eq!(store.accounts().unwrap(), std::slice::from_ref(&acme));
+    let before = store.newest_entry();
+    store.retire(&acme).unwrap();
+    assert_eq!((store.records().count(), store.accounts().unwrap().len()), (0, 0));
+    let entries = store.outbox_after(before, 10, 10_000).unwrap();
+    let gone = entries.iter().flat_map(|entry| &entry.decision.records);
+    assert_eq!(gone.filter(|(_, value)| value.is_none()).count(), 4);
 }

@@ -3,12 +3,13 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 use crate::event::{EventType, Origin};
 use crate::model::{AccountName, EntityKind, StreamName};
+use crate::publish::TransactionOutcome;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,10 +90,12 @@ pub struct Metrics {
     clock_offset: GaugeVec,
     outbox_events: IntGaugeVec,
     outbox_oldest: GaugeVec,
-    outbox_bytes: IntGauge,
+    outbox_bytes: IntGaugeVec,
     quarantined: IntCounterVec,
     unknown_values: IntCounterVec,
     state_restores: IntCounterVec,
+    transactions: IntCounterVec,
+    shard_owner: IntGaugeVec,
     account_up: IntGaugeVec,
 }
 
@@ -210,9 +213,10 @@ impl Metrics {
                 "age of the oldest event that is not yet published",
                 &["shard"],
             )?,
-            outbox_bytes: register(
-                &registry,
-                IntGauge::new("floorcast_outbox_bytes", "size of the outbox")?,
+            outbox_bytes: whole(
+                "floorcast_outbox_bytes",
+                "size of what waits in the outbox",
+                &["shard"],
             )?,
             quarantined: counter(
                 "floorcast_quarantined_total",
@@ -226,8 +230,18 @@ impl Metrics {
             )?,
             state_restores: counter(
                 "floorcast_state_restores_total",
-                "times the local store was set aside and begun anew",
+                "times the local store was filled from the state topic, or begun anew",
                 &["reason"],
+            )?,
+            transactions: counter(
+                "floorcast_transactions_total",
+                "deliveries to the broker, by how they ended",
+                &["shard", "outcome"],
+            )?,
+            shard_owner: whole(
+                "floorcast_shard_owner",
+                "1 while the shard is owned here, 0 while another bridge owns it",
+                &["shard"],
             )?,
             account_up: whole(
                 "floorcast_account_up",
@@ -319,12 +333,12 @@ impl Metrics {
     }
 
     /// What is in a shard's outbox.
-    pub fn outbox(&self, shard: u32, events: u64, bytes: u64, oldest_seconds: f64) {
+    pub fn outbox(&self, shard: i32, events: u64, bytes: u64, oldest_seconds: f64) {
         let shard = shard.to_string();
         let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         self.outbox_events.with_label_values(&[&shard]).set(whole(events));
         self.outbox_oldest.with_label_values(&[&shard]).set(oldest_seconds);
-        self.outbox_bytes.set(whole(bytes));
+        self.outbox_bytes.with_label_values(&[&shard]).set(whole(bytes));
     }
 
     /// A row was set aside; `reason` is from a table.
@@ -340,6 +354,22 @@ impl Metrics {
     /// The local store was set aside; `reason` is from a table.
     pub fn state_restored(&self, reason: &'static str) {
         self.state_restores.with_label_values(&[reason]).inc();
+    }
+
+    /// A transaction of a shard ended.
+    pub fn transaction(&self, shard: i32, outcome: TransactionOutcome) {
+        let outcome = match outcome {
+            TransactionOutcome::Committed => "committed",
+            TransactionOutcome::Aborted => "aborted",
+            TransactionOutcome::Unknown => "unknown",
+            TransactionOutcome::Fenced => "fenced",
+        };
+        self.transactions.with_label_values(&[&*shard.to_string(), outcome]).inc();
+    }
+
+    /// Whether a shard is owned here.
+    pub fn shard_owner(&self, shard: i32, owner: bool) {
+        self.shard_owner.with_label_values(&[&*shard.to_string()]).set(i64::from(owner));
     }
 
     /// Whether an account is polled.

@@ -101,7 +101,8 @@ def read(bootstrap, prefix):
     partitions = [
         TopicPartition(name, number, OFFSET_BEGINNING)
         for name, topic in sorted(topics.items())
-        if name.startswith(prefix)
+        # The state of bridges is not for consumers.
+        if name.startswith(prefix) and not name.startswith(f"{prefix}.state.")
         for number in topic.partitions
     ]
     if not partitions:

@@ -184,8 +184,8 @@ impl SchemaIds {
         if self.store.get::<u32>(&key)?.is_some_and(|stored| stored.value == id) {
             return Ok(());
         }
-        let mut batch = self.store.batch();
-        batch.put(key, &id)?;
+        let mut batch = self.store.local_batch();
+        batch.put_locally(key, &id)?;
         self.store.apply(batch)
     }
 

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::{Ccai, Settings};
 use crate::clock::ManualClock;
 use crate::model::{AccountName, EntityId, EntityKind, Privacy, StreamName, Timestamp};
-use crate::schedule::{Budget, BudgetSettings};
+use crate::schedule::{Budget, BudgetSettings, Lease};
 use crate::secret::{Secret, SecretSource};
 use crate::source::loopback::{Answer, Asked, Vendor};
 use crate::source::{
@@ -55,6 +55,7 @@ fn account_with(vendor: &Vendor, change: impl FnOnce(&mut Limits)) -> Account {
         budget: Arc::clone(&budget),
         metrics: Arc::clone(&metrics),
         clock: Arc::new(ManualClock::at(NOON)),
+        lease: Arc::new(Lease::unlimited()),
         limits,
     };
     let (settings, password) = (settings(vendor), Secret::new(PASSWORD));

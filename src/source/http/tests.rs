@@ -17,6 +17,7 @@ fn client(authorization: Authorization, find_error: FindError) -> Client {
     let connection = Connection {
         account: AccountName::new("acme").unwrap(),
         budget: Arc::new(Budget::new(budget)),
+        lease: Arc::new(Lease::unlimited()),
         metrics: Arc::new(Metrics::new().unwrap()),
         clock: Arc::new(ManualClock::at(NOON)),
         limits: Limits { pause: Duration::from_millis(1), ..Limits::default() },

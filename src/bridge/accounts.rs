@@ -1,0 +1,100 @@
+//! The parts of an account: from its configuration to a client, and to how it is polled.
+
+use std::sync::Arc;
+
+use crate::config;
+use crate::detect::Targets;
+use crate::model::{AccountName, Privacy};
+use crate::schedule::{BudgetSettings, Share};
+use crate::secret::{Environment, SecretError};
+use crate::shard::{Start, StreamPlan};
+use crate::source::{
+    Access, ConnectError, Connection, ReadingSettings, Source, StreamSpec, Vendor,
+};
+
+/// One account.
+#[derive(Clone)]
+pub struct AccountParts {
+    /// Its name.
+    pub name: AccountName,
+    /// Its vendor.
+    pub vendor: Vendor,
+    /// How it is reached.
+    pub access: Arc<dyn Access>,
+    /// Where its secrets are, besides in files.
+    pub environment: Arc<Environment>,
+    /// How many minutes a service level looks back.
+    pub service_level_minutes: i64,
+    /// Its limit.
+    pub budget: BudgetSettings,
+    /// From when on changes are wanted.
+    pub start: Start,
+    /// How well its queues have to be served, where the vendor does not say.
+    pub targets: Targets,
+    /// Its streams: those of the vendor that are enabled, with the configured shares.
+    pub streams: Vec<StreamPlan>,
+}
+
+impl AccountParts {
+    /// The parts of an account, as configured.
+    ///
+    /// # Errors
+    /// When a secret is not there: that is a mistake at the start, and a reason to stop later.
+    pub fn configured(
+        account: &config::Account,
+        environment: &Arc<Environment>,
+    ) -> Result<Self, SecretError> {
+        for secret in account.access.secrets() {
+            secret.fetch(environment)?;
+        }
+        let mut streams = default_streams(&account.vendor);
+        streams.retain_mut(|stream| {
+            let Some(settings) = account.streams.get(stream.name.as_str()) else { return true };
+            let share = &mut stream.share;
+            share.weight = settings.weight.unwrap_or(share.weight);
+            share.ceiling = settings.max_interval.unwrap_or(share.ceiling);
+            !settings.disabled
+        });
+        let service_level = account.service_level;
+        Ok(Self {
+            name: account.name.clone(),
+            vendor: account.vendor,
+            access: Arc::clone(&account.access),
+            environment: Arc::clone(environment),
+            service_level_minutes: service_level.minutes,
+            budget: BudgetSettings {
+                requests_per_second: account.requests_per_second,
+                longest_pause: account.longest_pause,
+            },
+            start: account.start,
+            targets: Targets::new(service_level.target_seconds, service_level.target_percent),
+            streams,
+        })
+    }
+
+    /// A client for the account, with its secrets as they are now.
+    ///
+    /// # Errors
+    /// When a secret is not there, or cannot be sent.
+    pub fn connect(
+        &self,
+        privacy: Privacy,
+        connection: Connection,
+    ) -> Result<Source, ConnectError> {
+        let service_level_minutes = self.service_level_minutes;
+        let settings = ReadingSettings { privacy, service_level_minutes };
+        self.access.connect(&self.environment, settings, connection)
+    }
+}
+
+/// The streams of a vendor, with their defaults.
+#[must_use]
+pub fn default_streams(vendor: &Vendor) -> Vec<StreamPlan> {
+    let plan = |spec: &StreamSpec| StreamPlan {
+        name: spec.name.clone(),
+        kind: spec.kind,
+        share: Share { weight: spec.weight, ceiling: spec.max_interval },
+        min_interval: spec.min_interval,
+    };
+    vendor.streams.iter().map(plan).collect()
+}

@@ -1,0 +1,392 @@
+//! The producer: librdkafka, with its own poll thread and a bounded buffer. What is handed over is
+//! delivered whole: in one transaction, or, at least once, events before the state they led to.
+//!
+//! Facts that decide its form: delivery reports are awaited before the commit, which then takes
+//! milliseconds instead of a tenth of a second. After a commit or an abort whose end is not known
+//! the producer is given up: only a new one of the same id, and what is then on the topic, settle
+//! it (librdkafka lacks KIP-890).
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
+use rdkafka::util::Timeout;
+
+use super::kafka::{Context, News, Settings};
+use super::state_topic::{self, OwnerRecord};
+use crate::event::NAMESPACE;
+use crate::failpoints::passing;
+use crate::store::{OutboxEvent, StateRecord};
+
+/// librdkafka's own buffer. Its default is 1 GiB.
+const BUFFER_KIB: u32 = 16 * 1024;
+/// How long messages are gathered into one request, in milliseconds: a batch is handed over at
+/// once, so that there is nothing to wait for.
+const LINGER_MS: u32 = 2;
+/// How long a transaction may stay open before the broker aborts it, in milliseconds: until then
+/// the records of others behind it stay hidden.
+const TRANSACTION_TIMEOUT_MS: u32 = 15_000;
+/// How long one call of the transaction's protocol may take before it is looked whether to go on.
+const CALL: Duration = Duration::from_secs(5);
+/// How long the end of a transaction is asked for.
+const ENDING: Duration = Duration::from_secs(15);
+/// How often an order to end is looked for while reports are awaited.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How events are delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Events, state and progress in one transaction.
+    ExactlyOnce,
+    /// Events first, then state and progress: repeats only after a crash, with equal ids.
+    AtLeastOnce,
+}
+
+/// What is delivered together.
+#[derive(Debug, Default)]
+pub(super) struct Shipment<'a> {
+    /// Events, in order, as they are framed.
+    pub(super) events: Vec<(&'a OutboxEvent, Vec<u8>)>,
+    /// Records of state, each key once.
+    pub(super) records: Vec<&'a StateRecord>,
+}
+
+/// Why something was not delivered.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Another owner has the shard.
+    Fenced,
+    /// Nothing of it is there: it may be sent again.
+    Undelivered(KafkaError),
+    /// Whether it is there is not known: a new producer has to settle it.
+    Unknown(KafkaError),
+    /// The broker will never take a message of it.
+    Refused(Code),
+    /// It was given up, because the process is to end.
+    GivenUp,
+}
+
+/// A producer of events and state.
+pub(super) struct Producer {
+    producer: ThreadedProducer<Context>,
+    news: Receiver<News>,
+    delivery: Delivery,
+    source_prefix: String,
+    topic_prefix: String,
+    state_topic: String,
+    shard: i32,
+}
+
+impl Producer {
+    /// A producer for a shard. With transactions it has fenced every other one of the shard when
+    /// this returns. Blocks for some seconds at most.
+    pub(super) fn new(
+        settings: &Settings,
+        delivery: Delivery,
+        shard: i32,
+    ) -> Result<Self, KafkaError> {
+        let (sender, news) = channel();
+        let mut config = settings.client();
+        config
+            .set("enable.idempotence", "true")
+            // Topics are made as configured, or not at all.
+            .set("allow.auto.create.topics", "false")
+            .set("acks", "all")
+            // As Java's clients do, so that their joins by key find the same partitions.
+            .set("partitioner", "murmur2_random")
+            .set("message.max.bytes", state_topic::LARGEST_RECORD.to_string())
+            .set("queue.buffering.max.kbytes", BUFFER_KIB.to_string());
+        match delivery {
+            Delivery::ExactlyOnce => {
+                config
+                    .set("transactional.id", settings.transactional_id(shard))
+                    .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string());
+            }
+            Delivery::AtLeastOnce => {
+                config
+                    // A refused event must not be overtaken by later ones of its key: the producer
+                    // breaks instead, and a new one begins at that event.
+                    .set("enable.gapless.guarantee", "true")
+                    // A message never expires: while Kafka is away it waits, and the order stays.
+                    .set("message.timeout.ms", "0");
+            }
+        }
+        if config.get("linger.ms").is_none() && config.get("queue.buffering.max.ms").is_none() {
+            config.set("linger.ms", LINGER_MS.to_string());
+        }
+        if config.get("compression.type").is_none() && config.get("compression.codec").is_none() {
+            config.set("compression.type", "lz4");
+        }
+        let producer: ThreadedProducer<Context> =
+            config.create_with_context(Context { news: sender })?;
+        if delivery == Delivery::ExactlyOnce {
+            producer.init_transactions(Timeout::After(CALL * 2))?;
+        }
+        Ok(Self {
+            producer,
+            news,
+            delivery,
+            source_prefix: format!("/floorcast/{}/", settings.deployment),
+            topic_prefix: settings.topic_prefix.clone(),
+            state_topic: settings.state_topic(),
+            shard,
+        })
+    }
+
+    /// Delivers a shipment and the owner's record with it. Returns the offset of the owner's record
+    /// on the state topic. Blocks until it is there, failed, or `give_up` says so.
+    pub(super) fn deliver(
+        &self,
+        shipment: &Shipment,
+        owner: &OwnerRecord,
+        give_up: &dyn Fn() -> bool,
+    ) -> Result<i64, Failure> {
+        match self.delivery {
+            Delivery::ExactlyOnce => {
+                self.transact(shipment, owner, give_up).map_err(|failure| match self.broken() {
+                    // What a call says may hide why the producer is of no use any more.
+                    Some((code, _)) if is_fenced(code) => Failure::Fenced,
+                    _ => failure,
+                })
+            }
+            Delivery::AtLeastOnce => {
+                self.send_events(shipment, give_up).map_err(Failure::from_sending)?;
+                self.await_reports(shipment.events.len(), give_up)
+                    .map_err(Failure::from_sending)?;
+                passing("publish::mid_batch");
+                let messages =
+                    self.send_state(shipment, owner, give_up).map_err(Failure::from_sending)?;
+                self.await_reports(messages, give_up).map_err(Failure::from_sending)
+            }
+        }
+    }
+
+    fn transact(
+        &self,
+        shipment: &Shipment,
+        owner: &OwnerRecord,
+        give_up: &dyn Fn() -> bool,
+    ) -> Result<i64, Failure> {
+        self.producer.begin_transaction().map_err(|error| Failure::of(error, Failure::Unknown))?;
+        passing("publish::after_begin");
+        let sent = || {
+            self.send_events(shipment, give_up)?;
+            passing("publish::mid_batch");
+            let messages = self.send_state(shipment, owner, give_up)?;
+            self.await_reports(messages + shipment.events.len(), give_up)
+        };
+        let offset = match sent() {
+            Ok(offset) => offset,
+            Err(trouble) => return Err(self.abort(trouble)),
+        };
+        passing("publish::before_commit");
+        self.commit(give_up)?;
+        Ok(offset)
+    }
+
+    fn commit(&self, give_up: &dyn Fn() -> bool) -> Result<(), Failure> {
+        let begun = Instant::now();
+        loop {
+            let error = match self.producer.commit_transaction(Timeout::After(CALL)) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let KafkaError::Transaction(told) = &error else {
+                return Err(Failure::Unknown(error));
+            };
+            if is_fenced(told.code()) {
+                return Err(Failure::Fenced);
+            }
+            if told.txn_requires_abort() {
+                return Err(self.abort(Trouble::Failed(error)));
+            }
+            if !told.is_retriable() || begun.elapsed() > ENDING || give_up() {
+                return Err(Failure::Unknown(error));
+            }
+        }
+    }
+
+    /// Ends a transaction of which nothing is to be there.
+    fn abort(&self, trouble: Trouble) -> Failure {
+        if let Trouble::Failed(error) = &trouble
+            && error.rdkafka_error_code().is_some_and(is_fenced)
+        {
+            return Failure::Fenced;
+        }
+        match self.producer.abort_transaction(Timeout::After(CALL)) {
+            Ok(()) => {
+                // Reports of what was purged are of no interest.
+                while self.news.try_recv().is_ok() {}
+                Failure::from_sending(trouble)
+            }
+            Err(error) => Failure::of(error, Failure::Unknown),
+        }
+    }
+
+    fn send_events(&self, shipment: &Shipment, give_up: &dyn Fn() -> bool) -> Result<(), Trouble> {
+        for (event, payload) in &shipment.events {
+            let topic = event.topic.full_name(&self.topic_prefix);
+            let record = BaseRecord::with_opaque_to(&topic, Box::new(false))
+                .key(event.key.as_bytes())
+                .payload(payload.as_slice())
+                // Retention goes by it: a change of long ago that is backfilled today is kept, too.
+                .timestamp(event.observed_at.millis())
+                .headers(self.headers(event));
+            self.send(record, give_up)?;
+        }
+        Ok(())
+    }
+
+    /// Sends records of state and, as the last, the owner's; says how many.
+    fn send_state(
+        &self,
+        shipment: &Shipment,
+        owner: &OwnerRecord,
+        give_up: &dyn Fn() -> bool,
+    ) -> Result<usize, Trouble> {
+        let value = owner.to_bytes();
+        let own = (state_topic::OWNER_KEY, Some(value.as_slice()));
+        let records = shipment.records.iter().map(|(key, value)| (&key[..], value.as_deref()));
+        let mut sent = 0;
+        for (key, value) in records.chain([own]) {
+            let mut record = BaseRecord::with_opaque_to(&self.state_topic, Box::new(true))
+                .partition(self.shard)
+                .key(key);
+            if let Some(value) = value {
+                record = record.payload(value);
+            }
+            self.send(record, give_up)?;
+            sent += 1;
+        }
+        Ok(sent)
+    }
+
+    fn send(
+        &self,
+        mut record: BaseRecord<'_, [u8], [u8], Box<bool>>,
+        give_up: &dyn Fn() -> bool,
+    ) -> Result<(), Trouble> {
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(Code::QueueFull), back)) => record = back,
+                Err((error, _)) => return Err(Trouble::Failed(error)),
+            }
+            if give_up() {
+                return Err(Trouble::GivenUp);
+            }
+            // The buffer empties as the broker answers.
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits until that many messages are reported; returns the last offset on the state topic.
+    fn await_reports(&self, messages: usize, give_up: &dyn Fn() -> bool) -> Result<i64, Trouble> {
+        let (mut left, mut state_offset) = (messages, -1);
+        while left > 0 {
+            match self.news.recv_timeout(LOOK) {
+                Ok(News::Acknowledged { is_state, offset }) => {
+                    left -= 1;
+                    if is_state {
+                        state_offset = state_offset.max(offset);
+                    }
+                }
+                Ok(News::Failed(error)) => return Err(Trouble::Failed(error)),
+                Ok(News::Down(reason)) => tracing::debug!(%reason, "kafka is away meanwhile"),
+                Err(RecvTimeoutError::Timeout) => {
+                    if give_up() {
+                        return Err(Trouble::GivenUp);
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Trouble::Failed(KafkaError::Canceled));
+                }
+            }
+        }
+        Ok(state_offset)
+    }
+
+    /// CloudEvents 1.0, Kafka protocol binding, binary mode: attributes as `ce_` headers, the
+    /// payload untouched.
+    fn headers(&self, event: &OutboxEvent) -> OwnedHeaders {
+        let id = event.event_id.to_string();
+        let source = format!("{}{}", self.source_prefix, event.account);
+        let event_type = format!("{NAMESPACE}.{}", event.event_type.as_str());
+        let time = event.occurred_at.to_rfc3339_millis();
+        let headers = [
+            ("ce_specversion", "1.0"),
+            ("ce_id", &id),
+            ("ce_source", &source),
+            ("ce_type", &event_type),
+            ("ce_time", &time),
+            ("ce_subject", &event.key),
+            ("content-type", "application/avro"),
+        ];
+        headers.into_iter().fold(OwnedHeaders::new_with_capacity(7), |all, (key, value)| {
+            all.insert(Header { key, value: Some(value) })
+        })
+    }
+
+    /// Why the connection is down, where the client has said so since it was last asked.
+    pub(super) fn heard_down(&self) -> Option<String> {
+        let mut heard = None;
+        while let Ok(news) = self.news.try_recv() {
+            if let News::Down(reason) = news {
+                heard = Some(reason);
+            }
+        }
+        heard
+    }
+
+    /// Why the producer can never send again, where it cannot.
+    pub(super) fn broken(&self) -> Option<(Code, String)> {
+        self.producer.client().fatal_error()
+    }
+
+    /// Gives everything up that is in the buffer or under way.
+    pub(super) fn abandon(self) {
+        self.producer.purge(PurgeConfig::default().queue().inflight());
+        // Dropping it joins its poll thread, which serves the last reports.
+        let _ = self.producer.flush(Timeout::After(LOOK));
+    }
+}
+
+/// What went wrong while messages were sent.
+#[derive(Debug)]
+enum Trouble {
+    Failed(KafkaError),
+    GivenUp,
+}
+
+impl Failure {
+    /// A failure of which nothing is there, or nothing counts.
+    fn from_sending(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::GivenUp => Self::GivenUp,
+            Trouble::Failed(error) => match error.rdkafka_error_code() {
+                Some(code) if is_fenced(code) => Self::Fenced,
+                Some(code) if is_refusal(code) => Self::Refused(code),
+                _ => Self::Undelivered(error),
+            },
+        }
+    }
+
+    fn of(error: KafkaError, otherwise: impl Fn(KafkaError) -> Self) -> Self {
+        match error.rdkafka_error_code() {
+            Some(code) if is_fenced(code) => Self::Fenced,
+            _ => otherwise(error),
+        }
+    }
+}
+
+/// Another producer of the same transactional id has begun.
+pub(super) const fn is_fenced(code: Code) -> bool {
+    matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch)
+}
+
+/// The broker will refuse the same message each time.
+const fn is_refusal(code: Code) -> bool {
+    matches!(code, Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::InvalidRecord)
+}

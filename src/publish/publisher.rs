@@ -1,0 +1,617 @@
+//! The life of a shard's publisher: it stands by, takes the shard over, brings the store in order,
+//! publishes, and stands by again when another owner has come.
+//!
+//! It runs on a thread of its own, because the store and librdkafka block. What it has to tell the
+//! rest of the shard are phases: only in [`Phase::Owning`] may vendors be asked, and before the
+//! thread goes on after [`Phase::Left`], whoever uses the store has to have let go of it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use rdkafka::error::KafkaError;
+use tokio::sync::mpsc::UnboundedSender;
+use uuid::Uuid;
+
+use super::kafka::{Connection, Settings};
+use super::outbox::{Drain, DrainParts, Ended};
+use super::ownership::{HEARTBEAT, Standing, Verdict, Watch, decide, orphans};
+use super::producer::{Delivery, Failure, Producer, Shipment, is_fenced};
+use super::registry;
+use super::state_topic::{Error as TopicError, Found, OwnerRecord, StateReader};
+use super::trouble::explain;
+use crate::clock::Clock;
+use crate::failpoints::passing;
+use crate::model::AccountName;
+use crate::schedule::Lease;
+use crate::store::{self, Generation, Opened, Options, Ownership, StateRecord, Store};
+
+/// How often a bridge that stands by looks at the topic.
+const LOOK: Duration = Duration::from_secs(2);
+/// How long to rest after Kafka did not answer.
+const REST: Duration = Duration::from_secs(2);
+/// How long the thread may take beyond the grace time: a flush of the store, the last word.
+const AFTERMATH: Duration = Duration::from_secs(4);
+/// How many records, and how many bytes of them, are taken over from the topic at once.
+const RESTORED_AT_ONCE: usize = 1_000;
+const RESTORED_BYTES: usize = 4 << 20;
+
+/// How a transaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionOutcome {
+    /// What was in it is there.
+    Committed,
+    /// Nothing of it is there.
+    Aborted,
+    /// It is not known, and is found out.
+    Unknown,
+    /// Another owner has the shard.
+    Fenced,
+}
+
+/// What a shard's publisher is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// It waits for the owner to leave or to fall silent.
+    StandingBy,
+    /// It takes the shard over.
+    TakingOver,
+    /// It fills the store from the topic: so many records of so many offsets.
+    Restoring {
+        /// Records that were read.
+        records: u64,
+        /// Offsets that there are to read, those of records that were replaced included.
+        of: u64,
+    },
+    /// It owns the shard.
+    Owning,
+}
+
+impl Activity {
+    /// The activity in a word.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::StandingBy => "standing by",
+            Self::TakingOver => "taking over",
+            Self::Restoring { .. } => "restoring",
+            Self::Owning => "owning",
+        }
+    }
+}
+
+/// Is told what happens.
+pub trait Observer: Send + Sync {
+    /// The connection to the broker came or went.
+    fn connection(&self, connection: &Connection);
+    /// An event was published this many seconds after the reading that showed it.
+    fn published(&self, seconds: f64);
+    /// Schemas cannot be framed for now, and why; `None` when they can again.
+    fn schemas(&self, problem: Option<&str>);
+    /// The store failed: publishing has ended.
+    fn store_failed(&self, error: &store::Error);
+    /// A transaction ended.
+    fn transaction(&self, shard: i32, outcome: TransactionOutcome);
+    /// What the shard's publisher is doing now.
+    fn activity(&self, shard: i32, activity: Activity);
+    /// The store was filled anew from the topic, or begun anew; why.
+    fn restored(&self, reason: &'static str);
+}
+
+/// What the rest of a shard has to know.
+#[derive(Debug)]
+pub enum Phase {
+    /// The shard is owned; this is its store.
+    Owning(Store),
+    /// It is not any more. Whoever uses the store lets go of it and then answers.
+    Left(Sender<()>),
+    /// It cannot be owned until somebody has looked: one line that says why.
+    Refused(String),
+}
+
+/// What a publisher is made of.
+pub struct PublisherParts {
+    /// Which shard.
+    pub shard: i32,
+    /// How events are delivered.
+    pub delivery: Delivery,
+    /// Whether another bridge may own the shard, and is waited for.
+    pub standby: bool,
+    /// Where the shard's store lies.
+    pub state_dir: PathBuf,
+    /// The fingerprint of the privacy settings.
+    pub privacy: u64,
+    /// How the broker is reached.
+    pub settings: Settings,
+    /// The schema registry that events are framed for; `None` for single objects.
+    pub registry: Option<registry::Settings>,
+    /// The accounts of the shard that are configured.
+    pub accounts: Vec<AccountName>,
+    /// Accounts whose state is to be given up.
+    pub retired: Vec<AccountName>,
+    /// The right to ask vendors.
+    pub lease: Arc<Lease>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Is told what happens.
+    pub observer: Arc<dyn Observer>,
+    /// Where phases are told.
+    pub phases: UnboundedSender<Phase>,
+}
+
+/// What the thread is told.
+#[derive(Debug)]
+pub(super) enum Signal {
+    /// The outbox may have grown.
+    Wake,
+    /// Send what is there, and end by this time.
+    Finish(Instant),
+}
+
+/// Publishes a shard.
+#[derive(Debug)]
+pub struct Publisher {
+    signals: Sender<Signal>,
+    /// Closes when the thread ends, however it ends.
+    ended: Receiver<()>,
+}
+
+/// Rings when the outbox has grown.
+#[derive(Clone, Debug)]
+pub struct Bell {
+    signals: Sender<Signal>,
+}
+
+impl Bell {
+    /// The outbox has grown.
+    pub fn ring(&self) {
+        // The publisher may have ended; then nobody needs to be woken.
+        let _ = self.signals.send(Signal::Wake);
+    }
+}
+
+impl Publisher {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(parts: PublisherParts) -> io::Result<Self> {
+        let (signals, inbox) = channel();
+        let (ending, ended) = channel();
+        let name = format!("publisher-{}", parts.shard);
+        std::thread::Builder::new().name(name).spawn(move || {
+            let _ending: Sender<()> = ending;
+            Life { parts, inbox, finish: None }.run();
+        })?;
+        Ok(Self { signals, ended })
+    }
+
+    /// A bell to ring when the outbox has grown.
+    #[must_use]
+    pub fn bell(&self) -> Bell {
+        Bell { signals: self.signals.clone() }
+    }
+
+    /// Sends what is in the outbox, waits until it is there, says that the owner leaves, and ends,
+    /// within the grace time. Blocks.
+    pub fn finish(self, grace: Duration) {
+        let _ = self.signals.send(Signal::Finish(Instant::now() + grace));
+        if self.ended.recv_timeout(grace + AFTERMATH) == Err(RecvTimeoutError::Timeout) {
+            tracing::error!("publishing does not end; it is left behind");
+        }
+    }
+}
+
+/// Why a step of a life led nowhere.
+enum Halt {
+    /// It is asked to end.
+    Finish,
+    /// Another owner has come: stand by.
+    Fenced,
+    /// Kafka does not answer: again after a rest.
+    Again(String),
+    /// Somebody has to look.
+    Refused(String),
+    /// The store failed.
+    Store(store::Error),
+}
+
+impl From<TopicError> for Halt {
+    fn from(error: TopicError) -> Self {
+        match error {
+            TopicError::Kafka(reason) => Self::Again(reason),
+            TopicError::Newer(_) => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<store::Error> for Halt {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Foreign => Self::Refused(error.to_string()),
+            error => Self::Store(error),
+        }
+    }
+}
+
+impl From<Failure> for Halt {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Fenced => Self::Fenced,
+            Failure::GivenUp => Self::Finish,
+            Failure::Undelivered(error) | Failure::Unknown(error) => Self::of(&error),
+            Failure::Refused(code) => Self::Refused(explain(Some(code), "").text),
+        }
+    }
+}
+
+impl Halt {
+    fn of(error: &KafkaError) -> Self {
+        match error.rdkafka_error_code() {
+            Some(code) if is_fenced(code) => Self::Fenced,
+            code => {
+                let words = if code.is_some() { String::new() } else { error.to_string() };
+                Self::Again(explain(code, &words).text)
+            }
+        }
+    }
+}
+
+/// A shard that is owned.
+struct Owned {
+    store: Store,
+    producer: Producer,
+    owner: OwnerRecord,
+    state_offset: i64,
+}
+
+struct Life {
+    parts: PublisherParts,
+    inbox: Receiver<Signal>,
+    finish: Option<Instant>,
+}
+
+impl Life {
+    fn run(mut self) {
+        let (mut wait, mut own) = (self.parts.standby, None);
+        loop {
+            let halt = match self.stand_by(wait, own).and_then(|()| self.take_over()) {
+                Ok(owned) => {
+                    own = Some(owned.owner.generation);
+                    match self.own(owned) {
+                        Ok(()) => return,
+                        Err(halt) => halt,
+                    }
+                }
+                Err(halt) => halt,
+            };
+            match halt {
+                Halt::Finish => return,
+                Halt::Fenced => {
+                    tracing::warn!(
+                        shard = self.parts.shard,
+                        "another bridge of this deployment has taken over; standing by"
+                    );
+                    wait = true;
+                }
+                Halt::Again(reason) => {
+                    self.parts.observer.connection(&Connection::Down(reason));
+                    if !self.rest(REST) {
+                        return;
+                    }
+                }
+                Halt::Refused(reason) => {
+                    let _ = self.parts.phases.send(Phase::Refused(reason));
+                    return;
+                }
+                Halt::Store(error) => {
+                    self.parts.observer.store_failed(&error);
+                    tracing::error!(%error, "publishing ends: the local store failed");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits until the shard may be taken over. Without `wait` it may be at once, if its accounts
+    /// are ours.
+    fn stand_by(&mut self, wait: bool, own: Option<Generation>) -> Result<(), Halt> {
+        let PublisherParts { shard, settings, observer, .. } = &self.parts;
+        let (shard, observer) = (*shard, Arc::clone(observer));
+        let reader = StateReader::new(settings, shard)?;
+        let mut watch = Watch::new(own, Instant::now());
+        let finish = std::cell::Cell::new(self.finish);
+        let give_up = || finish.get().is_some_and(|until| Instant::now() >= until);
+        let (mut last, mut next) = reader.last_owner(&give_up)?;
+        let mut told = false;
+        loop {
+            observer.connection(&Connection::Up);
+            if let Some(owner) = &last {
+                let PublisherParts { accounts, retired, .. } = &self.parts;
+                let orphans = orphans(&owner.accounts, accounts, retired);
+                if !orphans.is_empty() {
+                    return Err(Halt::Refused(self.about(&orphans)));
+                }
+            }
+            if !wait || watch.look(last.as_ref(), Instant::now()) == Standing::Take {
+                return Ok(());
+            }
+            if !told {
+                tracing::info!(shard, "standing by: another bridge owns the accounts");
+                told = true;
+            }
+            observer.activity(shard, Activity::StandingBy);
+            loop {
+                if !self.rest(LOOK) {
+                    return Err(Halt::Finish);
+                }
+                finish.set(self.finish);
+                // What was not read to the end says nothing about the owner.
+                let read = reader.read(next, &give_up, |_, found| {
+                    if let Found::Owner(owner) = found {
+                        last = Some(owner);
+                    }
+                });
+                match read {
+                    Ok(end) => {
+                        next = end;
+                        break;
+                    }
+                    Err(TopicError::Kafka(reason)) => {
+                        observer.connection(&Connection::Down(reason));
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+    }
+
+    fn about(&self, orphans: &[AccountName]) -> String {
+        let names: Vec<_> = orphans.iter().map(AccountName::as_str).collect();
+        let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+        format!(
+            "the deployment {} owns accounts that this configuration does not have: {}; add them, \
+             choose another deployment, or give their state up: [kafka] retire = [{}]",
+            self.parts.settings.deployment,
+            names.join(", "),
+            quoted.join(", ")
+        )
+    }
+
+    /// Fences every other owner, becomes the next generation, and brings the store in order.
+    fn take_over(&mut self) -> Result<Owned, Halt> {
+        let PublisherParts { shard, settings, delivery, observer, clock, .. } = &self.parts;
+        let shard = *shard;
+        observer.activity(shard, Activity::TakingOver);
+        let producer =
+            Producer::new(settings, *delivery, shard).map_err(|error| Halt::of(&error))?;
+        passing("ownership::after_init");
+        let reader = StateReader::new(settings, shard)?;
+        let finish = self.finish;
+        let give_up = || finish.is_some_and(|until| Instant::now() >= until);
+        let (topic, end) = reader.last_owner(&give_up)?;
+        let options = Options { privacy: self.parts.privacy, now: clock.now() };
+        let (store, opened) = Store::open(&self.parts.state_dir, options)?;
+        let local = store.ownership()?;
+        let verdict = decide(local.as_ref(), store.newest_entry(), topic.as_ref());
+        if let Opened::Replaced { reason, moved_to } = &opened {
+            tracing::error!(
+                shard, reason = reason.as_str(), moved_to = %moved_to.display(),
+                "the local store cannot be trusted; it was set aside"
+            );
+        }
+        let lineage = topic.as_ref().map_or_else(Uuid::new_v4, |owner| owner.lineage);
+        let number = topic.as_ref().map_or(0, |owner| owner.generation.number) + 1;
+        let generation = Generation { number, owner: Uuid::new_v4() };
+        let progress = topic.as_ref().map_or(0, |owner| owner.progress);
+        let accounts = topic.map(|owner| owner.accounts).unwrap_or_default();
+        let owner = OwnerRecord::new(lineage, generation, progress, accounts, clock.now());
+        let claim = Ownership {
+            lineage,
+            held: local.and_then(|local| local.held),
+            claimed: Some(generation),
+        };
+        let store = match verdict {
+            Verdict::Refuse => return Err(Halt::Refused(self.about_lost_topic())),
+            Verdict::Keep => {
+                store.set_ownership(&claim)?;
+                passing("ownership::after_claim");
+                store
+            }
+            Verdict::Begin => {
+                let store = anew(store, &opened, &self.parts.state_dir, options)?;
+                store.set_ownership(&Ownership { held: None, ..claim })?;
+                passing("ownership::after_claim");
+                store
+            }
+            Verdict::Restore(_) => anew(store, &opened, &self.parts.state_dir, options)?,
+        };
+        let nothing = Shipment::default();
+        let state_offset = producer.deliver(&nothing, &owner, &give_up)?;
+        passing("ownership::after_generation");
+        if let Verdict::Restore(reason) = verdict {
+            let reason = match &opened {
+                Opened::Replaced { reason, .. } => reason.as_str(),
+                Opened::Fresh | Opened::Kept => reason.as_str(),
+            };
+            tracing::info!(shard, reason, "the local store is filled from the state topic");
+            self.restore(&reader, &producer, &owner, &store, end)?;
+            store.number_entries_after(progress)?;
+            passing("restore::before_adopt");
+            self.parts.observer.restored(reason);
+        } else if let Opened::Replaced { reason, .. } = &opened {
+            self.parts.observer.restored(reason.as_str());
+        }
+        store.set_ownership(&Ownership { lineage, held: Some(generation), claimed: None })?;
+        store.outbox_remove_through(progress)?;
+        for account in &self.parts.retired {
+            if !self.parts.accounts.contains(account) {
+                store.retire(account)?;
+            }
+        }
+        Ok(Owned { store, producer, owner, state_offset })
+    }
+
+    fn about_lost_topic(&self) -> String {
+        let topic = self.parts.settings.state_topic();
+        let dir = self.parts.state_dir.display();
+        format!(
+            "the topic {topic} is empty, but the store in {dir} was published there: is this \
+             another cluster, or was the topic deleted? To begin anew, remove the directory"
+        )
+    }
+
+    /// Fills an empty store from the topic, up to `end`. Meanwhile the owner shows that it lives.
+    fn restore(
+        &self,
+        reader: &StateReader,
+        producer: &Producer,
+        owner: &OwnerRecord,
+        store: &Store,
+        end: i64,
+    ) -> Result<(), Halt> {
+        let PublisherParts { shard, observer, clock, .. } = &self.parts;
+        let (first, _) = reader.ends()?;
+        let of = u64::try_from(end - first).unwrap_or(0);
+        let mut restoring = Restoring { store, pending: Vec::new(), bytes: 0, records: 0 };
+        let (mut failed, mut said) = (None, Instant::now());
+        let finish = self.finish;
+        let failing = std::cell::Cell::new(false);
+        let give_up = || failing.get() || finish.is_some_and(|until| Instant::now() >= until);
+        reader.read(first, &give_up, |_, found| {
+            let Found::State(key, value) = found else { return };
+            let taken = restoring.take((key, value)).map_err(Halt::from).and_then(|()| {
+                if said.elapsed() < HEARTBEAT {
+                    return Ok(());
+                }
+                said = Instant::now();
+                observer.activity(*shard, Activity::Restoring { records: restoring.records, of });
+                tracing::info!(shard, records = restoring.records, of, "restoring");
+                let word = owner.next(owner.progress, clock.now());
+                let said = producer.deliver(&Shipment::default(), &word, &|| false);
+                said.map(drop).map_err(Halt::from)
+            });
+            if let Err(halt) = taken {
+                failing.set(true);
+                failed.get_or_insert(halt);
+            }
+        })?;
+        if let Some(halt) = failed {
+            return Err(halt);
+        }
+        if give_up() {
+            return Err(Halt::Finish);
+        }
+        restoring.write()?;
+        tracing::info!(shard, records = restoring.records, "restored");
+        Ok(())
+    }
+
+    /// Publishes until it is to end (`Ok`), or the shard or the store is lost.
+    fn own(&mut self, owned: Owned) -> Result<(), Halt> {
+        let Owned { store, producer, owner, state_offset } = owned;
+        let PublisherParts { shard, observer, lease, phases, .. } = &self.parts;
+        tracing::info!(
+            shard,
+            generation = owner.generation.number,
+            waiting = store.outbox_level().events,
+            "owning the accounts"
+        );
+        observer.activity(*shard, Activity::Owning);
+        let standby = self.parts.standby;
+        // Until the first word of its own the drain vouches for nothing.
+        if !standby {
+            lease.renew(None);
+        }
+        if phases.send(Phase::Owning(store.clone())).is_err() {
+            return Ok(());
+        }
+        let drain = Drain::new(DrainParts {
+            store,
+            settings: &self.parts.settings,
+            delivery: self.parts.delivery,
+            shard: *shard,
+            registry: self.parts.registry.clone(),
+            producer,
+            owner,
+            state_offset,
+            lease,
+            standby,
+            clock: self.parts.clock.as_ref(),
+            observer,
+        });
+        let ended = drain.run(&self.inbox);
+        lease.end();
+        let halt = match ended {
+            Ended::Finished => return Ok(()),
+            Ended::Lost => Halt::Fenced,
+            Ended::StoreFailed(error) => Halt::Store(error),
+        };
+        let (left, gone) = channel();
+        if phases.send(Phase::Left(left)).is_ok() {
+            // Closed without a word is as good: nobody is there any more.
+            let _ = gone.recv();
+        }
+        Err(halt)
+    }
+
+    /// Rests; `false` when it is asked to end meanwhile.
+    fn rest(&mut self, length: Duration) -> bool {
+        let until = Instant::now() + length;
+        loop {
+            match self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Signal::Wake) => {}
+                Ok(Signal::Finish(by)) => {
+                    self.finish = Some(by);
+                    return false;
+                }
+                Err(RecvTimeoutError::Timeout) => return true,
+                Err(RecvTimeoutError::Disconnected) => return false,
+            }
+        }
+    }
+}
+
+/// A store without anything in it, in the place of this one.
+fn anew(
+    store: Store,
+    opened: &Opened,
+    dir: &Path,
+    options: Options,
+) -> Result<Store, store::Error> {
+    if *opened != Opened::Kept {
+        return Ok(store);
+    }
+    drop(store);
+    Store::discard(dir)?;
+    Ok(Store::open(dir, options)?.0)
+}
+
+/// Takes records over, some at a time.
+struct Restoring<'a> {
+    store: &'a Store,
+    pending: Vec<StateRecord>,
+    bytes: usize,
+    records: u64,
+}
+
+impl Restoring<'_> {
+    fn take(&mut self, record: StateRecord) -> Result<(), store::Error> {
+        self.bytes += record.0.len() + record.1.as_ref().map_or(0, Vec::len);
+        self.pending.push(record);
+        self.records += 1;
+        if self.pending.len() >= RESTORED_AT_ONCE || self.bytes >= RESTORED_BYTES {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), store::Error> {
+        self.bytes = 0;
+        self.store.take_over(std::mem::take(&mut self.pending))?;
+        passing("restore::half_way");
+        Ok(())
+    }
+}
