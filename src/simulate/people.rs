@@ -170,7 +170,11 @@ impl World {
             Some(Contact::Chat(chat)) => (None, Some(chat)),
             None => (None, None),
         };
-        let visible = self.visible_at(self.settings.jitter_millis);
+        let (late, late_millis) = (self.settings.late_rows, self.settings.late_millis);
+        let mut visible = self.visible_at(self.settings.jitter_millis);
+        if late > 0.0 && self.chance(late) {
+            visible = visible.plus_millis(late_millis);
+        }
         let stamp = self.stamp(self.now);
         let (status_id, after) = match self.agents.get_mut(&agent) {
             Some(person) => {

@@ -33,6 +33,10 @@ pub struct Settings {
     pub clock_offset_millis: i64,
     /// How late a record may become visible, in milliseconds.
     pub jitter_millis: i64,
+    /// How many rows of the log become visible later than that: the probability of each.
+    pub late_rows: f64,
+    /// By how much at least, in milliseconds.
+    pub late_millis: i64,
     /// How far the snapshots may lag behind the log, in milliseconds.
     pub skew_millis: i64,
     /// The user name that is let in.
@@ -51,6 +55,8 @@ impl Default for Settings {
             requests_per_second: 10.0,
             clock_offset_millis: 1_500,
             jitter_millis: 1_500,
+            late_rows: 0.0,
+            late_millis: 0,
             skew_millis: 2_000,
             username: String::from("simulated"),
             token: String::from("simulated-token"),

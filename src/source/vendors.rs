@@ -74,6 +74,22 @@ impl Vendor {
 }
 
 impl StreamKind {
+    /// The same with another overlap, where there is one.
+    #[must_use]
+    pub const fn with_overlap(self, overlap: Duration) -> Self {
+        match self {
+            Self::Tail { log, .. } => Self::Tail { overlap, log },
+            Self::LogEnds { .. } => Self::LogEnds { overlap },
+            other => other,
+        }
+    }
+
+    /// Whether it begins before its cursor.
+    #[must_use]
+    pub const fn overlaps(self) -> bool {
+        matches!(self, Self::Tail { .. } | Self::LogEnds { .. })
+    }
+
     /// Whether it reads rows of the activity log.
     #[must_use]
     pub const fn reads_log(self) -> bool {

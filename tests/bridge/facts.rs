@@ -15,9 +15,18 @@ fn let_things_happen(centre: &Centre, calls: usize) {
 
 /// Stops the world, lets the bridge read what is left, and holds the topics against the truth.
 fn settle_and_judge(centre: &Centre, place: &Place, bootstrap: &str) -> Verdict {
-    centre.simulator.stop_world();
     // What was written last is visible after three seconds at the latest, and then has to be read.
-    let settled = centre.requests() + 60;
+    settle_and_judge_after(60, centre, place, bootstrap)
+}
+
+fn settle_and_judge_after(
+    requests: usize,
+    centre: &Centre,
+    place: &Place,
+    bootstrap: &str,
+) -> Verdict {
+    centre.simulator.stop_world();
+    let settled = centre.requests() + requests;
     wait_until(Duration::from_mins(1), "the bridge goes on asking", || centre.requests() > settled);
     let verdict = place.verdict(centre, bootstrap);
     assert!(verdict.passed(), "{verdict}");
@@ -55,6 +64,27 @@ fn every_recorded_fact_is_published_once_and_in_order_through_a_vendors_faults()
         "teams",
         "wrap-up",
     ] {
+        let row = verdict.rows.iter().find(|row| row.kind == kind);
+        assert!(row.is_some_and(|row| row.facts > 0), "nothing of {kind}: {verdict}");
+    }
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(30)).success());
+}
+
+#[test]
+fn rows_that_become_visible_late_are_told_once_where_the_overlap_is_as_long() {
+    let broker = kafka::shared();
+    let late = Settings { late_rows: 0.2, late_millis: 20_000, ..Settings::default() };
+    let settings = Settings { seed: 9, calls_per_second: 1.0, ..late };
+    let centre = Centre::open(settings, Faults::default());
+    let more = "overlap = \"30s\"\n[account.sla]\ntarget_percent = 80\n";
+    let prefix = kafka::unique_prefix("late");
+    let place = Place::at(&centre.simulator.base_url(), broker.bootstrap(), &prefix, more);
+    let mut bridge = place.run();
+    let_things_happen(&centre, 70);
+    // At ten requests a second, the last row is visible after 230 of them.
+    let verdict = settle_and_judge_after(300, &centre, &place, broker.bootstrap());
+    for kind in ["status changes", "ends of activities", "logins and logouts"] {
         let row = verdict.rows.iter().find(|row| row.kind == kind);
         assert!(row.is_some_and(|row| row.facts > 0), "nothing of {kind}: {verdict}");
     }

@@ -13,8 +13,11 @@ use crate::source::{
     Fingerprint, QuarantineReason, Quarantined, Reading, RowMemory, Rows, TailRows,
 };
 
-/// Pages of one reading, at most; the cursor then says how far it came.
+/// Pages of one reading; the cursor then says how far it came.
 const MOST_PAGES: u32 = 50;
+/// The same where the overlap alone is longer than that: without getting beyond it, a reading would
+/// be the same as the one before.
+const MOST_PAGES_OF_AN_OVERLAP: u32 = 500;
 /// Pages after which a reading ends where that does no harm, so that what was read is published
 /// before a long backlog is through.
 const ENOUGH_PAGES: u32 = 10;
@@ -103,8 +106,10 @@ impl Ccai {
         let mut walk = TailWalk::new(from);
         // Places of rows that were stepped over since the last page that could be read.
         let mut suspects: Vec<Suspect> = Vec::new();
-        for asked in 0..MOST_PAGES {
-            if asked >= ENOUGH_PAGES && walk.is_far() {
+        for asked in 0..MOST_PAGES_OF_AN_OVERLAP {
+            if asked >= ENOUGH_PAGES && walk.is_far(self.overlap)
+                || asked >= MOST_PAGES && (walk.has_passed(self.overlap) || !walk.goes_by_key())
+            {
                 break;
             }
             let error = match self.page(tail, walk.from(), walk.page(), walk.per()).await {
