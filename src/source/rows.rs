@@ -27,7 +27,7 @@ pub(super) struct Format<T> {
 
 /// Rows of one answer, at most. Pages have a hundred or a thousand; what stands at the moment is
 /// one answer.
-const MOST_ROWS: usize = 100_000;
+pub(super) const MOST_ROWS: usize = 100_000;
 /// Values of one row, at most: in memory each takes tens of bytes, and may be two bytes of an
 /// answer. A queue with five thousand agents has some tens of thousands.
 const MOST_VALUES: usize = 100_000;
@@ -117,7 +117,7 @@ fn quarantined(row: &RawValue, id: Option<EntityId>, reason: QuarantineReason) -
 }
 
 /// The id of a row, without reading the rest of it.
-fn row_id(row: &RawValue, field: &'static str) -> Option<EntityId> {
+pub(super) fn row_id(row: &RawValue, field: &'static str) -> Option<EntityId> {
     struct Only(&'static str);
     impl<'de> serde::de::DeserializeSeed<'de> for Only {
         type Value = Option<&'de RawValue>;

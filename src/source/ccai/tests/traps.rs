@@ -99,6 +99,21 @@ fn one_fact_in_many_forms_has_one_type() {
 }
 
 #[test]
+fn a_fraction_of_a_second_is_rounded_and_sets_no_row_aside() {
+    let row = json!({"menu_path_id": 5, "in_queue_count": 2, "average_queue_duration": 12.5,
+        "total_queue_duration": 25.0, "oldest_duration_in_queue": "13.2"});
+    let status = read(&row, mapping::queue_status).0.unwrap();
+    assert_eq!(status.average_queue_duration, Some(13));
+    assert_eq!(status.total_queue_duration, Some(25));
+    assert_eq!(status.oldest_duration_in_queue, Some(13));
+    let row = json!({"id": 1, "average_response_time": 7.4,
+        "handle_durations": [{"id": 1, "response_time_avg": 3.6}]});
+    let chat = read(&row, mapping::chat).0.unwrap();
+    assert_eq!(chat.average_response_time, Some(7));
+    assert_eq!(chat.handle_durations[0].response_time_avg, Some(4));
+}
+
+#[test]
 fn a_menu_path_is_an_object_at_the_top_and_a_text_in_the_rows() {
     let call = call(&json!({"id": 1,
         "menu_path": {"items_count": 1, "name": "Parcels", "materialized_path": "Acme/Parcels"},
