@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::MARKS_KEPT;
 use super::recent::RecentlyEnded;
+use super::room::Room;
 use super::waits::Waits;
 use crate::detect::{Absences, AgentState, Dispute, Doubts, Look, StatusSource, Targets};
 use crate::event::Topic;
@@ -102,8 +103,8 @@ pub(super) struct Account {
     pub(super) carried: HashMap<StreamName, Timestamp>,
     pub(super) sequences: HashMap<Topic, u64>,
     pub(super) agents: HashMap<EntityId, AgentBrief>,
-    /// How many calls and chats there are states of.
-    pub(super) interactions: HashMap<EntityKind, usize>,
+    /// How many entities there are states of.
+    pub(super) room: Room,
     /// Queues, teams and statuses that are there.
     pub(super) defined: HashMap<EntityKind, HashSet<EntityId>>,
     /// Paths on which somebody waits.
@@ -125,6 +126,7 @@ impl Account {
     pub(super) fn new(owned: Owned) -> Self {
         let Owned { name, vendor, status_source, start, targets } = owned;
         Self {
+            room: Room::new(name.clone()),
             name,
             vendor,
             status_source,
@@ -135,7 +137,6 @@ impl Account {
             carried: HashMap::new(),
             sequences: HashMap::new(),
             agents: HashMap::new(),
-            interactions: HashMap::new(),
             defined: HashMap::new(),
             queued_paths: HashSet::new(),
             absences: HashMap::new(),

@@ -239,9 +239,6 @@ pub(super) fn interactions<I: Interaction>(
         }
         let open = wait.filter(|wait| !wait.is_told(&change.state));
         writing.account.waits.set(I::KIND, id, open.map(|wait| wait.overdue_at));
-        if before.is_none() {
-            *writing.account.interactions.entry(I::KIND).or_default() += 1;
-        }
         writing.change(I::KIND, id, before, change)?;
     }
     Ok(())
@@ -256,6 +253,9 @@ pub(super) fn records<R: Record>(
     for row in sweep.rows() {
         let SweepRow::Seen(row) = row else { continue };
         let before = writing.held::<RecordState<R>>(R::KIND, row.id())?;
+        if before.is_none() && !writing.takes_in(R::KIND) {
+            continue;
+        }
         let change = record_row(before.as_ref().map(|held| &held.state), row, look);
         let defined = writing.account.defined.entry(R::KIND).or_default();
         if change.state.record.is_some() {
@@ -295,6 +295,9 @@ pub(super) fn queue_statuses(
         let SweepRow::Seen(row) = row else { continue };
         let id = row.queue.id();
         let before = writing.held::<LevelState>(kind, &id)?;
+        if before.is_none() && !writing.takes_in(kind) {
+            continue;
+        }
         let change = queue_status_row(before.as_ref().map(|held| &held.state), row, look);
         if change.state.depth.is_some_and(|depth| depth != 0) {
             writing.account.queued_paths.insert(id.clone());

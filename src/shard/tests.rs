@@ -7,7 +7,7 @@ use super::{Applied, Engine, Output, Owned, Start};
 use crate::detect::{StatusSource, Targets};
 use crate::model::{
     AccountName, Activity, Agent, Call, CurrentStatus, EntityId, EntityKind, Mode, Privacy,
-    QueueStatus, StreamName, Team, Timestamp,
+    QueueStatus, ServiceLevel, StreamName, Team, Timestamp,
 };
 use crate::publish::avro::{Decoder, Encoders, single_object};
 use crate::source::{
@@ -466,6 +466,60 @@ fn a_row_that_was_set_aside_is_told_once_also_over_a_restart_and_again_when_it_c
     bench.engine().forget(at(60) + Duration::from_hours(8 * 24)).unwrap();
     bench.read_with(60, LOG, log(Vec::new()), vec![row(b"one")]);
     assert_eq!(bench.names().len(), told + 3);
+}
+
+const HOURS: i64 = 3600;
+
+#[test]
+fn more_entities_than_there_may_be_are_left_out_until_there_is_room_again() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&["1", "2"], false));
+    bench.engine().limit(|_| 3);
+    for second in 1..4 {
+        bench.read(second, AGENTS, sweep(&["1", "2", "3", "4"], false));
+    }
+    let added = |bench: &mut Bench| {
+        let all = bench.outbox().into_iter().filter(|(name, _)| *name == "AgentAdded");
+        let ids = all.map(|(_, event)| event["meta"]["entity_id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(added(&mut bench), ["1", "2", "3"]);
+    // The one that was left out is not missed either, and those who are known go on.
+    for second in 4..8 {
+        bench.read(second, AGENTS, sweep(&["1"], false));
+    }
+    assert_eq!(bench.names().iter().filter(|name| **name == "AgentRemoved").count(), 2);
+    // A restart counts what there is.
+    bench.restart();
+    bench.engine().limit(|_| 3);
+    bench.read(8, AGENTS, sweep(&["1", "5"], false));
+    assert_eq!(added(&mut bench).len(), 3);
+    // Who has been gone for a week is forgotten.
+    bench.engine().forget(at(8 * 24 * HOURS)).unwrap();
+    bench.read(8 * 24 * HOURS, AGENTS, sweep(&["1", "5"], false));
+    assert_eq!(added(&mut bench), ["1", "2", "3", "5"]);
+}
+
+#[test]
+fn a_level_that_is_no_longer_shown_is_forgotten_after_a_week_and_one_that_is_never() {
+    let mut bench = Bench::new();
+    let level = |group: &str| -> ServiceLevel {
+        serde_json::from_value(json!({"of": {"group": {"group_id": group, "channel": "call"}},
+            "percent": 90.0, "minutes": 30}))
+        .unwrap()
+    };
+    let sla = StreamName::new("sla_by_queue_group");
+    bench.read(0, sla.clone(), Rows::ServiceLevels(vec![level("1"), level("2")]));
+    for day in 1..=9 {
+        bench.read(day * 24 * HOURS, sla.clone(), Rows::ServiceLevels(vec![level("1")]));
+        bench.engine().forget(at(day * 24 * HOURS + 60)).unwrap();
+        bench.restart();
+    }
+    assert_eq!(bench.names().len(), 2);
+    bench.read(9 * 24 * HOURS, sla, Rows::ServiceLevels(vec![level("1"), level("2")]));
+    let told = bench.outbox().split_off(2);
+    let told: Vec<_> = told.iter().map(|(_, event)| &event["meta"]["entity_id"]).collect();
+    assert_eq!(told, ["2/call"], "it was forgotten, and the other one was not");
 }
 
 /// An agent, a call that goes on, a call that ended and a team, all with personal fields.

@@ -7,6 +7,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,13 @@ const BATCH_BYTES: usize = 1 << 20;
 pub(super) struct Held<S> {
     pub(super) revision: u64,
     pub(super) state: S,
+    /// When it was written last; once a day, as long as rows speak of the entity.
+    #[serde(default)]
+    pub(super) touched_at: Option<Timestamp>,
 }
+
+/// How old a state may become that rows still speak of, before it is written again as it is.
+const TOUCHED_EVERY: Duration = Duration::from_hours(24);
 
 /// What a reading writes.
 pub(super) struct Writing<'a> {
@@ -94,6 +101,16 @@ impl<'a> Writing<'a> {
         Ok(stored.map(|stored| stored.value))
     }
 
+    /// Whether one more entity of a kind may be remembered. One that may not is left out, and
+    /// counted.
+    pub(super) fn takes_in(&mut self, kind: EntityKind) -> bool {
+        let is_there = self.account.room.is_there(kind);
+        if !is_there {
+            self.metrics.quarantined(&self.account.name, "too_many_entities");
+        }
+        is_there
+    }
+
     /// Takes over a change. Without a difference nothing is written.
     pub(super) fn change<S: Serialize + PartialEq>(
         &mut self,
@@ -102,8 +119,17 @@ impl<'a> Writing<'a> {
         before: Option<Held<S>>,
         change: Change<S>,
     ) -> Result<(), EngineError> {
+        if before.is_none() {
+            if !self.takes_in(kind) {
+                return Ok(());
+            }
+            self.account.room.came(kind);
+        }
         let revision = before.as_ref().map_or(0, |held| held.revision);
-        let same = before.is_some_and(|held| held.state == change.state);
+        let fresh = |held: &Held<S>| {
+            held.touched_at.is_some_and(|touched| self.observed_at <= touched + TOUCHED_EVERY)
+        };
+        let same = before.is_some_and(|held| held.state == change.state && fresh(&held));
         if same && change.drafts.is_empty() {
             return Ok(());
         }
@@ -111,7 +137,10 @@ impl<'a> Writing<'a> {
             change.drafts.iter().map(|draft| draft.body.event_type().topic()).collect();
         let revision = self.events(change.drafts, revision)?;
         let entity = self.entity(kind, id);
-        self.batch.put(Key::State(&entity), &Held { revision, state: change.state })?;
+        self.batch.put(
+            Key::State(&entity),
+            &Held { revision, state: change.state, touched_at: Some(self.observed_at) },
+        )?;
         if matches!(self.output, Output::Outbox) {
             for topic in topics {
                 let last = self.account.sequences.get(&topic).copied().unwrap_or_default();
@@ -134,7 +163,9 @@ impl<'a> Writing<'a> {
         before: Option<Held<AgentState>>,
         change: Change<AgentState>,
     ) -> Result<(), EngineError> {
-        self.account.agents.insert(id.clone(), AgentBrief::of(&change.state));
+        if before.is_some() || self.account.room.is_there(EntityKind::Agent) {
+            self.account.agents.insert(id.clone(), AgentBrief::of(&change.state));
+        }
         self.change(EntityKind::Agent, id, before, change)
     }
 
@@ -150,6 +181,9 @@ impl<'a> Writing<'a> {
             return Ok(false);
         }
         self.metrics.quarantined(&self.account.name, reason);
+        if !self.account.room.is_there(EntityKind::Record) {
+            return Ok(false);
+        }
         let change = Change { state: self.observed_at, drafts: vec![draft] };
         self.change(EntityKind::Record, id, None, change)?;
         Ok(true)
