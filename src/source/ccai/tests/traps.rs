@@ -179,24 +179,74 @@ fn a_participant_that_names_another_call_belongs_to_the_one_it_is_in() {
     assert_eq!(call.participants[0].call_id.as_ref().unwrap().as_str(), "3");
 }
 
+fn unknown<T>(row: &Value, decoder: Read<T>) -> Vec<&'static str> {
+    let (result, unknown) = read(row, decoder);
+    assert!(result.is_ok(), "an unknown value sets no row aside");
+    unknown.iter().map(|unknown| unknown.field).collect()
+}
+
 #[test]
 fn values_that_no_table_knows_pass_through_and_are_counted() {
     let row = json!({"id": 1, "status": "teleported", "call_type": "Voice Telepathy",
-        "fail_reason": "ag_asleep", "queue_durations": [{"service_level_event": "maybe"}]});
-    let (call, unknown) = read(&row, mapping::call);
-    let call = call.unwrap();
+        "fail_reason": "ag_asleep", "adapter_fail_code": 99999,
+        "queue_durations": [{"service_level_event": "maybe"}],
+        "transfers": [{"id": 1, "fail_reason": "lost_on_the_way"}],
+        "participants": [{"id": 1, "fail_reason": "left", "adapter_fail_code": 7}],
+        "selected_menu": {"id": 1, "menu_type": "holo_menu"}});
+    assert_eq!(
+        unknown(&row, mapping::call),
+        [
+            "call.status",
+            "call.call_type",
+            "call.fail_reason",
+            "call.service_level_event",
+            "call.adapter_fail_code",
+            "call.transfer.fail_reason",
+            "call.participant.fail_reason",
+            "call.participant.adapter_fail_code",
+            "call.menu_type",
+        ]
+    );
+    let call = call(&row);
     assert_eq!(call.status.as_deref(), Some("teleported"));
     assert_eq!(call.fail_reason.as_deref(), Some("ag_asleep"));
-    let fields: Vec<_> = unknown.iter().map(|unknown| unknown.field).collect();
+    assert_eq!(call.adapter_fail_code, Some(99999));
+    assert_eq!(call.transfers[0].fail_reason.as_deref(), Some("lost_on_the_way"));
+
+    let row = json!({"id": 1, "status": "dreamt", "chat_type": "Messaging (Pigeon)",
+        "fail_reason": "rained_off", "queue_durations": [{"service_level_event": "maybe"}],
+        "transfers": [{"id": 1, "fail_reason": "eu_busy"}],
+        "participants": [{"id": 1, "fail_reason": "left", "adapter_fail_code": 7}],
+        "selected_menu": {"id": 1, "menu_type": "holo_menu"}});
     assert_eq!(
-        fields,
-        ["call.status", "call.call_type", "call.fail_reason", "call.service_level_event"]
+        unknown(&row, mapping::chat),
+        [
+            "chat.status",
+            "chat.chat_type",
+            "chat.fail_reason",
+            "chat.service_level_event",
+            // A reason of calls is none of chats.
+            "chat.transfer.fail_reason",
+            "chat.participant.fail_reason",
+            "chat.participant.adapter_fail_code",
+            "chat.menu_type",
+        ]
     );
+
     let row = json!({"id": 1, "agent_id": 2, "activity": "levitated",
         "started_at": "2026-03-01T12:00:00.000Z"});
-    let (row, unknown) = read(&row, mapping::activity);
-    assert_eq!(row.unwrap().activity, "levitated");
-    assert_eq!(unknown, [UnknownValue { field: "activity.activity" }]);
+    assert_eq!(unknown(&row, mapping::activity), ["activity.activity"]);
+    let channels = json!([{"channel_type": "holo_call", "menu": {"menu_type": "holo_menu"}}]);
+    let row = json!({"id": 1, "channels": channels});
+    assert_eq!(unknown(&row, mapping::agent), ["agent.channel_type", "agent.menu_type"]);
+    let row = json!({"id": 1, "menu_type": "holo_menu",
+        "agent_assignments": [{"channel_type": "holo_call"}],
+        "team_assignments": [{"channel_type": "chat", "team": {"id": 1}}]});
+    assert_eq!(unknown(&row, mapping::queue), ["queue.channel_type", "queue.menu_type"]);
+    let row = json!({"menu_path_id": 5, "in_queue_count": 1, "comm_type": "Hologram"});
+    assert_eq!(unknown(&row, mapping::queue_status), ["queue_status.comm_type"]);
+    let status = read(&row, mapping::queue_status).0.unwrap();
+    assert_eq!(status.queue.channel.as_deref(), Some("hologram"));
 }
 
 #[test]
