@@ -347,6 +347,12 @@ fn number(shard: u32) -> i32 {
     i32::try_from(shard).unwrap_or(i32::MAX)
 }
 
+/// Each shard and where its store lies.
+#[must_use]
+pub fn shards_of(dir: &Path, shards: u32) -> Vec<(i32, PathBuf)> {
+    (0..shards).map(|shard| (number(shard), state_dir(dir, shard, shards))).collect()
+}
+
 /// Where a shard's store lies: the directory itself where there is one shard alone.
 fn state_dir(dir: &Path, shard: u32, shards: u32) -> PathBuf {
     if shards == 1 { dir.to_path_buf() } else { dir.join(format!("shard-{shard}")) }

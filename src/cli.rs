@@ -9,6 +9,7 @@ mod probe;
 mod run;
 pub mod schemas;
 mod simulate;
+mod state;
 pub mod tail;
 
 use std::io::Write;
@@ -42,6 +43,11 @@ enum Command {
     Probe(probe::ProbeArguments),
     /// Show events as they come, decoded
     Tail(Box<tail::TailArguments>),
+    /// Look at the local store, or compare it with the state topic
+    State {
+        #[command(subcommand)]
+        command: state::Command,
+    },
     /// Show or export the Avro schemas of all events
     Schemas {
         #[command(subcommand)]
@@ -111,6 +117,7 @@ async fn dispatch(command: Command, environment: Environment) -> Result<(), Fail
         Command::Check(arguments) => check::check(&arguments, &environment).await,
         Command::Probe(arguments) => probe::probe(&arguments, &environment).await,
         Command::Tail(arguments) => tail::tail(*arguments, &environment).await,
+        Command::State { command } => state::state(command, &environment).await,
         Command::Schemas { command: schemas::Command::Register { config, check } } => {
             schemas::register(&config, check, &environment).await
         }
@@ -126,9 +133,11 @@ fn log_to_stderr(command: &Command, environment: &Environment) {
     let usual = match command {
         Command::Run(_) | Command::Simulate(_) => "floorcast=info,warn",
         // Their words are on the standard output.
-        Command::Demo(_) | Command::Check(_) | Command::Probe(_) | Command::Schemas { .. } => {
-            "error"
-        }
+        Command::Demo(_)
+        | Command::Check(_)
+        | Command::Probe(_)
+        | Command::State { .. }
+        | Command::Schemas { .. } => "error",
         // It goes on over a lost connection, and should say why nothing comes.
         Command::Tail(_) => "floorcast=warn,error",
     };

@@ -450,7 +450,7 @@ impl SettingsReader for AccountKeys<'_, '_> {
         self.section.mistake(name, problem, remedy);
     }
 
-    fn base_url(&mut self, usual: Option<&str>, path_stands_in: &str) -> Option<Url> {
+    fn base_url(&mut self, usual: Option<&str>, path_stands_in: Option<&str>) -> Option<Url> {
         let what = "the vendor's address, such as \"https://acme.example.com\"";
         let text = match (self.section.text("base_url"), usual) {
             (None, Some(usual)) if !self.is_there("base_url") => Some(usual.to_owned()),
@@ -460,7 +460,10 @@ impl SettingsReader for AccountKeys<'_, '_> {
         let url = match values::address(&text?) {
             Ok(url) if url.path() == "/" => url,
             Ok(_) => {
-                let remedy = format!("set {path_stands_in} beside it");
+                let remedy = path_stands_in.map_or_else(
+                    || String::from("leave it out: the path is always the same"),
+                    |key| format!("set {key} beside it"),
+                );
                 self.section.mistake("base_url", "it holds a path", &remedy);
                 return None;
             }

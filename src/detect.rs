@@ -11,6 +11,7 @@
 
 mod absence;
 mod activity;
+mod adoption;
 mod agents;
 mod fields;
 mod interactions;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use absence::{Absences, Doubts, Emptiness};
 pub use activity::{activity_end, activity_row, is_activity_end_wanted, is_activity_wanted};
+pub use adoption::{HoldsRow, adopt_unknown};
 pub use agents::{
     AgentState, Authority, Flag, HeldStatus, StatusSource, roster_absence, roster_row,
 };

@@ -11,6 +11,7 @@ pub mod registry;
 mod state_topic;
 mod topics;
 mod trouble;
+mod verification;
 
 pub use kafka::{Connection, Settings};
 pub use ownership::RestoreReason;
@@ -21,3 +22,4 @@ pub use publisher::{
 pub use state_topic::shard_of;
 pub use topics::{TopicPlan, Topics, TopicsError, ensure_topics};
 pub use trouble::{Remedy, Trouble};
+pub use verification::{Difference, Verification, VerificationError, verify};

@@ -6,13 +6,21 @@
 //! vendors.
 
 pub mod ccai;
+#[cfg(test)]
+mod checks;
+mod deepcall;
 mod error;
 mod fields;
 mod gathered;
 mod http;
+mod infobip;
 #[cfg(test)]
 mod loopback;
+mod maqsam;
 mod memory;
+mod pages;
+#[cfg(test)]
+mod parley;
 mod probe;
 mod reading;
 mod rows;

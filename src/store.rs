@@ -159,6 +159,15 @@ impl Store {
         bytes.map(|bytes| self.decode(&bytes)).transpose()
     }
 
+    /// The version of the model under which a value was stored; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the store fails, or the value is of another form.
+    pub fn model_version(&self, key: &Key) -> Result<Option<u32>, Error> {
+        let bytes = self.checked(|| Ok(self.shared.database.get(key.bytes())?))?;
+        bytes.map(|bytes| batch::version(&bytes).ok_or(Error::Damaged("a value"))).transpose()
+    }
+
     /// All states of a kind, in the order of their ids' bytes.
     pub fn states<T: DeserializeOwned>(
         &self,

@@ -5,6 +5,7 @@ mod commands;
 mod facts;
 mod privacy;
 mod troubles;
+mod vendors;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -65,14 +66,21 @@ impl Place {
 
     /// A place whose vendor is at this address, with more of the account's and other settings.
     pub(crate) fn at(vendor: &str, bootstrap: &str, prefix: &str, more: &str) -> Self {
+        let account = format!(
+            "[[account]]\nname = \"acme\"\nvendor = \"ccai\"\nbase_url = \"{vendor}\"\n\
+             username = \"simulated\"\npassword = {{ env = \"ACME_TOKEN\" }}\n\
+             requests_per_second = 10\nlongest_pause = \"5s\"\n{more}"
+        );
+        Self::of_accounts(&account, bootstrap, prefix)
+    }
+
+    /// A place with these accounts, and settings after them.
+    pub(crate) fn of_accounts(accounts: &str, bootstrap: &str, prefix: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let text = format!(
             "[kafka]\nbootstrap_servers = \"{bootstrap}\"\ndeployment = \"tests\"\n\
              topic_prefix = \"{prefix}\"\npartitions = 3\nreplication_factor = 1\n\
-             [state]\ndir = \"{}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
-             [[account]]\nname = \"acme\"\nvendor = \"ccai\"\nbase_url = \"{vendor}\"\n\
-             username = \"simulated\"\npassword = {{ env = \"ACME_TOKEN\" }}\n\
-             requests_per_second = 10\nlongest_pause = \"5s\"\n{more}",
+             [state]\ndir = \"{}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n{accounts}",
             directory.path().join("state").display(),
         );
         std::fs::write(directory.path().join("floorcast.toml"), text).unwrap();

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use floorcast::source::VENDORS;
+
 /// The files below a directory whose names end so.
 pub(crate) fn files(directory: &Path, ending: &str, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
@@ -68,4 +70,46 @@ fn every_test_that_a_page_names_exists() {
         }
     }
     assert!(named > 40, "only {named} tests are named: the tables are not read any more");
+}
+
+/// The blocks of a page in this language.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        if line == format!("```{language}") {
+            found.push(
+                lines.by_ref().take_while(|line| *line != "```").collect::<Vec<_>>().join("\n"),
+            );
+        }
+    }
+    found
+}
+
+#[test]
+fn the_page_on_adding_a_vendor_shows_the_code_that_is_tested() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let code = read("src/source/parley.rs") + &read("src/source/vendors.rs");
+    let blocks = blocks(&read("docs/adding-a-vendor.md"), "rust");
+    assert!(blocks.len() > 6, "the blocks are not read any more");
+    for block in blocks {
+        assert!(code.contains(&block), "the code has no\n{block}");
+    }
+}
+
+#[test]
+fn the_readme_and_a_page_of_its_own_tell_of_every_vendor() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    for vendor in VENDORS {
+        let page = format!("docs/{}.md", vendor.name);
+        let line = format!("| [`{}`]({page})", vendor.name);
+        assert!(readme.lines().any(|row| row.starts_with(&line)), "no line of {}", vendor.name);
+        let text = fs::read_to_string(root.join(&page)).unwrap_or_default();
+        assert!(text.contains(&format!("vendor = \"{}\"", vendor.name)), "{page} has no example");
+        for stream in vendor.streams {
+            assert!(text.contains(&format!("`{}`", stream.name)), "{page}: no {}", stream.name);
+        }
+    }
 }

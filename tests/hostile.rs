@@ -6,6 +6,7 @@
 
 mod footprint;
 mod forms;
+mod rosters;
 mod speech;
 mod survival;
 mod vendor;

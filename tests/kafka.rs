@@ -4,4 +4,6 @@ mod broker;
 mod consumers;
 mod events;
 mod guarded;
+mod ownership;
+mod shard;
 mod tail;

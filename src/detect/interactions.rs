@@ -99,6 +99,7 @@ pub struct InteractionState<I> {
     #[serde(default)]
     pub content: u64,
     /// The steps that were told.
+    #[serde(default)]
     pub steps: BTreeSet<String>,
     /// The last rating.
     #[serde(default)]
@@ -280,7 +281,7 @@ fn draft<I: Interaction>(row: &I, occurrence: Occurrence, origin: Origin, body: 
 }
 
 /// A hash of the record without what is bookkeeping.
-fn content<I: Interaction>(row: &I) -> u64 {
+pub(super) fn content<I: Interaction>(row: &I) -> u64 {
     let bare = row.without_bookkeeping();
     // A record of plain data always serialises; if it ever did not, it would only be read again.
     serde_json::to_vec(&bare).map_or(0, |bytes| xxh3_64(&bytes))

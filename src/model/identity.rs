@@ -105,7 +105,8 @@ pub enum EntityKind {
 }
 
 impl EntityKind {
-    const ALL: [Self; 9] = [
+    /// All of them.
+    pub const ALL: [Self; 9] = [
         Self::Agent,
         Self::Call,
         Self::Chat,

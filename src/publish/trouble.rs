@@ -85,6 +85,13 @@ const TABLE: &[Row] = &[
         advice: "raise max.message.bytes of the topic to 1 MiB at least",
     },
     Row {
+        codes: &[Code::InvalidTimestamp],
+        words: &[],
+        remedy: Remedy::Person,
+        advice: "is this machine's clock right? A broker refuses times that are an hour ahead of its \
+                 own",
+    },
+    Row {
         codes: &[
             Code::AllBrokersDown,
             Code::BrokerTransportFailure,
@@ -239,7 +246,7 @@ mod tests {
                 "failed: Connection refused; is it running",
             ),
             (Some(Code::NotEnoughReplicas), String::new(), Remedy::Time, "is it running"),
-            (Some(Code::InvalidTimestamp), String::new(), Remedy::Time, "Invalid timestamp"),
+            (Some(Code::InvalidTimestamp), String::new(), Remedy::Person, "this machine's clock"),
             (None, String::new(), Remedy::Time, "it says nothing"),
         ];
         for (code, words, remedy, expected) in cases {

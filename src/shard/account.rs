@@ -13,7 +13,7 @@ use super::waits::Waits;
 use crate::detect::{Absences, AgentState, Dispute, Doubts, Look, StatusSource, Targets};
 use crate::event::Topic;
 use crate::model::{AccountName, EntityId, EntityKind, Presence, StreamName, Timestamp};
-use crate::source::{Reading, VENDORS};
+use crate::source::{Reading, Sweep, VENDORS};
 
 /// How long the marks of the log wait for a stream that does not get on.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
@@ -61,6 +61,19 @@ pub(super) struct Position {
     /// Whether there was a complete sweep.
     #[serde(default)]
     pub(super) complete: bool,
+    /// When the last complete sweep was asked, in the vendor's clock.
+    #[serde(default)]
+    pub(super) complete_asked_at: Option<Timestamp>,
+}
+
+impl Position {
+    /// A sweep was read that began then.
+    pub(super) fn swept<T>(&mut self, sweep: &Sweep<T>, asked_at: Timestamp) {
+        if sweep.is_complete() {
+            self.complete = true;
+            self.complete_asked_at = Some(asked_at);
+        }
+    }
 }
 
 /// What the index holds of an agent.
@@ -112,6 +125,8 @@ pub(super) struct Account {
     pub(super) absences: HashMap<EntityKind, Absences>,
     /// Who is logged in, and where somebody waits: what suspiciously much no longer is.
     pub(super) doubts: HashMap<EntityKind, Doubts>,
+    /// When the last reading was asked that showed an entity, since the start.
+    shown: HashMap<EntityKind, HashMap<EntityId, Timestamp>>,
     pub(super) targets: Targets,
     pub(super) waits: Waits,
     pub(super) disputes: HashMap<EntityId, Dispute>,
@@ -141,6 +156,7 @@ impl Account {
             queued_paths: HashSet::new(),
             absences: HashMap::new(),
             doubts: HashMap::new(),
+            shown: HashMap::new(),
             targets,
             waits: Waits::default(),
             disputes: HashMap::new(),
@@ -200,6 +216,52 @@ impl Account {
             first_sweep: !position.complete,
         };
         (look, record)
+    }
+
+    /// The look at an entity that a sweep shows: what changed about it happened after the last
+    /// reading that showed it. A partial one need not have.
+    pub(super) fn look_at(
+        &self,
+        stream: &StreamName,
+        kind: EntityKind,
+        id: &EntityId,
+        look: &Look,
+    ) -> Look {
+        let complete = || self.positions.get(stream)?.complete_asked_at;
+        let shown = self.last_shown(kind, id);
+        let previous_asked_at = shown.or_else(complete).or(look.previous_asked_at);
+        Look { previous_asked_at, ..*look }
+    }
+
+    /// The look at an entity that sweeps no longer show: it went after the last one that did, if
+    /// that is known. Those since then led to the certainty.
+    pub(super) fn look_at_absence(&self, kind: EntityKind, id: &EntityId, look: &Look) -> Look {
+        Look { previous_asked_at: self.last_shown(kind, id), ..*look }
+    }
+
+    fn last_shown(&self, kind: EntityKind, id: &EntityId) -> Option<Timestamp> {
+        self.shown.get(&kind)?.get(id).copied()
+    }
+
+    /// A sweep that was asked then shows an entity.
+    pub(super) fn shows(&mut self, kind: EntityKind, id: &EntityId, asked_at: Timestamp) {
+        let shown = self.shown.entry(kind).or_default();
+        // Of those for whom there is no room nothing is remembered.
+        let room = shown.len() <= self.room.states(kind);
+        match shown.get_mut(id) {
+            Some(last) => *last = asked_at,
+            None if room => {
+                shown.insert(id.clone(), asked_at);
+            }
+            None => {}
+        }
+    }
+
+    /// An entity is gone.
+    pub(super) fn forget_shown(&mut self, kind: EntityKind, id: &EntityId) {
+        if let Some(shown) = self.shown.get_mut(&kind) {
+            shown.remove(id);
+        }
     }
 
     /// How far the vendor's clock is ahead of ours, in milliseconds, as far as is known.

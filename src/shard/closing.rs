@@ -61,7 +61,7 @@ fn close<S: Serialize + DeserializeOwned>(
                 let mut held = stored.value;
                 close(&mut held.state);
                 let entity = EntityKey { account: account.clone(), kind, id: id.clone() };
-                batch.put(Key::State(&entity), &held)?;
+                batch.put_as_of(Key::State(&entity), &held, stored.model_version)?;
                 batch.close_decision();
                 closed += 1;
             }

@@ -279,11 +279,11 @@ impl Engine {
         let mut ask_log_now = false;
         match reading.rows {
             Rows::Agents(sweep) => {
-                position.complete |= sweep.is_complete();
+                position.swept(&sweep, look.asked_at);
                 ask_log_now = roster(&mut writing, &sweep, &look)?;
             }
             Rows::AgentStatuses(sweep) => {
-                position.complete |= sweep.is_complete();
+                position.swept(&sweep, look.asked_at);
                 ask_log_now = current_statuses(&mut writing, &sweep, &look)?;
             }
             Rows::Activities(tail) => {
@@ -313,19 +313,19 @@ impl Engine {
                 interactions(&mut writing, &chats, &look)?;
             }
             Rows::Queues(sweep) => {
-                position.complete |= sweep.is_complete();
+                position.swept(&sweep, look.asked_at);
                 records(&mut writing, &sweep, &look)?;
             }
             Rows::Teams(sweep) => {
-                position.complete |= sweep.is_complete();
+                position.swept(&sweep, look.asked_at);
                 records(&mut writing, &sweep, &look)?;
             }
             Rows::StatusDefinitions(sweep) => {
-                position.complete |= sweep.is_complete();
+                position.swept(&sweep, look.asked_at);
                 records(&mut writing, &sweep, &look)?;
             }
             Rows::QueueStatuses(sweep) => {
-                position.complete |= sweep.is_complete();
+                position.swept(&sweep, look.asked_at);
                 queue_statuses(&mut writing, &sweep, &look)?;
             }
             Rows::ServiceLevels(levels) => {
@@ -523,8 +523,9 @@ fn settle_record<I: Interaction>(
 ) -> Result<(), EngineError> {
     let key = state_key(name, I::KIND, id);
     if let Some(stored) = store.get::<Held<InteractionState<I>>>(&key)? {
-        let Held { revision, state, touched_at } = stored.value;
-        batch.put(key, &Held { revision, state: settle(&state), touched_at })?;
+        let Held { revision, state, touched_at, .. } = stored.value;
+        let held = Held { touched_at, ..Held::new(revision, settle(&state)) };
+        batch.put_as_of(key, &held, stored.model_version)?;
     }
     Ok(())
 }

@@ -29,8 +29,10 @@ pub(super) fn roster(
     for row in sweep.rows() {
         match row {
             SweepRow::Seen(agent) => {
-                let before = writing.agent(&agent.id)?;
+                let before = writing.agent_for(agent)?;
                 let state = before.as_ref().map(|held| &held.state);
+                let look = &look_at(writing, EntityKind::Agent, &agent.id, look);
+                writing.account.shows(EntityKind::Agent, &agent.id, look.asked_at);
                 let change = roster_row(state, agent, source, look);
                 let state = change.state.clone();
                 writing.change_agent(&agent.id, before, change)?;
@@ -40,6 +42,7 @@ pub(super) fn roster(
                 }
             }
             SweepRow::Unchanged(id) => {
+                writing.account.shows(EntityKind::Agent, id, look.asked_at);
                 if let Some(dispute) = writing.account.disputes.get(id).cloned()
                     && let Some(held) = writing.agent(id)?
                 {
@@ -47,7 +50,10 @@ pub(super) fn roster(
                 }
             }
             // One that was never shown before it was deleted is no news.
-            SweepRow::Deleted(id) => remove_agent(writing, id, look)?,
+            SweepRow::Deleted(id) => {
+                let look = look_at(writing, EntityKind::Agent, id, look);
+                remove_agent(writing, id, &look)?;
+            }
         }
     }
     if sweep.is_complete() {
@@ -58,10 +64,16 @@ pub(super) fn roster(
         let absences = writing.account.absences.entry(EntityKind::Agent).or_default();
         let gone = absences.complete_sweep(known.iter(), sweep.present(), sweep.was_counted());
         for id in gone {
-            remove_agent(writing, &id, look)?;
+            let look = writing.account.look_at_absence(EntityKind::Agent, &id, look);
+            remove_agent(writing, &id, &look)?;
         }
     }
     Ok(ask_log)
+}
+
+/// The look at an entity that the sweep shows.
+fn look_at(writing: &Writing, kind: EntityKind, id: &EntityId, look: &Look) -> Look {
+    writing.account.look_at(&writing.stream, kind, id, look)
 }
 
 /// An agent is gone, and that is certain.
@@ -69,6 +81,7 @@ fn remove_agent(writing: &mut Writing, id: &EntityId, look: &Look) -> Result<(),
     if let Some(absences) = writing.account.absences.get_mut(&EntityKind::Agent) {
         absences.forget(id);
     }
+    writing.account.forget_shown(EntityKind::Agent, id);
     if let Some(before) = writing.agent(id)? {
         let change = roster_absence(&before.state, id, look);
         writing.account.disputes.remove(id);
@@ -216,12 +229,14 @@ pub(super) fn interactions<I: Interaction>(
     for row in rows {
         let id = row.id();
         writing.account.targets.learn(row);
-        let before = writing.held::<InteractionState<I>>(I::KIND, id)?;
+        let before = writing.held_for::<InteractionState<I>, _>(I::KIND, id, row)?;
+        let outdated = before.as_ref().is_some_and(|held| held.outdated);
         let wait = Wait::of(row, &writing.account.targets);
         let state = before.as_ref().map(|held| &held.state);
         let told = wait.as_ref().is_none_or(|wait| state.is_some_and(|state| wait.is_told(state)));
         let overdue = |wait: &Wait| wait.overdue_at <= look.asked_at;
         if let Some(state) = state
+            && !outdated
             && is_unchanged(state, row)
             && (told || !wait.as_ref().is_some_and(overdue))
         {
@@ -251,11 +266,19 @@ pub(super) fn records<R: Record>(
     look: &Look,
 ) -> Result<(), EngineError> {
     for row in sweep.rows() {
-        let SweepRow::Seen(row) = row else { continue };
-        let before = writing.held::<RecordState<R>>(R::KIND, row.id())?;
+        let row = match row {
+            SweepRow::Seen(row) => row,
+            SweepRow::Unchanged(id) | SweepRow::Deleted(id) => {
+                writing.account.shows(R::KIND, id, look.asked_at);
+                continue;
+            }
+        };
+        let before = writing.held_for::<RecordState<R>, _>(R::KIND, row.id(), row)?;
         if before.is_none() && !writing.takes_in(R::KIND) {
             continue;
         }
+        let look = &look_at(writing, R::KIND, row.id(), look);
+        writing.account.shows(R::KIND, row.id(), look.asked_at);
         let change = record_row(before.as_ref().map(|held| &held.state), row, look);
         let defined = writing.account.defined.entry(R::KIND).or_default();
         if change.state.record.is_some() {
@@ -276,6 +299,8 @@ pub(super) fn records<R: Record>(
     let gone = absences.complete_sweep(known.iter(), sweep.present(), sweep.was_counted());
     for id in gone {
         writing.account.defined.entry(R::KIND).or_default().remove(&id);
+        let look = &writing.account.look_at_absence(R::KIND, &id, look);
+        writing.account.forget_shown(R::KIND, &id);
         if let Some(before) = writing.held::<RecordState<R>>(R::KIND, &id)? {
             let change = record_absence(&before.state, &id, look);
             writing.change(R::KIND, &id, Some(before), change)?;

@@ -1,3 +1,5 @@
+mod upgrade;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +39,7 @@ fn acme() -> AccountName {
 struct Bench {
     directory: tempfile::TempDir,
     engine: Option<Engine>,
+    metrics: Arc<Metrics>,
     status_source: StatusSource,
 }
 
@@ -47,7 +50,8 @@ impl Bench {
 
     fn of(status_source: StatusSource) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut bench = Self { directory, engine: None, status_source };
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let mut bench = Self { directory, engine: None, metrics, status_source };
         bench.restart();
         bench
     }
@@ -63,7 +67,7 @@ impl Bench {
         let engine = Engine::new(
             store,
             Arc::new(Encoders::new().unwrap()),
-            Arc::new(Metrics::new().unwrap()),
+            Arc::clone(&self.metrics),
             Output::Outbox,
             [Owned {
                 name: acme(),
@@ -252,9 +256,10 @@ fn an_answer_of_the_moment_that_suddenly_shows_nothing_is_confirmed_by_the_next_
 #[test]
 fn an_agent_that_the_vendor_calls_deleted_is_gone_at_once_also_in_a_partial_sweep() {
     let mut bench = Bench::new();
-    bench.read(0, AGENTS, sweep(&["1", "2", "3"], false));
+    let all = ["1", "2", "3", "4", "5", "6"];
+    bench.read(0, AGENTS, sweep(&all, false));
     // Missed once, so that one more sweep without it would be enough.
-    bench.read(1, AGENTS, sweep(&["1", "2"], false));
+    bench.read(1, AGENTS, sweep(&all[1..], false));
     let deleted = |ids: &[&str]| {
         let mut sweep = SweepBuilder::<Agent>::default();
         for id in ids {
@@ -265,15 +270,71 @@ fn an_agent_that_the_vendor_calls_deleted_is_gone_at_once_also_in_a_partial_swee
         Rows::Agents(sweep.finish())
     };
     // One that was never shown before it was deleted is no news.
-    bench.read(2, AGENTS, deleted(&["3", "9"]));
-    bench.read(3, AGENTS, deleted(&["3", "9"]));
-    bench.read(4, AGENTS, sweep(&["1", "2", "3"], false));
-    bench.read(5, AGENTS, sweep(&["1", "2"], false));
-    let told: Vec<_> = bench.outbox()[3..]
+    bench.read(2, AGENTS, deleted(&["1", "9"]));
+    bench.read(3, AGENTS, deleted(&["1", "9"]));
+    // When it comes back, its absences begin anew.
+    bench.read(4, AGENTS, sweep(&all, true));
+    bench.read(5, AGENTS, sweep(&all[1..], false));
+    let told: Vec<_> = bench.outbox()[6..]
         .iter()
         .map(|(name, event)| format!("{name} {}", event["meta"]["entity_id"].as_str().unwrap()))
         .collect();
-    assert_eq!(told, ["AgentRemoved 3", "AgentAdded 3"]);
+    assert_eq!(told, ["AgentRemoved 1", "AgentAdded 1"]);
+}
+
+#[test]
+fn a_change_lies_behind_the_last_reading_that_showed_the_entity() {
+    let mut bench = Bench::new();
+    let five = ["1", "2", "3", "4", "5"];
+    bench.read(0, AGENTS, sweep(&five, false));
+    // Agent 1 was on the page that was not answered, and so may have been agent 6.
+    bench.read(10, AGENTS, sweep(&five[1..], true));
+    let mut changed = SweepBuilder::default();
+    for id in ["1", "2", "3", "4", "6"] {
+        let online = id != "1" && id != "2";
+        let agent = serde_json::from_value(json!({"id": id, "online": online})).unwrap();
+        changed.row(&EntityId::new(id), SweepRow::Seen(agent));
+    }
+    bench.read(20, AGENTS, Rows::Agents(changed.finish()));
+    bench.read(30, AGENTS, sweep(&["1", "2", "3", "4", "6"], false));
+    let told: Vec<_> = bench.outbox()[5..]
+        .iter()
+        .map(|(name, event)| {
+            let meta = &event["meta"];
+            let after = (meta["occurred_after"].as_i64().unwrap() - at(0).millis()) / 1000;
+            format!("{name} {} {after}", meta["entity_id"].as_str().unwrap())
+        })
+        .collect();
+    let expected = [
+        "AgentUpdated 1 0",
+        "AgentUpdated 2 10",
+        "AgentAdded 6 0",
+        "AgentUpdated 1 20",
+        "AgentUpdated 2 20",
+        // Two sweeps had to miss it: it went some time after the last one that did not.
+        "AgentRemoved 5 10",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn rows_that_contradict_each_other_are_told_of_and_counted_under_a_name_of_their_own() {
+    let mut bench = Bench::new();
+    let row = |bytes: &[u8]| Quarantined {
+        id: Some(EntityId::new("1")),
+        reason: QuarantineReason::conflict(),
+        fingerprint: Fingerprint::of(bytes),
+        size: bytes.len(),
+    };
+    for second in [0, 10] {
+        let rows = sweep(&["2"], true);
+        bench.read_with(second, AGENTS, rows, vec![row(b"one"), row(b"other")]);
+    }
+    let told = ["AgentAdded", "RecordQuarantined", "RecordQuarantined"];
+    assert_eq!(bench.names(), told);
+    let counted =
+        "floorcast_quarantined_total{account=\"acme\",reason=\"conflicting_duplicate\"} 2";
+    assert!(bench.metrics.render().contains(counted), "{}", bench.metrics.render());
 }
 
 #[test]

@@ -11,14 +11,17 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::account::{Account, AgentBrief, Position};
 use super::output::{EngineError, Output};
-use crate::detect::{AgentState, Change};
+use crate::detect::{AgentState, Change, HoldsRow, adopt_unknown};
 use crate::event::{Body, Draft, Event, EventMeta, EventType, Omission, Origin, Topic, event_id};
-use crate::model::{EntityId, EntityKey, EntityKind, Precision, StreamName, Timestamp};
+use crate::model::{
+    Agent, EntityId, EntityKey, EntityKind, MODEL_VERSION, Precision, StreamName, Timestamp,
+};
 use crate::publish::avro::Encoders;
-use crate::store::{Batch, Key, OutboxEvent, Store};
+use crate::store::{Batch, Key, OutboxEvent, Store, Stored};
 use crate::telemetry::Metrics;
 
 /// An event beyond this size would not fit into a broker's default `max.message.bytes` (1 MiB)
@@ -35,6 +38,15 @@ pub(super) struct Held<S> {
     /// When it was written last; once a day, as long as rows speak of the entity.
     #[serde(default)]
     pub(super) touched_at: Option<Timestamp>,
+    /// It was stored by an older model, and holds what it did not know from the row at hand.
+    #[serde(skip)]
+    pub(super) outdated: bool,
+}
+
+impl<S> Held<S> {
+    pub(super) const fn new(revision: u64, state: S) -> Self {
+        Self { revision, state, touched_at: None, outdated: false }
+    }
 }
 
 /// How old a state may become that rows still speak of, before it is written again as it is.
@@ -47,7 +59,7 @@ pub(super) struct Writing<'a> {
     output: &'a Output,
     metrics: &'a Metrics,
     pub(super) account: &'a mut Account,
-    stream: StreamName,
+    pub(super) stream: StreamName,
     observed_at: Timestamp,
     batch: Batch,
     /// Rows of the log that this reading tells.
@@ -111,6 +123,38 @@ impl<'a> Writing<'a> {
         is_there
     }
 
+    /// The state of the entity that a row is about, as [`Writing::held`] has it. What a state of an
+    /// older model could not know is taken over from the row.
+    pub(super) fn held_for<S, R>(
+        &self,
+        kind: EntityKind,
+        id: &EntityId,
+        row: &R,
+    ) -> Result<Option<Held<S>>, EngineError>
+    where
+        S: DeserializeOwned + HoldsRow<R>,
+        R: Serialize,
+    {
+        let entity = self.entity(kind, id);
+        let key = Key::State(&entity);
+        if let Some(Some(pending)) = self.batch.get::<Held<S>>(&key) {
+            return Ok(Some(pending.value));
+        }
+        let Some(version) = self.store.model_version(&key)? else { return Ok(None) };
+        if version >= MODEL_VERSION {
+            return self.held(kind, id);
+        }
+        let Some(Stored { mut value, .. }) = self.store.get::<Value>(&key)? else {
+            return Ok(None);
+        };
+        let row_now = serde_json::to_value(row)?;
+        adopt_unknown(&mut value["state"][S::ROW], &row_now);
+        let mut held: Held<S> = serde_json::from_value(value)?;
+        held.state.adopted(row);
+        held.outdated = true;
+        Ok(Some(held))
+    }
+
     /// Takes over a change. Without a difference nothing is written.
     pub(super) fn change<S: Serialize + PartialEq>(
         &mut self,
@@ -129,7 +173,8 @@ impl<'a> Writing<'a> {
         let fresh = |held: &Held<S>| {
             held.touched_at.is_some_and(|touched| self.observed_at <= touched + TOUCHED_EVERY)
         };
-        let same = before.is_some_and(|held| held.state == change.state && fresh(&held));
+        let same =
+            before.is_some_and(|held| !held.outdated && held.state == change.state && fresh(&held));
         if same && change.drafts.is_empty() {
             return Ok(());
         }
@@ -137,10 +182,8 @@ impl<'a> Writing<'a> {
             change.drafts.iter().map(|draft| draft.body.event_type().topic()).collect();
         let revision = self.events(change.drafts, revision)?;
         let entity = self.entity(kind, id);
-        self.batch.put(
-            Key::State(&entity),
-            &Held { revision, state: change.state, touched_at: Some(self.observed_at) },
-        )?;
+        let held = Held { touched_at: Some(self.observed_at), ..Held::new(revision, change.state) };
+        self.batch.put(Key::State(&entity), &held)?;
         if matches!(self.output, Output::Outbox) {
             for topic in topics {
                 let last = self.account.sequences.get(&topic).copied().unwrap_or_default();
@@ -154,6 +197,11 @@ impl<'a> Writing<'a> {
     /// An agent's state, with what this reading has changed already.
     pub(super) fn agent(&self, id: &EntityId) -> Result<Option<Held<AgentState>>, EngineError> {
         self.held(EntityKind::Agent, id)
+    }
+
+    /// The same, for a row of the roster.
+    pub(super) fn agent_for(&self, row: &Agent) -> Result<Option<Held<AgentState>>, EngineError> {
+        self.held_for(EntityKind::Agent, &row.id, row)
     }
 
     /// Takes over an agent's change.

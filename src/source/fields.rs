@@ -193,6 +193,56 @@ impl<'a> Fields<'a> {
         self.time(name)?.ok_or_else(|| expected("a time", self.to(name)))
     }
 
+    /// A time, as text or as seconds since 1970; what is above 10¹¹ is milliseconds.
+    pub(super) fn time_or_epoch(&self, name: &str) -> Result<Option<Timestamp>> {
+        self.read(name, "a time", time_or_epoch)
+    }
+
+    /// Whether the field is there, also as null.
+    pub(super) fn is_there(&self, name: &str) -> bool {
+        self.value(name).is_some() || self.object.contains_key(name)
+    }
+
+    /// A list of ids; one that is alone is a list of one, an empty text is an empty list.
+    pub(super) fn ids(&self, name: &str) -> Result<Vec<EntityId>> {
+        let wrong = |path| expected("an id", path);
+        match self.value(name) {
+            None => Ok(Vec::new()),
+            Some(Value::String(text)) if text.is_empty() => Ok(Vec::new()),
+            Some(Value::Array(items)) => items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| {
+                    id(item).ok_or_else(|| wrong(format!("{}[{index}]", self.to(name))))
+                })
+                .collect(),
+            Some(one) => id(one).map(|one| vec![one]).ok_or_else(|| wrong(self.to(name))),
+        }
+    }
+
+    /// Texts by their names, from an object or a list of objects.
+    pub(super) fn text_entries(&self, name: &str) -> Result<Vec<(String, String)>> {
+        let objects = match self.value(name) {
+            Some(Value::Array(items)) => items.iter().collect(),
+            Some(Value::String(text)) if text.is_empty() => Vec::new(),
+            other => Vec::from_iter(other),
+        };
+        let mut entries = Vec::new();
+        for object in objects.into_iter().filter(|object| !object.is_null()) {
+            let object = object.as_object().ok_or_else(|| expected("texts", self.to(name)))?;
+            for (key, value) in object.iter().filter(|(_, value)| !value.is_null()) {
+                let text = text(value).ok_or_else(|| expected("texts", self.to(name)))?;
+                entries.push((key.clone(), text));
+            }
+        }
+        Ok(entries)
+    }
+
+    /// A value as it is, for what comes in forms of its own.
+    pub(super) fn raw(&self, name: &str) -> Option<&'a Value> {
+        self.value(name)
+    }
+
     /// An object of its own.
     pub(super) fn part<T>(
         &self,
@@ -307,6 +357,26 @@ fn time(value: &Value) -> Option<Timestamp> {
     Timestamp::from_utc(time.into())
 }
 
+/// A time in any form, see [`Fields::time_or_epoch`].
+pub(super) fn time_or_epoch(value: &Value) -> Option<Timestamp> {
+    let whole = |number: &i64| match value {
+        // A part of a second is no count of them.
+        Value::Number(exact) => exact.as_f64() == Some(*number as f64),
+        Value::String(text) => text.trim().parse() == Ok(*number),
+        _ => true,
+    };
+    time(value).or_else(|| epoch(integer(value).filter(whole)?))
+}
+
+/// A time in seconds or milliseconds since 1970, between the years 1 and 9999. A hundred billion
+/// seconds are the year 5138, and as many milliseconds 1973.
+fn epoch(number: i64) -> Option<Timestamp> {
+    let is_millis = number.unsigned_abs() > 100_000_000_000;
+    let millis = if is_millis { number } else { number.checked_mul(1000)? };
+    let time = Timestamp::from_millis(millis);
+    (Timestamp::EARLIEST..=Timestamp::LATEST).contains(&time).then_some(time)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -403,6 +473,48 @@ mod tests {
             assert!(!whole.contains(PLANTED), "{whole}");
             Outcome { class, whole }
         });
+    }
+
+    #[test]
+    fn times_are_also_seconds_or_milliseconds_since_1970() {
+        let noon = Timestamp::from_millis(1_772_366_400_000);
+        for value in [
+            json!(1_772_366_400),
+            json!("1772366400"),
+            json!(1_772_366_400_000_i64),
+            json!("2026-03-01T12:00:00Z"),
+        ] {
+            let read = with(value.clone(), |fields| fields.time_or_epoch("it"));
+            assert_eq!(read, Ok(Some(noon)), "{value}");
+        }
+        for bad in [json!(i64::MAX), json!(i64::MIN), json!("soon"), json!(1.5)] {
+            assert!(with(bad.clone(), |fields| fields.time_or_epoch("it")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ids_come_as_a_list_alone_or_as_an_empty_text() {
+        let ids = |value| with(value, |fields| fields.ids("it").map(|ids| ids.len()));
+        assert_eq!(ids(json!([17, "4", 28])), Ok(3));
+        assert_eq!(ids(json!(17)), Ok(1));
+        assert_eq!(ids(json!("")), Ok(0));
+        assert_eq!(ids(json!(null)), Ok(0));
+        let error = with(json!([17, {}]), |fields| fields.ids("it")).unwrap_err();
+        assert_eq!(error.path, "it[1]");
+    }
+
+    #[test]
+    fn texts_by_name_come_in_an_object_or_in_a_list_of_objects() {
+        let entries = |value| with(value, |fields| fields.text_entries("it"));
+        let expected = vec![
+            (String::from("17"), String::from("Sales")),
+            (String::from("4"), String::from("7")),
+        ];
+        assert_eq!(entries(json!({"17": "Sales", "4": 7})), Ok(expected.clone()));
+        assert_eq!(entries(json!([{"17": "Sales"}, null, {"4": "7", "5": null}])), Ok(expected));
+        assert_eq!(entries(json!("")), Ok(Vec::new()));
+        assert!(entries(json!(["Sales"])).is_err());
+        assert!(entries(json!({"17": ["Sales"]})).is_err());
     }
 
     #[test]

@@ -149,6 +149,15 @@ impl<'a, T: Row> SweepInProgress<'a, T> {
         self.sweep.len() - before
     }
 
+    /// Steps over a row that could not be read on the way to [`Self::take_in`].
+    pub(super) fn set_aside(&mut self, quarantined: Quarantined) {
+        match &quarantined.id {
+            Some(id) => self.sweep.present(id.clone()),
+            None => self.sweep.mark(Partial::RowWithoutId),
+        }
+        self.gathered.set_aside(quarantined, self.memory);
+    }
+
     /// The sweep, and what was gathered besides.
     pub(super) fn finish(mut self) -> (Gathered, Sweep<T>) {
         let sweep = self.sweep.finish();

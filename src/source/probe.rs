@@ -3,11 +3,13 @@
 
 mod noted;
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde_json::Value;
 
 use super::error::{Disposition, Error};
+use super::fields::id;
 use super::gathered::undecodable;
 use super::http::Answer;
 use super::rows::Read;
@@ -155,4 +157,14 @@ pub(super) fn seconds(millis: i64) -> String {
     #[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^52")]
     let seconds = millis as f64 / 1000.0;
     format!("{seconds:+.1} s")
+}
+
+/// The word for it.
+pub(super) const fn yes(yes: bool) -> &'static str {
+    if yes { "yes" } else { "no" }
+}
+
+/// How many different ids rows have in a field.
+pub(super) fn different_ids(rows: &[Value], field: &str) -> usize {
+    rows.iter().filter_map(|row| row.get(field).and_then(id)).collect::<HashSet<_>>().len()
 }

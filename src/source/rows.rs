@@ -1,6 +1,8 @@
 //! From an answer's bytes to rows: each row on its own, so that one that cannot be read leaves the
 //! others alone, and one that has not changed is not read at all.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -31,6 +33,8 @@ pub(super) const MOST_ROWS: usize = 100_000;
 /// Values of one row, at most: in memory each takes tens of bytes, and may be two bytes of an
 /// answer. A queue with five thousand agents has some tens of thousands.
 const MOST_VALUES: usize = 100_000;
+/// Bytes of an id as it is written, at most.
+const LONGEST_RAW_ID: usize = 2 << 10;
 /// Bytes of one row, at most: brokers refuse events of a quarter of that.
 const LARGEST_ROW: usize = 4 << 20;
 
@@ -46,6 +50,18 @@ pub(super) fn split(body: &[u8]) -> Result<Vec<&RawValue>, &'static str> {
         return Err("it is a list of something else than rows");
     }
     Ok(rows)
+}
+
+/// The parts of an object. A list is none, though its items could be taken for them in their order.
+pub(super) fn parts<'a, T: serde::Deserialize<'a>>(object: &'a [u8]) -> Result<T, &'static str> {
+    if !object.trim_ascii_start().starts_with(b"{") {
+        return Err("it is no object");
+    }
+    serde_json::from_slice(object).map_err(|error| match error.classify() {
+        serde_json::error::Category::Eof => "it ends in the middle",
+        serde_json::error::Category::Data => "a part of it stands there twice",
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is no JSON",
+    })
 }
 
 /// A list of raw values, of which there may be [`MOST_ROWS`].
@@ -85,6 +101,12 @@ fn values(row: &str) -> usize {
     row.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count()
 }
 
+/// Whether a row has more bytes or values than any row has.
+pub(super) fn is_too_large(row: &RawValue) -> bool {
+    let size = row.get().len();
+    size > LARGEST_ROW || size > MOST_VALUES && values(row.get()) > MOST_VALUES
+}
+
 /// Reads one row in full. `id_field` is the one that holds its id.
 pub(super) fn decode<T>(
     row: &RawValue,
@@ -93,8 +115,7 @@ pub(super) fn decode<T>(
     unknown: &mut Vec<UnknownValue>,
 ) -> Result<T, Quarantined> {
     let quarantine = |id, reason| quarantined(row, id, reason);
-    let size = row.get().len();
-    if size > LARGEST_ROW || size > MOST_VALUES && values(row.get()) > MOST_VALUES {
+    if is_too_large(row) {
         let kind = String::from("expected a smaller row");
         let reason = QuarantineReason { path: String::new(), kind };
         return Err(quarantine(row_id(row, id_field), reason));
@@ -152,7 +173,10 @@ pub(super) fn row_id(row: &RawValue, field: &'static str) -> Option<EntityId> {
     }
     let mut row = serde_json::Deserializer::from_str(row.get());
     let raw = serde::de::DeserializeSeed::deserialize(Only(field), &mut row).ok()??;
-    id(&serde_json::from_str(raw.get()).ok()?)
+    // What is longer is no id, and may be long enough to fill the memory.
+    (raw.get().len() <= LONGEST_RAW_ID)
+        .then(|| serde_json::from_str(raw.get()).ok())?
+        .and_then(|it| id(&it))
 }
 
 /// A row that stands for an entity.
@@ -228,6 +252,9 @@ impl PageRows<'_> {
         privacy: &Privacy,
     ) -> Vec<Quarantined> {
         let mut set_aside = Vec::new();
+        // Rows of one page are one state of the vendor's data: two that differ contradict each
+        // other. There may be many, so that they are found by their ids and not by looking again.
+        let mut first_of = HashMap::new();
         for row in rows {
             let fingerprint = Fingerprint::of(row.get().as_bytes());
             let (id, seen) = if let Some(id) = self.memory.recall(fingerprint) {
@@ -237,7 +264,13 @@ impl PageRows<'_> {
                     Ok(row) => row,
                     Err(quarantined) => {
                         match &quarantined.id {
-                            Some(id) => sweep.present(id.clone()),
+                            Some(id) => {
+                                let first = *first_of.entry(id.clone()).or_insert(*row);
+                                if first.get() != row.get() {
+                                    sweep.disbelieve(id.clone());
+                                }
+                                sweep.present(id.clone());
+                            }
                             None => sweep.mark(Partial::RowWithoutId),
                         }
                         set_aside.push(quarantined);
@@ -245,6 +278,7 @@ impl PageRows<'_> {
                     }
                 }
             };
+            let first = *first_of.entry(id.clone()).or_insert(*row);
             if sweep.row(&id, seen) {
                 self.next.remember(fingerprint, id);
                 continue;
@@ -253,31 +287,83 @@ impl PageRows<'_> {
             if self.next.recall(fingerprint).is_some() {
                 continue;
             }
-            let others = contradicting(rows, row, format.id, &id);
-            if others.is_empty() {
+            if first.get() == row.get() {
                 // On another page it may have changed in between: the count decides.
                 sweep.came_otherwise(id);
                 continue;
             }
             // The id does not tell entities apart: neither row is believed.
-            sweep.mark(Partial::ConflictingDuplicate);
-            for row in others.into_iter().chain([*row]) {
-                set_aside.push(quarantined(row, Some(id.clone()), QuarantineReason::conflict()));
+            let conflict = |row| quarantined(row, Some(id.clone()), QuarantineReason::conflict());
+            // One that cannot be read was set aside for that.
+            let first_was_read =
+                self.next.recall(Fingerprint::of(first.get().as_bytes())).is_some();
+            if sweep.disbelieve(id.clone()) && first_was_read {
+                set_aside.push(conflict(first));
             }
-            sweep.disbelieve(id);
+            set_aside.push(conflict(row));
         }
         set_aside
     }
 }
 
-/// Other rows of the page with the same id. One page is one state of the vendor's data, so that
-/// they contradict each other.
-fn contradicting<'a>(
-    page: &[&'a RawValue],
-    row: &RawValue,
-    field: &'static str,
-    id: &EntityId,
-) -> Vec<&'a RawValue> {
-    let others = page.iter().filter(|other| other.get() != row.get());
-    others.filter(|other| row_id(other, field).as_ref() == Some(id)).copied().collect()
+#[cfg(test)]
+mod tests {
+    use serde_json::{json, value::to_raw_value};
+
+    use super::*;
+
+    const FORMAT: Format<Agent> = Format {
+        id: "id",
+        deleted: None,
+        read: |row, _| Ok(Agent { name: row.text("name")?, ..Agent::new(row.required_id("id")?) }),
+    };
+
+    /// What a page comes to: the ids that are believed, why it is partial, and what is set aside.
+    fn page(rows: &[Value]) -> (Vec<EntityId>, Option<Partial>, usize) {
+        let rows: Vec<_> = rows.iter().map(|row| to_raw_value(row).unwrap()).collect();
+        let rows: Vec<&RawValue> = rows.iter().map(AsRef::as_ref).collect();
+        let (memory, mut next) = (RowMemory::default(), RowMemory::default());
+        let mut sweep = SweepBuilder::default();
+        let mut page = PageRows { memory: &memory, next: &mut next, unknown: &mut Vec::new() };
+        let set_aside = page.take_in(&rows, &FORMAT, &mut sweep, &Privacy::default());
+        let sweep = sweep.finish();
+        let believed = sweep.rows().iter().map(|row| match row {
+            SweepRow::Seen(agent) => agent.id.clone(),
+            other => panic!("{other:?}"),
+        });
+        (believed.collect(), sweep.partial(), set_aside.len())
+    }
+
+    #[test]
+    fn rows_of_one_id_that_differ_are_believed_neither_in_whatever_order_they_come() {
+        let one = || json!({"id": 7, "name": "Mira"});
+        let other = || json!({"id": 7, "name": "Tom"});
+        let broken = || json!({"id": 7, "name": {}});
+        let beside = || json!({"id": 8, "name": "Ines"});
+        let conflict = Some(Partial::ConflictingDuplicate);
+        let cases = [
+            (vec![one(), beside(), one()], vec!["7", "8"], None, 0),
+            (vec![one(), beside(), other()], vec!["8"], conflict, 2),
+            (vec![one(), other(), one(), beside()], vec!["8"], conflict, 2),
+            (vec![one(), broken(), beside()], vec!["8"], conflict, 1),
+            (vec![broken(), one(), beside()], vec!["8"], conflict, 2),
+            (vec![broken(), broken(), beside()], vec!["8"], None, 2),
+        ];
+        for (rows, believed, partial, set_aside) in cases {
+            let believed: Vec<_> = believed.into_iter().map(EntityId::new).collect();
+            assert_eq!(page(&rows), (believed, partial, set_aside), "{rows:?}");
+        }
+    }
+
+    #[test]
+    fn as_many_rows_of_one_id_as_there_may_be_take_no_time_and_no_room() {
+        let rows: Vec<_> =
+            (0..50_000).map(|number| json!({"id": 7, "name": number.to_string()})).collect();
+        let began = std::time::Instant::now();
+        let (believed, partial, set_aside) = page(&rows);
+        assert_eq!((believed.len(), set_aside), (0, 50_000));
+        assert_eq!(partial, Some(Partial::ConflictingDuplicate));
+        // Each compared with each other would take minutes, and gigabytes.
+        assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    }
 }

@@ -28,9 +28,9 @@ pub trait SettingsReader {
     fn is_there(&self, name: &str) -> bool;
     /// Notes a mistake: what is wrong and what to do.
     fn mistake(&mut self, name: &str, problem: &str, remedy: &str);
-    /// The address under `base_url`, without a path, which stands in another key. Where there is a
-    /// usual one, it need not be there.
-    fn base_url(&mut self, usual: Option<&str>, path_stands_in: &str) -> Option<Url>;
+    /// The address under `base_url`, without a path, which stands in another key, or in none. Where
+    /// there is a usual one, it need not be there.
+    fn base_url(&mut self, usual: Option<&str>, path_stands_in: Option<&str>) -> Option<Url>;
 }
 
 /// What holds for every account, of whatever vendor.

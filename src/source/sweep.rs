@@ -159,9 +159,11 @@ impl<T> SweepBuilder<T> {
         self.present.insert(id);
     }
 
-    /// An id whose rows contradict each other: it is present, and none of them is believed.
-    pub fn disbelieve(&mut self, id: EntityId) {
-        self.disbelieved.insert(id);
+    /// An id whose rows contradict each other: it is present, and none of them is believed, nor is
+    /// any absence. `false` when that was known.
+    pub fn disbelieve(&mut self, id: EntityId) -> bool {
+        self.mark(Partial::ConflictingDuplicate);
+        self.disbelieved.insert(id)
     }
 
     /// An id came again, on another page and with other bytes. It may have changed in between;

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ccai;
 use super::error::Error;
 use super::memory::RowMemory;
+#[cfg(test)]
+use super::parley;
 use super::probe::Report;
 use super::reading::{Question, Reading};
 use super::settings::{Access, SettingsReader};
+use super::{ccai, deepcall, infobip, maqsam};
 use crate::model::StreamName;
 
 /// What a stream is.
@@ -97,51 +99,71 @@ impl StreamKind {
     }
 }
 
-/// All vendors.
-pub const VENDORS: &[Vendor] = &[ccai::VENDOR];
+/// Makes the table, and of each line a way to ask that vendor.
+macro_rules! vendors {
+    ($( $( #[$only:meta] )* $folder:ident::$client:ident, )*) => {
+        /// All vendors.
+        pub const VENDORS: &[Vendor] = &[$( $( #[$only] )* $folder::VENDOR ),*];
+
+        #[derive(Debug)]
+        enum VendorClient {
+            $( $( #[$only] )* $client($folder::$client), )*
+        }
+
+        $(
+            $( #[$only] )*
+            impl From<$folder::$client> for Source {
+                fn from(client: $folder::$client) -> Self {
+                    Self { client: VendorClient::$client(client) }
+                }
+            }
+        )*
+
+        impl Source {
+            /// Asks a stream. `memory` is that of the stream's last committed reading: rows that
+            /// have not changed by a byte since are not decoded again.
+            ///
+            /// # Errors
+            /// When nothing was read; [`Error::disposition`] says what follows.
+            pub async fn read(
+                &self,
+                stream: &StreamName,
+                question: &Question,
+                memory: &RowMemory,
+            ) -> Result<Reading, Error> {
+                match &self.client {
+                    $( $( #[$only] )* VendorClient::$client(client) => {
+                        client.read(stream, question, memory).await
+                    } )*
+                }
+            }
+
+            /// Asks what the vendor's document leaves open: a few requests that change nothing.
+            ///
+            /// # Errors
+            /// When the vendor refuses the credentials. Other questions that are not answered are
+            /// a part of the report.
+            pub async fn probe(&self) -> Result<Report, Error> {
+                match &self.client {
+                    $( $( #[$only] )* VendorClient::$client(client) => client.probe().await, )*
+                }
+            }
+        }
+    };
+}
+
+vendors! {
+    ccai::Ccai,
+    infobip::Infobip,
+    maqsam::Maqsam,
+    deepcall::Deepcall,
+    // The one that shows how it is done.
+    #[cfg(test)]
+    parley::Parley,
+}
 
 /// An account that can be asked.
 #[derive(Debug)]
 pub struct Source {
     client: VendorClient,
-}
-
-#[derive(Debug)]
-enum VendorClient {
-    Ccai(ccai::Ccai),
-}
-
-impl From<ccai::Ccai> for Source {
-    fn from(client: ccai::Ccai) -> Self {
-        Self { client: VendorClient::Ccai(client) }
-    }
-}
-
-impl Source {
-    /// Asks a stream. `memory` is that of the stream's last committed reading: rows that have not
-    /// changed by a byte since are not decoded again.
-    ///
-    /// # Errors
-    /// When nothing was read; [`Error::disposition`] says what follows.
-    pub async fn read(
-        &self,
-        stream: &StreamName,
-        question: &Question,
-        memory: &RowMemory,
-    ) -> Result<Reading, Error> {
-        match &self.client {
-            VendorClient::Ccai(ccai) => ccai.read(stream, question, memory).await,
-        }
-    }
-
-    /// Asks what the vendor's document leaves open: a few requests that change nothing.
-    ///
-    /// # Errors
-    /// When the vendor refuses the credentials. Other questions that are not answered are a part
-    /// of the report.
-    pub async fn probe(&self) -> Result<Report, Error> {
-        match &self.client {
-            VendorClient::Ccai(ccai) => ccai.probe().await,
-        }
-    }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::entry::{Decision, OutboxEvent};
 use super::key::Key;
@@ -44,6 +45,29 @@ impl Batch {
     pub fn put<T: Serialize>(&mut self, key: Key, value: &T) -> Result<(), Error> {
         let bytes = self.encode(value)?;
         self.write(key, Some(bytes));
+        Ok(())
+    }
+
+    /// Stores a value that was read under this version of the model, and not beside a row since:
+    /// what it does not hold is still not known.
+    ///
+    /// # Errors
+    /// As [`Batch::put`].
+    pub fn put_as_of<T: Serialize>(
+        &mut self,
+        key: Key,
+        value: &T,
+        model_version: u32,
+    ) -> Result<(), Error> {
+        if model_version >= self.model_version {
+            return self.put(key, value);
+        }
+        let mut value = serde_json::to_value(value).map_err(|_| Error::Encode)?;
+        leave_out_what_is_empty(&mut value);
+        let current = std::mem::replace(&mut self.model_version, model_version);
+        let bytes = self.encode(&value);
+        self.model_version = current;
+        self.write(key, Some(bytes?));
         Ok(())
     }
 
@@ -121,6 +145,27 @@ impl Batch {
         self.close_decision();
         (self.puts, self.decisions)
     }
+}
+
+/// Leaves the fields out that hold nothing: fields that an older model does not know read as that.
+fn leave_out_what_is_empty(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| {
+                !value.is_null() && !value.as_array().is_some_and(Vec::is_empty)
+            });
+            fields.values_mut().for_each(leave_out_what_is_empty);
+        }
+        Value::Array(items) => items.iter_mut().for_each(leave_out_what_is_empty),
+        _ => {}
+    }
+}
+
+/// The version of the model under which a value was stored.
+pub(super) fn version(bytes: &[u8]) -> Option<u32> {
+    let (header, _) = bytes.split_at_checked(HEADER)?;
+    (header[0] == VALUE_VERSION).then_some(())?;
+    Some(u32::from_be_bytes(header[1..5].try_into().ok()?))
 }
 
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<Stored<T>> {

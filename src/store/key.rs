@@ -96,6 +96,11 @@ pub(super) fn is_cursor(key: &[u8]) -> bool {
     key.first() == Some(&CURSOR)
 }
 
+/// What the keys of an account's positions begin with.
+pub(super) fn positions_prefix(account: &AccountName) -> Vec<u8> {
+    prefix(CURSOR, account)
+}
+
 /// The account a published key belongs to.
 pub(super) fn account_of(key: &[u8]) -> Option<AccountName> {
     let name = key.get(1..)?.split(|byte| *byte == 0).next()?;
@@ -113,6 +118,23 @@ pub(super) fn accounts() -> Range<Vec<u8>> {
 }
 
 impl Key {
+    /// A key's bytes in words, such as `s acme agent 17`, for people who look.
+    #[must_use]
+    pub fn describe(key: &[u8]) -> String {
+        let Some((what, rest)) = key.split_first() else { return String::new() };
+        let what = match *what {
+            STATE => "state",
+            CURSOR => "position",
+            SEQUENCE => "sequence",
+            ACCOUNT => "account",
+            ACTIVITY => "told activity",
+            _ => "other",
+        };
+        let parts = rest.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+        let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+        format!("{what} {}", parts.join(" ")).trim_end().to_owned()
+    }
+
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
     }

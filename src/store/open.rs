@@ -135,21 +135,30 @@ impl Store {
         }
     }
 
+    /// Opens the store in this directory to look at it. Nothing is moved, and nothing is begun:
+    /// `None` where there is none.
+    ///
+    /// # Errors
+    /// When it is locked, unreadable or not to be trusted.
+    pub fn look(dir: &Path, options: Options) -> Result<Option<Self>, Error> {
+        match (dir.join(FILES).join("db").exists(), dir.join(MARK).exists()) {
+            (false, false) => Ok(None),
+            (false, true) => Err(Error::Damaged(Reason::Lost.as_str())),
+            (true, _) => match open_existing(dir, options) {
+                Ok(store) => Ok(Some(store)),
+                Err(Refusal::Fatal(error)) => Err(error),
+                Err(Refusal::Untrusted(reason)) => Err(Error::Damaged(reason.as_str())),
+            },
+        }
+    }
+
     /// Whether the store in this directory can be opened and is whole. Nothing is moved, and
     /// nothing is begun where there is none.
     ///
     /// # Errors
     /// When it is locked, unreadable or not to be trusted.
     pub fn check(dir: &Path, options: Options) -> Result<(), Error> {
-        match (dir.join(FILES).join("db").exists(), dir.join(MARK).exists()) {
-            (false, false) => Ok(()),
-            (false, true) => Err(Error::Damaged(Reason::Lost.as_str())),
-            (true, _) => match open_existing(dir, options) {
-                Ok(_) => Ok(()),
-                Err(Refusal::Fatal(error)) => Err(error),
-                Err(Refusal::Untrusted(reason)) => Err(Error::Damaged(reason.as_str())),
-            },
-        }
+        Self::look(dir, options).map(drop)
     }
 }
 

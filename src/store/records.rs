@@ -1,7 +1,9 @@
 //! The records of state: what the store shares with the state topic, in the topic's own form.
 
+use serde::de::DeserializeOwned;
+
 use super::key;
-use super::{Error, Key, Ownership, StateRecord, Store, batch};
+use super::{Error, Key, Ownership, StateRecord, Store, Stored, batch};
 use crate::model::AccountName;
 
 /// How many keys of an account that is retired are removed at once.
@@ -72,6 +74,19 @@ impl Store {
         });
         entries.filter(|entry| {
             entry.as_ref().map_or(true, |(key, _): &(Vec<u8>, Vec<u8>)| key::is_published(key))
+        })
+    }
+
+    /// Where each stream of an account stands.
+    pub fn positions<T: DeserializeOwned>(
+        &self,
+        account: &AccountName,
+    ) -> impl Iterator<Item = Result<(String, Stored<T>), Error>> {
+        let prefix = key::positions_prefix(account);
+        let length = prefix.len();
+        self.shared.database.scan_prefix(prefix).map(move |entry| {
+            let (key, value) = entry?;
+            Ok((String::from_utf8_lossy(&key[length..]).into_owned(), self.decode(&value)?))
         })
     }
 

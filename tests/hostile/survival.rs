@@ -63,7 +63,7 @@ impl Default for Survival {
 }
 
 /// All that is logged by all bridges of this process.
-fn log() -> &'static Mutex<Vec<u8>> {
+pub(super) fn log() -> &'static Mutex<Vec<u8>> {
     static LOG: OnceLock<Mutex<Vec<u8>>> = OnceLock::new();
     struct Writer;
     impl Write for Writer {
@@ -200,7 +200,7 @@ pub(super) fn holds(bytes: &[u8], text: &str) -> bool {
     String::from_utf8_lossy(bytes).contains(text)
 }
 
-fn files(directory: &Path, found: &mut Vec<u8>) {
+pub(super) fn files(directory: &Path, found: &mut Vec<u8>) {
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

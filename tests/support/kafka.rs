@@ -18,7 +18,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
@@ -134,6 +136,24 @@ impl Broker {
         });
         for result in results {
             result.unwrap_or_else(|(topic, error)| panic!("topic {topic} was not made: {error}"));
+        }
+    }
+
+    /// Lets a topic take messages of so many bytes and no larger ones.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    #[track_caller]
+    pub(crate) fn limit_messages(&self, topic: &str, bytes: usize) {
+        let admin: AdminClient<DefaultClientContext> =
+            ClientConfig::new().set("bootstrap.servers", &self.direct).create().unwrap();
+        let bytes = bytes.to_string();
+        let change =
+            AlterConfig::new(ResourceSpecifier::Topic(topic)).set("max.message.bytes", &bytes);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let altered = runtime.block_on(admin.alter_configs([&change], &AdminOptions::new()));
+        for result in altered.unwrap() {
+            result.unwrap_or_else(|(_, error)| panic!("{topic} was not altered: {error}"));
         }
     }
 

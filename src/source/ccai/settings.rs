@@ -24,7 +24,7 @@ pub(super) struct Settings {
 
 /// Reads the keys `base_url`, `api_prefix`, `username` and `password`.
 pub(super) fn read(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
-    let base_url = keys.base_url(None, "api_prefix");
+    let base_url = keys.base_url(None, Some("api_prefix"));
     let api_prefix = keys.text("api_prefix").unwrap_or_else(|| String::from("/manager/api/v1"));
     if !api_prefix.starts_with('/') {
         keys.mistake("api_prefix", "it does not start with '/'", "such as \"/manager/api/v1\"");

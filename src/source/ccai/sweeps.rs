@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use serde_json::value::RawValue;
 
 use super::mapping::{self, LevelRow};
-use super::paging::{PageEnd, SweepStep, SweepWalk};
 use super::rows::{self, Read, Row, entities, split};
 use super::streams::{
     AGENT_STATUSES, AGENTS, QUEUE_STATUSES, QUEUES, RECENT, SLA, SLA_BY_QUEUE_GROUP,
@@ -17,6 +16,7 @@ use crate::model::{
 };
 use crate::source::error::{Disposition, Error};
 use crate::source::gathered::{Gathered, SweepInProgress, undecodable};
+use crate::source::pages::{PageEnd, SweepStep, SweepWalk};
 use crate::source::{Partial, Reading, RowMemory, Rows, Sweep, SweepBuilder, SweepRow};
 
 /// Pages of one sweep, at most: two hundred thousand agents.

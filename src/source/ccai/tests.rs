@@ -16,21 +16,18 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Ccai, Settings};
-use crate::clock::ManualClock;
-use crate::model::{AccountName, EntityId, EntityKind, Privacy, StreamName, Timestamp};
-use crate::schedule::{Budget, BudgetSettings, Lease};
+use crate::model::{EntityId, EntityKind, Privacy, StreamName, Timestamp};
+use crate::schedule::Budget;
 use crate::secret::{Secret, SecretSource};
+use crate::source::checks::{NOON, connection, limits};
 use crate::source::loopback::{Answer, Asked, Vendor};
 use crate::source::{
-    Connection, Disposition, Error, Limits, Partial, Question, Reading, ReadingSettings, RowMemory,
-    Rows, SweepRow,
+    Disposition, Error, Limits, Partial, Question, Reading, ReadingSettings, RowMemory, Rows,
+    SweepRow,
 };
 use crate::telemetry::Metrics;
 
 const PASSWORD: &str = "token-that-nobody-may-see";
-
-/// 2026-03-01T12:00:00Z, the time of the clock in these tests.
-const NOON: Timestamp = Timestamp::from_millis(1_772_366_400_000);
 
 struct Account {
     ccai: Ccai,
@@ -43,21 +40,10 @@ fn account(vendor: &Vendor) -> Account {
 }
 
 fn account_with(vendor: &Vendor, change: impl FnOnce(&mut Limits)) -> Account {
-    let mut limits = Limits { pause: Duration::from_millis(1), ..Limits::default() };
+    let mut limits = limits();
     change(&mut limits);
-    let metrics = Arc::new(Metrics::new().unwrap());
-    let budget = Arc::new(Budget::new(BudgetSettings {
-        requests_per_second: 10_000.0,
-        longest_pause: Duration::from_millis(20),
-    }));
-    let connection = Connection {
-        account: AccountName::new("acme").unwrap(),
-        budget: Arc::clone(&budget),
-        metrics: Arc::clone(&metrics),
-        clock: Arc::new(ManualClock::at(NOON)),
-        lease: Arc::new(Lease::unlimited()),
-        limits,
-    };
+    let connection = connection(limits);
+    let (metrics, budget) = (Arc::clone(&connection.metrics), Arc::clone(&connection.budget));
     let (settings, password) = (settings(vendor), Secret::new(PASSWORD));
     let reading =
         ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };

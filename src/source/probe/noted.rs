@@ -10,6 +10,9 @@ use crate::source::rows::Read;
 /// Fields by their path, with how often each was met.
 pub(super) type FieldCounts = BTreeMap<String, u64>;
 
+/// What stands between the name of a field that cannot be read and the kind of thing it should be.
+const EXPECTED: &str = " expected ";
+
 /// The most fields that are named.
 const MOST_NAMED: usize = 20;
 /// The longest name of a field that is shown.
@@ -64,9 +67,10 @@ pub(super) fn named(fields: &FieldCounts) -> String {
     if fields.is_empty() {
         return String::from("none");
     }
-    // Spaces stand before what was expected; names have none.
-    let is_name = |name: &str| {
-        let known = |letter: char| letter.is_ascii_alphanumeric() || "_. ".contains(letter);
+    // What was expected in it stands behind the name of a field that cannot be read.
+    let is_name = |said: &str| {
+        let name = said.split_once(EXPECTED).map_or(said, |(name, _)| name);
+        let known = |letter: char| letter.is_ascii_alphanumeric() || "_.".contains(letter);
         let digits = name.chars().filter(char::is_ascii_digit).count();
         name.len() <= LONGEST_NAME && name.chars().all(known) && digits <= MOST_DIGITS
     };
@@ -91,8 +95,8 @@ mod tests {
         };
         assert_eq!(named(&fields(&[])), "none");
         assert_eq!(named(&fields(&["mood", "rows.mood_2"])), "mood (1), rows.mood_2 (1)");
-        let data = ["ada@example.com", "+15550100", "5550100", "Müller", "a-b"];
-        assert_eq!(named(&fields(&data)), "5 more that are not shown");
+        let data = ["Ada Sample", "ada@example.com", "+15550100", "5550100", "Müller", "a-b"];
+        assert_eq!(named(&fields(&data)), "6 more that are not shown");
         let many: Vec<_> = (0..30).map(|number| format!("f{number}")).collect();
         let many: Vec<_> = many.iter().map(String::as_str).collect();
         assert!(named(&fields(&many)).ends_with("(1), 10 more that are not shown"));

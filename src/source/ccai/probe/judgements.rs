@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::model::{EntityId, Timestamp};
 use crate::source::fields;
-use crate::source::probe::{Page, seconds};
+use crate::source::probe::{Page, seconds, yes};
 
 /// What is said when rows cannot tell.
 const UNKNOWN: &str = "unknown: no such rows";
@@ -22,10 +22,6 @@ pub(super) fn time(row: &Value, name: &str) -> Option<Timestamp> {
 
 fn word<'a>(row: &'a Value, name: &str) -> Option<&'a str> {
     row.get(name)?.as_str()
-}
-
-fn yes(yes: bool) -> &'static str {
-    if yes { "yes" } else { "no" }
 }
 
 pub(super) fn headers(page: &Page) -> String {

@@ -10,66 +10,19 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::super::mapping;
 use super::super::rows::{Read, Row, decode, entities, format, split, stamp};
 use crate::detect::{
-    LevelState, Look, StatusSource, Targets, activity_row, current_status_row, interaction_row,
+    LevelState, StatusSource, Targets, activity_row, current_status_row, interaction_row,
     is_unchanged, queue_status_row, record_row, roster_row, service_level_row,
 };
-use crate::event::{Draft, Event, EventMeta, Origin};
 use crate::fuzz::{Outcome, PLANTED, run};
-use crate::model::{Measured, Precision, Privacy, QueuePath, ServiceLevel, Timestamp};
-use crate::publish::avro::{Decoder, Encoders, single_object};
+use crate::model::{Measured, Privacy, QueuePath, ServiceLevel, Timestamp};
+use crate::source::checks::{look, written};
 use crate::source::rows::PageRows;
 use crate::source::{RowMemory, SweepBuilder};
-
-use super::NOON;
 
 macro_rules! fixture {
     ($name:literal) => {
         include_bytes!(concat!("../../../../tests/fixtures/ccai/", $name))
     };
-}
-
-fn look() -> Look {
-    Look {
-        asked_at: NOON,
-        answered_at: NOON,
-        previous_asked_at: Some(NOON.plus_millis(-1000)),
-        start: NOON.plus_millis(-60_000),
-        first_look: NOON.plus_millis(-60_000),
-        first_sweep: false,
-    }
-}
-
-thread_local! {
-    static AVRO: (Encoders, Decoder) = (Encoders::new().unwrap(), Decoder::new().unwrap());
-}
-
-/// Every event can be written and is read as what it was.
-fn written(drafts: &[Draft]) {
-    for draft in drafts {
-        let meta = EventMeta {
-            event_id: uuid::Uuid::nil(),
-            account: String::from("acme"),
-            vendor: String::from("ccai"),
-            entity_id: draft.entity.to_string(),
-            revision: 1,
-            sequence: 1,
-            stream: String::from("any"),
-            occurred_at: NOON,
-            occurred_after: None,
-            precision: Precision::Second,
-            observed_at: NOON,
-            origin: Origin::Live,
-            late: false,
-        };
-        AVRO.with(|(encoders, decoder)| {
-            let datum = encoders.datum(&meta, &draft.body).unwrap();
-            let message = single_object(encoders.fingerprint(draft.body.event_type()), &datum);
-            let (event_type, value) = decoder.decode(&message).unwrap();
-            assert_eq!(event_type, draft.body.event_type());
-            let expected = serde_json::to_value(Event { meta: &meta, body: &draft.body }).unwrap();
-            assert_eq!(value, expected);
-        });
-    }
 }
 
 /// Holds the rows of an answer against what every endpoint promises.

@@ -6,75 +6,13 @@ use serde::Serialize;
 use serde_json::{Value, json, value::to_raw_value};
 
 use super::super::mapping;
-use super::super::rows::{Read, decode, split};
-use crate::model::{EntityId, Timestamp};
+use super::super::rows::{Read, decode, format, split};
+use crate::model::Timestamp;
+use crate::source::checks::{self, strange};
 
-fn strange() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<u64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        "SECRET.{0,12}".prop_map(Value::from),
-        "[-+]?[0-9]{1,20}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,12})?Z"
-            .prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 12, 3, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            prop::collection::btree_map("[a-z_]{1,9}", inner, 0..3).prop_map(|map| json!(map)),
-        ]
-    })
-}
-
-/// Puts a value in place of the field with this number, in the order of a walk; says which.
-fn replace(value: &mut Value, path: &str, left: &mut usize, new: &Value) -> Option<String> {
-    let name =
-        |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-    let children: Vec<(String, &mut Value)> = match value {
-        Value::Object(fields) => fields.iter_mut().map(|(key, value)| (name(key), value)).collect(),
-        Value::Array(items) => {
-            let name = |index| format!("{path}[{index}]");
-            items.iter_mut().enumerate().map(|(index, value)| (name(index), value)).collect()
-        }
-        _ => Vec::new(),
-    };
-    for (path, child) in children {
-        if *left == 0 {
-            *child = new.clone();
-            return Some(path);
-        }
-        *left -= 1;
-        if let Some(found) = replace(child, &path, left, new) {
-            return Some(found);
-        }
-    }
-    None
-}
-
-fn holds<T: Serialize>(document: &str, read: Read<T>, mut field: usize, new: &Value) {
-    let mut row = serde_json::from_str::<Value>(document).unwrap()[0].take();
-    let Some(path) = replace(&mut row, "", &mut field, new) else { return };
-    let raw = to_raw_value(&row).unwrap();
-    match decode(&raw, read, &mut Vec::new()) {
-        Ok(decoded) => {
-            // What was read can be stored and read again.
-            serde_json::to_string(&decoded).unwrap();
-        }
-        Err(quarantined) => {
-            let reason = &quarantined.reason;
-            assert!(reason.path.starts_with(&path) || path.starts_with(&reason.path), "{path}");
-            assert!(!format!("{quarantined:?}").contains("SECRET"), "{quarantined:?}");
-            if path != "id" {
-                let id = match &row["id"] {
-                    Value::Number(number) => EntityId::new(number.to_string()),
-                    other => panic!("{other}"),
-                };
-                assert_eq!(quarantined.id, Some(id));
-            }
-        }
-    }
+fn holds<T: Serialize>(document: &str, read: Read<T>, field: usize, new: &Value) {
+    let row = serde_json::from_str::<Value>(document).unwrap()[0].take();
+    checks::holds(row, &format(read), field, new);
 }
 
 proptest! {

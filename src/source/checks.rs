@@ -1,0 +1,273 @@
+//! What holds for every vendor: an account for the tests, and what its rows promise whatever
+//! stands in them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+
+use super::rows::{Format, PageRows, decode};
+use super::{Connection, Error, Limits, RowMemory, SweepBuilder};
+use crate::clock::ManualClock;
+use crate::detect::{Look, StatusSource, roster_row};
+use crate::event::{Draft, Event, EventMeta, Origin};
+use crate::fuzz::{Outcome, PLANTED, run};
+use crate::model::{AccountName, Agent, EntityId, Precision, Privacy, Timestamp};
+use crate::publish::avro::{Decoder, Encoders, single_object};
+use crate::schedule::{Budget, BudgetSettings, Lease};
+use crate::telemetry::Metrics;
+
+/// 2026-03-01T12:00:00Z, the time of the clock in these tests.
+pub(super) const NOON: Timestamp = Timestamp::from_millis(1_772_366_400_000);
+
+/// What a client of an account belongs to, with short pauses and a large budget.
+pub(super) fn connection(limits: Limits) -> Connection {
+    Connection {
+        account: AccountName::new("acme").unwrap(),
+        budget: Arc::new(Budget::new(BudgetSettings {
+            requests_per_second: 10_000.0,
+            longest_pause: Duration::from_millis(20),
+        })),
+        metrics: Arc::new(Metrics::new().unwrap()),
+        clock: Arc::new(ManualClock::at(NOON)),
+        lease: Arc::new(Lease::unlimited()),
+        limits,
+    }
+}
+
+/// Limits for those who answer at once.
+pub(super) fn limits() -> Limits {
+    Limits { pause: Duration::from_millis(1), ..Limits::default() }
+}
+
+/// A reading of a stream that was read a second ago.
+pub(super) fn look() -> Look {
+    Look {
+        asked_at: NOON,
+        answered_at: NOON,
+        previous_asked_at: Some(NOON.plus_millis(-1000)),
+        start: NOON.plus_millis(-60_000),
+        first_look: NOON.plus_millis(-60_000),
+        first_sweep: false,
+    }
+}
+
+thread_local! {
+    static AVRO: (Encoders, Decoder) = (Encoders::new().unwrap(), Decoder::new().unwrap());
+}
+
+/// Every event can be written and is read as what it was.
+pub(super) fn written(drafts: &[Draft]) {
+    for draft in drafts {
+        let meta = EventMeta {
+            event_id: uuid::Uuid::nil(),
+            account: String::from("acme"),
+            vendor: String::from("any"),
+            entity_id: draft.entity.to_string(),
+            revision: 1,
+            sequence: 1,
+            stream: String::from("any"),
+            occurred_at: NOON,
+            occurred_after: None,
+            precision: Precision::Second,
+            observed_at: NOON,
+            origin: Origin::Live,
+            late: false,
+        };
+        AVRO.with(|(encoders, decoder)| {
+            let datum = encoders.datum(&meta, &draft.body).unwrap();
+            let message = single_object(encoders.fingerprint(draft.body.event_type()), &datum);
+            let (event_type, value) = decoder.decode(&message).unwrap();
+            assert_eq!(event_type, draft.body.event_type());
+            let expected = serde_json::to_value(Event { meta: &meta, body: &draft.body }).unwrap();
+            assert_eq!(value, expected);
+        });
+    }
+}
+
+/// A vendor's list of agents, where the roster alone tells of them.
+pub(super) struct Roster {
+    /// The name of its fuzzing.
+    pub(super) target: &'static str,
+    /// How its rows are read.
+    pub(super) format: Format<Agent>,
+    /// The rows in an answer.
+    pub(super) rows: fn(&[u8]) -> Result<Vec<String>, &'static str>,
+    /// The error in an answer.
+    pub(super) find_error: fn(u16, &[u8]) -> Option<Error>,
+}
+
+impl Roster {
+    /// Whatever bytes are answered: rows are read or set aside, no error shows a value, and a row
+    /// that is seen again says nothing more.
+    pub(super) fn fuzzed(&self, corpus: &[&[u8]]) {
+        run(
+            self.target,
+            corpus,
+            &["null", "1e400", "\"\"", "[]", "{}", "1772366400123"],
+            |bytes| {
+                for status in [200, 401, 500] {
+                    let error = (self.find_error)(status, bytes);
+                    assert!(!format!("{error:?}").contains(PLANTED), "{error:?}");
+                }
+                let rows = match (self.rows)(bytes) {
+                    Ok(rows) => rows,
+                    Err(problem) => {
+                        let told = problem.to_owned();
+                        return Outcome { class: told.clone(), whole: told };
+                    }
+                };
+                let rows: Vec<_> =
+                    rows.into_iter().map(|row| RawValue::from_string(row).unwrap()).collect();
+                let (mut class, mut whole) = (String::new(), String::new());
+                for row in &rows {
+                    let one = self.outcome(row);
+                    if class.len() < 200 {
+                        class += &one.class;
+                    }
+                    whole += &one.whole;
+                }
+                self.swept(&rows);
+                Outcome { class, whole }
+            },
+        );
+    }
+
+    fn outcome(&self, row: &RawValue) -> Outcome {
+        let mut unknown = Vec::new();
+        match decode(row, self.format.id, self.format.read, &mut unknown) {
+            Ok(agent) => {
+                let read =
+                    |state: Option<&_>| roster_row(state, &agent, StatusSource::Roster, &look());
+                let first = read(None);
+                written(&first.drafts);
+                assert_eq!(read(Some(&first.state)).drafts, []);
+                let whole = serde_json::to_string(&agent).unwrap();
+                Outcome { class: format!("read {unknown:?};"), whole }
+            }
+            Err(quarantined) => {
+                let reason = &quarantined.reason;
+                let class = format!("{} {};", reason.path, reason.kind);
+                // The id is the vendor's; the rest are our own words.
+                assert!(!class.contains(PLANTED), "{class}");
+                Outcome { class, whole: format!("{quarantined:?}") }
+            }
+        }
+    }
+
+    /// A sweep shows each id once, and none that was not there.
+    fn swept(&self, rows: &[Box<RawValue>]) {
+        let rows: Vec<&RawValue> = rows.iter().map(AsRef::as_ref).collect();
+        let (memory, mut next) = (RowMemory::default(), RowMemory::default());
+        let mut sweep = SweepBuilder::default();
+        let mut page = PageRows { memory: &memory, next: &mut next, unknown: &mut Vec::new() };
+        let set_aside = page.take_in(&rows, &self.format, &mut sweep, &Privacy::default());
+        assert!(sweep.len() <= rows.len());
+        let sweep = sweep.finish();
+        assert!(sweep.rows().len() <= sweep.present().len());
+        if set_aside.iter().any(|row| row.id.is_none()) {
+            assert!(!sweep.is_complete(), "a row without an id, and yet all are known");
+        }
+    }
+}
+
+/// A value that nobody expects.
+pub(super) fn strange() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "SECRET.{0,12}".prop_map(Value::from),
+        "[-+]?[0-9]{1,20}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,12})?Z"
+            .prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::btree_map("[a-z_]{1,9}", inner, 0..3).prop_map(|map| json!(map)),
+        ]
+    })
+}
+
+/// Puts a value in place of the field with this number, in the order of a walk; says which.
+fn replace(value: &mut Value, path: &str, left: &mut usize, new: &Value) -> Option<String> {
+    let name =
+        |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    let children: Vec<(String, &mut Value)> = match value {
+        Value::Object(fields) => fields.iter_mut().map(|(key, value)| (name(key), value)).collect(),
+        Value::Array(items) => {
+            let name = |index| format!("{path}[{index}]");
+            items.iter_mut().enumerate().map(|(index, value)| (name(index), value)).collect()
+        }
+        _ => Vec::new(),
+    };
+    for (path, child) in children {
+        if *left == 0 {
+            *child = new.clone();
+            return Some(path);
+        }
+        *left -= 1;
+        if let Some(found) = replace(child, &path, left, new) {
+            return Some(found);
+        }
+    }
+    None
+}
+
+/// Whatever stands in a field of a row, the row is read or set aside: nothing panics, the row's id is
+/// kept, the place is named and the value is not.
+pub(super) fn holds<T: Serialize>(
+    mut row: Value,
+    format: &Format<T>,
+    mut field: usize,
+    new: &Value,
+) {
+    let Some(path) = replace(&mut row, "", &mut field, new) else { return };
+    let raw = to_raw_value(&row).unwrap();
+    match decode(&raw, format.id, format.read, &mut Vec::new()) {
+        Ok(decoded) => {
+            // What was read can be stored and read again.
+            serde_json::to_string(&decoded).unwrap();
+        }
+        Err(quarantined) => {
+            let reason = &quarantined.reason;
+            assert!(reason.path.starts_with(&path) || path.starts_with(&reason.path), "{path}");
+            assert!(!format!("{quarantined:?}").contains("SECRET"), "{quarantined:?}");
+            if path != format.id {
+                let id = match &row[format.id] {
+                    Value::Number(number) => EntityId::new(number.to_string()),
+                    Value::String(text) => EntityId::new(text.as_str()),
+                    other => panic!("{other}"),
+                };
+                assert_eq!(quarantined.id, Some(id));
+            }
+        }
+    }
+}
+
+/// Bodies that hold no rows of any vendor, each with the status code of a success.
+pub(super) fn hostile() -> Vec<Vec<u8>> {
+    let deep = 200_000;
+    vec![
+        Vec::new(),
+        b"null".to_vec(),
+        b"true".to_vec(),
+        b"<html><body>Sign in, Ada</body></html>".to_vec(),
+        b"\"Ada Sample\"".to_vec(),
+        b"{\"Ada\": \"\xff\xfe\"}".to_vec(),
+        b"{\"Ada\": \"Sam".to_vec(),
+        b"{\"Ada\": 1} {\"Ada\": 2}".to_vec(),
+        b"[1, 2, 3]".to_vec(),
+        // As many items as an envelope has parts, each of them one that it could have.
+        b"[[], {}, 200, \"Ada\", {}]".to_vec(),
+        b"[1, \"success\", []]".to_vec(),
+        "[".repeat(deep).into_bytes(),
+        "{\"Ada\":".repeat(deep).into_bytes(),
+        format!("{}{}", "[".repeat(deep), "]".repeat(deep)).into_bytes(),
+    ]
+}

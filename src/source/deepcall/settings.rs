@@ -1,0 +1,114 @@
+//! The settings of an account of this vendor.
+
+use std::fmt;
+use std::sync::Arc;
+
+use url::Url;
+
+use super::{Credentials, Deepcall};
+use crate::secret::{Environment, SecretSource};
+use crate::source::{Access, ConnectError, Connection, ReadingSettings, SettingsReader, Source};
+
+/// Where the list of agents is, unless `path` says otherwise.
+const PATH: &str = "/api/v2/Agent/list";
+
+/// How an account of this vendor is reached.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    /// The address of the brand that runs it.
+    pub(super) base_url: Url,
+    /// The path of the list of agents.
+    pub(super) path: String,
+    /// Who asks.
+    pub(super) who: Who,
+}
+
+/// Who asks: a session, or a user with a token. The vendor wants one of them and not both.
+#[derive(Clone, Debug)]
+pub(super) enum Who {
+    Session { ssid: SecretSource },
+    User { user_id: String, token: SecretSource },
+}
+
+/// Reads the keys `base_url`, `path`, and `ssid` or `user_id` and `token`.
+pub(super) fn read(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
+    let base_url = keys.base_url(None, Some("path"));
+    let path = keys.text("path").unwrap_or_else(|| String::from(PATH));
+    let plain = |letter: char| letter.is_ascii_graphic() && !matches!(letter, '?' | '#');
+    if !path.starts_with('/') || !path.chars().all(plain) {
+        keys.mistake(
+            "path",
+            "it is no path that starts with '/'",
+            "such as \"/api/v2/Agent/list\"",
+        );
+    }
+    let who = who(keys);
+    Some(Arc::new(Settings { base_url: base_url?, path, who: who? }))
+}
+
+fn who(keys: &mut dyn SettingsReader) -> Option<Who> {
+    let ssid = keys.secret("ssid");
+    let user_id = keys.text("user_id");
+    let token = keys.secret("token");
+    match (keys.is_there("ssid"), keys.is_there("user_id"), keys.is_there("token")) {
+        (true, false, false) => Some(Who::Session { ssid: ssid? }),
+        (false, true, true) => Some(Who::User { user_id: user_id?, token: token? }),
+        (true, ..) => {
+            let remedy = "the vendor takes either alone: leave it, or user_id and token, out";
+            keys.mistake("ssid", "it stands beside user_id or token", remedy);
+            None
+        }
+        (false, true, false) => {
+            keys.mistake("token", "missing, and there is a user_id", "add it");
+            None
+        }
+        (false, false, true) => {
+            keys.mistake("user_id", "missing, and there is a token", "add it");
+            None
+        }
+        (false, false, false) => {
+            keys.mistake(
+                "ssid",
+                "missing, and so are user_id and token",
+                "set it, or both of them",
+            );
+            None
+        }
+    }
+}
+
+impl fmt::Display for Settings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { base_url, path, .. } = self;
+        write!(out, "{}{path}", base_url.as_str().trim_end_matches('/'))
+    }
+}
+
+impl Access for Settings {
+    fn secrets(&self) -> Vec<&SecretSource> {
+        match &self.who {
+            Who::Session { ssid } => vec![ssid],
+            Who::User { token, .. } => vec![token],
+        }
+    }
+
+    fn connect(
+        &self,
+        environment: &Environment,
+        settings: ReadingSettings,
+        connection: Connection,
+    ) -> Result<Source, ConnectError> {
+        let secret;
+        let credentials = match &self.who {
+            Who::Session { ssid } => {
+                secret = ssid.fetch(environment)?;
+                Credentials::Session { ssid: &secret }
+            }
+            Who::User { user_id, token } => {
+                secret = token.fetch(environment)?;
+                Credentials::User { user_id, token: &secret }
+            }
+        };
+        Ok(Deepcall::new(self, credentials, settings.privacy, connection)?.into())
+    }
+}

@@ -1,0 +1,136 @@
+//! The vendor's document and its traps, against a vendor on the loopback interface.
+
+mod documents;
+mod fuzz;
+mod privacy;
+mod probe;
+mod settings;
+mod traps;
+
+use serde_json::{Value, json};
+
+use super::settings::Who;
+use super::{AGENTS, Credentials, Deepcall, Settings};
+use crate::model::{Agent, EntityId, Privacy, StreamName};
+use crate::secret::{Secret, SecretSource};
+use crate::source::checks::{connection, limits};
+use crate::source::loopback::{Answer, Vendor};
+use crate::source::{
+    Disposition, Error, Partial, Question, Reading, RowMemory, Rows, Sweep, SweepRow,
+};
+
+const SSID: &str = "session-that-nobody-may-see";
+const TOKEN: &str = "token-that-nobody-may-see";
+
+fn account_as(vendor: &Vendor, credentials: Credentials, privacy: Privacy) -> Deepcall {
+    let settings = Settings {
+        base_url: vendor.url(),
+        path: String::from("/deepcall/api/v2/Agent/list/"),
+        who: Who::Session {
+            ssid: SecretSource::variable(String::from("account.ssid"), String::from("SSID")),
+        },
+    };
+    Deepcall::new(&settings, credentials, privacy, connection(limits())).unwrap()
+}
+
+fn account(vendor: &Vendor) -> Deepcall {
+    let ssid = Secret::new(SSID);
+    account_as(vendor, Credentials::Session { ssid: &ssid }, Privacy::default())
+}
+
+async fn read(account: &Deepcall, memory: &RowMemory) -> Result<Reading, Error> {
+    account.read(&AGENTS, &Question::Sweep, memory).await
+}
+
+/// What is read of one answer.
+async fn reading_of(answer: Answer) -> Result<Reading, Error> {
+    let vendor = Vendor::answering(move |_| answer.clone()).await;
+    read(&account(&vendor), &RowMemory::default()).await
+}
+
+fn sweep(reading: &Reading) -> &Sweep<Agent> {
+    match &reading.rows {
+        Rows::Agents(sweep) => sweep,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn agents(reading: &Reading) -> Vec<&Agent> {
+    let rows = sweep(reading).rows().iter();
+    rows.map(|row| match row {
+        SweepRow::Seen(agent) => agent,
+        other => panic!("{other:?}"),
+    })
+    .collect()
+}
+
+/// A full row, with passwords.
+fn agent(id: u32) -> Value {
+    json!({"unique_id": id, "name": "Mira", "email": format!("mira{id}@example.com"),
+        "phone": "15550110", "dest_type": "MOBILE", "dest_value": "5550110", "group": [17, 4],
+        "status": 1, "isDeleted": 0, "call_pass": "00011122", "password": "Invented-pass"})
+}
+
+/// An answer with these rows and their count.
+fn list(rows: &[Value]) -> Value {
+    json!({"response": rows, "agtLimit": 12, "currentPage": 1, "totalPages": 1,
+        "totalRecords": rows.len(), "status": "success", "code": 200})
+}
+
+fn with(mut answer: Value, field: &str, value: Value) -> Value {
+    answer[field] = value;
+    answer
+}
+
+#[tokio::test]
+async fn all_agents_are_asked_for_in_one_post_with_the_session_in_its_body() {
+    let vendor = Vendor::answering(|_| Answer::json(&list(&[agent(2)]))).await;
+    let reading = read(&account(&vendor), &RowMemory::default()).await.unwrap();
+    assert!(sweep(&reading).is_complete() && sweep(&reading).was_counted());
+    assert_eq!((agents(&reading).len(), reading.requests), (1, 1));
+    let asked = vendor.asked().remove(0);
+    assert_eq!(asked.method, "POST");
+    assert_eq!((asked.path.as_str(), &*asked.raw_query), ("/deepcall/api/v2/Agent/list/", ""));
+    assert_eq!(asked.header("content-type").as_deref(), Some("application/json"));
+    assert_eq!(asked.header("content-length"), Some(asked.body.len().to_string()));
+    assert_eq!(asked.header("authorization"), None);
+    let body: Value = serde_json::from_slice(&asked.body).unwrap();
+    assert_eq!(body, json!({"ssid": SSID}));
+}
+
+#[tokio::test]
+async fn a_user_and_a_token_are_sent_without_a_session() {
+    let vendor = Vendor::answering(|_| Answer::json(&list(&[]))).await;
+    let token = Secret::new(TOKEN);
+    let credentials = Credentials::User { user_id: "10000001", token: &token };
+    let account = account_as(&vendor, credentials, Privacy::default());
+    read(&account, &RowMemory::default()).await.unwrap();
+    let body: Value = serde_json::from_slice(&vendor.asked()[0].body).unwrap();
+    assert_eq!(body, json!({"userId": "10000001", "token": TOKEN}));
+}
+
+#[tokio::test]
+async fn a_row_that_has_not_changed_is_not_read_again_also_when_its_passwords_have() {
+    let mut second = agent(2);
+    second["password"] = json!("Another-pass");
+    let answers = [agent(2), second].map(|row| Answer::json(&list(&[row, agent(3)])));
+    let vendor = Vendor::answering_in_turn(answers.into()).await;
+    let account = account(&vendor);
+    let first = read(&account, &RowMemory::default()).await.unwrap();
+    let again = read(&account, &first.memory).await.unwrap();
+    let unchanged = [2, 3].map(|id| SweepRow::Unchanged(EntityId::new(id.to_string())));
+    assert_eq!(sweep(&again).rows(), unchanged);
+    assert!(sweep(&again).is_complete());
+}
+
+#[tokio::test]
+async fn no_other_question_is_answered() {
+    let vendor = Vendor::answering(|_| Answer::json(&list(&[]))).await;
+    let account = account(&vendor);
+    for (stream, question) in [("agents", Question::Gauge), ("calls", Question::Sweep)] {
+        let stream = StreamName::new(stream);
+        let error = account.read(&stream, &question, &RowMemory::default()).await.unwrap_err();
+        assert!(matches!(error, Error::Misasked(_)), "{error}");
+    }
+    assert_eq!(vendor.asked().len(), 0);
+}

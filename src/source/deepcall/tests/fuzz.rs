@@ -1,0 +1,115 @@
+//! Whatever bytes the vendor answers: rows are read or set aside, passwords are in nothing that
+//! comes of them, and detection says of a row that was seen nothing more when it is seen again.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::{ProptestConfig, any, prop, proptest};
+
+use super::super::errors::find_error;
+use super::super::rows::{FORMAT, take_in};
+use super::{Answer, Value, agent, list, reading_of};
+use crate::detect::{StatusSource, roster_row};
+use crate::fuzz::{Outcome, PLANTED, run};
+use crate::model::{Agent, Privacy};
+use crate::source::checks::{holds, hostile, look, strange, written};
+use crate::source::gathered::SweepInProgress;
+use crate::source::{RowMemory, Sweep, SweepRow};
+
+/// What is made of an answer: the sweep, and everything in words.
+fn swept(bytes: &[u8]) -> Result<(Sweep<Agent>, String), &'static str> {
+    let memory = RowMemory::default();
+    let privacy = Privacy::default();
+    let mut sweep = SweepInProgress::new(FORMAT, &memory, &privacy);
+    take_in(&mut sweep, bytes)?;
+    let (gathered, sweep) = sweep.finish();
+    let told = format!("{:?} {:?}", gathered.quarantined, gathered.unknown_values);
+    Ok((sweep, told))
+}
+
+fn check(bytes: &[u8]) -> Outcome {
+    let error = find_error(200, bytes).map(|error| error.to_string()).unwrap_or_default();
+    assert!(!error.contains(PLANTED), "{error}");
+    match swept(bytes) {
+        Err(problem) => Outcome { class: format!("{error} {problem}"), whole: error },
+        Ok((sweep, told)) => {
+            let mut ids = BTreeSet::new();
+            for row in sweep.rows() {
+                let id = match row {
+                    SweepRow::Seen(agent) => {
+                        let first = roster_row(None, agent, StatusSource::Roster, &look());
+                        let state = Some(&first.state);
+                        let again = roster_row(state, agent, StatusSource::Roster, &look());
+                        assert_eq!(again.drafts, []);
+                        written(&first.drafts);
+                        assert!(agent.status.is_none() && agent.status_updated_at.is_none());
+                        &agent.id
+                    }
+                    SweepRow::Deleted(id) | SweepRow::Unchanged(id) => id,
+                };
+                assert!(ids.insert(id.clone()), "{id} twice");
+                assert!(sweep.present().contains(id));
+            }
+            let deleted =
+                sweep.rows().iter().filter(|row| matches!(row, SweepRow::Deleted(_))).count();
+            let class = format!("{error} {} {deleted} {:?}", ids.len(), sweep.partial());
+            Outcome { class, whole: format!("{:?} {told}", sweep.rows()) }
+        }
+    }
+}
+
+#[test]
+fn fuzzed_answers_of_deepcall_are_read_or_refused() {
+    let corpus: &[&[u8]] = &[
+        include_bytes!("../../../../tests/fixtures/deepcall/list.json"),
+        include_bytes!("../../../../tests/fixtures/deepcall/list_map.json"),
+        include_bytes!("../../../../tests/fixtures/deepcall/list_empty.json"),
+        include_bytes!("../../../../tests/fixtures/deepcall/error_1014.json"),
+    ];
+    let tokens = ["\"isDeleted\":1", "\"unique_id\":2", "success", "\"totalPages\":2", "1014"];
+    run("deepcall", corpus, &tokens, check);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn any_value_in_any_field_of_deepcall_is_read_or_set_aside(field in 0_usize..25, new in strange()) {
+        let document = include_str!("../../../../tests/fixtures/deepcall/list.json");
+        let document: Value = serde_json::from_str(document).unwrap();
+        let mut row = document["response"][4].clone();
+        let fields: Vec<_> = row.as_object().unwrap().keys().cloned().collect();
+        let Some(name) = fields.get(field) else { return Ok(()) };
+        row[name] = new;
+        let (sweep, told) = swept(list(&[row, agent(99)]).to_string().as_bytes()).unwrap();
+        // The one beside it is read, and no value is shown.
+        let ids: Vec<_> = sweep.present().iter().map(crate::model::EntityId::as_str).collect();
+        assert!(ids.contains(&"99") && (ids.contains(&"6") || name == "unique_id"), "{name} {ids:?}");
+        assert!(!told.contains("SECRET"), "{told}");
+        assert!(sweep.rows().len() + told.matches("reason").count() >= 2, "{name} {told}");
+    }
+
+    #[test]
+    fn any_value_in_any_part_of_deepcalls_rows_is_read_or_set_aside(field in 0_usize..40, new in strange()) {
+        let document = include_str!("../../../../tests/fixtures/deepcall/list.json");
+        let document: Value = serde_json::from_str(document).unwrap();
+        holds(document["response"][4].clone(), &FORMAT, field, &new);
+    }
+
+    #[test]
+    fn any_bytes_are_an_answer_of_deepcall_or_none(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        check(&bytes);
+        let mut within = b"{\"status\":\"success\",\"response\":[".to_vec();
+        within.extend_from_slice(&bytes);
+        within.extend_from_slice(b"]}");
+        check(&within);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_list_of_deepcalls_is_an_error_that_shows_nothing_of_it() {
+    for body in hostile() {
+        let error = reading_of(Answer::body(body.clone())).await.unwrap_err();
+        assert_eq!(error.reason(), "undecodable", "{}", String::from_utf8_lossy(&body));
+        assert!(!format!("{error:?} {error}").contains("Ada"), "{error:?}");
+    }
+}

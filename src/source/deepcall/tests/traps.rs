@@ -1,0 +1,293 @@
+//! What the document does not say, or says otherwise.
+
+use super::{
+    Answer, Credentials, Disposition, EntityId, Error, Partial, Privacy, SSID, Secret, SweepRow,
+    Value, Vendor, account, account_as, agent, agents, json, list, read, reading_of, sweep, with,
+};
+use crate::model::Mode;
+use crate::source::{QuarantineReason, RowMemory};
+
+#[tokio::test]
+async fn the_table_has_a_map_the_example_a_list_and_both_are_read() {
+    let rows = json!([agent(2), agent(3)]);
+    let mut by_id = json!({"2": agent(2), "3": agent(3)});
+    for row in by_id.as_object_mut().unwrap().values_mut() {
+        let row = row.as_object_mut().unwrap();
+        row.remove("unique_id");
+        let name = row.remove("name").unwrap();
+        row.insert(String::from("nm"), name);
+    }
+    let listed = reading_of(Answer::json(&with(list(&[]), "response", rows))).await;
+    let mapped = reading_of(Answer::json(&with(list(&[]), "response", by_id))).await;
+    let (listed, mapped) = (listed.unwrap(), mapped.unwrap());
+    assert_eq!(agents(&listed), agents(&mapped));
+    assert_eq!(agents(&listed)[1].id, EntityId::new("3"));
+}
+
+#[tokio::test]
+async fn an_empty_map_is_an_answer_without_a_count() {
+    let empty = json!({"response": {}, "status": "success", "code": 200});
+    let reading = reading_of(Answer::json(&empty)).await.unwrap();
+    assert!(agents(&reading).is_empty() && sweep(&reading).is_complete());
+    // So that it is confirmed before anybody is called gone.
+    assert!(!sweep(&reading).was_counted());
+}
+
+#[tokio::test]
+async fn more_pages_or_another_count_than_rows_prove_no_absence() {
+    let whole = || list(&[agent(2), agent(3)]);
+    let cases = [
+        (whole(), None),
+        (with(whole(), "totalRecords", json!("2")), None),
+        (with(whole(), "totalPages", json!(2)), Some(Partial::PageUnanswered)),
+        (with(whole(), "currentPage", json!(2)), Some(Partial::PageUnanswered)),
+        (with(whole(), "totalRecords", json!(3)), Some(Partial::CountDisagrees)),
+        (with(whole(), "totalRecords", json!(1)), Some(Partial::CountDisagrees)),
+        (with(whole(), "totalRecords", json!("many")), Some(Partial::CountDisagrees)),
+        (
+            with(list(&[agent(2), agent(2)]), "totalRecords", json!(2)),
+            Some(Partial::CountDisagrees),
+        ),
+    ];
+    for (answer, partial) in cases {
+        let reading = reading_of(Answer::json(&answer)).await.unwrap();
+        assert_eq!(sweep(&reading).partial(), partial, "{answer}");
+        assert!(!agents(&reading).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_error_is_known_by_its_code_whatever_the_status_code_is() {
+    let refused = "the vendor refused the credentials";
+    let cases = [
+        (1014, refused, "1014: the session or the token is not valid", Disposition::Stop),
+        (1015, refused, "1015: the user may not list agents", Disposition::Stop),
+        (1006, "the vendor refused the request", "1006: there is no such group", Disposition::Skip),
+        (1501, "the vendor failed", "1501: it is still busy", Disposition::Retry),
+        (1519, "the vendor refused the request", "1519: the code for calls", Disposition::Skip),
+    ];
+    for (code, what, meaning, disposition) in cases {
+        for status in [200, 400, 401, 500] {
+            for code in [json!(code), json!(code.to_string())] {
+                let answer = json!({"status": "error", "code": code, "message": "of Ada Sample",
+                    "response": {"1": {"password": "Invented-pass"}}});
+                let error =
+                    reading_of(Answer::json(&answer).with_status(status)).await.unwrap_err();
+                let text = error.to_string();
+                assert!(text.starts_with(&format!("{what} ({status}; {meaning}")), "{text}");
+                assert!(!format!("{error:?}").contains("Ada"), "{error:?}");
+                assert_eq!(error.disposition(), disposition, "{text}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_code_of_the_document_has_words_of_its_own() {
+    let mut texts = std::collections::BTreeSet::new();
+    for code in (1501..=1530).chain([1006, 1014, 1015]) {
+        let answer = json!({"status": "error", "code": code});
+        let error = reading_of(Answer::json(&answer)).await.unwrap_err().to_string();
+        assert!(error.contains(&format!("(200; {code}: ")), "{error}");
+        texts.insert(error);
+    }
+    assert_eq!(texts.len(), 33);
+}
+
+#[tokio::test]
+async fn only_success_is_an_answer() {
+    let whole = || list(&[agent(2)]);
+    let cases = [
+        (with(whole(), "status", json!("error")), "refused"),
+        (with(with(whole(), "status", json!("error")), "code", json!(4242)), "refused"),
+        (with(whole(), "code", json!(1014)), "unauthorized"),
+        (with(whole(), "status", json!("Success")), "refused"),
+        (with(whole(), "status", json!(200)), "undecodable"),
+        (with(whole(), "status", Value::Null), "undecodable"),
+        (with(whole(), "response", Value::Null), "undecodable"),
+        (with(whole(), "response", json!("")), "undecodable"),
+        (with(whole(), "response", json!({"message": "none"})), "undecodable"),
+        (json!([agent(2)]), "undecodable"),
+    ];
+    for (answer, reason) in cases {
+        let error = reading_of(Answer::json(&answer)).await.unwrap_err();
+        assert_eq!(error.reason(), reason, "{answer}: {error}");
+    }
+    // A status code that is no success is one, whatever the body says.
+    let error = reading_of(Answer::json(&whole()).with_status(500)).await.unwrap_err();
+    assert_eq!(error.to_string(), "the vendor failed (500)");
+}
+
+#[tokio::test]
+async fn an_error_that_no_table_knows_is_told_without_its_words() {
+    let answer = json!({"status": "error", "code": 52_597_981, "message": "Ada"});
+    let error = reading_of(Answer::json(&answer)).await.unwrap_err();
+    let text = "the vendor refused the request (200; an error that its document does not list)";
+    assert_eq!(error.to_string(), text);
+    for (status, reason) in [(401, "unauthorized"), (503, "server_error"), (404, "refused")] {
+        let error = reading_of(Answer::json(&answer).with_status(status)).await.unwrap_err();
+        assert_eq!(error.reason(), reason);
+        assert!(!format!("{error:?} {error}").contains("5259"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_session_is_not_tried_again() {
+    let vendor =
+        Vendor::answering(|_| Answer::json(&json!({"status": "error", "code": 1014}))).await;
+    let error = read(&account(&vendor), &RowMemory::default()).await.unwrap_err();
+    assert_eq!((error.disposition(), vendor.asked().len()), (Disposition::Stop, 1));
+    assert!(!format!("{error:?} {error}").contains(SSID));
+}
+
+#[tokio::test]
+async fn status_is_activation_and_never_presence() {
+    let cases = [
+        (json!(1), Some(true), 0),
+        (json!(0), Some(false), 0),
+        (json!("1"), Some(true), 0),
+        (json!("0"), Some(false), 0),
+        (json!(true), Some(true), 0),
+        (Value::Null, None, 0),
+        (json!(2), None, 1),
+        (json!("away"), None, 1),
+    ];
+    for (status, active, unknown) in cases {
+        let answer = list(&[with(agent(2), "status", status.clone())]);
+        let reading = reading_of(Answer::json(&answer)).await.unwrap();
+        let agent = agents(&reading)[0];
+        assert_eq!(agent.active, active, "{status}");
+        assert_eq!((&agent.status, agent.status_updated_at, agent.online), (&None, None, None));
+        assert_eq!(reading.unknown_values.len(), unknown, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn allowed_numbers_are_a_list_or_an_empty_text_and_so_is_what_is_a_favourite() {
+    let cases = [
+        (json!(""), vec![]),
+        (json!([]), vec![]),
+        (json!(["15550199", "15550198"]), vec!["15550198", "15550199"]),
+        (json!("15550199"), vec!["15550199"]),
+        (Value::Null, vec![]),
+    ];
+    for (did, expected) in cases {
+        let answer = list(&[with(agent(2), "allowDid", did.clone())]);
+        let reading = reading_of(Answer::json(&answer)).await.unwrap();
+        assert_eq!(agents(&reading)[0].allowed_dids, expected, "{did}");
+    }
+    let favourites = [(json!(""), None), (json!("3"), Some("3")), (json!([3, 4]), Some("3,4"))];
+    for (favorite, expected) in favourites {
+        let answer = Answer::json(&list(&[with(agent(2), "favorite", favorite.clone())]));
+        let vendor = Vendor::answering(move |_| answer.clone()).await;
+        // What the document does not describe is dropped unless it is opened.
+        let open = Privacy { agents: Mode::Keep, customers: Mode::Keep, content: Mode::Keep };
+        let ssid = Secret::new(SSID);
+        let account = account_as(&vendor, Credentials::Session { ssid: &ssid }, open);
+        let reading = read(&account, &RowMemory::default()).await.unwrap();
+        assert_eq!(agents(&reading)[0].favorite.as_deref(), expected, "{favorite}");
+    }
+}
+
+#[tokio::test]
+async fn groups_are_known_by_their_ids_in_any_order_with_and_without_names() {
+    let row =
+        |groups: Value, names: Value| with(with(agent(2), "group", groups), "groupNames", names);
+    let cases = [
+        row(json!([17, 4]), json!([{"17": "Sales"}])),
+        row(json!(["4", "17", 17]), json!([{"9": "Returns"}, {"17": "Sales"}])),
+        row(json!([4, 17]), json!({"17": "Sales"})),
+    ];
+    for row in cases {
+        let reading = reading_of(Answer::json(&list(&[row]))).await.unwrap();
+        let groups: Vec<_> = agents(&reading)[0]
+            .groups
+            .iter()
+            .map(|group| (group.id.as_ref().unwrap().as_str(), group.name.as_deref()))
+            .collect();
+        assert_eq!(groups, [("17", Some("Sales")), ("4", None)]);
+    }
+    let none = list(&[with(agent(2), "group", json!(""))]);
+    assert_eq!(agents(&reading_of(Answer::json(&none)).await.unwrap())[0].groups, []);
+}
+
+#[tokio::test]
+async fn names_and_telephone_numbers_repeat_and_the_id_tells_agents_apart() {
+    let reading = reading_of(Answer::json(&list(&[agent(2), agent(3)]))).await.unwrap();
+    let agents = agents(&reading);
+    assert_eq!((&agents[0].name, &agents[0].phone), (&agents[1].name, &agents[1].phone));
+    assert!(sweep(&reading).is_complete());
+    // Two that differ and share an id are believed neither.
+    let mut other = agent(2);
+    other["email"] = json!("other@example.com");
+    let reading = reading_of(Answer::json(&list(&[agent(2), other, agent(3)]))).await.unwrap();
+    assert_eq!(sweep(&reading).partial(), Some(Partial::ConflictingDuplicate));
+    assert_eq!(sweep(&reading).rows().len(), 1);
+    assert!(sweep(&reading).present().contains(&EntityId::new("2")));
+}
+
+#[tokio::test]
+async fn a_row_that_lacks_what_is_always_there_is_set_aside_and_has_lost_nothing() {
+    for field in ["name", "email", "phone", "dest_type", "dest_value", "group", "status"] {
+        let mut quick = agent(2);
+        quick.as_object_mut().unwrap().remove(field);
+        let reading = reading_of(Answer::json(&list(&[quick, agent(3)]))).await.unwrap();
+        // It is there, and nothing is concluded from what it does not show.
+        assert_eq!(agents(&reading).len(), 1, "{field}");
+        assert!(sweep(&reading).is_complete());
+        assert!(sweep(&reading).present().contains(&EntityId::new("2")));
+        let field = if field == "name" { "nm" } else { field };
+        let reason = QuarantineReason { path: field.into(), kind: "expected a full row".into() };
+        assert_eq!(reading.quarantined[0].reason, reason);
+        // What is there and empty is told as such.
+        let emptied = list(&[with(agent(2), field, Value::Null)]);
+        assert!(reading_of(Answer::json(&emptied)).await.unwrap().quarantined.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_is_marked_deleted_is_gone_and_the_count_may_leave_it_out() {
+    for deleted in [json!(1), json!("1"), json!(true)] {
+        for counted in [3, 2] {
+            let rows = [agent(2), with(agent(3), "isDeleted", deleted.clone()), agent(4)];
+            let answer = with(list(&rows), "totalRecords", json!(counted));
+            let vendor = Vendor::answering(move |_| Answer::json(&answer)).await;
+            let account = account(&vendor);
+            let first = read(&account, &RowMemory::default()).await.unwrap();
+            let gone = SweepRow::Deleted(EntityId::new("3"));
+            assert_eq!(sweep(&first).rows()[1], gone, "{deleted} {counted}");
+            assert!(sweep(&first).is_complete(), "{deleted} {counted}");
+            // And so it stays, also when its row is known.
+            let again = read(&account, &first.memory).await.unwrap();
+            assert!(sweep(&again).is_complete(), "{deleted} {counted}");
+        }
+    }
+    // Evidence needs no full row.
+    let bare = list(&[json!({"unique_id": 3, "isDeleted": 1})]);
+    let reading = reading_of(Answer::json(&bare)).await.unwrap();
+    assert_eq!(sweep(&reading).rows(), [SweepRow::Deleted(EntityId::new("3"))]);
+    // What comes before a deletion is none.
+    let pre = list(&[with(agent(2), "preDeleted", json!(1))]);
+    assert_eq!(agents(&reading_of(Answer::json(&pre)).await.unwrap())[0].pre_deleted, Some(true));
+}
+
+#[tokio::test]
+async fn a_row_without_an_id_proves_that_not_all_are_known() {
+    let mut nobody = agent(2);
+    nobody.as_object_mut().unwrap().remove("unique_id");
+    let reading = reading_of(Answer::json(&list(&[nobody, agent(3)]))).await.unwrap();
+    assert_eq!(sweep(&reading).partial(), Some(Partial::RowWithoutId));
+    assert_eq!(agents(&reading).len(), 1);
+}
+
+#[tokio::test]
+async fn a_redirect_takes_the_session_nowhere() {
+    let elsewhere = Vendor::answering(|_| Answer::json(&list(&[]))).await;
+    let target = elsewhere.url().to_string();
+    for status in [301, 307, 308] {
+        let moved = Answer::status(status).header("Location", &target);
+        let error = reading_of(moved).await.unwrap_err();
+        assert!(matches!(error, Error::Redirected { .. }), "{error}");
+    }
+    assert_eq!(elsewhere.asked().len(), 0);
+}

@@ -1,0 +1,95 @@
+//! The settings of an account of this vendor.
+
+use std::fmt;
+use std::sync::Arc;
+
+use url::Url;
+
+use super::Infobip;
+use crate::secret::{Environment, SecretSource};
+use crate::source::http::Authorization;
+use crate::source::{Access, ConnectError, Connection, ReadingSettings, SettingsReader, Source};
+
+/// Where the vendor's document asks.
+const BASE_URL: &str = "https://api.infobip.com";
+
+/// How an account of this vendor is reached.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    /// The vendor's address; newer accounts have one of their own.
+    pub(super) base_url: Url,
+    /// Who asks.
+    pub(super) who: Who,
+}
+
+/// Who asks: a user, or the holder of a key.
+#[derive(Clone, Debug)]
+pub(super) enum Who {
+    User { username: String, password: SecretSource },
+    Key { api_key: SecretSource },
+}
+
+/// Reads the keys `base_url`, and `username` and `password` or `api_key`.
+pub(super) fn read(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
+    let base_url = keys.base_url(Some(BASE_URL), None);
+    let who = who(keys);
+    Some(Arc::new(Settings { base_url: base_url?, who: who? }))
+}
+
+fn who(keys: &mut dyn SettingsReader) -> Option<Who> {
+    let api_key = keys.secret("api_key");
+    let username = keys.text("username");
+    let password = keys.secret("password");
+    match (keys.is_there("api_key"), keys.is_there("username"), keys.is_there("password")) {
+        (true, false, false) => Some(Who::Key { api_key: api_key? }),
+        (false, true, true) => Some(Who::User { username: username?, password: password? }),
+        (true, ..) => {
+            let remedy = "one of them is enough: leave it, or username and password, out";
+            keys.mistake("api_key", "it stands beside username or password", remedy);
+            None
+        }
+        (false, true, false) => {
+            keys.mistake("password", "missing, and there is a username", "add it");
+            None
+        }
+        (false, false, true) => {
+            keys.mistake("username", "missing, and there is a password", "add it");
+            None
+        }
+        (false, false, false) => {
+            let problem = "missing, and so are username and password";
+            keys.mistake("api_key", problem, "set it, or both of them");
+            None
+        }
+    }
+}
+
+impl fmt::Display for Settings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.base_url.as_str().trim_end_matches('/'))
+    }
+}
+
+impl Access for Settings {
+    fn secrets(&self) -> Vec<&SecretSource> {
+        match &self.who {
+            Who::User { password, .. } => vec![password],
+            Who::Key { api_key } => vec![api_key],
+        }
+    }
+
+    fn connect(
+        &self,
+        environment: &Environment,
+        settings: ReadingSettings,
+        connection: Connection,
+    ) -> Result<Source, ConnectError> {
+        let authorization = match &self.who {
+            Who::User { username, password } => {
+                Authorization::basic(username, &password.fetch(environment)?)?
+            }
+            Who::Key { api_key } => Authorization::key("App", &api_key.fetch(environment)?)?,
+        };
+        Ok(Infobip::new(&self.base_url, authorization, settings, connection)?.into())
+    }
+}

@@ -1,0 +1,204 @@
+//! The vendor's document and its traps.
+
+mod documents;
+mod errors;
+mod probe;
+mod rows;
+mod settings;
+
+use serde_json::{Value, json};
+
+use super::Infobip;
+use crate::model::{Agent, Privacy, StreamName};
+use crate::secret::Secret;
+use crate::source::checks::{connection, limits};
+use crate::source::http::Authorization;
+use crate::source::loopback::{Answer, Asked, Vendor};
+use crate::source::{
+    Error, Partial, Question, Reading, ReadingSettings, RowMemory, Rows, Sweep, SweepRow,
+};
+
+const API_KEY: &str = "key-that-nobody-may-see";
+
+fn account(vendor: &Vendor) -> Infobip {
+    account_by(vendor, Authorization::key("App", &Secret::new(API_KEY)).unwrap())
+}
+
+fn account_by(vendor: &Vendor, authorization: Authorization) -> Infobip {
+    let reading =
+        ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
+    Infobip::new(&vendor.url(), authorization, reading, connection(limits())).unwrap()
+}
+
+async fn sweep_of(account: &Infobip, memory: &RowMemory) -> Result<Reading, Error> {
+    account.read(&StreamName::new("agents"), &Question::Sweep, memory).await
+}
+
+async fn swept(vendor: &Vendor) -> Reading {
+    sweep_of(&account(vendor), &RowMemory::default()).await.unwrap()
+}
+
+fn agents(reading: &Reading) -> &Sweep<Agent> {
+    match &reading.rows {
+        Rows::Agents(sweep) => sweep,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn agent(number: usize) -> Value {
+    json!({
+        "id": format!("{number:032X}"), "displayName": format!("Sample {number}"),
+        "status": "ACTIVE", "role": "AGENT", "enabled": true,
+        "createdAt": "2026-02-01T07:45:23.777+0000", "updatedAt": "2026-02-01T09:53:58.463+0000",
+    })
+}
+
+fn envelope(rows: &[Value], total: &Value) -> Answer {
+    Answer::json(&json!({
+        "agents": rows,
+        "pagination": {"totalItems": total, "page": 0, "limit": 999, "orderBy": "id:ASC"},
+    }))
+}
+
+/// Serves a roster as the vendor's clients know it: `page` is the number of a page.
+fn page_of(roster: &[Value], asked: &Asked) -> Answer {
+    let number = |name| asked.query(name).unwrap().parse::<usize>().unwrap();
+    let (limit, page) = (number("limit"), number("page"));
+    let rows: Vec<_> = roster.iter().skip(page * limit).take(limit).cloned().collect();
+    envelope(&rows, &json!(roster.len()))
+}
+
+fn pages(vendor: &Vendor) -> Vec<String> {
+    vendor.asked().iter().map(|asked| asked.query("page").unwrap()).collect()
+}
+
+#[tokio::test]
+async fn pages_of_999_are_counted_from_0_until_the_ids_reach_the_count() {
+    let roster: Vec<_> = (0..2100).map(agent).collect();
+    let vendor = Vendor::answering(move |asked| page_of(&roster, asked)).await;
+    let reading = swept(&vendor).await;
+    let sweep = agents(&reading);
+    assert!(sweep.is_complete() && sweep.was_counted(), "{:?}", sweep.partial());
+    assert_eq!((sweep.rows().len(), reading.requests), (2100, 3));
+    assert_eq!(pages(&vendor), ["0", "1", "2"]);
+    let first = &vendor.asked()[0];
+    assert_eq!(
+        (first.path.as_str(), first.query("limit").as_deref()),
+        ("/ccaas/1/agents", Some("999"))
+    );
+    assert_eq!(first.header("authorization"), Some(format!("App {API_KEY}")));
+}
+
+#[tokio::test]
+async fn a_server_on_which_page_skips_rows_is_read_to_its_end_all_the_same() {
+    let roster: Vec<_> = (0..25).map(agent).collect();
+    let vendor = Vendor::answering(move |asked| {
+        let skip: usize = asked.query("page").unwrap().parse().unwrap();
+        // It gives ten at a time, whatever is asked for.
+        let rows: Vec<_> = roster.iter().skip(skip).take(10).cloned().collect();
+        envelope(&rows, &json!(25))
+    })
+    .await;
+    let reading = swept(&vendor).await;
+    assert!(agents(&reading).is_complete(), "{:?}", agents(&reading).partial());
+    assert_eq!(agents(&reading).rows().len(), 25);
+    assert_eq!(pages(&vendor), ["0", "1", "11", "21"]);
+}
+
+#[tokio::test]
+async fn a_sweep_whose_ids_do_not_reach_the_count_or_that_has_none_is_partial() {
+    let cases = [
+        (json!(2), None),
+        (json!("2"), None),
+        (json!(3), Some(Partial::CountDisagrees)),
+        (json!(1), Some(Partial::CountDisagrees)),
+        (json!(null), Some(Partial::CountMissing)),
+        (json!(-1), Some(Partial::CountMissing)),
+    ];
+    for (total, partial) in cases {
+        let shown = total.clone();
+        let vendor = Vendor::answering(move |asked| {
+            let page = asked.query("page").unwrap();
+            let rows = if page == "0" { vec![agent(1), agent(2)] } else { Vec::new() };
+            envelope(&rows, &shown)
+        })
+        .await;
+        assert_eq!(agents(&swept(&vendor).await).partial(), partial, "{total}");
+    }
+}
+
+#[tokio::test]
+async fn rows_of_infobip_that_shift_between_pages_leave_the_count_unreached() {
+    let roster: Vec<_> = (0..1500).map(agent).collect();
+    let vendor = Vendor::answering(move |asked| {
+        let mut shifted = roster.clone();
+        if asked.query("page").as_deref() == Some("1") {
+            // One came in front and the last one left: the row at the border is shown twice.
+            shifted.insert(0, agent(1500));
+            shifted.pop();
+        }
+        page_of(&shifted, asked)
+    })
+    .await;
+    assert_eq!(agents(&swept(&vendor).await).partial(), Some(Partial::CountDisagrees));
+}
+
+#[tokio::test]
+async fn one_id_on_two_different_people_makes_the_sweep_partial_and_neither_is_believed() {
+    let document = include_str!("../../../tests/fixtures/infobip/agents.json");
+    let vendor = Vendor::answering(move |_| Answer::body(document)).await;
+    let account = account(&vendor);
+    let reading = sweep_of(&account, &RowMemory::default()).await.unwrap();
+    let sweep = agents(&reading);
+    assert_eq!(sweep.partial(), Some(Partial::ConflictingDuplicate));
+    assert_eq!((sweep.rows().len(), sweep.present().len(), reading.requests), (4, 5, 1));
+    let set_aside: Vec<_> = reading
+        .quarantined
+        .iter()
+        .map(|row| (row.id.as_ref().unwrap().as_str(), row.reason.label()))
+        .collect();
+    assert_eq!(set_aside, [("4D6D67327326FCCB027BEAA916B94504", "conflicting_duplicate"); 2]);
+    // They are told of once.
+    let again = sweep_of(&account, &reading.memory).await.unwrap();
+    assert_eq!((again.quarantined.len(), agents(&again).rows().len()), (0, 4));
+}
+
+#[tokio::test]
+async fn the_same_row_twice_is_no_contradiction_and_the_count_decides() {
+    let vendor = Vendor::answering(|_| envelope(&[agent(1), agent(1), agent(2)], &json!(2))).await;
+    let reading = swept(&vendor).await;
+    assert!(agents(&reading).is_complete());
+    assert_eq!((agents(&reading).rows().len(), reading.quarantined.len()), (2, 0));
+}
+
+#[tokio::test]
+async fn another_order_of_the_same_rows_is_no_change() {
+    let roster: Vec<_> = (0..20).map(agent).collect();
+    let reversed: Vec<_> = roster.iter().rev().cloned().collect();
+    let vendor = Vendor::answering_in_turn(vec![
+        envelope(&roster, &json!(20)),
+        envelope(&reversed, &json!(20)),
+    ])
+    .await;
+    let account = account(&vendor);
+    let first = sweep_of(&account, &RowMemory::default()).await.unwrap();
+    let second = sweep_of(&account, &first.memory).await.unwrap();
+    let unchanged = |row: &SweepRow<_>| matches!(row, SweepRow::Unchanged(_));
+    assert!(agents(&second).rows().iter().all(unchanged) && agents(&second).is_complete());
+}
+
+#[tokio::test]
+async fn a_page_of_infobip_that_fails_leaves_the_pages_before_it_and_proves_no_absence() {
+    let roster: Vec<_> = (0..1500).map(agent).collect();
+    for broken in [Answer::status(500), Answer::body("{\"agents\": 5}"), Answer::body("[]")] {
+        let roster = roster.clone();
+        let vendor = Vendor::answering(move |asked| match asked.query("page").as_deref() {
+            Some("1") => broken.clone(),
+            _ => page_of(&roster, asked),
+        })
+        .await;
+        let reading = swept(&vendor).await;
+        assert_eq!(agents(&reading).rows().len(), 999);
+        assert_eq!(agents(&reading).partial(), Some(Partial::PageUnanswered));
+    }
+}

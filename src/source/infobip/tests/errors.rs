@@ -1,0 +1,104 @@
+//! What the vendor's errors mean, in both forms and with any status code.
+
+use serde_json::json;
+
+use super::super::answer::find_error;
+use super::{API_KEY, account, agent, agents, envelope, sweep_of};
+use crate::source::loopback::{Answer, Vendor};
+use crate::source::{Disposition, RowMemory};
+
+const ERROR: &str = include_str!("../../../../tests/fixtures/infobip/error.json");
+const EXCEPTION: &str = include_str!("../../../../tests/fixtures/infobip/service_exception.json");
+
+#[test]
+fn both_forms_of_an_error_are_known_with_any_status_code() {
+    let older = |message: &str| json!({"statusCode": "ERROR", "message": message}).to_string();
+    let newer = |id: &str| {
+        let exception = json!({"messageId": id, "text": "Ada Sample"});
+        json!({"requestError": {"serviceException": exception}}).to_string()
+    };
+    let cases = [
+        (200, ERROR.to_owned(), Some("refused")),
+        (200, EXCEPTION.to_owned(), Some("unauthorized")),
+        (200, older("Unauthorized"), Some("unauthorized")),
+        (200, older("Invalid login details"), Some("unauthorized")),
+        (200, older("Access denied for Ada Sample"), Some("unauthorized")),
+        (200, older("Too many requests"), Some("rate_limited")),
+        (200, older("Internal error, try again"), Some("server_error")),
+        (200, older("Ada Sample"), Some("refused")),
+        (200, newer("FORBIDDEN"), Some("unauthorized")),
+        (200, newer("TOO_MANY_REQUESTS"), Some("rate_limited")),
+        (200, newer("GENERAL_ERROR"), Some("server_error")),
+        (200, newer("BAD_REQUEST"), Some("refused")),
+        (200, newer("SOMETHING_NEW"), Some("refused")),
+        (200, json!({"requestError": "Ada Sample"}).to_string(), Some("refused")),
+        (400, newer("BAD_REQUEST"), Some("refused")),
+        (500, newer("UNAUTHORIZED"), Some("unauthorized")),
+        // The status code says more than an error that nobody knows.
+        (503, newer("SOMETHING_NEW"), None),
+        (401, older("Ada Sample"), None),
+        // No errors.
+        (200, json!({"agents": [], "statusCode": "OK"}).to_string(), None),
+        (200, String::from("{\"agents\": ["), None),
+        (200, String::from("[]"), None),
+    ];
+    for (status, body, expected) in cases {
+        let error = find_error(status, body.as_bytes());
+        assert_eq!(error.as_ref().map(crate::source::Error::reason), expected, "{status} {body}");
+        let shown = error.map(|error| format!("{error} {error:?}")).unwrap_or_default();
+        for planted in ["Ada", "Sample", "login details"] {
+            assert!(!shown.contains(planted), "{shown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_are_refused_with_a_success_stop_the_account() {
+    for body in [EXCEPTION, r#"{"statusCode": "ERROR", "message": "Unauthorized"}"#] {
+        let vendor = Vendor::answering(move |_| Answer::body(body)).await;
+        let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
+        assert_eq!(error.disposition(), Disposition::Stop);
+        assert!(!format!("{error} {error:?}").contains(API_KEY));
+        assert_eq!(vendor.asked().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn too_many_requests_are_waited_out_and_asked_again() {
+    let again = json!({"requestError": {"serviceException": {"messageId": "TOO_MANY_REQUESTS"}}});
+    for refusal in [Answer::status(429).header("Retry-After", "0"), Answer::json(&again)] {
+        let whole = envelope(&[agent(1)], &json!(1));
+        let vendor = Vendor::answering_in_turn(vec![refusal, whole]).await;
+        let account = account(&vendor);
+        let reading = sweep_of(&account, &RowMemory::default()).await.unwrap();
+        assert!(agents(&reading).is_complete());
+        assert_eq!(reading.requests, 2);
+    }
+}
+
+#[tokio::test]
+async fn an_error_on_a_later_page_stops_only_what_it_has_to() {
+    let page = |total: u32| {
+        let rows: Vec<_> = (0..2).map(agent).collect();
+        envelope(&rows, &json!(total))
+    };
+    let vendor = Vendor::answering_in_turn(vec![page(4), Answer::body(ERROR)]).await;
+    let reading = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap();
+    assert_eq!(agents(&reading).rows().len(), 2);
+    let vendor = Vendor::answering_in_turn(vec![page(4), Answer::body(EXCEPTION)]).await;
+    let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
+    assert_eq!(error.disposition(), Disposition::Stop);
+}
+
+#[tokio::test]
+async fn a_redirect_takes_the_credentials_of_infobip_nowhere() {
+    for status in [302, 307] {
+        let elsewhere = Vendor::answering(|_| Answer::status(200)).await;
+        let target = elsewhere.url().join("/v1/agents").unwrap().to_string();
+        let vendor =
+            Vendor::answering(move |_| Answer::status(status).header("Location", &target)).await;
+        let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
+        assert_eq!(error.reason(), "redirected");
+        assert!(elsewhere.asked().is_empty());
+    }
+}

@@ -1,0 +1,113 @@
+//! Maqsam: the list of agents (vendor's document, "Agents API Documentation", an early alpha).
+//!
+//! Nothing but `GET /v1/agents/page/N` is documented, without a limit of requests and without a
+//! count of agents. There is no activity log. A state comes with its start, in a form that the
+//! document leaves open; where there is none, a change is known to lie between two sweeps.
+
+mod answer;
+mod mapping;
+mod probe;
+mod settings;
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::error::Error;
+use super::gathered::SweepInProgress;
+use super::http::{Authorization, Client, Connection};
+use super::pages::{PageEnd, SweepStep, SweepWalk};
+use super::rows::Format;
+use super::{
+    Partial, Question, Reading, ReadingSettings, RowMemory, Rows, StreamKind, StreamSpec, Vendor,
+};
+use crate::model::{Agent, Privacy, StreamName};
+
+/// The vendor's line in the table. Its document names no limit.
+pub(super) const VENDOR: Vendor =
+    Vendor { name: "maqsam", streams: STREAMS, requests_per_second: 0.2, settings: settings::read };
+
+const AGENTS: StreamName = StreamName::new("agents");
+
+const STREAMS: &[StreamSpec] = &[StreamSpec {
+    name: AGENTS,
+    kind: StreamKind::Sweep,
+    weight: 1.0,
+    max_interval: Duration::from_secs(30),
+    min_interval: Duration::from_secs(2),
+}];
+
+/// The rows of the list.
+const FORMAT: Format<Agent> = Format { id: "identifier", deleted: None, read: mapping::agent };
+
+/// Pages of one sweep, at most: twenty thousand agents, a hundred on each.
+const MOST_PAGES: u32 = 200;
+
+/// One account.
+#[derive(Debug)]
+pub(super) struct Maqsam {
+    client: Client,
+    base_url: Url,
+    privacy: Privacy,
+}
+
+impl Maqsam {
+    fn new(
+        base_url: &Url,
+        authorization: Authorization,
+        reading: ReadingSettings,
+        connection: Connection,
+    ) -> Result<Self, Error> {
+        let client = Client::new(connection, authorization, answer::find_error)?;
+        Ok(Self { client, base_url: base_url.clone(), privacy: reading.privacy })
+    }
+
+    pub(super) async fn read(
+        &self,
+        stream: &StreamName,
+        question: &Question,
+        memory: &RowMemory,
+    ) -> Result<Reading, Error> {
+        match (stream.as_str(), question) {
+            ("agents", Question::Sweep) => self.agents(memory).await,
+            _ => Err(Error::Misasked(stream.to_string())),
+        }
+    }
+
+    /// A page of the list. Pages 0 and 1 are the same, and so is the list without a number.
+    fn url(&self, page: u32) -> Url {
+        let mut url = self.base_url.clone();
+        url.set_path(&format!("/v1/agents/page/{page}"));
+        url
+    }
+
+    /// All agents, page by page, until one is empty or shows nothing new. A page that is not full
+    /// proves nothing: how many rows it holds is the vendor's to say.
+    async fn agents(&self, memory: &RowMemory) -> Result<Reading, Error> {
+        let mut sweep = SweepInProgress::new(FORMAT, memory, &self.privacy);
+        let mut walk = SweepWalk::default();
+        loop {
+            let answered = self.client.get(&AGENTS, &self.url(walk.page())).await;
+            let Some(answer) = sweep.answered(answered)? else { break };
+            let list = answer::list(&answer.body);
+            let Some(list) = sweep.readable(list, &answer)? else { break };
+            let Some(rows) = sweep.readable(answer::rows(&list), &answer)? else { break };
+            let end = PageEnd { rows: rows.len(), new: sweep.take_in(&rows), ..PageEnd::default() };
+            if walk.page_read(end) == SweepStep::Done {
+                break;
+            }
+            if walk.page() > MOST_PAGES {
+                sweep.mark(Partial::TooLong);
+                break;
+            }
+        }
+        if let Some(doubt) = walk.doubt() {
+            sweep.mark(doubt);
+        }
+        let (gathered, sweep) = sweep.finish();
+        Ok(gathered.into_reading(&AGENTS, Rows::Agents(sweep)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! The settings of an account of this vendor.
+
+use std::fmt;
+use std::sync::Arc;
+
+use url::Url;
+
+use super::Maqsam;
+use crate::secret::{Environment, SecretSource};
+use crate::source::http::Authorization;
+use crate::source::{Access, ConnectError, Connection, ReadingSettings, SettingsReader, Source};
+
+/// Where the vendor's document asks.
+const BASE_URL: &str = "https://api.maqsam.com";
+
+/// How an account of this vendor is reached.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    /// The vendor's address.
+    pub(super) base_url: Url,
+    /// The id of the access key.
+    pub(super) username: String,
+    /// The access secret.
+    pub(super) password: SecretSource,
+}
+
+/// Reads the keys `base_url`, `username` and `password`.
+pub(super) fn read(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
+    let base_url = keys.base_url(Some(BASE_URL), None);
+    let username = keys.required_text("username", "the id of the access key");
+    let password = keys.required_secret("password");
+    Some(Arc::new(Settings { base_url: base_url?, username: username?, password: password? }))
+}
+
+impl fmt::Display for Settings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.base_url.as_str().trim_end_matches('/'))
+    }
+}
+
+impl Access for Settings {
+    fn secrets(&self) -> Vec<&SecretSource> {
+        vec![&self.password]
+    }
+
+    fn connect(
+        &self,
+        environment: &Environment,
+        settings: ReadingSettings,
+        connection: Connection,
+    ) -> Result<Source, ConnectError> {
+        let password = self.password.fetch(environment)?;
+        let authorization = Authorization::basic(&self.username, &password)?;
+        Ok(Maqsam::new(&self.base_url, authorization, settings, connection)?.into())
+    }
+}

@@ -1,0 +1,175 @@
+//! The vendor's document and its traps.
+
+mod documents;
+mod errors;
+mod probe;
+mod rows;
+mod settings;
+
+use serde_json::{Value, json};
+
+use super::{MOST_PAGES, Maqsam};
+use crate::model::{Agent, Privacy, StreamName};
+use crate::secret::Secret;
+use crate::source::checks::{connection, limits};
+use crate::source::http::Authorization;
+use crate::source::loopback::{Answer, Asked, Vendor};
+use crate::source::{
+    Error, Partial, Question, Reading, ReadingSettings, RowMemory, Rows, Sweep, SweepRow,
+};
+
+const ACCESS_SECRET: &str = "secret-that-nobody-may-see";
+
+fn account(vendor: &Vendor) -> Maqsam {
+    let authorization = Authorization::basic("key", &Secret::new(ACCESS_SECRET)).unwrap();
+    let reading =
+        ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
+    Maqsam::new(&vendor.url(), authorization, reading, connection(limits())).unwrap()
+}
+
+async fn sweep_of(account: &Maqsam, memory: &RowMemory) -> Result<Reading, Error> {
+    account.read(&StreamName::new("agents"), &Question::Sweep, memory).await
+}
+
+async fn swept(vendor: &Vendor) -> Reading {
+    sweep_of(&account(vendor), &RowMemory::default()).await.unwrap()
+}
+
+fn agents(reading: &Reading) -> &Sweep<Agent> {
+    match &reading.rows {
+        Rows::Agents(sweep) => sweep,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn agent(number: usize) -> Value {
+    json!({
+        "identifier": number.to_string(), "name": format!("Sample {number}"),
+        "email": format!("sample{number}@example.com"), "active": true, "groups": ["Support"],
+        "outgoingEnabled": true, "incomingEnabled": true, "whatsappEnabled": false,
+        "state": {"name": "Available", "timestamp": 1_772_366_100}, "created_at": 1_720_093_436,
+    })
+}
+
+fn envelope(rows: &[Value]) -> Answer {
+    Answer::json(&json!({"result": "success", "message": rows}))
+}
+
+fn number(asked: &Asked) -> usize {
+    asked.path.strip_prefix("/v1/agents/page/").unwrap().parse().unwrap()
+}
+
+/// Serves a roster as the document says: a hundred on a page, 0 and 1 are the same one.
+fn page_of(roster: &[Value], asked: &Asked) -> Answer {
+    let page = number(asked).max(1);
+    let rows: Vec<_> = roster.iter().skip((page - 1) * 100).take(100).cloned().collect();
+    envelope(&rows)
+}
+
+fn pages(vendor: &Vendor) -> Vec<usize> {
+    vendor.asked().iter().map(number).collect()
+}
+
+#[tokio::test]
+async fn pages_of_maqsam_are_counted_from_1_until_one_is_empty() {
+    let roster: Vec<_> = (0..230).map(agent).collect();
+    let vendor = Vendor::answering(move |asked| page_of(&roster, asked)).await;
+    let reading = swept(&vendor).await;
+    let sweep = agents(&reading);
+    assert!(sweep.is_complete() && !sweep.was_counted(), "{:?}", sweep.partial());
+    assert_eq!((sweep.rows().len(), reading.requests), (230, 4));
+    // Page 0 is page 1: it is not asked for.
+    assert_eq!(pages(&vendor), [1, 2, 3, 4]);
+    let credentials = vendor.asked()[0].header("authorization").unwrap();
+    assert!(credentials.starts_with("Basic "));
+}
+
+#[tokio::test]
+async fn a_page_that_comes_again_ends_a_sweep() {
+    let roster: Vec<_> = (0..150).map(agent).collect();
+    // Behind the end it shows the last page again.
+    let vendor = Vendor::answering(move |asked| {
+        let page = number(asked).min(2);
+        envelope(roster.chunks(100).nth(page - 1).unwrap())
+    })
+    .await;
+    let reading = swept(&vendor).await;
+    assert!(agents(&reading).is_complete());
+    assert_eq!((agents(&reading).rows().len(), reading.requests), (150, 3));
+}
+
+#[tokio::test]
+async fn a_page_of_maqsam_that_is_not_full_proves_nothing() {
+    let roster: Vec<_> = (0..70).map(agent).collect();
+    let vendor = Vendor::answering(move |asked| {
+        envelope(roster.chunks(30).nth(number(asked) - 1).unwrap_or_default())
+    })
+    .await;
+    assert_eq!(agents(&swept(&vendor).await).rows().len(), 70);
+}
+
+#[tokio::test]
+async fn rows_of_maqsam_that_shift_between_pages_make_a_sweep_partial() {
+    let roster: Vec<_> = (0..150).map(agent).collect();
+    let vendor = Vendor::answering(move |asked| {
+        let mut shifted = roster.clone();
+        if number(asked) > 1 {
+            shifted.insert(0, agent(150));
+        }
+        page_of(&shifted, asked)
+    })
+    .await;
+    assert_eq!(agents(&swept(&vendor).await).partial(), Some(Partial::RowsShifted));
+}
+
+#[tokio::test]
+async fn pages_without_end_are_capped() {
+    let vendor = Vendor::answering(|asked| envelope(&[agent(number(asked))])).await;
+    let reading = swept(&vendor).await;
+    assert_eq!(agents(&reading).partial(), Some(Partial::TooLong));
+    assert_eq!(reading.requests, MOST_PAGES);
+}
+
+#[tokio::test]
+async fn one_identifier_on_two_agents_of_a_page_makes_it_partial_and_neither_is_believed() {
+    let mut other = agent(1);
+    other["name"] = json!("Jonas Sample");
+    let rows = [agent(1), agent(2), other];
+    let vendor = Vendor::answering(move |asked| page_of(&rows, asked)).await;
+    let reading = swept(&vendor).await;
+    assert_eq!(agents(&reading).partial(), Some(Partial::ConflictingDuplicate));
+    assert_eq!((agents(&reading).rows().len(), agents(&reading).present().len()), (1, 2));
+    assert_eq!(reading.quarantined.len(), 2);
+}
+
+#[tokio::test]
+async fn rows_of_maqsam_that_have_not_changed_by_a_byte_are_not_decoded_again() {
+    let roster: Vec<_> = (0..3).map(agent).collect();
+    let vendor = Vendor::answering(move |asked| page_of(&roster, asked)).await;
+    let account = account(&vendor);
+    let first = sweep_of(&account, &RowMemory::default()).await.unwrap();
+    let second = sweep_of(&account, &first.memory).await.unwrap();
+    let unchanged = |row: &SweepRow<_>| matches!(row, SweepRow::Unchanged(_));
+    assert!(agents(&second).rows().iter().all(unchanged));
+    assert_eq!(agents(&second).present(), agents(&first).present());
+}
+
+#[tokio::test]
+async fn a_page_of_maqsam_that_fails_leaves_the_pages_before_it_and_proves_no_absence() {
+    let roster: Vec<_> = (0..150).map(agent).collect();
+    for broken in [
+        Answer::status(500),
+        Answer::body(r#"{"result": "success", "message": "<array of agents>"}"#),
+        Answer::body("[]"),
+    ] {
+        let roster = roster.clone();
+        let vendor = Vendor::answering(move |asked| match number(asked) {
+            2 => broken.clone(),
+            _ => page_of(&roster, asked),
+        })
+        .await;
+        let reading = swept(&vendor).await;
+        assert_eq!(agents(&reading).rows().len(), 100);
+        assert_eq!(agents(&reading).partial(), Some(Partial::PageUnanswered));
+    }
+}

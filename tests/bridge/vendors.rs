@@ -1,0 +1,327 @@
+//! An account of each vendor in one process, and what one of them does to the others.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use floorcast::source::VENDORS;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use super::{Place, page};
+use crate::support::process::Floorcast;
+use crate::support::{consumer, kafka, wait_until};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The account of each vendor is called so, and its secret is so.
+const ACCOUNTS: [&str; 4] = ["ccai", "infobip", "maqsam", "deepcall"];
+
+/// Four vendors on one address, each under a path of its own.
+struct Vendors {
+    _runtime: Runtime,
+    url: String,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// How often each account was asked for its agents.
+    asked: BTreeMap<&'static str, usize>,
+    /// Whose credentials are refused.
+    refused: Option<&'static str>,
+    /// Whether a second agent has come.
+    grown: bool,
+}
+
+impl Vendors {
+    fn open(refused: Option<&'static str>) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let state = Arc::new(Mutex::new(State { refused, ..State::default() }));
+        let served = Arc::clone(&state);
+        let app = Router::new().fallback(move |request: Request| {
+            let state = Arc::clone(&served);
+            async move {
+                let (head, body) = request.into_parts();
+                let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+                state.lock().unwrap().answer(head.uri.path(), &head.headers, &body)
+            }
+        });
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = runtime.block_on(tokio::net::TcpListener::bind(local)).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        runtime.spawn(async move { axum::serve(listener, app).await });
+        Self { _runtime: runtime, url, state }
+    }
+
+    fn asked(&self, account: &str) -> usize {
+        self.state.lock().unwrap().asked.get(account).copied().unwrap_or(0)
+    }
+
+    /// The accounts, as they are configured.
+    fn accounts(&self) -> String {
+        let keys = |account: &str| match account {
+            "ccai" => "username = \"u\"\npassword = { env = \"CCAI\" }\n",
+            "infobip" => "api_key = { env = \"INFOBIP\" }\n",
+            "maqsam" => "username = \"u\"\npassword = { env = \"MAQSAM\" }\n",
+            _ => "ssid = { env = \"DEEPCALL\" }\n",
+        };
+        let account = |account: &&str| {
+            format!(
+                "[[account]]\nname = \"{account}\"\nvendor = \"{account}\"\nbase_url = \"{}\"\n{}\
+                 requests_per_second = 50\n[account.streams.agents]\nmax_interval = \"1s\"\n",
+                self.url,
+                keys(account)
+            )
+        };
+        ACCOUNTS.iter().map(account).collect()
+    }
+}
+
+impl State {
+    fn answer(&mut self, path: &str, headers: &axum::http::HeaderMap, body: &[u8]) -> Response {
+        let (account, rows): (&'static str, _) = match path {
+            "/manager/api/v1/agents" => ("ccai", self.rows("id")),
+            "/ccaas/1/agents" => ("infobip", self.rows("id")),
+            "/v1/agents/page/1" => ("maqsam", self.rows("identifier")),
+            "/api/v2/Agent/list" => ("deepcall", self.rows("unique_id")),
+            path if path.starts_with("/v1/agents/page/") => ("maqsam", Vec::new()),
+            // The other streams of the one vendor that has some.
+            _ => return "[]".into_response(),
+        };
+        *self.asked.entry(account).or_default() += 1;
+        let authorization = headers.get("authorization").map(|value| value.to_str().unwrap());
+        let expected = match account {
+            "infobip" => Some("App infobip"),
+            "deepcall" => None,
+            _ => Some(if account == "ccai" { "Basic dTpjY2Fp" } else { "Basic dTptYXFzYW0=" }),
+        };
+        let in_body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let allowed = authorization == expected
+            && (account == "deepcall") == (in_body == json!({"ssid": "deepcall"}));
+        assert!(allowed, "{account}: {authorization:?}");
+        if self.refused == Some(account) {
+            return refusal(account);
+        }
+        let count = rows.len();
+        match account {
+            "ccai" => ([("Total", count.to_string())], json!(rows).to_string()).into_response(),
+            "infobip" => json!({"agents": rows, "pagination": {"totalItems": count, "page": 0,
+                "limit": 999, "orderBy": "id:asc"}})
+            .to_string()
+            .into_response(),
+            "maqsam" => json!({"result": "success", "message": rows}).to_string().into_response(),
+            _ => json!({"response": rows, "totalRecords": count, "totalPages": 1, "currentPage": 1,
+                "status": "success", "code": 200})
+            .to_string()
+            .into_response(),
+        }
+    }
+
+    /// Rows that hold what each vendor's have, under its own name of the id.
+    fn rows(&self, id: &str) -> Vec<Value> {
+        let agents = if self.grown { 1..=2 } else { 1..=1 };
+        let row = |number: u32| {
+            json!({id: number.to_string(), "name": "Mira", "displayName": "Mira", "status": 1,
+                "email": "mira@example.com", "phone": "15550110", "dest_type": "MOBILE",
+                "dest_value": "5550110", "group": [17]})
+        };
+        let mut rows: Vec<_> = agents.map(row).collect();
+        match id {
+            // The account of the first agent is switched off when the second one comes.
+            "unique_id" => rows[0]["status"] = json!(i32::from(!self.grown)),
+            _ => rows.iter_mut().for_each(|row| row["status"] = Value::Null),
+        }
+        rows
+    }
+}
+
+/// How each vendor says that it does not know somebody.
+fn refusal(account: &str) -> Response {
+    let (status, body) = match account {
+        "ccai" => (StatusCode::UNAUTHORIZED, json!({"message": "Unauthorized"})),
+        "infobip" => {
+            let text = json!({"messageId": "UNAUTHORIZED", "text": "Invalid login details"});
+            (StatusCode::UNAUTHORIZED, json!({"requestError": {"serviceException": text}}))
+        }
+        "maqsam" => (StatusCode::UNAUTHORIZED, json!({"error": true, "message": "Unauthorized"})),
+        _ => (StatusCode::OK, json!({"status": "error", "code": 1014, "message": "Invalid token"})),
+    };
+    (status, body.to_string()).into_response()
+}
+
+fn told(bridge: &Floorcast, event: &str, key: &str) -> usize {
+    let event = format!("\"{event}\"");
+    let key = format!("\"{key}\"");
+    bridge.stdout().iter().filter(|line| line.contains(&event) && line.contains(&key)).count()
+}
+
+#[test]
+fn an_account_of_any_vendor_that_is_refused_leaves_those_of_the_others_alone() {
+    let known: Vec<_> = VENDORS.iter().map(|vendor| vendor.name).collect();
+    assert_eq!(known, ACCOUNTS, "an account of each vendor");
+    for refused in ACCOUNTS {
+        let vendors = Vendors::open(Some(refused));
+        let place = Place::of_accounts(&vendors.accounts(), "127.0.0.1:1", "nobody");
+        let secrets = [("CCAI", "ccai"), ("INFOBIP", "infobip"), ("MAQSAM", "maqsam")];
+        let variables: Vec<_> = secrets.into_iter().chain([("DEEPCALL", "deepcall")]).collect();
+        let arguments = ["run", "--dry-run", "--config", &place.config()];
+        let mut bridge = Floorcast::start(&arguments, &variables);
+        bridge.wait_for_line("account stopped", PATIENCE);
+        let others: Vec<_> = ACCOUNTS.into_iter().filter(|account| *account != refused).collect();
+        for account in &others {
+            wait_until(PATIENCE, account, || {
+                told(&bridge, "AgentAdded", &format!("{account}:agent:1")) == 1
+            });
+        }
+        // They go on after that, and see what is new.
+        let asked = vendors.asked(refused);
+        vendors.state.lock().unwrap().grown = true;
+        for account in &others {
+            wait_until(PATIENCE, account, || {
+                told(&bridge, "AgentAdded", &format!("{account}:agent:2")) == 1
+            });
+        }
+        assert_eq!(vendors.asked(refused), asked, "{refused} goes on knocking");
+        // A switch is no status.
+        let switched = usize::from(refused != "deepcall");
+        assert_eq!(told(&bridge, "AgentDeactivated", "deepcall:agent:1"), switched);
+        assert_eq!(told(&bridge, "AgentStatusChanged", "deepcall:agent:1"), 0);
+        assert_eq!(told(&bridge, "AgentAdded", &format!("{refused}:agent:1")), 0);
+        let ready = page(&mut bridge, "/readyz");
+        assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
+        let stopped = format!("account {refused}: stopped: the vendor refused the credentials (");
+        assert!(ready.contains(&stopped), "{ready}");
+        let metrics = page(&mut bridge, "/metrics");
+        for account in ACCOUNTS {
+            let up = format!("floorcast_account_up{{account=\"{account}\"}} {}", {
+                u8::from(account != refused)
+            });
+            assert!(metrics.contains(&up), "{up}: {metrics}");
+        }
+        bridge.terminate();
+        assert!(bridge.wait(PATIENCE).success());
+        let said = bridge.said();
+        assert!(!said.contains("Invalid token") && !said.contains("Invalid login"), "{said}");
+    }
+}
+
+/// What stands as the passwords of every agent.
+const PASSWORD: &str = "Planted-password";
+const CALL_PASS: &str = "52597981";
+const SSID: &str = "Planted-session";
+
+/// Answers with planted passwords: good ones, with a row that cannot be read beside, and bad ones.
+fn planted(number: usize) -> Response {
+    let row = |id: usize| {
+        json!({"unique_id": id, "name": format!("Mira {}", number / 4), "status": 1, "group": [17],
+            "email": "mira@example.com", "phone": "15550110", "dest_type": "MOBILE",
+            "dest_value": "5550110", "password": PASSWORD, "call_pass": CALL_PASS,
+            "sip": {"sipPassword": PASSWORD}})
+    };
+    let mut undecodable = row(2);
+    undecodable["create_date"] = json!("yesterday");
+    let narrow = json!({"unique_id": 3, "name": "Mira", "call_pass": CALL_PASS});
+    let surrogate = row(4).to_string().replace("Mira", "\\ud800");
+    let answer = |status: StatusCode, body: String| (status, body).into_response();
+    match number % 4 {
+        0 => answer(
+            StatusCode::OK,
+            format!(
+                "{{\"response\":[{},{undecodable},{narrow},{surrogate}],\"totalRecords\":4,\
+                 \"status\":\"success\",\"code\":200}}",
+                row(1)
+            ),
+        ),
+        1 => answer(StatusCode::OK, format!("{{\"response\":[{},", row(1))),
+        2 => answer(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            json!({"status": "error", "message": PASSWORD, "response": [row(1)]}).to_string(),
+        ),
+        _ => answer(
+            StatusCode::OK,
+            json!({"status": "error", "code": 1502, "message": PASSWORD, "response": {"1": row(1)}})
+                .to_string(),
+        ),
+    }
+}
+
+fn files(directory: &Path, found: &mut Vec<(&'static str, Vec<u8>)>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else {
+            found.push(("store", std::fs::read(&path).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn passwords_of_deepcalls_agents_are_in_nothing_that_a_bridge_leaves_behind() {
+    let broker = kafka::shared();
+    let runtime = Runtime::new().unwrap();
+    let number = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&number);
+    let app = Router::new().fallback(move || {
+        let mut number = counted.lock().unwrap();
+        *number += 1;
+        let answer = planted(*number - 1);
+        async { answer }
+    });
+    let local = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listener = runtime.block_on(tokio::net::TcpListener::bind(local)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    runtime.spawn(async move { axum::serve(listener, app).await });
+
+    let account = format!(
+        "[[account]]\nname = \"acme\"\nvendor = \"deepcall\"\nbase_url = \"{url}\"\n\
+         ssid = {{ env = \"SSID\" }}\nrequests_per_second = 50\n\
+         [account.streams.agents]\nmax_interval = \"1s\"\n"
+    );
+    let prefix = kafka::unique_prefix("deepcall");
+    let place = Place::of_accounts(&account, broker.bootstrap(), &prefix);
+    let mut bridge = place.run_with(&[("SSID", SSID), ("FLOORCAST_LOG", "debug")]);
+    bridge.wait_for_line("admin pages at", PATIENCE);
+    let mut records = Vec::new();
+    wait_until(PATIENCE, "an update and three rows that were set aside are told", || {
+        let topics = consumer::topics_of(broker.bootstrap(), &prefix);
+        records = consumer::read_all(broker.bootstrap(), &topics);
+        let told = |name: &str| {
+            let types = records.iter().filter_map(|record| record.headers.get("ce_type"));
+            types.filter(|found| found.ends_with(name)).count()
+        };
+        told("AgentUpdated") >= 2 && told("RecordQuarantined") >= 3
+    });
+    let mut traces = Vec::new();
+    for path in ["/metrics", "/status", "/readyz"] {
+        traces.push(("pages", page(&mut bridge, path).into_bytes()));
+    }
+    bridge.terminate();
+    assert!(bridge.wait(PATIENCE).success());
+    let said = bridge.said();
+    assert!(said.contains("DEBUG"), "nothing is logged at debug: {said}");
+    assert!(said.contains("1502: a filter"), "the vendor's own error is not told: {said}");
+    traces.push(("log", said.into_bytes()));
+    for record in records {
+        traces.push(("topics", format!("{:?} {:?}", record.key, record.headers).into_bytes()));
+        traces.push(("topics", record.value));
+    }
+    files(place.directory(), &mut traces);
+    let found = |text: &str| -> Vec<_> {
+        let holds = |bytes: &[u8]| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        traces.iter().filter(|(_, bytes)| holds(bytes)).map(|(place, _)| *place).collect()
+    };
+    // The search finds what is there.
+    for place in ["topics", "store"] {
+        assert!(found("mira@example.com").contains(&place), "{place}");
+    }
+    for secret in [PASSWORD, CALL_PASS, SSID] {
+        assert!(found(secret).is_empty(), "{secret} in {:?}", found(secret));
+    }
+}

@@ -1,0 +1,188 @@
+//! What delivery costs, beside its limit: `cargo bench --bench delivery`.
+//!
+//! The limit is a bare transactional producer of librdkafka that sends the same bytes in the same
+//! batches and keeps nothing. Both run in turn against the same broker, and the ratio is told. Then
+//! a steady stream of events shows how long one waits between the outbox and its commit.
+
+#[allow(dead_code, unused_imports, reason = "shared with the tests")]
+#[path = "kafka/shard.rs"]
+mod shard;
+#[allow(dead_code, unused_imports, reason = "shared with the tests")]
+mod support;
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use floorcast::clock::{Clock, SystemClock};
+use floorcast::publish::{Activity, Connection, Observer, TransactionOutcome};
+use floorcast::store::{self, OutboxEntry, Store};
+use rdkafka::ClientConfig;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+
+use shard::{Bridge, Deployment, decide_alone};
+use support::kafka;
+
+const EVENTS: i64 = 40_000;
+const BATCH: usize = 2_000;
+const ROUNDS: usize = 5;
+const STEADY: Duration = Duration::from_secs(20);
+
+fn main() {
+    // `cargo test --benches` only wants to know that it builds.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let broker = kafka::shared();
+    let deployment = Deployment::new(broker, kafka::unique_prefix("bench"));
+    let dir = tempfile::tempdir().unwrap();
+    let mut bridge = deployment.bridge(dir.path());
+    drop(bridge.own());
+    bridge.finish();
+    let (mut ours, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let first = i64::try_from(round).unwrap() * EVENTS;
+        let (store, _) = Store::open(dir.path(), store::Options::default()).unwrap();
+        for number in first..first + EVENTS {
+            decide_alone(&store, number, 80);
+        }
+        store.flush().unwrap();
+        let entries = store.outbox_after(0, usize::MAX, usize::MAX).unwrap();
+        drop(store);
+        let (limit, bytes) = bare_seconds(&deployment, &entries);
+        let mut bridge = deployment.bridge(dir.path());
+        let store = bridge.own();
+        let begun = Instant::now();
+        bridge.published(&store);
+        let seconds = begun.elapsed().as_secs_f64();
+        drop(store);
+        bridge.finish();
+        let events = EVENTS as f64;
+        println!(
+            "round {round}: floorcast {:.0} events/s, bare producer {:.0} events/s ({:.1} MiB), \
+             ratio {:.2}",
+            events / seconds,
+            events / limit,
+            bytes as f64 / f64::from(1 << 20),
+            limit / seconds
+        );
+        ours.push(events / seconds);
+        bare.push(events / limit);
+        ratios.push(limit / seconds);
+    }
+    println!(
+        "committed events per second: floorcast {:.0}, bare transactional producer {:.0}, ratio {:.2} \
+         (medians of {ROUNDS})",
+        median(&mut ours),
+        median(&mut bare),
+        median(&mut ratios)
+    );
+    latency(&deployment, dir.path());
+}
+
+/// The same bytes in the same batches, by a producer that keeps nothing. Returns seconds and bytes.
+fn bare_seconds(deployment: &Deployment, entries: &[OutboxEntry]) -> (f64, usize) {
+    let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
+        .set("bootstrap.servers", &deployment.bootstrap)
+        .set("transactional.id", format!("{}-bare", deployment.prefix))
+        .set("compression.type", "lz4")
+        .set("linger.ms", "2")
+        .set("partitioner", "murmur2_random")
+        .create()
+        .unwrap();
+    producer.init_transactions(Duration::from_secs(30)).unwrap();
+    let events = format!("{}.reference", deployment.prefix);
+    let state = format!("{}.state.tests", deployment.prefix);
+    let mut bytes = 0;
+    let begun = Instant::now();
+    for batch in entries.chunks(BATCH) {
+        producer.begin_transaction().unwrap();
+        for entry in batch {
+            for event in &entry.decision.events {
+                let id = event.event_id.to_string();
+                let time = event.occurred_at.to_rfc3339_millis();
+                let headers = [
+                    ("ce_specversion", "1.0"),
+                    ("ce_id", &id),
+                    ("ce_source", "/floorcast/tests/acme"),
+                    ("ce_type", "floorcast.v1.QueueDepthChanged"),
+                    ("ce_time", &time),
+                    ("ce_subject", &event.key),
+                    ("content-type", "application/avro"),
+                ];
+                let headers = headers.into_iter().fold(OwnedHeaders::new(), |all, (key, value)| {
+                    all.insert(Header { key, value: Some(value) })
+                });
+                let payload = [&[0; 10][..], &event.datum].concat();
+                bytes += payload.len() + event.key.len();
+                let record = BaseRecord::to(&events)
+                    .key(&event.key)
+                    .payload(&payload)
+                    .timestamp(event.observed_at.millis())
+                    .headers(headers);
+                producer.send(record).map_err(|(error, _)| error).unwrap();
+            }
+            let (key, value) = &entry.decision.records[0];
+            let value = value.as_ref().unwrap();
+            bytes += key.len() + value.len();
+            let record = BaseRecord::to(&state).partition(0).key(key).payload(value);
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(Duration::from_secs(30)).unwrap();
+        producer.commit_transaction(Duration::from_secs(30)).unwrap();
+    }
+    (begun.elapsed().as_secs_f64(), bytes)
+}
+
+/// Gathers how long events waited.
+#[derive(Default)]
+struct Waits(Mutex<Vec<f64>>);
+
+impl Observer for Waits {
+    fn connection(&self, _: &Connection) {}
+    fn published(&self, seconds: f64) {
+        self.0.lock().unwrap().push(seconds);
+    }
+    fn schemas(&self, _: Option<&str>) {}
+    fn store_failed(&self, error: &store::Error) {
+        panic!("{error}");
+    }
+    fn transaction(&self, _: i32, _: TransactionOutcome) {}
+    fn activity(&self, _: i32, _: Activity) {}
+    fn restored(&self, _: &'static str) {}
+}
+
+fn latency(deployment: &Deployment, dir: &std::path::Path) {
+    let waits = Arc::new(Waits::default());
+    let observer = Arc::clone(&waits) as Arc<dyn Observer>;
+    let mut bridge: Bridge = deployment.bridge_with(dir, |parts| parts.observer = observer);
+    let store = bridge.own();
+    let (begun, mut number) = (Instant::now(), 10_000_000);
+    while begun.elapsed() < STEADY {
+        let now = SystemClock.now();
+        decide_alone(&store, number, 80);
+        bridge.publisher.bell().ring();
+        number += 1;
+        // Two hundred a second.
+        while SystemClock.now().millis_since(now) < 5 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    bridge.published(&store);
+    drop(store);
+    bridge.finish();
+    let mut waits = waits.0.lock().unwrap().clone();
+    waits.sort_by(f64::total_cmp);
+    let at = |part: f64| waits[((waits.len() - 1) as f64 * part) as usize] * 1000.0;
+    println!(
+        "from outbox to committed at 200 events/s: p50 {:.0} ms, p99 {:.0} ms ({} events)",
+        at(0.5),
+        at(0.99),
+        waits.len()
+    );
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -1,0 +1,516 @@
+//! Who owns a shard, what a new owner believes of its store, and what stays true whatever becomes of
+//! it: the topic is the truth.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use floorcast::model::AccountName;
+use floorcast::publish::{Activity, Delivery, Difference, Phase, TransactionOutcome, verify};
+use floorcast::store::{Options, Store};
+use uuid::Uuid;
+
+use super::shard::{Bridge, Deployment, PATIENCE, decide, records};
+use crate::support::consumer::read_all;
+use crate::support::{kafka, wait_until};
+
+fn deployment(name: &str) -> Deployment {
+    Deployment::new(kafka::shared(), kafka::unique_prefix(name))
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn entries_are_published_once_and_a_restart_goes_on_behind_them() {
+    let (deployment, dir) = (deployment("once"), tempfile::tempdir().unwrap());
+    let mut bridge = deployment.bridge(dir.path());
+    let store = bridge.own();
+    bridge.decide(&store, 0..30);
+    bridge.published(&store);
+    drop(store);
+    bridge.finish();
+    let mut bridge = deployment.bridge(dir.path());
+    let store = bridge.own();
+    assert_eq!(*bridge.told.restored.lock().unwrap(), [""; 0], "the store is the topic's own");
+    bridge.decide(&store, 30..40);
+    bridge.published(&store);
+    drop(store);
+    bridge.finish();
+    assert_eq!(deployment.numbers(), (0..40).collect::<Vec<_>>());
+}
+
+/// What may become of a store between two owners, and why it is then filled anew.
+fn misfortunes() -> Vec<(&'static str, fn(&Path, &Path), Option<&'static str>)> {
+    fn database(dir: &Path) -> std::path::PathBuf {
+        dir.join("store/db")
+    }
+    vec![
+        ("nothing", |_, _| {}, None),
+        ("lost", |dir, _| std::fs::remove_dir_all(dir).unwrap(), Some("missing")),
+        (
+            "its files are gone",
+            |dir, _| {
+                std::fs::remove_dir_all(dir.join("store")).unwrap();
+            },
+            Some("lost"),
+        ),
+        (
+            "truncated",
+            |dir, _| {
+                let bytes = std::fs::read(database(dir)).unwrap();
+                std::fs::write(database(dir), &bytes[..bytes.len() / 2]).unwrap();
+            },
+            Some("*"),
+        ),
+        (
+            "flipped bits",
+            |dir, _| {
+                let mut bytes = std::fs::read(database(dir)).unwrap();
+                for place in (100..bytes.len()).step_by(997) {
+                    bytes[place] ^= 0x10;
+                }
+                std::fs::write(database(dir), bytes).unwrap();
+            },
+            Some("*"),
+        ),
+        // The mark is brought back with it, so that the store by itself looks as it should.
+        (
+            "from the past",
+            |dir, past| {
+                std::fs::remove_dir_all(dir).unwrap();
+                copy_dir(past, dir);
+            },
+            Some("behind_topic"),
+        ),
+        (
+            "rolled back under a newer mark",
+            |dir, past| {
+                std::fs::remove_dir_all(dir.join("store")).unwrap();
+                copy_dir(&past.join("store"), &dir.join("store"));
+            },
+            Some("rolled_back"),
+        ),
+    ]
+}
+
+#[test]
+fn whatever_becomes_of_a_store_the_topics_are_the_same_as_without() {
+    for (what, befall, reason) in misfortunes() {
+        let (deployment, dirs) = (deployment("misfortune"), tempfile::tempdir().unwrap());
+        let (dir, past) = (dirs.path().join("state"), dirs.path().join("past"));
+        let mut bridge = deployment.bridge(&dir);
+        let store = bridge.own();
+        bridge.decide(&store, 0..20);
+        bridge.published(&store);
+        store.flush().unwrap();
+        copy_dir(&dir, &past);
+        bridge.decide(&store, 20..40);
+        bridge.published(&store);
+        let whole = records(&store);
+        let newest = store.newest_entry();
+        drop(store);
+        bridge.finish();
+
+        befall(&dir, &past);
+        let mut bridge = deployment.bridge(&dir);
+        let store = bridge.own();
+        let restored = bridge.told.restored.lock().unwrap().clone();
+        match reason {
+            None => assert_eq!(restored, [""; 0], "{what}"),
+            Some("*") => assert_eq!(restored.len(), 1, "{what}: {restored:?}"),
+            Some(reason) => assert_eq!(restored, [reason], "{what}"),
+        }
+        assert_eq!(records(&store), whole, "{what}");
+        assert_eq!(store.newest_entry(), newest, "{what}");
+        bridge.decide(&store, 40..45);
+        bridge.published(&store);
+        drop(store);
+        bridge.finish();
+        assert_eq!(deployment.numbers(), (0..45).collect::<Vec<_>>(), "{what}");
+    }
+}
+
+#[test]
+fn a_store_of_an_older_form_is_filled_anew() {
+    let (deployment, dir) = (deployment("older"), tempfile::tempdir().unwrap());
+    let mut bridge = deployment.bridge(dir.path());
+    let store = bridge.own();
+    bridge.decide(&store, 0..10);
+    bridge.published(&store);
+    let whole = records(&store);
+    drop(store);
+    bridge.finish();
+    // What the form's version is kept under, as sled has it.
+    let config = sled::Config::new().path(dir.path().join("store"));
+    wait_until(PATIENCE, "the store is closed", || {
+        config.open().is_ok_and(|database| {
+            database.insert(b"mf", &[1]).unwrap();
+            database.flush().is_ok()
+        })
+    });
+    let mut bridge = deployment.bridge(dir.path());
+    let store = bridge.own();
+    assert_eq!(*bridge.told.restored.lock().unwrap(), ["format"]);
+    assert_eq!(records(&store), whole);
+    drop(store);
+    bridge.finish();
+}
+
+#[test]
+fn a_new_owner_drops_what_another_one_may_have_told_since() {
+    let (deployment, dirs) = (deployment("generations"), tempfile::tempdir().unwrap());
+    let (one, other) = (dirs.path().join("one"), dirs.path().join("other"));
+    // The first one dies with entries 10 to 14 undelivered.
+    let mut first = deployment.bridge(&one);
+    let store = first.own();
+    first.decide(&store, 0..10);
+    first.published(&store);
+    drop(store);
+    first.finish();
+    let (store, _) = Store::open(&one, Options::default()).unwrap();
+    for number in 10..15 {
+        decide(&store, number, 10);
+    }
+    store.flush().unwrap();
+    drop(store);
+    // Another one begins without them, and finds and tells the same changes, and more, anew.
+    let mut second = deployment.bridge(&other);
+    let store = second.own();
+    second.decide(&store, 10..20);
+    second.published(&store);
+    drop(store);
+    second.finish();
+    // The first one comes back with its old volume.
+    let mut first = deployment.bridge(&one);
+    let store = first.own();
+    assert_eq!(*first.told.restored.lock().unwrap(), ["generation"]);
+    first.decide(&store, 20..22);
+    first.published(&store);
+    drop(store);
+    first.finish();
+    assert_eq!(deployment.numbers(), (0..22).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_was_not_delivered_is_kept_by_its_own_owner() {
+    let (deployment, dir) = (deployment("kept"), tempfile::tempdir().unwrap());
+    let mut bridge = deployment.bridge(dir.path());
+    let store = bridge.own();
+    bridge.decide(&store, 0..5);
+    bridge.published(&store);
+    drop(store);
+    bridge.finish();
+    let (store, _) = Store::open(dir.path(), Options::default()).unwrap();
+    for number in 5..9 {
+        decide(&store, number, 10);
+    }
+    store.flush().unwrap();
+    drop(store);
+    let mut bridge = deployment.bridge(dir.path());
+    let store = bridge.own();
+    bridge.published(&store);
+    drop(store);
+    bridge.finish();
+    assert_eq!(deployment.numbers(), (0..9).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_second_bridge_stands_by_and_takes_over_when_the_owner_leaves() {
+    let (deployment, dirs) = (deployment("standby"), tempfile::tempdir().unwrap());
+    let mut owner = deployment.bridge_with(&dirs.path().join("a"), |parts| parts.standby = true);
+    let store = owner.own();
+    wait_until(PATIENCE, "the owner may ask", || owner.lease.holds(Instant::now()));
+    let mut standby = deployment.bridge_with(&dirs.path().join("b"), |parts| parts.standby = true);
+    assert!(standby.phase(Duration::from_secs(8)).is_none(), "it does not take over");
+    assert_eq!(*standby.told.activities.lock().unwrap(), [Activity::StandingBy]);
+    assert!(!standby.lease.holds(Instant::now()), "it asks nobody");
+    owner.decide(&store, 0..10);
+    owner.published(&store);
+    drop(store);
+    let left = Instant::now();
+    owner.finish();
+    let store = standby.own();
+    assert!(left.elapsed() < Duration::from_secs(20), "{:?}", left.elapsed());
+    standby.decide(&store, 10..12);
+    standby.published(&store);
+    drop(store);
+    standby.finish();
+    assert_eq!(deployment.numbers(), (0..12).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_owner_that_is_taken_over_lets_go_asks_nothing_and_takes_over_again_when_the_other_leaves() {
+    let (deployment, dirs) = (deployment("fenced"), tempfile::tempdir().unwrap());
+    let mut first = deployment.bridge(&dirs.path().join("a"));
+    let store = first.own();
+    first.decide(&store, 0..5);
+    first.published(&store);
+    // It does not wait: another bridge of this name is started by mistake.
+    let mut second = deployment.bridge(&dirs.path().join("b"));
+    let seconds_store = second.own();
+    let Some(Phase::Left(left)) = first.phase(PATIENCE) else { panic!("{:?}", first.told) };
+    assert!(!first.lease.holds(Instant::now()));
+    // What it decided since is not to be published by anybody.
+    decide(&store, 5, 10);
+    drop(store);
+    left.send(()).unwrap();
+    second.decide(&seconds_store, 5..8);
+    second.published(&seconds_store);
+    drop(seconds_store);
+    second.finish();
+    let store = first.own();
+    assert_eq!(*first.told.restored.lock().unwrap(), ["generation"]);
+    first.decide(&store, 8..10);
+    first.published(&store);
+    drop(store);
+    first.finish();
+    assert_eq!(deployment.numbers(), (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn of_two_bridges_that_start_at_once_one_owns_and_the_other_stands_by() {
+    let (deployment, dirs) = (deployment("race"), tempfile::tempdir().unwrap());
+    let mut bridges: Vec<Bridge> = ["a", "b"]
+        .map(|name| deployment.bridge_with(&dirs.path().join(name), |parts| parts.standby = true))
+        .into();
+    let deadline = Instant::now() + PATIENCE;
+    let mut stores = [None, None];
+    let doing = |bridge: &Bridge| bridge.told.activities.lock().unwrap().last().cloned();
+    let settled = |bridges: &[Bridge], stores: &[Option<Store>]| {
+        let owns = |(bridge, store): (&Bridge, &Option<Store>)| {
+            store.is_some() && doing(bridge) == Some(Activity::Owning)
+        };
+        bridges.iter().zip(stores).any(owns)
+            && bridges.iter().any(|bridge| doing(bridge) == Some(Activity::StandingBy))
+    };
+    while !settled(&bridges, &stores) {
+        let told: Vec<_> = bridges.iter().map(|bridge| &bridge.told).collect();
+        assert!(Instant::now() < deadline, "{told:?}");
+        for (bridge, store) in bridges.iter_mut().zip(&mut stores) {
+            match bridge.phase(Duration::from_millis(50)) {
+                Some(Phase::Owning(owned)) => *store = Some(owned),
+                Some(Phase::Left(left)) => {
+                    *store = None;
+                    left.send(()).unwrap();
+                }
+                Some(Phase::Refused(reason)) => panic!("{reason}"),
+                None => {}
+            }
+        }
+    }
+    let owner = bridges.iter().position(|bridge| doing(bridge) == Some(Activity::Owning)).unwrap();
+    let store = stores[owner].take().unwrap();
+    bridges[owner].decide(&store, 0..5);
+    bridges[owner].published(&store);
+    assert_eq!(deployment.numbers(), [0, 1, 2, 3, 4]);
+    drop(store);
+    for bridge in bridges {
+        bridge.finish();
+    }
+}
+
+#[test]
+fn accounts_that_are_not_configured_are_refused_before_their_owner_is_disturbed() {
+    let (deployment, dirs) = (deployment("orphans"), tempfile::tempdir().unwrap());
+    let mut owner = deployment.bridge(&dirs.path().join("a"));
+    let store = owner.own();
+    owner.decide(&store, 0..3);
+    owner.published(&store);
+    // The owner's word of its accounts comes with its next delivery.
+    wait_until(PATIENCE, "the account is told", || {
+        let state = format!("{}.state.tests", deployment.prefix);
+        let records = read_all(&deployment.bootstrap, &[state]);
+        records.iter().any(|record| {
+            record.key.as_deref() == Some("owner")
+                && String::from_utf8_lossy(&record.value).contains("\"accounts\":[\"acme\"]")
+        })
+    });
+    let globex = || vec![AccountName::new("globex").unwrap()];
+    let mut stranger =
+        deployment.bridge_with(&dirs.path().join("b"), |parts| parts.accounts = globex());
+    let Some(Phase::Refused(reason)) = stranger.phase(PATIENCE) else { panic!("not refused") };
+    assert_eq!(
+        reason,
+        "the deployment tests owns accounts that this configuration does not have: acme; add \
+         them, choose another deployment, or give their state up: [kafka] retire = [\"acme\"]"
+    );
+    stranger.finish();
+    owner.decide(&store, 3..5);
+    owner.published(&store);
+    drop(store);
+    owner.finish();
+    let mut heir = deployment.bridge_with(&dirs.path().join("c"), |parts| {
+        parts.accounts = globex();
+        parts.retired = vec![super::shard::acme()];
+    });
+    let store = heir.own();
+    heir.published(&store);
+    assert_eq!(records(&store), []);
+    drop(store);
+    heir.finish();
+}
+
+#[test]
+fn a_store_whose_topic_is_empty_is_refused_and_one_of_another_topic_is_filled_anew() {
+    let (home, dirs) = (deployment("home"), tempfile::tempdir().unwrap());
+    let dir = dirs.path().join("state");
+    let mut bridge = home.bridge(&dir);
+    let store = bridge.own();
+    bridge.decide(&store, 0..3);
+    bridge.published(&store);
+    drop(store);
+    bridge.finish();
+    let abroad = deployment("abroad");
+    let mut lost = abroad.bridge(&dir);
+    let Some(Phase::Refused(reason)) = lost.phase(PATIENCE) else { panic!("not refused") };
+    assert!(reason.contains("is empty, but the store in"), "{reason}");
+    assert!(reason.ends_with("To begin anew, remove the directory"), "{reason}");
+    lost.finish();
+    // Somebody has begun there meanwhile: what they published is the truth there.
+    let mut native = abroad.bridge(&dirs.path().join("native"));
+    let store = native.own();
+    native.decide(&store, 0..7);
+    native.published(&store);
+    let whole = records(&store);
+    drop(store);
+    native.finish();
+    let mut moved = abroad.bridge(&dir);
+    let store = moved.own();
+    assert_eq!(*moved.told.restored.lock().unwrap(), ["lineage"]);
+    assert_eq!(records(&store), whole);
+    drop(store);
+    moved.finish();
+}
+
+#[test]
+fn at_least_once_publishes_state_behind_the_events_it_belongs_to() {
+    let (deployment, dirs) = (deployment("atleast"), tempfile::tempdir().unwrap());
+    let at_least_once = |name: &str| {
+        let dir = dirs.path().join(name);
+        deployment.bridge_with(&dir, |parts| parts.delivery = Delivery::AtLeastOnce)
+    };
+    let mut bridge = at_least_once("a");
+    let store = bridge.own();
+    bridge.decide(&store, 0..25);
+    bridge.published(&store);
+    let whole = records(&store);
+    drop(store);
+    bridge.finish();
+    let mut bridge = at_least_once("b");
+    let store = bridge.own();
+    assert_eq!(records(&store), whole);
+    bridge.decide(&store, 25..30);
+    bridge.published(&store);
+    drop(store);
+    bridge.finish();
+    assert_eq!(deployment.numbers(), (0..30).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_store_agrees_with_its_topic_until_somebody_changes_one_of_them() {
+    let (deployment, dir) = (deployment("verify"), tempfile::tempdir().unwrap());
+    let mut bridge = deployment.bridge(dir.path());
+    let store = bridge.own();
+    bridge.decide(&store, 0..10);
+    bridge.published(&store);
+    let found = verify(&deployment.settings, 0, &store).unwrap();
+    assert!(found.agrees() && found.records == 7, "{found:?}");
+    let settings = deployment.settings.clone();
+    drop(store);
+    bridge.finish();
+    let (store, _) = Store::open(dir.path(), Options::default()).unwrap();
+    // What waits is taken as if it were published.
+    decide(&store, 10, 10);
+    let found = verify(&settings, 0, &store).unwrap();
+    assert_eq!((found.agrees(), found.waiting), (true, 1));
+    let foreign = (b"sacme\0call\x0099".to_vec(), Some(vec![1, 0, 0, 0, 1]));
+    let changed = (b"sacme\0queue_path\x001".to_vec(), Some(vec![1, 0, 0, 0, 9]));
+    let removed = (b"sacme\0queue_path\x002".to_vec(), None);
+    store.take_over(vec![foreign, changed, removed]).unwrap();
+    let found = verify(&settings, 0, &store).unwrap();
+    let text = |text: &str| String::from(text);
+    assert_eq!(
+        found.differences,
+        [
+            Difference::Unpublished(text("state acme call 99")),
+            Difference::Differs(text("state acme queue_path 1")),
+            Difference::Missing(text("state acme queue_path 2")),
+        ]
+    );
+    let ownership = store.ownership().unwrap().unwrap();
+    let elsewhere = floorcast::store::Ownership { lineage: Uuid::nil(), ..ownership };
+    store.set_ownership(&elsewhere).unwrap();
+    let found = verify(&settings, 0, &store).unwrap();
+    assert_eq!(found.differences[0], Difference::Lineage);
+}
+
+#[test]
+fn an_event_that_the_broker_refuses_is_omitted_in_its_place_and_holds_nothing_up() {
+    let broker = kafka::shared();
+    let (deployment, dir) = (deployment("omitted"), tempfile::tempdir().unwrap());
+    broker.limit_messages(&format!("{}.queues", deployment.prefix), 20_000);
+    let mut bridge = deployment.bridge(dir.path());
+    let store = bridge.own();
+    for number in 0..30 {
+        decide(&store, number, if number == 17 { 100_000 } else { 10 });
+    }
+    bridge.publisher.bell().ring();
+    bridge.published(&store);
+    drop(store);
+    bridge.finish();
+    assert_eq!(deployment.numbers(), (0..30).collect::<Vec<_>>());
+    let events = deployment.events();
+    let omitted: Vec<_> = events
+        .iter()
+        .map(super::shard::decoded)
+        .enumerate()
+        .filter(|(_, (event, _))| event == "EventOmitted")
+        .collect();
+    assert_eq!(omitted.len(), 1);
+    let (place, (_, value)) = &omitted[0];
+    assert_eq!(*place, 17);
+    assert_eq!(value["event_type"], "QueueDepthChanged");
+    assert!(value["reason"].as_str().unwrap().starts_with("refused by the broker: "), "{value}");
+    assert_eq!(
+        (value["meta"]["revision"].as_i64(), events[17].key.as_deref()),
+        (Some(4), Some("acme:queue_path:2"))
+    );
+}
+
+#[test]
+fn a_broker_that_dies_in_the_middle_of_a_transaction_loses_and_repeats_nothing() {
+    let mut broker = kafka::dedicated();
+    let deployment = Deployment::new(&broker, kafka::unique_prefix("restart"));
+    let dir = tempfile::tempdir().unwrap();
+    let mut bridge = deployment.bridge(dir.path());
+    let store = bridge.own();
+    bridge.decide(&store, 0..50);
+    bridge.published(&store);
+    for round in 1..4_i64 {
+        for number in round * 50..round * 50 + 50 {
+            decide(&store, number, 2_000);
+            if number % 10 == 0 {
+                bridge.publisher.bell().ring();
+            }
+        }
+        broker.kill();
+        std::thread::sleep(Duration::from_millis(u64::try_from(round).unwrap() * 700));
+        broker.start();
+    }
+    bridge.published(&store);
+    let committed = TransactionOutcome::Committed;
+    assert!(bridge.told.transactions.lock().unwrap().contains(&committed));
+    drop(store);
+    bridge.finish();
+    assert_eq!(deployment.numbers(), (0..200).collect::<Vec<_>>());
+}

@@ -1,0 +1,282 @@
+//! A shard's publisher over a store that the test fills by itself: no vendor, no engine, and so
+//! every entry is known beforehand.
+
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, Instant};
+
+use floorcast::clock::{Clock, SystemClock};
+use floorcast::event::{
+    Body, EventMeta, Origin, QueueDepthChange, QueueReference, Topic, event_id,
+};
+use floorcast::model::{AccountName, EntityId, EntityKey, EntityKind, Precision, StreamName};
+use floorcast::publish::avro::Encoders;
+use floorcast::publish::{
+    Activity, Connection, Delivery, Observer, Phase, Publisher, PublisherParts, Settings,
+    TopicPlan, TransactionOutcome, ensure_topics,
+};
+use floorcast::schedule::Lease;
+use floorcast::store::{self, Key, OutboxEvent, Store};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::support::consumer::{Record, read_all};
+use crate::support::kafka::Broker;
+
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a publisher has told.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) activities: Mutex<Vec<Activity>>,
+    pub(super) restored: Mutex<Vec<&'static str>>,
+    pub(super) transactions: Mutex<Vec<TransactionOutcome>>,
+}
+
+impl Observer for Told {
+    fn connection(&self, _: &Connection) {}
+    fn published(&self, _: f64) {}
+    fn schemas(&self, _: Option<&str>) {}
+    fn store_failed(&self, error: &store::Error) {
+        panic!("the store failed: {error}");
+    }
+    fn transaction(&self, _: i32, outcome: TransactionOutcome) {
+        self.transactions.lock().unwrap().push(outcome);
+    }
+    fn activity(&self, _: i32, activity: Activity) {
+        let mut activities = self.activities.lock().unwrap();
+        if activities.last() != Some(&activity) {
+            activities.push(activity);
+        }
+    }
+    fn restored(&self, reason: &'static str) {
+        self.restored.lock().unwrap().push(reason);
+    }
+}
+
+/// A deployment of one shard on a broker.
+pub(super) struct Deployment {
+    pub(super) settings: Settings,
+    pub(super) bootstrap: String,
+    pub(super) prefix: String,
+}
+
+impl Deployment {
+    /// Makes its topics. Consumers' topics have one partition, so that their order is one order.
+    pub(super) fn new(broker: &Broker, prefix: String) -> Self {
+        let settings = Settings {
+            bootstrap_servers: broker.bootstrap().to_owned(),
+            client_id: String::from("tests"),
+            deployment: String::from("tests"),
+            topic_prefix: prefix.clone(),
+            properties: Vec::new(),
+        };
+        let plan = TopicPlan {
+            create: true,
+            partitions: 1,
+            replication_factor: 1,
+            retention: Duration::from_hours(1),
+            shards: 1,
+        };
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(error) = runtime.block_on(ensure_topics(&settings, &plan)) {
+            assert!(Instant::now() < deadline, "{error}");
+        }
+        Self { settings, bootstrap: broker.direct().to_owned(), prefix }
+    }
+
+    pub(super) fn bridge(&self, dir: &Path) -> Bridge {
+        self.bridge_with(dir, |_| {})
+    }
+
+    /// A bridge of this deployment whose store lies there.
+    pub(super) fn bridge_with(
+        &self,
+        dir: &Path,
+        change: impl FnOnce(&mut PublisherParts),
+    ) -> Bridge {
+        let (phases, heard) = unbounded_channel();
+        let (told, lease) = (Arc::new(Told::default()), Arc::new(Lease::default()));
+        let mut parts = PublisherParts {
+            shard: 0,
+            delivery: Delivery::ExactlyOnce,
+            standby: false,
+            state_dir: dir.to_owned(),
+            privacy: 0,
+            settings: self.settings.clone(),
+            registry: None,
+            accounts: vec![acme()],
+            retired: Vec::new(),
+            lease: Arc::clone(&lease),
+            clock: Arc::new(SystemClock),
+            observer: Arc::clone(&told) as Arc<dyn Observer>,
+            phases,
+        };
+        change(&mut parts);
+        let publisher = Publisher::start(parts).unwrap();
+        Bridge { publisher, heard, told, lease }
+    }
+
+    /// The events that a consumer sees, in order.
+    pub(super) fn events(&self) -> Vec<Record> {
+        read_all(&self.bootstrap, &[Topic::Queues.full_name(&self.prefix)])
+    }
+
+    /// The numbers that the events carry, in order.
+    pub(super) fn numbers(&self) -> Vec<i64> {
+        self.events().iter().map(number).collect()
+    }
+}
+
+/// A publisher and what is heard of it.
+pub(super) struct Bridge {
+    pub(super) publisher: Publisher,
+    heard: UnboundedReceiver<Phase>,
+    pub(super) told: Arc<Told>,
+    pub(super) lease: Arc<Lease>,
+}
+
+impl Bridge {
+    /// The next phase, if one comes in that time.
+    pub(super) fn phase(&mut self, patience: Duration) -> Option<Phase> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.heard.try_recv() {
+                Ok(phase) => return Some(phase),
+                Err(_) if Instant::now() >= deadline => return None,
+                Err(_) => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
+    }
+
+    /// Waits until the shard is owned.
+    #[track_caller]
+    pub(super) fn own(&mut self) -> Store {
+        match self.phase(PATIENCE) {
+            Some(Phase::Owning(store)) => store,
+            other => panic!("{other:?} {:?}", self.told),
+        }
+    }
+
+    /// Decides an entry for each number: an event and the state it leads to.
+    pub(super) fn decide(&self, store: &Store, numbers: std::ops::Range<i64>) {
+        for number in numbers {
+            decide(store, number, 10);
+        }
+        self.publisher.bell().ring();
+    }
+
+    /// Waits until everything is published.
+    #[track_caller]
+    pub(super) fn published(&self, store: &Store) {
+        let deadline = Instant::now() + PATIENCE;
+        while store.outbox_level().entries > 0 {
+            assert!(Instant::now() < deadline, "{:?} {:?}", store.outbox_level(), self.told);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Ends as a bridge does, and says that the owner has left.
+    pub(super) fn finish(self) {
+        self.publisher.finish(Duration::from_secs(20));
+    }
+}
+
+pub(super) fn acme() -> AccountName {
+    AccountName::new("acme").unwrap()
+}
+
+/// An entry: the depth of one of five queues becomes this number. `padding` bytes make it larger.
+pub(super) fn decide(store: &Store, number: i64, padding: usize) {
+    decide_of(store, number, padding, number % 5);
+}
+
+/// The same, of a queue of its own.
+pub(super) fn decide_alone(store: &Store, number: i64, padding: usize) {
+    decide_of(store, number, padding, number);
+}
+
+fn decide_of(store: &Store, number: i64, padding: usize, queue: i64) {
+    let account = acme();
+    let id = EntityId::new(queue.to_string());
+    let entity = EntityKey { account: account.clone(), kind: EntityKind::QueuePath, id };
+    let revision = u64::try_from(number / 5 + 1).unwrap();
+    let sequence = u64::try_from(number + 1).unwrap();
+    // A broker refuses times that are an hour ahead, and soon forgets what is older than it keeps.
+    let at = SystemClock.now();
+    let body = Body::QueueDepthChanged(QueueDepthChange {
+        queue: QueueReference { id: None, path_id: None, path: Some(noise(padding)) },
+        language: None,
+        channel: Some(String::from("call")),
+        depth: number,
+        previous: None,
+        oldest_queued_at: None,
+        oldest_duration: None,
+        total_duration: None,
+        average_duration: None,
+    });
+    let event_type = body.event_type();
+    let meta = EventMeta {
+        event_id: event_id(&entity, revision, event_type.as_str()),
+        account: account.to_string(),
+        vendor: String::from("ccai"),
+        entity_id: entity.id.to_string(),
+        revision: i64::try_from(revision).unwrap(),
+        sequence: i64::try_from(sequence).unwrap(),
+        stream: StreamName::new("queue_statuses").to_string(),
+        occurred_at: at,
+        occurred_after: None,
+        precision: Precision::Bounded,
+        observed_at: at,
+        origin: Origin::Live,
+        late: false,
+    };
+    static ENCODERS: LazyLock<Encoders> = LazyLock::new(|| Encoders::new().unwrap());
+    let encoders = &*ENCODERS;
+    let mut batch = store.batch();
+    batch.push(OutboxEvent {
+        topic: Topic::Queues,
+        account: meta.account.clone(),
+        key: entity.to_string(),
+        event_type,
+        fingerprint: encoders.fingerprint(event_type),
+        event_id: meta.event_id,
+        sequence,
+        revision,
+        occurred_at: at,
+        observed_at: at,
+        datum: encoders.datum(&meta, &body).unwrap(),
+    });
+    // About as large as what is kept of a small entity.
+    let value = serde_json::json!({"revision": revision, "depth": number, "path": noise(padding)});
+    batch.put(Key::State(&entity), &value).unwrap();
+    batch.put(Key::Sequence(&account, Topic::Queues), &sequence).unwrap();
+    batch.put(Key::Account(&account), &"looked at").unwrap();
+    batch.close_decision();
+    store.apply(batch).unwrap();
+}
+
+/// A text that no compression makes much smaller.
+fn noise(length: usize) -> String {
+    let mut random = StdRng::seed_from_u64(length as u64);
+    (0..length).map(|_| char::from(random.random_range(b'!'..=b'~'))).collect()
+}
+
+/// The number that an event carries: its place in the sequence, from 0.
+pub(super) fn number(record: &Record) -> i64 {
+    let (_, value) = decoded(record);
+    value["meta"]["sequence"].as_i64().unwrap() - 1
+}
+
+pub(super) fn decoded(record: &Record) -> (String, serde_json::Value) {
+    let decoder = floorcast::publish::avro::Decoder::new().unwrap();
+    let (event, value) = decoder.decode(&record.value).unwrap();
+    (event.as_str().to_owned(), value)
+}
+
+/// Every record of state in a store.
+pub(super) fn records(store: &Store) -> Vec<(Vec<u8>, Vec<u8>)> {
+    store.records().map(Result::unwrap).collect()
+}
