@@ -133,7 +133,16 @@ impl Ccai {
                 Err(error)
                     if channel != CHANNELS[0] && error.disposition() != Disposition::Stop =>
                 {
-                    tracing::debug!(%stream, channel, %error, "one channel was not answered");
+                    // A refusal is an answer that will be the same each time; anything else is a
+                    // failure, which the next reading repairs.
+                    if matches!(error, Error::Refused(_)) {
+                        tracing::debug!(%stream, channel, %error, "one channel is refused");
+                    } else {
+                        tracing::warn!(
+                            %stream, channel, reason = error.reason(), %error,
+                            "one channel was not answered"
+                        );
+                    }
                 }
                 answered => answered?,
             }

@@ -124,6 +124,14 @@ async fn a_centre_without_chats_still_has_the_levels_of_its_calls() {
     let vendor = refusing("chat", 422).await;
     let reading = account(&vendor).ask("sla", Question::Gauge).await.unwrap();
     assert!(matches!(&reading.rows, Rows::ServiceLevels(levels) if levels.len() == 1));
+    // One that fails is another matter, and is counted; what the first one showed counts as well.
+    let vendor = refusing("chat", 503).await;
+    let account_503 = account(&vendor);
+    let reading = account_503.ask("sla", Question::Gauge).await.unwrap();
+    assert!(matches!(&reading.rows, Rows::ServiceLevels(levels) if levels.len() == 1));
+    assert!(account_503.metrics.render().contains(
+        "floorcast_requests_total{account=\"acme\",outcome=\"server_error\",stream=\"sla\"} 3"
+    ));
     // The first one must be there, and refused credentials are never passed over.
     let vendor = refusing("call", 422).await;
     account(&vendor).ask("sla", Question::Gauge).await.unwrap_err();

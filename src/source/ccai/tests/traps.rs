@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use super::super::mapping;
 use super::super::rows::{Read, decode};
+use super::NOON;
+use crate::detect::{Look, queue_status_row, record_row, service_level_row};
+use crate::event::Draft;
 use crate::model::{
-    AccountName, Activity, Agent, Call, Direction, EntityId, EntityKey, EntityKind, Presence,
-    QueuePath,
+    AccountName, Activity, Agent, Call, Direction, EntityKey, Measured, Presence, ServiceLevel,
 };
 use crate::source::{Quarantined, UnknownValue};
 
@@ -142,25 +144,32 @@ fn a_deprecated_wait_is_not_read() {
 
 #[test]
 fn one_number_as_queue_path_and_group_names_three_things() {
-    let call = call(&json!({"id": 1, "selected_menu": {"id": 5},
-        "queue_durations": [{"menu_path_id": 5, "lang": "en"}]}));
-    let queue = call.selected_menu.unwrap().id;
-    let path = QueuePath {
-        path_id: call.queue_durations[0].menu_path_id.clone().unwrap(),
-        lang: call.queue_durations[0].lang.clone(),
-        channel: Some(String::from("call")),
+    // Each as its own row is read, and keyed as its events are.
+    let queue = read(&json!({"id": 5}), mapping::queue).0.unwrap();
+    let row = json!({"menu_path_id": 5, "lang": "en", "comm_type": "Call", "in_queue_count": 1});
+    let path = read(&row, mapping::queue_status).0.unwrap();
+    let group = read(&json!({"queue_group_id": 5, "sla": 90.0}), mapping::level).0.unwrap();
+    let of = Measured::Group { group_id: group.id, channel: String::from("call") };
+    let level = ServiceLevel { of, name: group.name, percent: group.percent, minutes: 30 };
+    let look = Look {
+        asked_at: NOON,
+        answered_at: NOON,
+        previous_asked_at: None,
+        start: NOON,
+        first_look: NOON,
+        first_sweep: true,
     };
-    assert_eq!(queue, Some(path.path_id.clone()));
-    let acme = AccountName::new("acme").unwrap();
-    let key = |kind, id| EntityKey { account: acme.clone(), kind, id }.to_string();
-    assert_eq!(
-        [
-            key(EntityKind::Queue, EntityId::new("5")),
-            key(EntityKind::QueuePath, path.id()),
-            key(EntityKind::QueueGroup, EntityId::new("5")),
-        ],
-        ["acme:queue:5", "acme:queue_path:5/en/call", "acme:queue_group:5"]
-    );
+    let drafts = [
+        record_row(None, &queue, &look).drafts,
+        queue_status_row(None, &path, &look).drafts,
+        service_level_row(None, &level, None, &look).drafts,
+    ];
+    let account = AccountName::new("acme").unwrap();
+    let key = |draft: Draft| {
+        EntityKey { account: account.clone(), kind: draft.kind, id: draft.entity }.to_string()
+    };
+    let keys: Vec<_> = drafts.into_iter().flatten().map(key).collect();
+    assert_eq!(keys, ["acme:queue:5", "acme:queue_path:5/en/call", "acme:queue_group:5/call"]);
 }
 
 #[test]
