@@ -241,6 +241,12 @@ impl Release {
         self.files.iter().any(|(known, _)| *known == name)
     }
 
+    /// Its files, by the name of their record.
+    #[cfg(test)]
+    pub(super) fn texts(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.files.iter().copied()
+    }
+
     /// The names of its records.
     #[cfg(test)]
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
