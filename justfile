@@ -25,7 +25,11 @@ test-lib *FILTER:
 fuzz cases="1000000" seed="1":
     FLOORCAST_FUZZ_CASES={{ cases }} FLOORCAST_FUZZ_SEED={{ seed }} cargo test --release --lib fuzzed
 
-# A simulated contact centre, a broker and the bridge, with a verdict at the end
+# Torment the bridge: so many faults; without a seed, by one of its own
+torture rounds="200" *ARGUMENTS:
+    cargo run --release --features failpoints --example torture -- --rounds {{ rounds }} {{ ARGUMENTS }}
+
+# The simulated vendors, a broker and the bridge, with a verdict at the end
 demo length="60s":
     cargo run --release -- demo --for {{ length }}
 

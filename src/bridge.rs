@@ -158,6 +158,9 @@ impl Observer for Watcher {
 
     fn activity(&self, shard: i32, activity: Activity) {
         self.metrics.shard_owner(shard, activity == Activity::Owning);
+        if activity == Activity::Owning {
+            self.health.store_works();
+        }
         self.health.activity(shard, activity);
     }
 

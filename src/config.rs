@@ -154,6 +154,7 @@ const OWN_PROPERTIES: &[(&str, &str)] = &[
     ("transactional.id", "it is made from topic_prefix and deployment"),
     ("partitioner", "consumers that join by key depend on it"),
     ("queue.buffering.max.kbytes", "memory is bounded by it"),
+    ("message.max.bytes", "what is too large is found by the broker's own limits"),
     ("enable.gapless.guarantee", "order depends on it"),
     ("retries", "an event is sent until it is there"),
     ("message.send.max.retries", "an event is sent until it is there"),

@@ -12,12 +12,13 @@ pub(crate) fn passing(place: &str) {
 #[cfg(not(feature = "failpoints"))]
 pub(crate) const fn passing(_place: &str) {}
 
-/// Whether this fault is planted: `FLOORCAST_PLANTED_FAULT` names it.
+/// Whether this fault is planted: `PLANTED_FAULT` names it. Without the program's prefix, whose
+/// variables are keys of the configuration.
 #[cfg(feature = "failpoints")]
 pub(crate) fn planted(fault: &str) -> bool {
     use std::sync::OnceLock;
     static PLANTED: OnceLock<Option<String>> = OnceLock::new();
-    let planted = PLANTED.get_or_init(|| std::env::var("FLOORCAST_PLANTED_FAULT").ok());
+    let planted = PLANTED.get_or_init(|| std::env::var("PLANTED_FAULT").ok());
     planted.as_deref() == Some(fault)
 }
 

@@ -1,6 +1,7 @@
 //! From the outbox to Kafka: who owns a shard, Avro, the producer, the order of things.
 
 pub mod avro;
+mod examination;
 mod kafka;
 mod omission;
 mod outbox;
@@ -13,6 +14,7 @@ mod topics;
 mod trouble;
 mod verification;
 
+pub use examination::examine;
 pub use kafka::{Connection, Settings};
 pub use ownership::RestoreReason;
 pub use producer::Delivery;

@@ -6,15 +6,24 @@
 //! their habits and, on demand, their faults. The *verdict* compares what was recorded and served
 //! with what was published. Nothing here uses the bridge's code, so that no mistake is made twice.
 
+mod directory;
+mod gate;
 mod messaging;
 mod organisation;
 mod people;
 mod records;
+mod served;
 mod server;
+mod simulator;
+mod system;
 mod telephony;
 mod verdict;
 mod world;
 
-pub use server::{Faults, Simulator, SimulatorError};
+pub use directory::{DirectorySettings, DirectoryTruth, Sight, Traps};
+pub use gate::Faults;
+pub use served::{Served, Version};
+pub use simulator::{Simulator, SimulatorError};
+pub use system::System;
 pub use verdict::{Published, Verdict, VerdictRow, judge};
 pub use world::{Settings, Truth, World};

@@ -2,6 +2,7 @@
 //! reader whose findings are held against the truth.
 
 mod commands;
+mod directories;
 mod facts;
 mod privacy;
 mod troubles;

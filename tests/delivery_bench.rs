@@ -1,24 +1,38 @@
 //! What delivery costs, beside its limit: `cargo bench --bench delivery`.
 //!
 //! The limit is a bare transactional producer of librdkafka that sends the same bytes in the same
-//! batches and keeps nothing. Both run in turn against the same broker, and the ratio is told. Then
+//! batches, awaits their reports, commits, and keeps nothing. Both run in turn against the same broker, and the ratio is told. Then
 //! a steady stream of events shows how long one waits between the outbox and its commit.
 
-#[allow(dead_code, unused_imports, reason = "shared with the tests")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a measurement that shares its broker with the tests"
+)]
+
 #[path = "kafka/shard.rs"]
 mod shard;
-#[allow(dead_code, unused_imports, reason = "shared with the tests")]
 mod support;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use floorcast::clock::{Clock, SystemClock};
 use floorcast::publish::{Activity, Connection, Observer, TransactionOutcome};
 use floorcast::store::{self, OutboxEntry, Store};
-use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::{ClientConfig, ClientContext};
 
 use shard::{Bridge, Deployment, decide_alone};
 use support::kafka;
@@ -80,20 +94,37 @@ fn main() {
     latency(&deployment, dir.path());
 }
 
+/// Counts delivery reports.
+#[derive(Clone, Default)]
+struct Reports(Arc<AtomicU64>);
+
+impl ClientContext for Reports {}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        result.as_ref().map_err(|(error, _)| error.clone()).unwrap();
+        self.0.fetch_add(1, Ordering::Release);
+    }
+}
+
 /// The same bytes in the same batches, by a producer that keeps nothing. Returns seconds and bytes.
 fn bare_seconds(deployment: &Deployment, entries: &[OutboxEntry]) -> (f64, usize) {
-    let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
+    let context = Reports::default();
+    let reported = Arc::clone(&context.0);
+    let producer: ThreadedProducer<Reports> = ClientConfig::new()
         .set("bootstrap.servers", &deployment.bootstrap)
         .set("transactional.id", format!("{}-bare", deployment.prefix))
         .set("compression.type", "lz4")
         .set("linger.ms", "2")
         .set("partitioner", "murmur2_random")
-        .create()
+        .create_with_context(context)
         .unwrap();
     producer.init_transactions(Duration::from_secs(30)).unwrap();
     let events = format!("{}.reference", deployment.prefix);
     let state = format!("{}.state.tests", deployment.prefix);
-    let mut bytes = 0;
+    let (mut bytes, mut sent) = (0, 0);
     let begun = Instant::now();
     for batch in entries.chunks(BATCH) {
         producer.begin_transaction().unwrap();
@@ -121,14 +152,21 @@ fn bare_seconds(deployment: &Deployment, entries: &[OutboxEntry]) -> (f64, usize
                     .timestamp(event.observed_at.millis())
                     .headers(headers);
                 producer.send(record).map_err(|(error, _)| error).unwrap();
+                sent += 1;
             }
+        }
+        for entry in batch {
             let (key, value) = &entry.decision.records[0];
             let value = value.as_ref().unwrap();
             bytes += key.len() + value.len();
             let record = BaseRecord::to(&state).partition(0).key(key).payload(value);
             producer.send(record).map_err(|(error, _)| error).unwrap();
+            sent += 1;
         }
-        producer.flush(Duration::from_secs(30)).unwrap();
+        // A commit with messages under way takes a tenth of a second.
+        while reported.load(Ordering::Acquire) < sent {
+            std::thread::sleep(Duration::from_micros(200));
+        }
         producer.commit_transaction(Duration::from_secs(30)).unwrap();
     }
     (begun.elapsed().as_secs_f64(), bytes)

@@ -16,3 +16,4 @@ mod kafka;
 mod registry;
 mod structure;
 mod support;
+mod torture;

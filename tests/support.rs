@@ -39,8 +39,23 @@ pub(crate) fn wait_until(deadline: Duration, what: &str, mut condition: impl FnM
 
 /// A directory below `target/` for what is fetched once and kept between runs.
 pub(crate) fn cache_directory(name: &str) -> PathBuf {
-    // Cargo gives integration tests a directory of their own inside the target directory.
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
+    // Cargo gives integration tests a directory of their own inside the target directory, and
+    // programs none.
+    let directory = option_env!("CARGO_TARGET_TMPDIR").map(PathBuf::from);
+    directory.unwrap_or_else(|| built_directory().join("../tmp")).join(name)
+}
+
+/// Where cargo puts what it builds, of a program beside the tests.
+fn built_directory() -> PathBuf {
+    let program = std::env::current_exe().expect("a running program knows where it lies");
+    // It lies in `examples` there.
+    program.parent().and_then(std::path::Path::parent).expect("cargo built it").to_owned()
+}
+
+/// The built program.
+pub(crate) fn program() -> PathBuf {
+    let program = option_env!("CARGO_BIN_EXE_floorcast").map(PathBuf::from);
+    program.unwrap_or_else(|| built_directory().join("floorcast"))
 }
 
 /// A file of the repository.

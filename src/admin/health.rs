@@ -160,6 +160,11 @@ impl Health {
         self.lock().store_failed.get_or_insert_with(|| reason.to_owned());
     }
 
+    /// The store works again.
+    pub fn store_works(&self) {
+        self.lock().store_failed = None;
+    }
+
     /// Kafka answers, or why it does not.
     pub fn kafka(&self, connection: Result<(), String>) {
         self.lock().kafka = Some(connection);

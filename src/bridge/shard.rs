@@ -102,6 +102,8 @@ impl Shard {
                         let reason = error.to_string();
                         tracing::error!(shard = self.number, %reason, "the engine cannot start");
                         health.store_failed(&reason);
+                        // An owner that asks nobody would only keep others from it.
+                        failed.send_replace(Some(reason));
                     }
                 }
                 Some(Phase::Left(left)) => {

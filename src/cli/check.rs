@@ -12,7 +12,7 @@ use super::{Failure, say};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Environment;
 use crate::model::EntityKind;
-use crate::publish::{TopicPlan, TopicsError, ensure_topics, registry};
+use crate::publish::{Delivery, TopicPlan, TopicsError, ensure_topics, examine, registry};
 use crate::schedule::{Budget, Lease};
 use crate::source::{Connection, Limits, Question, RowMemory, StreamKind};
 use crate::store::{Options, Store};
@@ -84,7 +84,16 @@ pub(super) async fn check(
         }
         Err(Failure::Misused(text) | Failure::Failed(text)) => Err(text),
     };
+    let topics_are_there = kafka.is_ok() && !is_to_be_made(&kafka);
     mark("kafka", kafka, &mut failed);
+    if topics_are_there && let Ok(settings) = kafka_settings(&config, &environment) {
+        let (shards, delivery) = (config.kafka.shards, config.kafka.delivery);
+        let examined = tokio::task::spawn_blocking(move || {
+            let transactions = delivery == Delivery::ExactlyOnce;
+            examine(&settings, shards, transactions, &SystemClock)
+        });
+        mark("ownership", examined.await.map_err(Failure::failed)?, &mut failed);
+    }
     match registry_settings(&config, &environment) {
         Ok(None) => {}
         Ok(Some(settings)) => {
@@ -106,6 +115,11 @@ pub(super) async fn check(
     };
     mark("state", state, &mut failed);
     if failed { Err(Failure::failed("not everything is right, see above")) } else { Ok(()) }
+}
+
+/// Whether topics are missing that the start would make: then there is nothing to own yet.
+fn is_to_be_made(kafka: &Result<String, String>) -> bool {
+    kafka.as_ref().is_ok_and(|said| said.contains("to be made"))
 }
 
 /// Whether the registry answers and takes every schema.

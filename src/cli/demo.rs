@@ -1,5 +1,5 @@
-//! `floorcast demo`: a simulated contact centre, a broker and the bridge in one process, and a
-//! verdict that holds the topics against the truth.
+//! `floorcast demo`: simulated vendors, a broker and the bridge in one process, and a verdict that
+//! holds the topics against the truth.
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ use crate::event::Topic;
 use crate::model::Privacy;
 use crate::publish::avro::Decoder;
 use crate::publish::{Delivery, Settings as KafkaSettings, TopicPlan};
-use crate::simulate::{Published, Simulator, Verdict, judge};
+use crate::simulate::{Published, Simulator, System, Verdict, judge};
 use crate::source::Limits;
 
 #[derive(Debug, Args)]
@@ -59,8 +59,6 @@ impl Drop for Scratch {
     }
 }
 
-/// The variable that holds the simulated vendor's password.
-const TOKEN: &str = "DEMO_TOKEN";
 /// How long the bridge may need at most to ask everything again.
 const LONGEST_SETTLING: Duration = Duration::from_mins(6);
 
@@ -84,7 +82,6 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
     let run = format!("{}-{}", std::process::id(), clock.now().millis());
     let scratch = Scratch(std::env::temp_dir().join(format!("floorcast-demo-{run}")));
     let settings = arguments.world.settings();
-    let token = settings.token.clone();
     let local = SocketAddr::from(([127, 0, 0, 1], 0));
     let simulator =
         Simulator::start(settings, local, clock.clone()).await.map_err(Failure::failed)?;
@@ -122,15 +119,15 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
         Broker::Embedded(_) => Delivery::AtLeastOnce,
         Broker::External(_) => Delivery::ExactlyOnce,
     };
-    // The demo's own configuration, read as everybody's is.
-    let rate = arguments.world.requests_per_second;
-    let text = format!(
-        "[kafka]\nbootstrap_servers = \"{servers}\"\ndeployment = \"demo\"\n{}\
-         requests_per_second = {rate:?}\nlongest_pause = \"5s\"\n\
-         [account.sla]\ntarget_percent = 80\n",
-        simulator.account("demo", TOKEN)
-    );
-    let environment = Environment::from([(String::from(TOKEN), token)]);
+    // The demo's own configuration, read as everybody's is: an account of each system.
+    let mut text = format!("[kafka]\nbootstrap_servers = \"{servers}\"\ndeployment = \"demo\"\n");
+    let mut environment = Environment::new();
+    for system in System::ALL {
+        let variable = format!("DEMO_{}", system.vendor().to_uppercase());
+        text += &simulator.account(system, system.vendor(), &variable);
+        text += "longest_pause = \"5s\"\n[account.sla]\ntarget_percent = 80\n";
+        environment.insert(variable, simulator.secret(system).to_owned());
+    }
     let config = Config::read("demo", &text, &Environment::new()).map_err(Failure::failed)?;
     let environment = Arc::new(environment);
     let accounts = config.accounts.iter().map(|account| account_parts(account, &environment));
@@ -156,7 +153,7 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
     .await
     .map_err(Failure::failed)?;
 
-    say(format_args!("simulated contact centre  {}", simulator.base_url()));
+    say(format_args!("simulated vendors         {}", simulator.base_url()));
     say(format_args!(
         "kafka                     {servers} (topics {prefix}.agents, .calls, .chats, .queues, .sla, .reference)"
     ));
@@ -208,11 +205,15 @@ async fn live(bridge: &Bridge, begun: Instant, length: Option<Duration>) {
         tokio::time::sleep(Duration::from_secs(1)).await;
         if terminal {
             let status = bridge.health().status(SystemClock.now());
-            let streams = status["accounts"]["demo"]["streams"].as_object();
-            let counts: Vec<_> = streams
+            let counts: Vec<_> = status["accounts"]
+                .as_object()
                 .into_iter()
                 .flatten()
-                .map(|(name, stream)| format!("{name} {}", stream["events"]))
+                .map(|(name, account)| {
+                    let streams = account["streams"].as_object().into_iter().flatten();
+                    let events = streams.filter_map(|(_, stream)| stream["events"].as_u64());
+                    format!("{name} {}", events.sum::<u64>())
+                })
                 .collect();
             let mut out = std::io::stdout().lock();
             let _ = write!(
@@ -235,8 +236,9 @@ async fn settle(
     requests_per_second: f64,
 ) -> Result<Verdict, Failure> {
     // What was written last becomes visible within three seconds; then every stream has to be
-    // asked once more, a sweep three times. The rarest ones get one request of two hundred.
-    let needed = Duration::from_secs(10) + Duration::from_secs_f64(300.0 / requests_per_second);
+    // asked once more, a sweep three times. The rarest ones get one request of two hundred, and
+    // the directories of agents are asked at a slow rate of their own.
+    let needed = Duration::from_secs(40) + Duration::from_secs_f64(300.0 / requests_per_second);
     let until = Instant::now() + needed.min(LONGEST_SETTLING);
     tokio::time::sleep(Duration::from_secs(4)).await;
     loop {

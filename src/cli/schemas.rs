@@ -239,15 +239,16 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    /// The files of a folder; what replaced schemas were is in folders of their own.
+    /// The files of a folder, without those of the folders in it.
     fn folder(path: &Path) -> BTreeMap<String, String> {
-        let entries = std::fs::read_dir(path).unwrap().map(Result::unwrap);
+        let entries = std::fs::read_dir(path).unwrap().map(io::Result::unwrap);
         let files = entries.filter(|entry| entry.path().is_file());
-        let read = |entry: std::fs::DirEntry| {
-            let text = std::fs::read_to_string(entry.path()).unwrap();
-            (entry.file_name().into_string().unwrap(), text)
-        };
-        files.map(read).collect()
+        files
+            .map(|entry| {
+                let text = std::fs::read_to_string(entry.path()).unwrap();
+                (entry.file_name().into_string().unwrap(), text)
+            })
+            .collect()
     }
 
     #[test]
@@ -297,6 +298,19 @@ mod tests {
         }
         // Together they define all that they name.
         assert!(Schema::parse_list(files.values()).is_ok());
+    }
+
+    #[test]
+    fn what_a_released_schema_was_stands_beside_what_it_has_become() {
+        let directory = tempfile::tempdir().unwrap();
+        run(&Command::Export { directory: directory.path().to_path_buf(), joined: false });
+        let now = folder(directory.path());
+        let released = folder(&directory.path().join("released/1"));
+        // Agents have more fields now.
+        let names: Vec<_> = released.keys().map(|name| name.rsplit('.').nth(1).unwrap()).collect();
+        assert_eq!(names, ["AgentAdded", "AgentRemoved", "AgentUpdated"]);
+        let form = |text: &str| Schema::parse_str(text).unwrap().canonical_form();
+        assert!(released.iter().all(|(name, text)| form(text) != form(&now[name])));
     }
 
     #[test]

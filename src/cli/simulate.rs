@@ -1,4 +1,4 @@
-//! `floorcast simulate`: the simulated vendor API alone.
+//! `floorcast simulate`: the simulated vendors' APIs alone.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Failure, asked_to_end, say};
 use crate::clock::SystemClock;
-use crate::simulate::{Faults, Settings, Simulator};
+use crate::simulate::{DirectorySettings, Faults, Settings, Simulator, System, Traps};
 
 #[derive(Debug, Args)]
 pub(super) struct SimulateArguments {
@@ -30,18 +30,21 @@ pub(super) struct WorldArguments {
     /// What chance depends on: the same seed gives the same history
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many agents there are
+    /// How many agents the contact centre has
     #[arg(long, default_value_t = 30)]
     agents: u32,
     /// How many calls come in a second
     #[arg(long, value_name = "RATE", default_value_t = 0.5)]
     calls_per_second: f64,
-    /// The vendor's limit
+    /// The contact centre's limit
     #[arg(long, value_name = "RATE", default_value_t = 10.0)]
     pub(super) requests_per_second: f64,
     /// Answer every request, and at once
     #[arg(long)]
     no_faults: bool,
+    /// Show the directories of agents as their vendors' documents say, without odd habits
+    #[arg(long)]
+    no_traps: bool,
 }
 
 impl WorldArguments {
@@ -51,6 +54,10 @@ impl WorldArguments {
             agents: self.agents.clamp(1, 100_000),
             calls_per_second: self.calls_per_second.clamp(0.001, 1_000.0),
             requests_per_second: self.requests_per_second.clamp(0.1, 1_000.0),
+            directories: DirectorySettings {
+                traps: if self.no_traps { Traps::none() } else { Traps::all() },
+                ..DirectorySettings::default()
+            },
             ..Settings::default()
         }
     }
@@ -62,13 +69,15 @@ impl WorldArguments {
 
 pub(super) async fn simulate(arguments: &SimulateArguments) -> Result<(), Failure> {
     let settings = arguments.world.settings();
-    let (username, token) = (settings.username.clone(), settings.token.clone());
     let simulator = Simulator::start(settings, arguments.listen, Arc::new(SystemClock)).await;
     let simulator = simulator.map_err(Failure::failed)?;
     simulator.set_faults(arguments.world.faults());
-    say(format_args!("base_url = \"{}\"", simulator.base_url()));
-    say(format_args!("username = \"{username}\"   the password is {token}"));
-    say("Ctrl-C ends it");
+    for system in System::ALL {
+        let variable = format!("{}_SECRET", system.vendor().to_uppercase());
+        say(format_args!("# export {variable}={}", simulator.secret(system)));
+        say(simulator.account(system, system.vendor(), &variable));
+    }
+    say("# Ctrl-C ends it");
     asked_to_end().await;
     if let Some(path) = &arguments.ground_truth {
         let truth = simulator.truth();
@@ -81,12 +90,26 @@ pub(super) async fn simulate(arguments: &SimulateArguments) -> Result<(), Failur
                 writeln!(file, "{}", json!({"happened": what, "at": time.to_rfc3339_millis()}))?;
             }
             for (agent, versions) in &truth.served_agents {
-                for row in versions {
+                for version in versions.versions() {
+                    let row = &version.shown;
                     writeln!(file, "{}", json!({"served": row, "agent": agent}))?;
                 }
             }
             for call in &truth.calls {
                 writeln!(file, "{}", json!({"call": call}))?;
+            }
+            for (system, directory) in &truth.directories {
+                let account = system.vendor();
+                for (agent, served) in &directory.served {
+                    for version in served.versions() {
+                        let line =
+                            json!({"account": account, "agent": agent, "served": version.shown});
+                        writeln!(file, "{line}")?;
+                    }
+                }
+                for agent in &directory.removed {
+                    writeln!(file, "{}", json!({"account": account, "left": agent}))?;
+                }
             }
             file.flush()
         };

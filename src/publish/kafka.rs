@@ -46,7 +46,12 @@ impl Settings {
     /// The id under which a shard's owner is known to the broker, so that its successor fences it.
     #[must_use]
     pub fn transactional_id(&self, shard: i32) -> String {
-        format!("{}-{}-{shard}", self.topic_prefix, self.deployment)
+        format!("{}-{shard}", self.transactional_ids())
+    }
+
+    /// What the ids of all its shards begin with.
+    pub(super) fn transactional_ids(&self) -> String {
+        format!("{}-{}", self.topic_prefix, self.deployment)
     }
 
     /// What every client of this program starts from.
@@ -105,6 +110,13 @@ impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         // These lines repeat with every attempt; the change of state is reported once.
         tracing::debug!(?level, facility, message, "librdkafka");
+        // Why a transaction fails is told by a log line alone: its messages say that they were
+        // given up. "… in state InTransaction: where: Broker: reason (after 3ms) (NAME)".
+        if facility == "TXNERR" {
+            let reason = message.rsplit_once("Broker: ").map_or(message, |(_, reason)| reason);
+            let reason = reason.split_once(" (").map_or(reason, |(reason, _)| reason);
+            self.tell(News::Down(explain(None, reason).text));
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

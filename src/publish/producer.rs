@@ -6,6 +6,7 @@
 //! the producer is given up: only a new one of the same id, and what is then on the topic, settle
 //! it (librdkafka lacks KIP-890).
 
+use std::cell::RefCell;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -70,8 +71,10 @@ pub(super) enum Failure {
 
 /// A producer of events and state.
 pub(super) struct Producer {
-    producer: ThreadedProducer<Context>,
+    client: ThreadedProducer<Context>,
     news: Receiver<News>,
+    /// What the client said last of why something fails.
+    heard: RefCell<Option<String>>,
     delivery: Delivery,
     source_prefix: String,
     topic_prefix: String,
@@ -119,20 +122,34 @@ impl Producer {
         if config.get("compression.type").is_none() && config.get("compression.codec").is_none() {
             config.set("compression.type", "lz4");
         }
-        let producer: ThreadedProducer<Context> =
+        let client: ThreadedProducer<Context> =
             config.create_with_context(Context { news: sender })?;
         if delivery == Delivery::ExactlyOnce {
-            producer.init_transactions(Timeout::After(CALL * 2))?;
+            client.init_transactions(Timeout::After(CALL * 2))?;
         }
         Ok(Self {
-            producer,
+            client,
             news,
+            heard: RefCell::new(None),
             delivery,
             source_prefix: format!("/floorcast/{}/", settings.deployment),
             topic_prefix: settings.topic_prefix.clone(),
             state_topic: settings.state_topic(),
             shard,
         })
+    }
+
+    /// Whether transactions of this deployment may be begun, by one that owns no shard and fences
+    /// nobody. Blocks for some seconds at most.
+    pub(super) fn may_transact(settings: &Settings) -> Result<(), KafkaError> {
+        let (sender, _) = channel();
+        let mut config = settings.client();
+        config
+            .set("transactional.id", format!("{}-check", settings.transactional_ids()))
+            .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string());
+        let producer: ThreadedProducer<Context> =
+            config.create_with_context(Context { news: sender })?;
+        producer.init_transactions(Timeout::After(CALL * 2))
     }
 
     /// Delivers a shipment and the owner's record with it. Returns the offset of the owner's record
@@ -169,7 +186,7 @@ impl Producer {
         owner: &OwnerRecord,
         give_up: &dyn Fn() -> bool,
     ) -> Result<i64, Failure> {
-        self.producer.begin_transaction().map_err(|error| Failure::of(error, Failure::Unknown))?;
+        self.client.begin_transaction().map_err(|error| Failure::of(error, Failure::Unknown))?;
         passing("publish::after_begin");
         let sent = || {
             self.send_events(shipment, give_up)?;
@@ -189,7 +206,7 @@ impl Producer {
     fn commit(&self, give_up: &dyn Fn() -> bool) -> Result<(), Failure> {
         let begun = Instant::now();
         loop {
-            let error = match self.producer.commit_transaction(Timeout::After(CALL)) {
+            let error = match self.client.commit_transaction(Timeout::After(CALL)) {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -215,10 +232,10 @@ impl Producer {
         {
             return Failure::Fenced;
         }
-        match self.producer.abort_transaction(Timeout::After(CALL)) {
+        match self.client.abort_transaction(Timeout::After(CALL)) {
             Ok(()) => {
                 // Reports of what was purged are of no interest.
-                while self.news.try_recv().is_ok() {}
+                self.listen();
                 Failure::from_sending(trouble)
             }
             Err(error) => Failure::of(error, Failure::Unknown),
@@ -269,7 +286,7 @@ impl Producer {
         give_up: &dyn Fn() -> bool,
     ) -> Result<(), Trouble> {
         loop {
-            match self.producer.send(record) {
+            match self.client.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(Code::QueueFull), back)) => record = back,
                 Err((error, _)) => return Err(Trouble::Failed(error)),
@@ -294,7 +311,7 @@ impl Producer {
                     }
                 }
                 Ok(News::Failed(error)) => return Err(Trouble::Failed(error)),
-                Ok(News::Down(reason)) => tracing::debug!(%reason, "kafka is away meanwhile"),
+                Ok(News::Down(reason)) => *self.heard.borrow_mut() = Some(reason),
                 Err(RecvTimeoutError::Timeout) => {
                     if give_up() {
                         return Err(Trouble::GivenUp);
@@ -331,25 +348,28 @@ impl Producer {
 
     /// Why the connection is down, where the client has said so since it was last asked.
     pub(super) fn heard_down(&self) -> Option<String> {
-        let mut heard = None;
+        self.listen();
+        self.heard.take()
+    }
+
+    fn listen(&self) {
         while let Ok(news) = self.news.try_recv() {
             if let News::Down(reason) = news {
-                heard = Some(reason);
+                *self.heard.borrow_mut() = Some(reason);
             }
         }
-        heard
     }
 
     /// Why the producer can never send again, where it cannot.
     pub(super) fn broken(&self) -> Option<(Code, String)> {
-        self.producer.client().fatal_error()
+        self.client.client().fatal_error()
     }
 
     /// Gives everything up that is in the buffer or under way.
     pub(super) fn abandon(self) {
-        self.producer.purge(PurgeConfig::default().queue().inflight());
+        self.client.purge(PurgeConfig::default().queue().inflight());
         // Dropping it joins its poll thread, which serves the last reports.
-        let _ = self.producer.flush(Timeout::After(LOOK));
+        let _ = self.client.flush(Timeout::After(LOOK));
     }
 }
 

@@ -183,7 +183,7 @@ impl Publisher {
         let name = format!("publisher-{}", parts.shard);
         std::thread::Builder::new().name(name).spawn(move || {
             let _ending: Sender<()> = ending;
-            Life { parts, inbox, finish: None }.run();
+            Life { parts, inbox, finish: None, told: String::new() }.run();
         })?;
         Ok(Self { signals, ended })
     }
@@ -236,18 +236,18 @@ impl From<store::Error> for Halt {
     }
 }
 
-impl From<Failure> for Halt {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Fenced => Self::Fenced,
-            Failure::GivenUp => Self::Finish,
-            Failure::Undelivered(error) | Failure::Unknown(error) => Self::of(&error),
-            Failure::Refused(code) => Self::Refused(explain(Some(code), "").text),
+impl Halt {
+    /// Why a producer's delivery failed, by what it has heard.
+    fn after(failure: Failure, producer: &Producer) -> Self {
+        match (failure, producer.heard_down()) {
+            (Failure::Fenced, _) => Self::Fenced,
+            (Failure::GivenUp, _) => Self::Finish,
+            (Failure::Refused(code), _) => Self::Refused(explain(Some(code), "").text),
+            (_, Some(reason)) => Self::Again(reason),
+            (Failure::Undelivered(error) | Failure::Unknown(error), None) => Self::of(&error),
         }
     }
-}
 
-impl Halt {
     fn of(error: &KafkaError) -> Self {
         match error.rdkafka_error_code() {
             Some(code) if is_fenced(code) => Self::Fenced,
@@ -271,14 +271,17 @@ struct Life {
     parts: PublisherParts,
     inbox: Receiver<Signal>,
     finish: Option<Instant>,
+    /// Why Kafka is not ready, as it was told last.
+    told: String,
 }
 
 impl Life {
     fn run(mut self) {
         let (mut wait, mut own) = (self.parts.standby, None);
         loop {
-            let halt = match self.stand_by(wait, own).and_then(|()| self.take_over()) {
+            let halt = match self.stand_by(wait, own).and_then(|seen| self.take_over(wait, seen)) {
                 Ok(owned) => {
+                    self.told.clear();
                     own = Some(owned.owner.generation);
                     match self.own(owned) {
                         Ok(()) => return,
@@ -297,6 +300,10 @@ impl Life {
                     wait = true;
                 }
                 Halt::Again(reason) => {
+                    if reason != self.told {
+                        tracing::warn!(%reason, "kafka is not ready; nothing is asked before it is");
+                        self.told.clone_from(&reason);
+                    }
                     self.parts.observer.connection(&Connection::Down(reason));
                     if !self.rest(REST) {
                         return;
@@ -315,9 +322,13 @@ impl Life {
         }
     }
 
-    /// Waits until the shard may be taken over. Without `wait` it may be at once, if its accounts
-    /// are ours.
-    fn stand_by(&mut self, wait: bool, own: Option<Generation>) -> Result<(), Halt> {
+    /// Waits until the shard may be taken over, and returns the owner's last word. Without `wait` it
+    /// may be at once, if its accounts are ours.
+    fn stand_by(
+        &mut self,
+        wait: bool,
+        own: Option<Generation>,
+    ) -> Result<Option<OwnerRecord>, Halt> {
         let PublisherParts { shard, settings, observer, .. } = &self.parts;
         let (shard, observer) = (*shard, Arc::clone(observer));
         let reader = StateReader::new(settings, shard)?;
@@ -336,7 +347,7 @@ impl Life {
                 }
             }
             if !wait || watch.look(last.as_ref(), Instant::now()) == Standing::Take {
-                return Ok(());
+                return Ok(last);
             }
             if !told {
                 tracing::info!(shard, "standing by: another bridge owns the accounts");
@@ -381,7 +392,10 @@ impl Life {
     }
 
     /// Fences every other owner, becomes the next generation, and brings the store in order.
-    fn take_over(&mut self) -> Result<Owned, Halt> {
+    ///
+    /// With `wait` it goes on only if the owner's last word is still the one that was `seen`: of two
+    /// that saw the same silence one has spoken first, and asks vendors already.
+    fn take_over(&mut self, wait: bool, seen: Option<OwnerRecord>) -> Result<Owned, Halt> {
         let PublisherParts { shard, settings, delivery, observer, clock, .. } = &self.parts;
         let shard = *shard;
         observer.activity(shard, Activity::TakingOver);
@@ -392,6 +406,9 @@ impl Life {
         let finish = self.finish;
         let give_up = || finish.is_some_and(|until| Instant::now() >= until);
         let (topic, end) = reader.last_owner(&give_up)?;
+        if wait && topic != seen {
+            return Err(Halt::Fenced);
+        }
         let options = Options { privacy: self.parts.privacy, now: clock.now() };
         let (store, opened) = Store::open(&self.parts.state_dir, options)?;
         let local = store.ownership()?;
@@ -429,7 +446,8 @@ impl Life {
             Verdict::Restore(_) => anew(store, &opened, &self.parts.state_dir, options)?,
         };
         let nothing = Shipment::default();
-        let state_offset = producer.deliver(&nothing, &owner, &give_up)?;
+        let delivered = producer.deliver(&nothing, &owner, &give_up);
+        let state_offset = delivered.map_err(|failure| Halt::after(failure, &producer))?;
         passing("ownership::after_generation");
         if let Verdict::Restore(reason) = verdict {
             let reason = match &opened {
@@ -491,7 +509,7 @@ impl Life {
                 tracing::info!(shard, records = restoring.records, of, "restoring");
                 let word = owner.next(owner.progress, clock.now());
                 let said = producer.deliver(&Shipment::default(), &word, &|| false);
-                said.map(drop).map_err(Halt::from)
+                said.map(drop).map_err(|failure| Halt::after(failure, producer))
             });
             if let Err(halt) = taken {
                 failing.set(true);
@@ -547,6 +565,11 @@ impl Life {
         let halt = match ended {
             Ended::Finished => return Ok(()),
             Ended::Lost => Halt::Fenced,
+            // What is damaged is looked at again, set aside, and filled from the topic.
+            Ended::StoreFailed(error @ (store::Error::Damaged(_) | store::Error::Closed)) => {
+                tracing::error!(shard, %error, "the local store failed; it is opened again");
+                Halt::Again(error.to_string())
+            }
             Ended::StoreFailed(error) => Halt::Store(error),
         };
         let (left, gone) = channel();

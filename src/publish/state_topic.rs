@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::kafka::Settings;
-use super::trouble::Listener;
+use super::trouble::{Listener, Remedy, explain};
 use crate::model::{AccountName, Timestamp};
 use crate::store::Generation;
 
@@ -90,6 +90,11 @@ impl OwnerRecord {
     /// The owner's last word.
     pub(super) fn release(&self, now: Timestamp) -> Self {
         Self { released: true, written_at: now.millis(), ..self.clone() }
+    }
+
+    /// When it was written, by the owner's clock.
+    pub(super) const fn written_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.written_at)
     }
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {
@@ -196,9 +201,14 @@ impl StateReader {
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => break,
+                // The client asks for its group, of which nothing is wanted.
+                Some(Err(error))
+                    if error.rdkafka_error_code() == Some(Code::GroupAuthorizationFailed) => {}
                 Some(Err(error)) => {
                     tracing::debug!(%error, "reading the state topic is interrupted");
-                    if heard.elapsed() > SILENCE {
+                    // What somebody has to grant does not come by waiting.
+                    let refused = explain(error.rdkafka_error_code(), "").remedy == Remedy::Person;
+                    if refused || heard.elapsed() > SILENCE {
                         return Err(self.explain(&error));
                     }
                 }

@@ -229,7 +229,9 @@ impl Account {
     ) -> Look {
         let complete = || self.positions.get(stream)?.complete_asked_at;
         let shown = self.last_shown(kind, id);
-        let previous_asked_at = shown.or_else(complete).or(look.previous_asked_at);
+        // As long as no sweep was complete, nobody knows whom the others left out.
+        let previous = look.previous_asked_at.filter(|_| !look.first_sweep);
+        let previous_asked_at = shown.or_else(complete).or(previous);
         Look { previous_asked_at, ..*look }
     }
 

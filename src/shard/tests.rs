@@ -318,6 +318,26 @@ fn a_change_lies_behind_the_last_reading_that_showed_the_entity() {
 }
 
 #[test]
+fn whom_a_partial_first_sweep_left_out_was_there_already_as_far_as_anybody_knows() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&["1"], true));
+    bench.read(10, AGENTS, sweep(&["1", "2"], true));
+    bench.read(20, AGENTS, sweep(&["1", "2"], false));
+    bench.read(30, AGENTS, sweep(&["1", "2", "3"], false));
+    let told: Vec<_> = bench
+        .outbox()
+        .into_iter()
+        .map(|(_, event)| {
+            let meta = &event["meta"];
+            let after = meta["occurred_after"].as_i64().map(|it| (it - at(0).millis()) / 1000);
+            (meta["origin"].as_str().unwrap().to_owned(), after)
+        })
+        .collect();
+    let baseline = || (String::from("BASELINE"), None);
+    assert_eq!(told, [baseline(), baseline(), (String::from("LIVE"), Some(20))]);
+}
+
+#[test]
 fn rows_that_contradict_each_other_are_told_of_and_counted_under_a_name_of_their_own() {
     let mut bench = Bench::new();
     let row = |bytes: &[u8]| Quarantined {

@@ -8,21 +8,32 @@ use serde_json::Value;
 use crate::model::Timestamp;
 
 /// A record and its versions that are not visible yet.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Shown {
-    visible: Option<Value>,
-    pending: VecDeque<(Timestamp, Value)>,
+#[derive(Clone, Debug)]
+pub(super) struct Shown<V = Value> {
+    visible: Option<V>,
+    pending: VecDeque<(Timestamp, V)>,
 }
 
-impl Shown {
+impl<V> Default for Shown<V> {
+    fn default() -> Self {
+        Self { visible: None, pending: VecDeque::new() }
+    }
+}
+
+impl<V> Shown<V> {
+    /// When a version that is written now becomes visible: at this time, or after the one before.
+    pub(super) fn not_before(&self, visible_at: Timestamp) -> Timestamp {
+        self.pending.back().map_or(visible_at, |(last, _)| visible_at.max(*last))
+    }
+
     /// Writes a version that becomes visible at this time, or after the one before it.
-    pub(super) fn write(&mut self, visible_at: Timestamp, version: Value) {
-        let after = self.pending.back().map_or(visible_at, |(last, _)| visible_at.max(*last));
+    pub(super) fn write(&mut self, visible_at: Timestamp, version: V) {
+        let after = self.not_before(visible_at);
         self.pending.push_back((after, version));
     }
 
     /// The version that is visible now.
-    pub(super) fn at(&mut self, now: Timestamp) -> Option<&Value> {
+    pub(super) fn at(&mut self, now: Timestamp) -> Option<&V> {
         while self.pending.front().is_some_and(|(visible_at, _)| *visible_at <= now) {
             self.visible = self.pending.pop_front().map(|(_, version)| version);
         }
@@ -30,7 +41,7 @@ impl Shown {
     }
 
     /// The version that was written last, visible or not.
-    pub(super) fn last(&self) -> Option<&Value> {
+    pub(super) fn last(&self) -> Option<&V> {
         self.pending.back().map(|(_, version)| version).or(self.visible.as_ref())
     }
 }

@@ -2,6 +2,7 @@
 //! and the topics' contents, never the bridge's own word.
 
 mod breaches;
+mod directories;
 mod order;
 mod recorded;
 mod served;
@@ -10,10 +11,12 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::hash::Hash;
 
 use chrono::DateTime;
 use serde_json::Value;
 
+use super::served::Served;
 use super::world::Truth;
 
 /// An event as a consumer found it.
@@ -44,8 +47,10 @@ pub struct VerdictRow {
     pub published: usize,
     /// How many were not.
     pub missing: usize,
-    /// How many were published again.
+    /// How many were published again, or without a reason.
     pub twice: usize,
+    /// How many of those not published were shown only to readers who may have died.
+    pub excused: usize,
     /// Seconds from the true time to our reading of it: the median.
     pub p50: Option<f64>,
     /// The same: 95 of 100 were faster.
@@ -61,6 +66,8 @@ pub struct Verdict {
     pub problems: Vec<String>,
     /// How much is wrong.
     pub problem_count: usize,
+    /// How many of the problems are of order: places, revisions and sequences.
+    pub out_of_order: usize,
     /// How many events there are.
     pub events: usize,
 }
@@ -84,9 +91,13 @@ impl fmt::Display for Verdict {
             value.map_or_else(|| String::from("-"), |value| format!("{value:.1} s"))
         };
         for row in &self.rows {
+            let doubtful = match row.excused {
+                0 => String::new(),
+                excused => format!("   {excused} in doubt"),
+            };
             writeln!(
                 out,
-                "{:<24} {:>8} {:>10} {:>8} {:>6} {:>7} {:>7}",
+                "{:<24} {:>8} {:>10} {:>8} {:>6} {:>7} {:>7}{doubtful}",
                 row.kind,
                 row.facts,
                 row.published,
@@ -117,6 +128,9 @@ struct Fact {
 
 /// How many problems are told in full.
 const TOLD: usize = 12;
+
+/// How much of a history is told from where it goes wrong.
+const TOLD_OF_A_HISTORY: usize = 3;
 
 /// Counts what is there and what is wrong.
 #[derive(Default)]
@@ -161,32 +175,138 @@ impl Judge {
             self.problem(format!("at another time than recorded: {}", fact.name));
         }
         if let (Some(happened), Some(observed)) = (fact.happened, meta["observed_at"].as_i64()) {
-            let (_, delays) = self.rows.entry(fact.kind).or_default();
-            #[allow(clippy::cast_precision_loss, reason = "milliseconds below 2^52")]
-            delays.push((observed - happened) as f64 / 1000.0);
+            self.delay(fact.kind, observed - happened);
         }
     }
 
-    /// What was served of something, and what was told of it, both in their order.
-    fn history(&mut self, kind: &'static str, of: &str, served: &[String], told: &[String]) {
+    /// How long after it had happened something was read.
+    fn delay(&mut self, kind: &'static str, millis: i64) {
+        let (_, delays) = self.rows.entry(kind).or_default();
+        #[allow(clippy::cast_precision_loss, reason = "milliseconds below 2^52")]
+        delays.push(millis as f64 / 1000.0);
+    }
+
+    /// So many facts of a kind, each told once.
+    fn told(&mut self, kind: &'static str, facts: usize) {
         let row = self.row(kind);
-        row.facts += served.len();
-        if served == told {
-            row.published += served.len();
-        } else {
-            let there = told.len().min(served.len());
-            row.published += there;
-            row.missing += served.len() - there;
-            row.twice += told.len() - there;
-            self.problem(format!("{kind} of {of}: served {served:?}, told {told:?}"));
+        row.facts += facts;
+        row.published += facts;
+    }
+
+    /// What was served of something that begins as `start`, and what was told of it, both in their
+    /// order. `tell` says what a version leads to, and what has to be told of it. What is doubtful
+    /// may have been seen by nobody who lived; everything else has to be told. False when what was
+    /// told does not follow from what was served.
+    fn history<T, S: Clone + Eq + Hash, N>(
+        &mut self,
+        History { kind, of }: History<'_>,
+        start: S,
+        served: &Served<T>,
+        told: &[String],
+        tell: impl Fn(&S, &T) -> (S, N),
+    ) -> bool
+    where
+        T: PartialEq,
+        N: IntoIterator<Item = String>,
+    {
+        // How much of what was told may be explained by what was served so far, and what is then
+        // known.
+        let mut explained = HashSet::from([(0, start.clone())]);
+        let (mut all, mut known) = (Vec::new(), start);
+        for version in served.versions() {
+            let mut further = HashSet::new();
+            for (count, state) in explained {
+                let (next, news) = tell(&state, &version.shown);
+                let news: Vec<_> = news.into_iter().collect();
+                if told[count..].starts_with(&news) {
+                    further.insert((count + news.len(), next));
+                }
+                if version.doubtful {
+                    further.insert((count, state));
+                }
+            }
+            explained = further;
+            let (next, news) = tell(&known, &version.shown);
+            known = next;
+            all.extend(news);
+        }
+        let row = self.row(kind);
+        row.facts += all.len();
+        if explained.iter().any(|(count, _)| *count == told.len()) {
+            row.published += told.len();
+            row.excused += all.len().saturating_sub(told.len());
+            return true;
+        }
+        let there = common(&all, told);
+        row.published += there;
+        row.missing += all.len() - there;
+        row.twice += told.len() - there;
+        let same = all.iter().zip(told).take_while(|(served, told)| served == told).count();
+        let from = |all: &[String]| {
+            let rest: Vec<_> = all.iter().skip(same).take(TOLD_OF_A_HISTORY).cloned().collect();
+            if rest.is_empty() { String::from("nothing") } else { rest.join(", ") }
+        };
+        let (served, told) = (from(&all), from(told));
+        self.problem(format!("{kind} of {of}: after {same}, served {served}; told {told}"));
+        false
+    }
+}
+
+/// What a history is of.
+#[derive(Clone, Copy)]
+struct History<'a> {
+    kind: &'static str,
+    of: &'a str,
+}
+
+/// How many of each stand in both, in the same order.
+fn common(left: &[String], right: &[String]) -> usize {
+    let mut lengths = vec![0_usize; right.len() + 1];
+    for one in left {
+        let mut diagonal = 0;
+        for (place, other) in right.iter().enumerate() {
+            let above = lengths[place + 1];
+            lengths[place + 1] =
+                if one == other { diagonal + 1 } else { above.max(lengths[place]) };
+            diagonal = above;
         }
     }
+    lengths[right.len()]
 }
 
 /// Holds the topics' contents against the truth.
 #[must_use]
 pub fn judge(truth: &Truth, published: &[Published]) -> Verdict {
     let mut judge = Judge::default();
+    let mut of_the_centre = published.to_vec();
+    for (system, truth) in &truth.directories {
+        let theirs = |event: &Published| event.value["meta"]["vendor"] == system.vendor();
+        let of_the_directory: Vec<_> =
+            of_the_centre.extract_if(.., |event| theirs(event)).collect();
+        directories::judge(*system, truth, &of_the_directory, &mut judge);
+    }
+    centre(truth, &of_the_centre, &mut judge);
+    let before = judge.count;
+    order::check(published, &mut judge);
+    let out_of_order = judge.count - before;
+    let rows = judge.rows.into_values().map(|(mut row, mut delays)| {
+        delays.sort_by(f64::total_cmp);
+        let at = |part: usize| delays.get((delays.len() * part / 100).min(delays.len().max(1) - 1));
+        row.p50 = at(50).copied();
+        row.p95 = at(95).copied();
+        row
+    });
+    Verdict {
+        rows: rows.collect(),
+        problem_count: judge.count,
+        problems: judge.problems,
+        out_of_order,
+        events: published.len(),
+    }
+}
+
+/// Holds what is told of the contact centre against its truth.
+fn centre(truth: &Truth, published: &[Published], judge: &mut Judge) {
     let mut found: HashMap<String, Vec<&Published>> = HashMap::new();
     for event in published {
         if let Some(name) = recorded::name_of(event) {
@@ -203,26 +323,12 @@ pub fn judge(truth: &Truth, published: &[Published]) -> Verdict {
             judge.problem(format!("invented: {name}"));
         }
     }
-    breaches::of_waits(truth, published, &mut judge);
+    breaches::of_waits(truth, published, judge);
     let histories = Histories::new(published);
-    breaches::of_levels(truth, &histories, &mut judge);
-    served::agents(truth, published, &histories, &mut judge);
-    served::definitions(truth, &histories, &mut judge);
-    served::queues(truth, &histories, &mut judge);
-    order::check(published, &mut judge);
-    let rows = judge.rows.into_values().map(|(mut row, mut delays)| {
-        delays.sort_by(f64::total_cmp);
-        let at = |part: usize| delays.get((delays.len() * part / 100).min(delays.len().max(1) - 1));
-        row.p50 = at(50).copied();
-        row.p95 = at(95).copied();
-        row
-    });
-    Verdict {
-        rows: rows.collect(),
-        problem_count: judge.count,
-        problems: judge.problems,
-        events: published.len(),
-    }
+    breaches::of_levels(truth, &histories, judge);
+    served::agents(truth, published, &histories, judge);
+    served::definitions(truth, &histories, judge);
+    served::queues(truth, &histories, judge);
 }
 
 /// The events of each entity (kind and id), in their order.

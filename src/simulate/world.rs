@@ -9,10 +9,13 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
+use super::directory::{DirectorySettings, DirectoryTruth};
 use super::messaging::ChatInProgress;
 use super::organisation::Organisation;
 use super::people::Person;
 use super::records::Shown;
+use super::served::Served;
+use super::system::System;
 use super::telephony::CallInProgress;
 use crate::model::Timestamp;
 
@@ -43,6 +46,8 @@ pub struct Settings {
     pub username: String,
     /// The token that is let in.
     pub token: String,
+    /// The directories of agents beside it.
+    pub directories: DirectorySettings,
 }
 
 impl Default for Settings {
@@ -60,6 +65,7 @@ impl Default for Settings {
             skew_millis: 2_000,
             username: String::from("simulated"),
             token: String::from("simulated-token"),
+            directories: DirectorySettings::default(),
         }
     }
 }
@@ -124,7 +130,8 @@ pub(super) struct LogRow {
 pub struct Truth {
     /// How far the vendor's clock is ahead of ours, in milliseconds.
     pub clock_offset_millis: i64,
-    /// The second of the first answer, in the vendor's clock.
+    /// From when on all that is recorded has to be told, in the vendor's clock: shortly after the
+    /// first answer. What was recorded before may be told, too.
     pub first_answer: Option<Timestamp>,
     /// Rows of the activity log as they stand now.
     pub activities: Vec<Value>,
@@ -134,25 +141,43 @@ pub struct Truth {
     pub chats: Vec<Value>,
     /// The rows that were served of each queue, team and status (kind and id), each different one
     /// once in a row.
-    pub served_records: BTreeMap<(&'static str, String), Vec<Value>>,
+    pub served_records: BTreeMap<(&'static str, String), Served<Value>>,
     /// How many were served to wait on each path (path, language, channel), each different number
     /// once in a row.
-    pub served_depths: BTreeMap<String, Vec<i64>>,
+    pub served_depths: BTreeMap<String, Served<i64>>,
     /// The service levels that were served (path or group, language, channel), each different one
     /// once in a row; null is one.
-    pub served_levels: BTreeMap<String, Vec<Value>>,
+    pub served_levels: BTreeMap<String, Served<Value>>,
     /// Statuses that were served of each call.
     pub served_statuses: HashMap<String, BTreeSet<String>>,
     /// When things truly happened, in our clock: by call and step, or by row of the log.
     pub happened: HashMap<String, Timestamp>,
     /// The rows of the roster that were served of each agent, each different one once in a row.
-    pub served_agents: BTreeMap<String, Vec<Value>>,
+    pub served_agents: BTreeMap<String, Served<Value>>,
     /// Changes of after-call work that were served: true begins.
-    pub served_wrap_ups: BTreeMap<String, Vec<bool>>,
+    pub served_wrap_ups: BTreeMap<String, Served<bool>>,
     /// Changes of hold that were served: true begins.
-    pub served_holds: BTreeMap<String, Vec<bool>>,
+    pub served_holds: BTreeMap<String, Served<bool>>,
     /// Agents that have left.
     pub removed_agents: BTreeSet<String>,
+    /// The truth of each directory of agents.
+    pub directories: BTreeMap<System, DirectoryTruth>,
+}
+
+impl Truth {
+    /// Whoever was answered since then may have died with it. Where a reading takes several
+    /// requests, between which other streams have their turns, it takes longer until it is kept.
+    pub(super) fn doubt(&mut self, since: Timestamp) {
+        let begun = since.plus_millis(-LONG_READING_MILLIS);
+        for ((kind, _), served) in &mut self.served_records {
+            served.doubt(if *kind == "team" { begun } else { since });
+        }
+        self.served_depths.values_mut().for_each(|served| served.doubt(since));
+        self.served_levels.values_mut().for_each(|served| served.doubt(begun));
+        self.served_agents.values_mut().for_each(|served| served.doubt(since));
+        self.served_wrap_ups.values_mut().for_each(|served| served.doubt(since));
+        self.served_holds.values_mut().for_each(|served| served.doubt(since));
+    }
 }
 
 /// The contact centre.
@@ -175,6 +200,8 @@ pub struct World {
     stopped: bool,
 }
 
+/// How long a reading of several requests may take: of teams, of service levels, of directories.
+pub(super) const LONG_READING_MILLIS: i64 = 45_000;
 /// Calls that ended longer ago are forgotten.
 const FORGET_AFTER_MILLIS: i64 = 2 * 3_600_000;
 

@@ -8,6 +8,10 @@ use super::rows::{Format, PageRows, Row};
 use super::{Partial, Quarantined, Reading, RowMemory, Rows, Sweep, SweepBuilder, UnknownValue};
 use crate::model::{Privacy, StreamName, Timestamp};
 
+/// Rows of one sweep that are told of as set aside, at most. A list of nothing but such rows would
+/// be a flood of events; those that are left out are told of by the readings that follow.
+const MOST_TOLD: usize = 1_000;
+
 /// What a reading gathers besides its rows.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
@@ -144,7 +148,7 @@ impl<'a, T: Row> SweepInProgress<'a, T> {
         let Gathered { memory: next, unknown_values: unknown, .. } = &mut self.gathered;
         let mut page = PageRows { memory: self.memory, next, unknown };
         for row in page.take_in(rows, &self.format, &mut self.sweep, self.privacy) {
-            self.gathered.set_aside(row, self.memory);
+            self.tell_set_aside(row);
         }
         self.sweep.len() - before
     }
@@ -155,7 +159,14 @@ impl<'a, T: Row> SweepInProgress<'a, T> {
             Some(id) => self.sweep.present(id.clone()),
             None => self.sweep.mark(Partial::RowWithoutId),
         }
-        self.gathered.set_aside(quarantined, self.memory);
+        self.tell_set_aside(quarantined);
+    }
+
+    fn tell_set_aside(&mut self, quarantined: Quarantined) {
+        let is_known = self.memory.was_set_aside(quarantined.fingerprint);
+        if is_known || self.gathered.quarantined.len() < MOST_TOLD {
+            self.gathered.set_aside(quarantined, self.memory);
+        }
     }
 
     /// The sweep, and what was gathered besides.

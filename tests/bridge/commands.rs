@@ -54,6 +54,32 @@ fn a_demo_with_its_own_broker_ends_by_itself_with_nothing_missing() {
     let out = demo.stdout();
     assert!(status.success(), "{out:?} {:?}", demo.stderr());
     assert!(out.last().unwrap().ends_with("nothing missing, nothing twice"), "{out:?}");
+    for kind in ["call steps", "infobip roster", "maqsam status changes", "deepcall activations"] {
+        assert!(out.iter().any(|line| line.starts_with(kind)), "nothing of {kind}: {out:?}");
+    }
+}
+
+#[test]
+fn what_simulate_prints_is_a_configuration_that_reaches_every_system() {
+    let mut simulate = Floorcast::start(&["simulate", "--listen", "127.0.0.1:0"], &[]);
+    simulate.wait_for_line("Ctrl-C ends it", Duration::from_secs(30));
+    let lines = simulate.stdout();
+    let kafka = "[kafka]\nbootstrap_servers = \"127.0.0.1:1\"\ndeployment = \"d\"\n";
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("simulated.toml");
+    std::fs::write(&file, format!("{kafka}{}", lines.join("\n"))).unwrap();
+    let file = file.display().to_string();
+    let secrets: Vec<_> =
+        lines.iter().filter_map(|line| line.strip_prefix("# export ")?.split_once('=')).collect();
+    assert_eq!(secrets.len(), 4, "{lines:?}");
+    for vendor in floorcast::source::VENDORS {
+        let arguments = ["probe", "--config", &file, "--account", vendor.name];
+        let mut probe = Floorcast::start(&arguments, &secrets);
+        let status = probe.wait(Duration::from_mins(2));
+        assert!(status.success(), "{}: {:?} {:?}", vendor.name, probe.stdout(), probe.stderr());
+    }
+    simulate.interrupt();
+    assert!(simulate.wait(Duration::from_secs(30)).success());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use floorcast::model::AccountName;
 use floorcast::publish::{Activity, Delivery, Difference, Phase, TransactionOutcome, verify};
-use floorcast::store::{Options, Store};
+use floorcast::store::{Key, Options, Store};
 use uuid::Uuid;
 
 use super::shard::{Bridge, Deployment, PATIENCE, decide, records};
@@ -49,8 +49,11 @@ fn entries_are_published_once_and_a_restart_goes_on_behind_them() {
     assert_eq!(deployment.numbers(), (0..40).collect::<Vec<_>>());
 }
 
-/// What may become of a store between two owners, and why it is then filled anew.
-fn misfortunes() -> Vec<(&'static str, fn(&Path, &Path), Option<&'static str>)> {
+/// What may become of a store, and what befalls its directory: an older copy lies in the other one.
+/// The last is why it is then filled anew, `*` for whatever reason.
+type Misfortune = (&'static str, fn(&Path, &Path), Option<&'static str>);
+
+fn misfortunes() -> Vec<Misfortune> {
     fn database(dir: &Path) -> std::path::PathBuf {
         dir.join("store/db")
     }
@@ -222,6 +225,29 @@ fn what_was_not_delivered_is_kept_by_its_own_owner() {
     drop(store);
     bridge.finish();
     assert_eq!(deployment.numbers(), (0..9).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_store_that_fails_while_it_is_open_is_opened_again_and_nothing_is_lost() {
+    let (deployment, dir) = (deployment("reopened"), tempfile::tempdir().unwrap());
+    let mut bridge = deployment.bridge(dir.path());
+    let store = bridge.own();
+    bridge.decide(&store, 0..10);
+    bridge.published(&store);
+    decide(&store, 10, 10);
+    store.flush().unwrap();
+    // A value of another form than is asked for is damage: the store refuses everything from now on.
+    let depth = Key::Account(&super::shard::acme());
+    assert!(store.get::<Vec<u64>>(&depth).is_err() && store.flush().is_err());
+    let Some(Phase::Left(left)) = bridge.phase(PATIENCE) else { panic!("{:?}", bridge.told) };
+    drop(store);
+    left.send(()).unwrap();
+    let store = bridge.own();
+    bridge.decide(&store, 11..15);
+    bridge.published(&store);
+    drop(store);
+    bridge.finish();
+    assert_eq!(deployment.numbers(), (0..15).collect::<Vec<_>>());
 }
 
 #[test]

@@ -194,6 +194,7 @@ pub(super) fn decide(store: &Store, number: i64, padding: usize) {
 }
 
 /// The same, of a queue of its own.
+#[allow(dead_code, reason = "for the bench, which shares this file")]
 pub(super) fn decide_alone(store: &Store, number: i64, padding: usize) {
     decide_of(store, number, padding, number);
 }

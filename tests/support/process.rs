@@ -57,7 +57,7 @@ impl Floorcast {
     /// Starts the program with these arguments, and these variables beside the tests' own
     /// environment. Variables of the environment that would configure it are taken away.
     pub(crate) fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_floorcast"));
+        let mut command = Command::new(super::program());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("FLOORCAST_") {
                 command.env_remove(name);

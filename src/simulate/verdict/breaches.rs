@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{Fact, Histories, Judge, Published, entity, millis, recorded, rows, text};
+use super::{Fact, Histories, History, Judge, Published, entity, millis, recorded, rows, text};
 use crate::simulate::telephony::TARGET_PERCENT;
 use crate::simulate::world::Truth;
 
@@ -106,22 +106,22 @@ pub(super) fn of_levels(truth: &Truth, histories: &Histories<'_>, judge: &mut Ju
     let types = ["SlaBreached", "SlaRecovered"];
     for (of, levels) in &truth.served_levels {
         let (kind, id) = of.split_once(' ').unwrap_or_default();
-        let mut breached = false;
-        let mut served = Vec::new();
-        for level in levels.iter().filter_map(Value::as_f64) {
-            #[allow(clippy::cast_precision_loss, reason = "a percentage")]
-            if !breached && level < TARGET_PERCENT as f64 {
-                breached = true;
-                served.push(format!("SlaBreached {level:.1}"));
-            } else if breached && level >= RECOVERED_PERCENT {
-                breached = false;
-                served.push(format!("SlaRecovered {level:.1}"));
-            }
-        }
         let events = histories.of(kind, id, &types);
         let told = events.map(|event| {
             format!("{} {:.1}", event.event_type, event.value["value"].as_f64().unwrap_or(-1.0))
         });
-        judge.history("breaches of levels", of, &served, &told.collect::<Vec<_>>());
+        let told: Vec<_> = told.collect();
+        let history = History { kind: "breaches of levels", of };
+        judge.history(history, false, levels, &told, |breached, level| {
+            let Some(level) = level.as_f64() else { return (*breached, None) };
+            #[allow(clippy::cast_precision_loss, reason = "a percentage")]
+            if !breached && level < TARGET_PERCENT as f64 {
+                (true, Some(format!("SlaBreached {level:.1}")))
+            } else if *breached && level >= RECOVERED_PERCENT {
+                (false, Some(format!("SlaRecovered {level:.1}")))
+            } else {
+                (*breached, None)
+            }
+        });
     }
 }

@@ -234,8 +234,8 @@ pub(super) fn name_of(event: &Published) -> Option<String> {
     })
 }
 
-/// Whether nothing that was recorded explains an event. Interactions that had ended before the
-/// first answer may be told of, too.
+/// Whether nothing that was recorded explains an event. Interactions that had ended, or did not
+/// move, since the first answer may be told of, too.
 pub(super) fn is_invented(truth: &Truth, name: &str) -> bool {
     let id = name.split(' ').nth(1).unwrap_or_default();
     let is_end = name.starts_with("ended ");
@@ -244,7 +244,8 @@ pub(super) fn is_invented(truth: &Truth, name: &str) -> bool {
     let before = truth.calls.iter().chain(&truth.chats).any(|record| {
         has_id(record, id)
             && truth.first_answer.is_some_and(|first| {
-                millis(&record["ends_at"]).is_some_and(|ended| ended < first.millis())
+                let before = |column| millis(&record[column]).is_some_and(|at| at < first.millis());
+                before("ends_at") || before("updated_at")
             })
     });
     !known_row && !before

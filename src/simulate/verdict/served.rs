@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Histories, Judge, Published, rows, text};
+use super::{Histories, History, Judge, Published, rows, text};
+use crate::simulate::served::Served;
 use crate::simulate::world::Truth;
 
 /// The roster, after-call work, hold and removals of agents.
@@ -16,30 +17,52 @@ pub(super) fn agents(
 ) {
     for (id, versions) in &truth.served_agents {
         let events = histories.of("agent", id, &["AgentAdded", "AgentUpdated"]);
-        let served: Vec<_> = versions.iter().map(agent_facts).collect();
         let told: Vec<_> = events.map(|event| agent_facts(&event.value["after"])).collect();
-        judge.history("roster", &format!("agent {id}"), &served, &told);
+        let history = History { kind: "roster", of: &format!("agent {id}") };
+        judge.history(history, None, versions, &told, |known, row| {
+            // Every difference is told; compared are a few facts.
+            let shown = row.to_string();
+            let news = (known.as_ref() != Some(&shown)).then(|| agent_facts(row));
+            (Some(shown), news)
+        });
     }
     for (kind, flips, begun, ended) in [
         ("wrap-up", &truth.served_wrap_ups, "AgentWrapUpStarted", "AgentWrapUpEnded"),
         ("hold", &truth.served_holds, "AgentHoldStarted", "AgentHoldEnded"),
     ] {
         for (id, flips) in flips {
-            let served: Vec<_> =
-                flips.iter().map(|on| String::from(if *on { begun } else { ended })).collect();
             let events = histories.of("agent", id, &[begun, ended]);
             let told: Vec<_> = events.map(|event| event.event_type.clone()).collect();
-            judge.history(kind, &format!("agent {id}"), &served, &told);
+            let history = History { kind, of: &format!("agent {id}") };
+            judge.history(history, false, flips, &told, |known, on| {
+                let news = (known != on).then(|| String::from(if *on { begun } else { ended }));
+                (*on, news)
+            });
         }
     }
-    // One that left before it was ever shown is not missed.
-    let shown = |id: &&String| truth.served_agents.contains_key(*id);
-    let left: Vec<_> = truth.removed_agents.iter().filter(shown).cloned().collect();
+    removals(truth, published, judge);
+}
+
+/// Agents who left. One that left before it was ever shown is not missed.
+fn removals(truth: &Truth, published: &[Published], judge: &mut Judge) {
     let removed = published.iter().filter(|event| event.event_type == "AgentRemoved");
-    let mut removed: Vec<_> =
-        removed.map(|event| text(&event.value["meta"]["entity_id"])).collect();
+    let removed: Vec<_> = removed.map(|event| text(&event.value["meta"]["entity_id"])).collect();
+    let is_told = |id: &&String| removed.contains(*id);
+    let mut left: Vec<_> = truth
+        .removed_agents
+        .iter()
+        .filter(|id| match truth.served_agents.get(*id) {
+            Some(served) => served.is_certain() || is_told(id),
+            None => false,
+        })
+        .cloned()
+        .collect();
+    left.sort();
+    let left: Served<String> = left.into_iter().collect();
+    let mut removed = removed;
     removed.sort();
-    judge.history("removals", "all agents", &left, &removed);
+    let history = History { kind: "removals", of: "all agents" };
+    judge.history(history, (), &left, &removed, |(), id| ((), Some(id.clone())));
 }
 
 /// The facts of a roster row that are compared, in one form for the vendor's and the event's.
@@ -66,19 +89,6 @@ pub(super) fn definitions(truth: &Truth, histories: &Histories<'_>, judge: &mut 
                 ["StatusDefinitionAdded", "StatusDefinitionUpdated", "StatusDefinitionRemoved"],
             ),
         };
-        let mut served = Vec::new();
-        let mut known: Option<String> = None;
-        for version in versions {
-            let facts = definition_facts(kind, version);
-            let gone = version["deleted"] == true;
-            match &known {
-                None if !gone => served.push(format!("{added} {facts}")),
-                Some(_) if gone => served.push(String::from(removed)),
-                Some(before) if *before != facts => served.push(format!("{updated} {facts}")),
-                _ => {}
-            }
-            known = (!gone).then_some(facts);
-        }
         let events = histories.of(kind, id, &[added, updated, removed]);
         let told = events.map(|event| {
             if event.event_type == removed {
@@ -86,7 +96,19 @@ pub(super) fn definitions(truth: &Truth, histories: &Histories<'_>, judge: &mut 
             }
             format!("{} {}", event.event_type, definition_facts(kind, &event.value["after"]))
         });
-        judge.history(row, &format!("{kind} {id}"), &served, &told.collect::<Vec<_>>());
+        let told: Vec<_> = told.collect();
+        let history = History { kind: row, of: &format!("{kind} {id}") };
+        judge.history(history, None, versions, &told, |known: &Option<String>, version| {
+            let facts = definition_facts(kind, version);
+            let gone = version["deleted"] == true;
+            let news = match known {
+                None if !gone => Some(format!("{added} {facts}")),
+                Some(_) if gone => Some(String::from(removed)),
+                Some(before) if *before != facts => Some(format!("{updated} {facts}")),
+                _ => None,
+            };
+            ((!gone).then_some(facts), news)
+        });
     }
 }
 
@@ -116,17 +138,23 @@ fn definition_facts(kind: &str, row: &Value) -> String {
 /// How many wait, and the service levels.
 pub(super) fn queues(truth: &Truth, histories: &Histories<'_>, judge: &mut Judge) {
     for (path, depths) in &truth.served_depths {
-        let served: Vec<_> = depths.iter().map(ToString::to_string).collect();
         let events = histories.of("queue_path", path, &["QueueDepthChanged"]);
         let told: Vec<_> = events.map(|event| event.value["depth"].to_string()).collect();
-        judge.history("queue depth", path, &served, &told);
+        let history = History { kind: "queue depth", of: path };
+        judge.history(history, 0, depths, &told, |known, depth| {
+            (*depth, (known != depth).then(|| depth.to_string()))
+        });
     }
     for (of, levels) in &truth.served_levels {
         let (kind, id) = of.split_once(' ').unwrap_or_default();
-        let served: Vec<_> = levels.iter().map(level).collect();
         let events = histories.of(kind, id, &["ServiceLevelChanged"]);
         let told: Vec<_> = events.map(|event| level(&event.value["current"])).collect();
-        judge.history("service levels", of, &served, &told);
+        let history = History { kind: "service levels", of };
+        judge.history(history, level(&Value::Null), levels, &told, |known, value| {
+            let now = level(value);
+            let news = (*known != now).then(|| now.clone());
+            (now, news)
+        });
     }
     for (kind, id) in histories.entities(&["QueueDepthChanged", "ServiceLevelChanged"]) {
         let served = truth.served_depths.contains_key(id)

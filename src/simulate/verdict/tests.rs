@@ -1,3 +1,5 @@
+mod directories;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -14,9 +16,9 @@ fn noon() -> i64 {
     millis(&json!(NOON)).unwrap()
 }
 
-/// Events in the making: revisions, sequences and places follow from their order.
+/// Events of one vendor in the making: revisions, sequences and places follow from their order.
 #[derive(Clone, Default)]
-struct Topics(Vec<Published>);
+struct Topics(Vec<Published>, &'static str);
 
 impl Topics {
     fn add(&mut self, topic: &str, entity: &str, name: &str, seconds: i64, mut value: Value) {
@@ -25,6 +27,7 @@ impl Topics {
         let sequence = self.0.iter().filter(|event| event.topic == topic).count() + 1;
         let id = entity.split_once(':').unwrap_or_default().1;
         value["meta"] = json!({"event_id": format!("{}", self.0.len()), "entity_id": id,
+            "vendor": self.1, "origin": "LIVE",
             "revision": revision, "sequence": sequence, "account": "acme",
             "occurred_at": noon() + seconds * 1000, "observed_at": noon() + seconds * 1000 + 700});
         self.0.push(Published {
@@ -39,7 +42,7 @@ impl Topics {
 
     /// The same without the events that a rule names, numbered as if they had never been there.
     fn without(&self, gone: impl Fn(&Published) -> bool) -> Self {
-        let mut left = Self::default();
+        let mut left = Self(Vec::new(), self.1);
         for event in self.0.iter().filter(|event| !gone(event)) {
             let (_, entity) = event.key.split_once(':').unwrap();
             let seconds = (event.value["meta"]["occurred_at"].as_i64().unwrap() - noon()) / 1000;
@@ -76,16 +79,18 @@ fn truth() -> Truth {
     let queue = |name: &str, deleted: bool| json!({"id": 10, "name": name, "deleted": deleted});
     truth.served_records.insert(
         ("queue", String::from("10")),
-        vec![queue("Shipping", false), queue("Dispatch", false), queue("Dispatch", true)],
+        [queue("Shipping", false), queue("Dispatch", false), queue("Dispatch", true)]
+            .into_iter()
+            .collect(),
     );
     truth.served_records.insert(
         ("queue", String::from("13")),
-        vec![json!({"id": 13, "name": "Fax", "deleted": true})],
+        std::iter::once(json!({"id": 13, "name": "Fax", "deleted": true})).collect(),
     );
-    truth.served_depths.insert(String::from("5/en/chat"), vec![1, 2, 0]);
+    truth.served_depths.insert(String::from("5/en/chat"), [1, 2, 0].into_iter().collect());
     truth.served_levels.insert(
         String::from("queue_path 5/en/chat"),
-        vec![json!(100), json!(79.5), Value::Null, json!(81), json!(82)],
+        [json!(100), json!(79.5), Value::Null, json!(81), json!(82)].into_iter().collect(),
     );
     truth
 }
@@ -232,4 +237,38 @@ fn a_breach_that_the_vendor_never_stated_is_noticed() {
         problems.contains(&String::from("a breach that the vendor never stated: chat 8 41234")),
         "{problems:?}"
     );
+}
+
+#[test]
+fn what_only_those_saw_who_died_may_be_missing_but_nothing_else() {
+    let at = Timestamp::from_millis;
+    let path = String::from("5/en/chat");
+    let told = |depths: &[i64]| {
+        let mut topics = topics().without(|event| event.event_type == "QueueDepthChanged");
+        for depth in depths {
+            let value = json!({"depth": depth});
+            topics.add("queues", "queue_path:5/en/chat", "QueueDepthChanged", 0, value);
+        }
+        topics
+    };
+    // 1 was seen; 2, 0 and 1 only by a reader who died; 0 and 3 by another one.
+    let mut served = Served::default();
+    for (millis, depth) in [(1, 1), (10, 2), (11, 0), (12, 1)] {
+        served.show_from(&0, depth, at(millis));
+    }
+    served.doubt(at(10));
+    for (millis, depth) in [(20, 0), (21, 3)] {
+        served.show_from(&0, depth, at(millis));
+    }
+    let mut truth = truth();
+    truth.served_depths.insert(path, served);
+    for passes in [&[1, 2, 0, 1, 0, 3][..], &[1, 0, 3], &[1, 2, 1, 0, 3], &[1, 2, 0, 3]] {
+        let verdict = judge(&truth, &told(passes).0);
+        assert!(verdict.passed(), "{passes:?}: {verdict}");
+        let row = verdict.rows.iter().find(|row| row.kind == "queue depth").unwrap();
+        assert_eq!((row.facts, row.excused), (6, 6 - passes.len()));
+    }
+    for fails in [&[0, 3][..], &[2, 0, 1, 0, 3], &[1, 0], &[1, 3], &[1, 0, 0, 3], &[1, 0, 3, 3]] {
+        assert!(!judge(&truth, &told(fails).0).passed(), "{fails:?}");
+    }
 }

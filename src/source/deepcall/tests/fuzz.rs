@@ -113,3 +113,21 @@ async fn an_answer_that_is_no_list_of_deepcalls_is_an_error_that_shows_nothing_o
         assert!(!format!("{error:?} {error}").contains("Ada"), "{error:?}");
     }
 }
+
+#[test]
+fn a_list_of_nothing_but_bad_rows_is_told_of_a_thousand_at_a_time_until_all_are() {
+    let rows: Vec<_> = (0..2_500).map(|id| serde_json::json!({"unique_id": id})).collect();
+    let body = list(&rows).to_string();
+    let mut memory = RowMemory::default();
+    for told in [1_000, 1_000, 500, 0, 0] {
+        let privacy = Privacy::default();
+        let mut sweep = SweepInProgress::new(FORMAT, &memory, &privacy);
+        take_in(&mut sweep, body.as_bytes()).unwrap();
+        let (gathered, sweep) = sweep.finish();
+        assert_eq!(gathered.quarantined.len(), told);
+        // All of them are there all the same.
+        assert_eq!(sweep.present().len(), 2_500);
+        assert!(sweep.is_complete());
+        memory = gathered.memory;
+    }
+}

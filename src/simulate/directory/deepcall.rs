@@ -1,0 +1,159 @@
+//! DeepCall's `POST /api/v2/Agent/list`: credentials in the body, rows in a map or an array,
+//! passwords in plain text in every one of them, and errors with status 200.
+
+use std::collections::BTreeMap;
+
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use super::answers::{Page, Row, told};
+use super::members::{Member, ROLES};
+use super::{Directory, Sight};
+
+const PATH: &str = "/api/v2/Agent/list";
+
+/// Whether a body names the session, or the user and the token, and not both.
+pub(super) fn lets_in(body: &[u8], username: &str, secret: &str) -> bool {
+    let Ok(asked) = serde_json::from_slice::<Value>(body) else { return false };
+    let (ssid, user, token) = (&asked["ssid"], &asked["userId"], &asked["token"]);
+    let session = *ssid == secret && user.is_null() && token.is_null();
+    let user = ssid.is_null() && *user == username && *token == secret;
+    session || user
+}
+
+pub(super) fn error(code: u16, message: &str) -> Response {
+    told(StatusCode::OK, &json!({"status": "error", "code": code, "message": message}))
+}
+
+pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Response>> {
+    if uri.path().trim_end_matches('/') != PATH {
+        return Err(Box::new(StatusCode::NOT_FOUND.into_response()));
+    }
+    let traps = directory.settings.traps;
+    // The document's table has a map, its example an array.
+    let sparse = traps.sparse_maps;
+    let map = sparse || (traps.other_forms && directory.chance(0.5));
+    let hidden = traps.hidden_pages && directory.chance(0.1);
+    let nobody = directory.shows_nobody();
+    let mut members = if nobody { Vec::new() } else { directory.visible() };
+    members.sort_by_key(|member| member.number);
+    if sparse {
+        // They would look like the others there.
+        members.retain(|member| !member.deleted);
+    }
+    let total = members.len();
+    if hidden {
+        members.truncate(total / 2);
+    }
+    let names = directory.group_names;
+    let rows = members.iter().map(|member| {
+        let (value, sight) = if sparse {
+            (sparse_row(member), sparse_sight(member))
+        } else {
+            (row(member, names, map), sight(member))
+        };
+        Row { id: member.id.clone(), value, sight, of_somebody_else: false }
+    });
+    let ids: Vec<_> = members.iter().map(|member| member.id.clone()).collect();
+    let envelope = move |rows: Vec<Value>| {
+        let response = if rows.is_empty() {
+            json!({})
+        } else if map {
+            Value::Object(ids.into_iter().zip(rows).collect::<Map<_, _>>())
+        } else {
+            Value::Array(rows)
+        };
+        json!({
+            "response": response, "agtLimit": 500, "currentPage": 1,
+            "totalPages": if hidden { 2 } else { 1 }, "totalRecords": total,
+            "status": "success", "code": 200,
+        })
+    };
+    Ok(Page { rows: rows.collect(), first: true, envelope: Box::new(envelope) })
+}
+
+/// A row with the fields of the document's table alone.
+fn sparse_row(member: &Member) -> Value {
+    json!({
+        "nm": member.name,
+        "email": format!("agent{}@example.com", member.number),
+        "phone": member.phone,
+        "dest_type": "MOBILE",
+        "dest_value": member.destination,
+        "group": member.groups,
+        "status": u8::from(member.active),
+    })
+}
+
+fn row(member: &Member, names: u64, map: bool) -> Value {
+    let name = |id: &u64| {
+        // One has lost its name, and one is renamed now and then: ids are the groups.
+        let name = match id {
+            4 => String::from("Unknown group (4)"),
+            10 => format!("Parcels {names}"),
+            id => format!("Group {id}"),
+        };
+        json!({ id.to_string(): name })
+    };
+    let number = member.number;
+    let mut row = json!({
+        "favorite": "",
+        "email": format!("agent{number}@example.com"),
+        "phone": member.phone,
+        "address": member.address,
+        "dest_type": "MOBILE",
+        "dest_value": member.destination,
+        // Nobody's: they stand in the vendor's answers, and must be found nowhere else.
+        "call_pass": format!("{:08}", 52_000_000 + number),
+        "password": format!("invented-password-{number}"),
+        "role": (member.role + 1).to_string(),
+        "parent": if number.is_multiple_of(4) { ",START,7001," } else { ",START," },
+        "create_date": member.created.millis() / 1000,
+        "create_by": "29791451",
+        "create_by_type": "",
+        "user_id": "29791451",
+        "unique_id": member.id.parse::<u64>().map_or_else(|_| json!(member.id), |id| json!(id)),
+        "allowDid": if member.numbers.is_empty() { json!("") } else { json!(member.numbers) },
+        "status": u8::from(member.active),
+        "isDeleted": u8::from(member.deleted),
+        "preDeleted": u8::from(number.is_multiple_of(9)),
+        "group": member.groups,
+        "working": [{"wDays": ["MON", "TUE", "WED"], "from": member.hours.0,
+            "to": member.hours.1, "agentId": member.id.parse::<u64>().ok()}],
+        "groupNames": member.groups.iter().map(name).collect::<Vec<_>>(),
+        "roleName": ROLES[member.role % ROLES.len()],
+    });
+    row[if map { "nm" } else { "name" }] = json!(member.name);
+    row
+}
+
+/// What both kinds of rows show.
+fn sparse_sight(member: &Member) -> Sight {
+    let mut groups: Vec<_> = member.groups.iter().map(ToString::to_string).collect();
+    groups.sort();
+    Sight {
+        facts: BTreeMap::from([
+            ("name", member.name.clone()),
+            ("email", format!("agent{}@example.com", member.number)),
+            ("phone", member.phone.clone()),
+            ("destination", format!("MOBILE {}", member.destination)),
+            ("groups", groups.join(", ")),
+        ]),
+        active: member.active,
+        active_since: member.switch_shown.millis(),
+        state_since: member.state_shown.millis(),
+        ..Sight::default()
+    }
+}
+
+fn sight(member: &Member) -> Sight {
+    let mut sight = sparse_sight(member);
+    sight.facts.extend([
+        ("roles", String::from(ROLES[member.role % ROLES.len()])),
+        ("hours", format!("{} to {}", member.hours.0, member.hours.1)),
+        ("numbers", member.numbers.join(", ")),
+        ("created_at", member.created.floor_second().millis().to_string()),
+    ]);
+    Sight { deleted: member.deleted, ..sight }
+}

@@ -1,0 +1,135 @@
+//! Infobip's `GET /ccaas/1/agents`: pages counted from 0, a count, ids that may be shared, and
+//! times whose offset has no colon.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use chrono::DateTime;
+use serde_json::{Value, json};
+
+use super::answers::{Page, Row, told};
+use super::members::{Member, ROLES};
+use super::{Directory, Sight};
+use crate::model::Timestamp;
+use crate::simulate::gate::Flaws;
+use crate::simulate::server::Query;
+
+/// Rows in a page where nothing is asked for, and at most.
+const USUAL: usize = 10;
+const MOST: usize = 999;
+/// Rows in a small page.
+const SMALL: usize = 12;
+/// How long the rows keep one order.
+const ORDER_MILLIS: i64 = 20_000;
+
+pub(super) fn unauthorized() -> Response {
+    let exception = json!({"messageId": "UNAUTHORIZED", "text": "Invalid login details"});
+    let body = json!({"requestError": {"serviceException": exception}});
+    told(StatusCode::UNAUTHORIZED, &body)
+}
+
+/// An error in one of its two forms.
+pub(super) fn failure(status: StatusCode, newer: bool) -> Response {
+    let body = if newer {
+        let exception = json!({"messageId": "GENERAL_ERROR", "text": "Something went wrong"});
+        json!({"requestError": {"serviceException": exception}})
+    } else {
+        json!({"statusCode": "ERROR", "message": "Something went wrong"})
+    };
+    told(status, &body)
+}
+
+pub(super) fn page(
+    directory: &mut Directory,
+    uri: &Uri,
+    flaws: Flaws,
+) -> Result<Page, Box<Response>> {
+    if uri.path() != "/ccaas/1/agents" {
+        return Err(Box::new(failure(StatusCode::NOT_FOUND, true)));
+    }
+    let query = Query::of(uri);
+    let whole = |name: &str, usual: usize| match query.get(name) {
+        None => Some(usual),
+        Some(text) => text.parse().ok(),
+    };
+    let (Some(limit @ 1..), Some(number)) = (whole("limit", USUAL), whole("page", 0)) else {
+        let message = "Page size must not be less than one!";
+        let body = json!({"statusCode": "ERROR", "message": message});
+        return Err(Box::new(told(StatusCode::BAD_REQUEST, &body)));
+    };
+    let traps = directory.settings.traps;
+    let most = if traps.small_pages { SMALL } else { MOST };
+    let limit = limit.min(most);
+    let nobody = number == 0 && directory.shows_nobody();
+    let mut members = if nobody { Vec::new() } else { directory.visible() };
+    let shared = directory.impostor.clone().filter(|_| !nobody);
+    if traps.other_order {
+        // Any order, and another one every so often.
+        let era = directory.now.millis() / ORDER_MILLIS;
+        members.sort_by_cached_key(|member| {
+            let mut hasher = DefaultHasher::new();
+            (era, &member.id).hash(&mut hasher);
+            hasher.finish()
+        });
+    }
+    let mut rows: Vec<_> =
+        members.iter().map(|member| answered(member, traps.other_forms, false)).collect();
+    if let Some(other) = shared {
+        let place = directory.below(rows.len());
+        rows.insert(place, answered(&other, traps.other_forms, true));
+    }
+    let total = rows.len();
+    let lost = usize::from(flaws.shifted && number > 0);
+    let rows = rows.into_iter().skip(number * limit + lost).take(limit).collect();
+    let envelope = move |rows| {
+        let pagination =
+            json!({"totalItems": total, "page": number, "limit": limit, "orderBy": "id:ASC"});
+        json!({"agents": Value::Array(rows), "pagination": pagination})
+    };
+    Ok(Page { rows, first: number == 0, envelope: Box::new(envelope) })
+}
+
+/// A time as the document's sample has it, or as RFC 3339.
+fn time(time: Timestamp, rfc3339: bool) -> String {
+    if rfc3339 {
+        return time.to_rfc3339_millis();
+    }
+    let time = DateTime::from_timestamp_millis(time.millis());
+    time.map(|time| time.format("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()).unwrap_or_default()
+}
+
+fn answered(member: &Member, other_forms: bool, of_somebody_else: bool) -> Row {
+    let (value, sight) = (row(member, other_forms), sight(member));
+    Row { id: member.id.clone(), value, sight, of_somebody_else }
+}
+
+fn row(member: &Member, other_forms: bool) -> Value {
+    let rfc3339 = other_forms && member.number.is_multiple_of(3);
+    json!({
+        "id": member.id,
+        "displayName": member.name,
+        "status": member.state,
+        "role": ROLES[member.role % ROLES.len()],
+        "enabled": member.active,
+        "createdAt": time(member.created, rfc3339),
+        "updatedAt": time(member.updated, rfc3339),
+    })
+}
+
+fn sight(member: &Member) -> Sight {
+    Sight {
+        facts: BTreeMap::from([
+            ("name", member.name.clone()),
+            ("roles", String::from(ROLES[member.role % ROLES.len()])),
+            ("created_at", member.created.millis().to_string()),
+        ]),
+        active: member.active,
+        active_since: member.switch_shown.millis(),
+        state_since: member.state_shown.millis(),
+        // The vendor does not say since when.
+        state: Some((String::from(member.state), None)),
+        ..Sight::default()
+    }
+}

@@ -1,0 +1,152 @@
+//! Maqsam's `GET /v1/agents` and `/v1/agents/page/N`: pages 0 and 1 are the same one, there is no
+//! count, and a state may be a text, an object or a pair.
+
+use std::collections::BTreeMap;
+
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::answers::{Page, Row, told};
+use super::members::Member;
+use super::{Directory, Sight};
+use crate::model::Timestamp;
+use crate::simulate::gate::Flaws;
+
+/// Rows in a page.
+const PER_PAGE: usize = 100;
+/// Rows in a small page.
+const SMALL: usize = 11;
+const PATH: &str = "/v1/agents";
+
+pub(super) fn error(status: StatusCode, message: &str) -> Response {
+    told(status, &json!({"error": true, "message": message}))
+}
+
+pub(super) fn page(
+    directory: &mut Directory,
+    uri: &Uri,
+    flaws: Flaws,
+) -> Result<Page, Box<Response>> {
+    let rest = uri.path().strip_prefix(PATH);
+    let number = match rest {
+        Some("" | "/") => Some(1),
+        Some(rest) => rest.strip_prefix("/page/").and_then(|number| number.parse().ok()),
+        None => None,
+    };
+    let Some(number) = number.map(|number: usize| number.max(1)) else {
+        return Err(Box::new(error(StatusCode::NOT_FOUND, "Not Found")));
+    };
+    let traps = directory.settings.traps;
+    let per_page = if traps.small_pages { SMALL } else { PER_PAGE };
+    let nobody = number == 1 && directory.shows_nobody();
+    let mut members = if nobody { Vec::new() } else { directory.visible() };
+    members.sort_by_key(|member| member.number);
+    let last = members.len().div_ceil(per_page).max(1);
+    let repeats = traps.last_page_repeats && number > last && directory.chance(0.5);
+    let shown = if repeats { last } else { number };
+    // As after somebody was added in front: a row comes again.
+    let again = usize::from(flaws.shifted && shown > 1);
+    let rows = members
+        .iter()
+        .skip((shown - 1) * per_page - again)
+        .take(if shown > last { 0 } else { per_page })
+        .map(|member| {
+            let form = Form::of(member, directory);
+            let (value, sight) = (row(member, form), sight(member, form));
+            Row { id: member.id.clone(), value, sight, of_somebody_else: false }
+        })
+        .collect();
+    let envelope = |rows| json!({"result": "success", "message": Value::Array(rows)});
+    Ok(Page { rows, first: number == 1, envelope: Box::new(envelope) })
+}
+
+/// How an agent's row is written. It is the same for an agent at all times: nobody could tell
+/// another form from a change.
+#[derive(Clone, Copy)]
+struct Form {
+    state: StateForm,
+    milliseconds: bool,
+    groups_have_ids: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum StateForm {
+    /// A text, without its start.
+    Bare,
+    Pair,
+    Object,
+}
+
+impl Form {
+    const fn of(member: &Member, directory: &Directory) -> Self {
+        let traps = directory.settings.traps;
+        Self {
+            state: match member.number % 5 {
+                0 if traps.other_forms => StateForm::Bare,
+                1 if traps.other_forms => StateForm::Pair,
+                _ => StateForm::Object,
+            },
+            milliseconds: traps.milliseconds && member.number.is_multiple_of(2),
+            groups_have_ids: traps.other_forms && member.number.is_multiple_of(3),
+        }
+    }
+
+    /// A time as it is written: whole seconds lose what is below.
+    fn time(self, time: Timestamp) -> Timestamp {
+        if self.milliseconds { time } else { time.floor_second() }
+    }
+
+    fn epoch(self, time: Timestamp) -> Value {
+        json!(if self.milliseconds { time.millis() } else { time.millis() / 1000 })
+    }
+}
+
+fn row(member: &Member, form: Form) -> Value {
+    let since = form.epoch(member.since);
+    let state = match form.state {
+        StateForm::Bare => json!(member.state),
+        StateForm::Pair => json!([member.state, since]),
+        StateForm::Object => json!({"name": member.state, "timestamp": since}),
+    };
+    let group = |id: &u64| {
+        let name = format!("Group {id}");
+        if form.groups_have_ids { json!({"id": id, "name": name}) } else { json!(name) }
+    };
+    json!({
+        "identifier": member.id.parse::<u64>().map_or_else(|_| json!(member.id), |id| json!(id)),
+        "name": member.name,
+        "email": format!("agent{}@example.com", member.number),
+        "active": member.active,
+        "groups": member.groups.iter().map(group).collect::<Vec<_>>(),
+        "outgoingEnabled": member.outgoing,
+        "incomingEnabled": member.incoming,
+        "whatsappEnabled": member.whatsapp,
+        "state": state,
+        "created_at": form.epoch(member.created),
+    })
+}
+
+fn sight(member: &Member, form: Form) -> Sight {
+    let group =
+        |id: &u64| if form.groups_have_ids { id.to_string() } else { format!("Group {id}") };
+    let mut groups: Vec<_> = member.groups.iter().map(group).collect();
+    groups.sort();
+    let since = (form.state != StateForm::Bare).then(|| form.time(member.since).millis());
+    Sight {
+        facts: BTreeMap::from([
+            ("name", member.name.clone()),
+            ("email", format!("agent{}@example.com", member.number)),
+            ("groups", groups.join(", ")),
+            ("outgoing_enabled", member.outgoing.to_string()),
+            ("incoming_enabled", member.incoming.to_string()),
+            ("whatsapp_enabled", member.whatsapp.to_string()),
+            ("created_at", form.time(member.created).millis().to_string()),
+        ]),
+        active: member.active,
+        active_since: member.switch_shown.millis(),
+        state_since: member.state_shown.millis(),
+        state: Some((String::from(member.state), since)),
+        ..Sight::default()
+    }
+}

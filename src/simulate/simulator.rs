@@ -1,0 +1,340 @@
+//! The front door: one address on which every system is reached, each with its own credentials,
+//! rate limit, faults and log of requests.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, DATE, HOST, RETRY_AFTER};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::DateTime;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::directory::Directory;
+use super::gate::{Fate, Faults, Flaws, Gate, lock};
+use super::server;
+use super::system::System;
+use super::world::{Settings, Truth, World};
+use crate::clock::Clock;
+use crate::model::Timestamp;
+
+/// How long everything has been going on when the first request comes.
+const WARM_UP_MILLIS: i64 = 60_000;
+/// The largest body of a request that is looked at.
+const LARGEST_QUESTION: usize = 64 << 10;
+
+/// Why the simulator cannot start.
+#[derive(Debug, thiserror::Error)]
+#[error("the simulator cannot listen on {address}: {source}")]
+pub struct SimulatorError {
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+/// A running simulator. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Simulator {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    server: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    clock: Arc<dyn Clock>,
+    username: String,
+    centre: Account<World>,
+    directories: Vec<Account<Directory>>,
+}
+
+/// What is simulated of one system, and who may look at it.
+#[derive(Debug)]
+struct Account<W> {
+    system: System,
+    secret: String,
+    gate: Gate,
+    world: Mutex<W>,
+}
+
+/// A request that has come as a whole.
+pub(super) struct Asked {
+    pub(super) parts: Parts,
+    pub(super) body: Bytes,
+}
+
+impl Asked {
+    /// Whether it names this user and password, as basic authentication does.
+    pub(super) fn is_from(&self, username: &str, password: &str) -> bool {
+        let pair = STANDARD.encode(format!("{username}:{password}"));
+        self.authorization() == Some(format!("Basic {pair}").as_bytes())
+    }
+
+    fn path(&self) -> &str {
+        self.parts.uri.path()
+    }
+
+    fn host(&self) -> &str {
+        let host = self.parts.headers.get(HOST);
+        host.and_then(|host| host.to_str().ok()).unwrap_or_default()
+    }
+
+    pub(super) fn authorization(&self) -> Option<&[u8]> {
+        self.parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes)
+    }
+}
+
+impl Simulator {
+    /// Opens a contact centre and the directories beside it, and shows them on this address.
+    ///
+    /// # Errors
+    /// When the address is taken or not ours.
+    pub async fn start(
+        settings: Settings,
+        listen: SocketAddr,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SimulatorError> {
+        let bound = async {
+            let listener = TcpListener::bind(listen).await?;
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        };
+        let (listener, address) =
+            bound.await.map_err(|source| SimulatorError { address: listen, source })?;
+        let now = clock.now();
+        let opened = now.plus_millis(-WARM_UP_MILLIS);
+        let directories = System::DIRECTORIES.map(|system| {
+            let mut directory = Directory::new(system, &settings, opened);
+            directory.advance(now);
+            let limit = settings.directories.requests_per_second;
+            Account {
+                system,
+                secret: system.secret(&settings),
+                gate: Gate::new(limit, settings.seed, now),
+                world: Mutex::new(directory),
+            }
+        });
+        let username = settings.username.clone();
+        let (secret, limit, seed) =
+            (System::Ccai.secret(&settings), settings.requests_per_second, settings.seed);
+        let mut world = World::new(settings, opened);
+        world.advance(now);
+        let centre = Account {
+            system: System::Ccai,
+            secret,
+            gate: Gate::new(limit, seed, now),
+            world: Mutex::new(world),
+        };
+        let shared = Arc::new(Shared { clock, username, centre, directories: directories.into() });
+        let pages = Router::new().fallback(answer).with_state(Arc::clone(&shared));
+        let server = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, pages).await {
+                tracing::error!(%error, "the simulator is gone");
+            }
+        });
+        Ok(Self { shared, address, server })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What a configuration has as `base_url`, for every system.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What a configuration has to reach a system: an `[[account]]` of this name, with the
+    /// system's rate, whose secret is in this variable of the environment.
+    #[must_use]
+    pub fn account(&self, system: System, name: &str, variable: &str) -> String {
+        let (url, vendor) = (self.base_url(), system.vendor());
+        let credentials = system.credentials(&self.shared.username, variable);
+        format!(
+            "[[account]]\nname = \"{name}\"\nvendor = \"{vendor}\"\nbase_url = \"{url}\"\n\
+             {credentials}requests_per_second = {:?}\n",
+            self.shared.gate(system).limit(),
+        )
+    }
+
+    /// What lets an account of this system in.
+    #[must_use]
+    pub fn secret(&self, system: System) -> &str {
+        let directory = self.shared.directories.iter().find(|account| account.system == system);
+        directory.map_or(&self.shared.centre.secret, |account| &account.secret)
+    }
+
+    /// Sets the faults of every system from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        for system in System::ALL {
+            self.set_faults_of(system, faults);
+        }
+    }
+
+    /// Sets the faults of one system from now on.
+    pub fn set_faults_of(&self, system: System, faults: Faults) {
+        self.shared.gate(system).set_faults(faults);
+    }
+
+    /// Nothing happens any more; what was written still becomes visible, and is still served.
+    pub fn stop_world(&self) {
+        let now = self.shared.clock.now();
+        let mut world = lock(&self.shared.centre.world);
+        world.advance(now);
+        world.stop();
+        for account in &self.shared.directories {
+            let mut directory = lock(&account.world);
+            directory.advance(now);
+            directory.stop();
+        }
+    }
+
+    /// Whoever was answered since then may have died before it kept the answer: what only a reading
+    /// can show, and was shown to nobody else, need not be told.
+    pub fn doubt(&self, since: Timestamp) {
+        lock(&self.shared.centre.world).truth.doubt(since);
+        for account in &self.shared.directories {
+            lock(&account.world).doubt(since);
+        }
+    }
+
+    /// The truth as it stands.
+    #[must_use]
+    pub fn truth(&self) -> Truth {
+        let now = self.shared.clock.now();
+        let mut world = lock(&self.shared.centre.world);
+        world.advance(now);
+        let mut truth = world.truth();
+        for account in &self.shared.directories {
+            let mut directory = lock(&account.world);
+            directory.advance(now);
+            truth.directories.insert(account.system, directory.truth());
+        }
+        truth
+    }
+
+    /// When each request came, in our clock, and for which path: of all systems, in their order.
+    /// [`Simulator::requests_of`] tells those of one.
+    #[must_use]
+    pub fn requests(&self) -> Vec<(Timestamp, String)> {
+        let mut all: Vec<_> =
+            System::ALL.into_iter().flat_map(|system| self.requests_of(system)).collect();
+        all.sort_by_key(|(time, _)| *time);
+        all
+    }
+
+    /// When each request of one system came, in our clock, and for which path.
+    #[must_use]
+    pub fn requests_of(&self, system: System) -> Vec<(Timestamp, String)> {
+        self.shared.gate(system).requests()
+    }
+
+    /// When each request came, in our clock, and to which host it was addressed, of all systems in
+    /// their order: two bridges that know the simulator by two names are told apart by it.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<(Timestamp, String)> {
+        let all = System::ALL.into_iter().flat_map(|system| self.shared.gate(system).hosts());
+        let mut all: Vec<_> = all.collect();
+        all.sort_by_key(|(time, _)| *time);
+        all
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Shared {
+    fn gate(&self, system: System) -> &Gate {
+        let directory = self.directories.iter().find(|account| account.system == system);
+        directory.map_or(&self.centre.gate, |account| &account.gate)
+    }
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, LARGEST_QUESTION).await.unwrap_or_default();
+    let asked = Asked { parts, body };
+    let system = System::of(asked.path());
+    let directory = shared.directories.iter().find(|account| account.system == system);
+    let (mut response, offset) = match directory {
+        Some(account) => directory_answer(&shared, account, &asked).await,
+        None => centre_answer(&shared, &asked).await,
+    };
+    let vendor_now = shared.clock.now().plus_millis(offset);
+    let date = DateTime::from_timestamp_millis(vendor_now.millis())
+        .map(|date| date.format("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    if let Some(date) = date.and_then(|date| HeaderValue::try_from(date).ok()) {
+        response.headers_mut().insert(DATE, date);
+    }
+    response
+}
+
+/// The answer of the contact centre, and how far its clock is ahead of ours.
+async fn centre_answer(shared: &Shared, asked: &Asked) -> (Response, i64) {
+    let Account { secret, gate, world, .. } = &shared.centre;
+    let fate = gate.fate(shared.clock.now(), asked.path(), asked.host());
+    let no_headers = gate.faults().no_headers;
+    let page = |flaws| {
+        let mut world = lock(world);
+        let now = shared.clock.now();
+        world.advance(now);
+        server::page(&mut world, &asked.parts.uri, now, no_headers, flaws)
+    };
+    let response = match fate {
+        _ if !asked.is_from(&shared.username, secret) => {
+            (StatusCode::UNAUTHORIZED, r#"{"message":"Unauthorized"}"#).into_response()
+        }
+        Fate::Refuse(StatusCode::TOO_MANY_REQUESTS) => too_many(),
+        Fate::Refuse(status) => (status, "<h1>Something went wrong</h1>").into_response(),
+        Fate::Html => "<!doctype html><h1>Maintenance</h1>".into_response(),
+        Fate::Late(delay) => {
+            tokio::time::sleep(delay).await;
+            page(Flaws::default())
+        }
+        Fate::Answer(flaws) => page(flaws),
+    };
+    (response, lock(world).settings.clock_offset_millis)
+}
+
+/// The answer of a directory, and how far its clock is ahead of ours.
+async fn directory_answer(
+    shared: &Shared,
+    account: &Account<Directory>,
+    asked: &Asked,
+) -> (Response, i64) {
+    let Account { secret, gate, world, .. } = account;
+    let fate = gate.fate(shared.clock.now(), asked.path(), asked.host());
+    let page = |flaws| {
+        let mut directory = lock(world);
+        directory.advance(shared.clock.now());
+        directory.page(asked, flaws)
+    };
+    let response = match fate {
+        _ if !lock(world).lets_in(asked, &shared.username, secret) => lock(world).unauthorized(),
+        Fate::Refuse(StatusCode::TOO_MANY_REQUESTS) => too_many(),
+        Fate::Refuse(_) => lock(world).failure(),
+        Fate::Html => lock(world).garbage(),
+        Fate::Late(delay) => {
+            tokio::time::sleep(delay).await;
+            page(Flaws::default())
+        }
+        Fate::Answer(flaws) => page(flaws),
+    };
+    (response, lock(world).clock_offset_millis())
+}
+
+fn too_many() -> Response {
+    (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, "1")], "{}").into_response()
+}
