@@ -260,10 +260,14 @@ impl World {
     /// that more than three became empty at once, a fifth of all or more, before it is served
     /// again.
     fn conclude_empty(&mut self, shown: &mut BTreeMap<String, i64>) {
-        let depths = &self.truth.served_depths;
-        let waiting =
-            depths.iter().filter(|(_, depths)| depths.last().is_some_and(|last| *last > 0));
-        let waiting: Vec<_> = waiting.map(|(path, _)| path.clone()).collect();
+        let mut waiting = Vec::new();
+        for (path, depths) in &self.truth.served_depths {
+            if depths.versions().last().is_some_and(|last| last.shown > 0) {
+                waiting.push(path.clone());
+            } else {
+                shown.entry(path.clone()).or_insert(0);
+            }
+        }
         let empty: Vec<_> =
             waiting.iter().filter(|path| !shown.contains_key(*path)).cloned().collect();
         let doubtful = empty.len() > 3 && empty.len() * 5 > waiting.len();

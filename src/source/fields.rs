@@ -361,7 +361,9 @@ fn time(value: &Value) -> Option<Timestamp> {
 pub(super) fn time_or_epoch(value: &Value) -> Option<Timestamp> {
     let whole = |number: &i64| match value {
         // A part of a second is no count of them.
-        Value::Number(exact) => exact.as_f64() == Some(*number as f64),
+        Value::Number(exact) => {
+            exact.is_i64() || exact.as_f64().is_some_and(|exact| exact.fract() == 0.0)
+        }
         Value::String(text) => text.trim().parse() == Ok(*number),
         _ => true,
     };

@@ -77,18 +77,18 @@ pub(super) fn decode<T>(
 pub(super) fn stamp(row: &RawValue, column: &str) -> Option<Timestamp> {
     #[derive(serde::Deserialize)]
     struct Stamps<'a> {
-        #[serde(borrow, default)]
-        started_at: Option<&'a RawValue>,
-        #[serde(borrow, default)]
-        ended_at: Option<&'a RawValue>,
-        #[serde(borrow, default)]
-        updated_at: Option<&'a RawValue>,
+        #[serde(borrow, default, rename = "started_at")]
+        started: Option<&'a RawValue>,
+        #[serde(borrow, default, rename = "ended_at")]
+        ended: Option<&'a RawValue>,
+        #[serde(borrow, default, rename = "updated_at")]
+        updated: Option<&'a RawValue>,
     }
     let stamps: Stamps = serde_json::from_str(row.get()).ok()?;
     let raw = match column {
-        "started_at" => stamps.started_at,
-        "ended_at" => stamps.ended_at,
-        _ => stamps.updated_at,
+        "started_at" => stamps.started,
+        "ended_at" => stamps.ended,
+        _ => stamps.updated,
     };
     let value = Value::String(serde_json::from_str(raw?.get()).ok()?);
     let object = Value::Object([(String::from("it"), value)].into_iter().collect());
