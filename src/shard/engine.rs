@@ -408,22 +408,30 @@ impl Engine {
         }
         self.forget_interactions::<Call>(name, now, &mut batch)?;
         self.forget_interactions::<Chat>(name, now, &mut batch)?;
+        let told = |held: &Held<Timestamp>| Some(held.state);
+        self.forget_old(name, EntityKind::Record, now, &mut batch, told)?;
         self.forget_records::<Queue>(name, now, &mut batch)?;
         self.forget_records::<Team>(name, now, &mut batch)?;
         self.forget_records::<StatusDefinition>(name, now, &mut batch)?;
-        let told = |held: &Held<Timestamp>| Some(held.state);
-        self.forget_old(name, EntityKind::Record, now, &mut batch, told)?;
         for kind in [EntityKind::QueuePath, EntityKind::QueueGroup] {
-            let shown = |held: &Held<LevelState>| held.touched_at;
-            self.forget_old(name, kind, now, &mut batch, shown)?;
+            if self.is_crowded(name, kind) {
+                let shown = |held: &Held<LevelState>| held.touched_at;
+                self.forget_old(name, kind, now, &mut batch, shown)?;
+            }
         }
-        let left =
-            |held: &Held<AgentState>| held.touched_at.filter(|_| held.state.roster.is_none());
-        self.forget_old(name, EntityKind::Agent, now, &mut batch, left)?;
+        if self.is_crowded(name, EntityKind::Agent) {
+            let left =
+                |held: &Held<AgentState>| held.touched_at.filter(|_| held.state.roster.is_none());
+            self.forget_old(name, EntityKind::Agent, now, &mut batch, left)?;
+        }
         if !batch.is_empty() {
             self.store.apply(batch)?;
         }
         Ok(())
+    }
+
+    fn is_crowded(&self, name: &AccountName, kind: EntityKind) -> bool {
+        self.accounts.get(name).is_some_and(|account| account.room.is_crowded(kind))
     }
 
     fn forget_interactions<I: Interaction>(
@@ -444,6 +452,9 @@ impl Engine {
         now: Timestamp,
         batch: &mut Batch,
     ) -> Result<(), EngineError> {
+        if !self.is_crowded(name, R::KIND) {
+            return Ok(());
+        }
         let removed =
             |held: &Held<RecordState<R>>| held.touched_at.filter(|_| held.state.record.is_none());
         self.forget_old(name, R::KIND, now, batch, removed)

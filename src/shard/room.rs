@@ -1,5 +1,7 @@
 //! How many entities of a kind are remembered of an account: as many as any contact centre has, and
-//! no more. A vendor that shows new ids each time would fill the disk and the memory otherwise.
+//! no more. A vendor that shows new ids each time would fill the disk and the memory otherwise. What
+//! is gone is remembered as well, because its revisions go on when it comes back; only where room is
+//! needed is it forgotten, after a week.
 
 use std::collections::{HashMap, HashSet};
 
@@ -56,6 +58,12 @@ impl Room {
 
     pub(super) fn states(&self, kind: EntityKind) -> usize {
         self.states.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// Whether there are so many that what is gone has to make room. Only then is it forgotten: what
+    /// comes back after that counts its changes from 1 again.
+    pub(super) fn is_crowded(&self, kind: EntityKind) -> bool {
+        self.states(kind) >= (self.most)(kind) / 2
     }
 
     /// Whether there may be one more; the first refusal is said.

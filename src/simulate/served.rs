@@ -70,11 +70,6 @@ impl<T: PartialEq> Served<T> {
         }
     }
 
-    /// What was shown last.
-    pub(super) fn last(&self) -> Option<&T> {
-        self.0.last().map(|version| &version.shown)
-    }
-
     /// The versions, in their order.
     pub fn versions(&self) -> impl Iterator<Item = &Version<T>> {
         self.0.iter()
