@@ -16,6 +16,8 @@ use crate::support::proxy::Proxy;
 use crate::support::registry::Registry;
 use crate::support::{cached, kafka, python, registry, repository_file, run, wait_until};
 
+mod gateway;
+mod guarded;
 mod transport;
 
 fn centre(seed: u64) -> Centre {

@@ -12,7 +12,7 @@ use crate::bridge::Place;
 use crate::support::certificates::Authority;
 
 /// An authority of one's own: its certificate as PEM, and how a server of it speaks TLS.
-fn authority() -> (String, ServerConfig) {
+pub(super) fn authority() -> (String, ServerConfig) {
     let Authority { pem, server, key } = Authority::of("127.0.0.1");
     let _ = rustls::crypto::ring::default_provider().install_default();
     let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -38,7 +38,7 @@ fn stand_in(config: ServerConfig, expected: &str) -> StandIn {
         for stream in listener.incoming().flatten() {
             let session = ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = StreamOwned::new(session, stream);
-            let Some(head) = request(&mut stream) else { continue };
+            let Some((head, _)) = request(&mut stream) else { continue };
             let (status, body) = if !head.contains(&expected) {
                 *count.lock().unwrap() += 1;
                 ("401 Unauthorized", "")
@@ -59,8 +59,8 @@ fn stand_in(config: ServerConfig, expected: &str) -> StandIn {
     StandIn { port, refused }
 }
 
-/// The head of a request, once its body was read; nothing when the client went away.
-fn request(stream: &mut impl Read) -> Option<String> {
+/// The head and the body of a request, once they came; nothing when the client went away.
+pub(super) fn request(stream: &mut impl Read) -> Option<(String, String)> {
     let mut bytes = Vec::new();
     let mut piece = [0; 16 * 1024];
     loop {
@@ -70,7 +70,7 @@ fn request(stream: &mut impl Read) -> Option<String> {
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
-            return Some(format!("{head}\r\n"));
+            return Some((format!("{head}\r\n"), body.to_owned()));
         }
     }
 }
