@@ -7,3 +7,4 @@ mod guarded;
 mod ownership;
 mod shard;
 mod tail;
+mod topics;

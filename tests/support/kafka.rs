@@ -12,6 +12,7 @@ pub(crate) mod docker;
 mod jars;
 mod properties;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,7 +20,8 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{
-    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+    AdminClient, AdminOptions, AlterConfig, ConfigEntry, NewTopic, ResourceSpecifier,
+    TopicReplication,
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -107,6 +109,16 @@ pub(crate) fn unique_prefix(name: &str) -> String {
     format!("{name}-{run}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// How a topic was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Description {
+    pub(crate) partitions: usize,
+    /// Copies of its first partition.
+    pub(crate) replicas: usize,
+    /// Its settings, those of the broker where it has none of its own.
+    pub(crate) config: BTreeMap<String, String>,
+}
+
 impl Broker {
     /// Where clients are sent: `host:port`.
     pub(crate) fn bootstrap(&self) -> &str {
@@ -137,6 +149,28 @@ impl Broker {
         for result in results {
             result.unwrap_or_else(|(topic, error)| panic!("topic {topic} was not made: {error}"));
         }
+    }
+
+    /// What the broker says of a topic.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[track_caller]
+    pub(crate) fn describe(&self, topic: &str) -> Description {
+        let admin: AdminClient<DefaultClientContext> =
+            ClientConfig::new().set("bootstrap.servers", &self.direct).create().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let asked = [ResourceSpecifier::Topic(topic)];
+        let described = runtime.block_on(admin.describe_configs(&asked, &AdminOptions::new()));
+        let described = described.unwrap().remove(0);
+        let described = described.unwrap_or_else(|error| panic!("{topic}: {error}"));
+        let value = |entry: ConfigEntry| Some((entry.name, entry.value?));
+        let config = described.entries.into_iter().filter_map(value).collect();
+        let patience = Duration::from_secs(20);
+        let metadata = admin.inner().fetch_metadata(Some(topic), patience).unwrap();
+        let partitions = metadata.topics()[0].partitions();
+        let first = partitions.first().unwrap_or_else(|| panic!("there is no {topic}"));
+        Description { partitions: partitions.len(), replicas: first.replicas().len(), config }
     }
 
     /// Lets a topic take messages of so many bytes and no larger ones.
