@@ -160,8 +160,9 @@ fn files(directory: &Path, traces: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
-/// Runs a bridge under these settings until everything that can be told is told.
-fn traces_under(mode: &str) -> Traces {
+/// Runs a bridge under these modes, in the order of `CLASSES`, until everything that can be told is
+/// told.
+fn traces_under(modes: [&str; 3]) -> Traces {
     let broker = kafka::shared();
     let runtime = Runtime::new().unwrap();
     let rows = rows();
@@ -176,10 +177,10 @@ fn traces_under(mode: &str) -> Traces {
 
     let prefix = kafka::unique_prefix("privacy");
     let start = (SystemClock.now() - Duration::from_hours(1)).to_rfc3339();
-    let more = format!(
-        "start = \"{start}\"\n[privacy]\nagents = \"{mode}\"\ncustomers = \"{mode}\"\n\
-         content = \"{mode}\"\npseudonym_key = {{ env = \"KEY\" }}\n"
-    );
+    let lines: String =
+        CLASSES.iter().zip(modes).map(|(class, mode)| format!("{class} = \"{mode}\"\n")).collect();
+    let more =
+        format!("start = \"{start}\"\n[privacy]\n{lines}pseudonym_key = {{ env = \"KEY\" }}\n");
     let place = Place::at(&address, broker.bootstrap(), &prefix, &more);
     let mut bridge =
         place.run_with(&[("ACME_TOKEN", TOKEN), ("KEY", KEY), ("FLOORCAST_LOG", "debug")]);
@@ -223,25 +224,33 @@ fn traces_under(mode: &str) -> Traces {
 
 #[test]
 fn planted_values_are_nowhere_but_where_the_settings_open_them() {
-    for (mode, shown) in [("keep", true), ("drop", false), ("pseudonymise", false)] {
-        let traces = traces_under(mode);
-        for class in CLASSES {
+    let same = ["keep", "drop", "pseudonymise"].map(|mode| [mode; 3]);
+    // Each class once under each mode, beside others that are under another.
+    let mixed = [
+        ["pseudonymise", "keep", "drop"],
+        ["drop", "pseudonymise", "keep"],
+        ["keep", "drop", "pseudonymise"],
+    ];
+    for modes in same.into_iter().chain(mixed) {
+        let traces = traces_under(modes);
+        for (class, mode) in CLASSES.into_iter().zip(modes) {
+            let shown = mode == "keep";
             let places = traces.of(&planted(class));
             // Under "keep" they show that the search finds what is there.
             let in_topics_and_store = places.contains(&"topics") && places.contains(&"store");
-            assert_eq!(in_topics_and_store, shown, "{mode}: {class} in {places:?}");
+            assert_eq!(in_topics_and_store, shown, "{modes:?}: {class} in {places:?}");
             let elsewhere: Vec<_> =
                 places.iter().filter(|place| !["topics", "store"].contains(*place)).collect();
-            assert!(elsewhere.is_empty(), "{mode}: {class} in {elsewhere:?}");
-            assert!(shown || places.is_empty(), "{mode}: {class} in {places:?}");
+            assert!(elsewhere.is_empty(), "{modes:?}: {class} in {elsewhere:?}");
+            assert!(shown || places.is_empty(), "{modes:?}: {class} in {places:?}");
         }
-        if mode == "pseudonymise" {
-            assert!(traces.of("p:").contains(&"topics"), "no pseudonym is published");
+        if modes.contains(&"pseudonymise") {
+            assert!(traces.of("p:").contains(&"topics"), "{modes:?}: no pseudonym is published");
         }
         for secret in [UNREADABLE, TOKEN, KEY] {
             let places = traces.of(secret);
             // The configuration names variables, and holds no secret.
-            assert!(places.is_empty(), "{mode}: {secret} in {places:?}");
+            assert!(places.is_empty(), "{modes:?}: {secret} in {places:?}");
         }
     }
 }
