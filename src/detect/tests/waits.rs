@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::{at, body, look, names, with};
 use crate::detect::{InteractionState, Targets, Wait, interaction_row};
 use crate::event::{Body, Draft, SlaBasis};
-use crate::model::Call;
+use crate::model::{Call, Chat};
 
 /// A call that waits since second 12, in a queue whose target is 20 s.
 fn waiting(row: &Value) -> Call {
@@ -75,4 +75,31 @@ fn a_target_is_the_rows_own_or_the_queues_or_the_configured_one() {
     assert_eq!(overdue(&targets), Some(at(73)));
     targets.learn(&waiting(&json!({})));
     assert_eq!(overdue(&targets), Some(at(33)));
+}
+
+#[test]
+fn a_queued_chat_without_a_row_waits_since_nobody_knows_when_until_its_first_row_tells_both() {
+    // Chats have no stamp of their own for it, and a chat is created before it is queued.
+    let chat = |rows: &Value| -> Chat {
+        serde_json::from_value(json!({
+            "id": "7", "chat_type": "Messaging Inbound (Web Chat)", "status": "queued",
+            "created_at": at(10).millis(), "updated_at": at(10).millis(), "queue_durations": rows,
+        }))
+        .unwrap()
+    };
+    let targets = Targets::new(Some(20), None);
+    let bare = chat(&json!([]));
+    assert_eq!(Wait::of(&bare, &targets), None);
+    let change = interaction_row(None, &bare, &look(60, 5), &targets);
+    assert_eq!(names(&change.drafts), [""; 0]);
+    let rows = json!([{"id": "30", "menu_path_id": "5", "transfer": false,
+        "started_at": at(13).millis(), "ended_at": null}]);
+    let queued = chat(&rows);
+    assert_eq!(Wait::of(&queued, &targets).map(|wait| wait.overdue_at), Some(at(34)));
+    let change = interaction_row(Some(&change.state), &queued, &look(70, 60), &targets);
+    assert_eq!(names(&change.drafts), ["ChatQueued", "SlaBreached"]);
+    let times: Vec<_> = change.drafts.iter().map(|draft| draft.occurrence.at).collect();
+    assert_eq!(times, [at(13), at(33)]);
+    let again = interaction_row(Some(&change.state), &queued, &look(75, 70), &targets);
+    assert_eq!(names(&again.drafts), [""; 0]);
 }
