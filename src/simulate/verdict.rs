@@ -329,6 +329,34 @@ fn centre(truth: &Truth, published: &[Published], judge: &mut Judge) {
     served::agents(truth, published, &histories, judge);
     served::definitions(truth, &histories, judge);
     served::queues(truth, &histories, judge);
+    set_aside(truth, published, judge);
+}
+
+/// Rows that cannot be decoded: each is told by every stream that showed it, once.
+fn set_aside(truth: &Truth, published: &[Published], judge: &mut Judge) {
+    let mut told: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for event in published.iter().filter(|event| event.event_type == "RecordQuarantined") {
+        let hash = event.value["hash"].as_str().unwrap_or_default();
+        *told.entry(hash).or_default().entry(&event.key).or_default() += 1;
+    }
+    for hash in &truth.broken_rows {
+        let by_stream = told.remove(hash.as_str()).unwrap_or_default();
+        let row = judge.row("rows set aside");
+        row.facts += 1;
+        if by_stream.is_empty() {
+            row.missing += 1;
+            judge.problem(format!("missing: row {hash} was set aside"));
+            continue;
+        }
+        row.published += 1;
+        for (key, times) in by_stream.into_iter().filter(|(_, times)| *times > 1) {
+            judge.row("rows set aside").twice += times - 1;
+            judge.problem(format!("{times} times: {key} was set aside"));
+        }
+    }
+    for hash in told.keys() {
+        judge.problem(format!("invented: row {hash} was set aside"));
+    }
 }
 
 /// The events of each entity (kind and id), in their order.

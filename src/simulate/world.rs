@@ -160,6 +160,9 @@ pub struct Truth {
     pub served_holds: BTreeMap<String, Served<bool>>,
     /// Agents that have left.
     pub removed_agents: BTreeSet<String>,
+    /// Hashes (XXH3, 128 bits, in hexadecimal digits) of the rows that were served although they
+    /// cannot be decoded.
+    pub broken_rows: BTreeSet<String>,
     /// The truth of each directory of agents.
     pub directories: BTreeMap<System, DirectoryTruth>,
 }

@@ -101,6 +101,24 @@ fn rows_that_become_visible_late_are_told_once_where_the_overlap_is_as_long() {
 }
 
 #[test]
+fn rows_that_cannot_be_decoded_are_set_aside_each_and_without_link_and_total_nothing_is_lost() {
+    let broker = kafka::shared();
+    // Two pages of agents, whose end only an empty page tells.
+    let settings = Settings { seed: 10, agents: 120, calls_per_second: 1.0, ..Settings::default() };
+    let faults = Faults { undecodable_row: 0.1, no_headers: true, ..Faults::default() };
+    let centre = Centre::open(settings, faults);
+    let place = Place::new(&centre, broker.bootstrap(), &kafka::unique_prefix("set-aside"));
+    let mut bridge = place.run();
+    let_things_happen(&centre, 80);
+    // What was shown broken last has to be shown as it is.
+    centre.simulator.set_faults(Faults { no_headers: true, ..Faults::default() });
+    let verdict = settle_and_judge(&centre, &place, broker.bootstrap());
+    demand(&verdict, &["rows set aside", "roster", "call ends", "status changes", "teams"]);
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(30)).success());
+}
+
+#[test]
 fn an_outage_of_kafka_and_a_restart_lose_nothing_and_keep_the_order() {
     let mut broker = kafka::dedicated();
     let settings = Settings { seed: 8, agents: 14, calls_per_second: 1.0, ..Settings::default() };

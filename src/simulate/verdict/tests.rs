@@ -92,6 +92,7 @@ fn truth() -> Truth {
         String::from("queue_path 5/en/chat"),
         [json!(100), json!(79.5), Value::Null, json!(81), json!(82)].into_iter().collect(),
     );
+    truth.broken_rows.insert(String::from("5eed"));
     truth
 }
 
@@ -134,6 +135,8 @@ fn topics() -> Topics {
         }
     }
     topics.add("agents", "agent:4", "AgentActivityEnded", 6, json!({"activity": {"id": "90"}}));
+    let broken = json!({"hash": "5eed"});
+    topics.add("quarantine", "record:chats/5eed", "RecordQuarantined", 7, broken);
     topics
 }
 
@@ -154,6 +157,22 @@ fn topics_that_tell_everything_once_pass() {
     assert_eq!(row("queue depth"), 3);
     assert_eq!(row("service levels"), 5);
     assert_eq!(row("breaches of levels"), 2);
+    assert_eq!(row("rows set aside"), 1);
+}
+
+#[test]
+fn a_broken_row_may_be_set_aside_by_each_stream_that_showed_it_and_no_other_row_may() {
+    let set_aside = |entity: &str, hash: &str| {
+        let mut more = topics();
+        more.add("quarantine", entity, "RecordQuarantined", 8, json!({ "hash": hash }));
+        problems(&truth(), &more)
+    };
+    assert_eq!(set_aside("record:waiting/5eed", "5eed"), [""; 0]);
+    assert_eq!(
+        set_aside("record:chats/5eed", "5eed"),
+        ["2 times: acme:record:chats/5eed was set aside"]
+    );
+    assert_eq!(set_aside("record:chats/0dd", "0dd"), ["invented: row 0dd was set aside"]);
 }
 
 #[test]
