@@ -177,10 +177,10 @@ fn traces_under(modes: [&str; 3]) -> Traces {
 
     let prefix = kafka::unique_prefix("privacy");
     let start = (SystemClock.now() - Duration::from_hours(1)).to_rfc3339();
-    let lines: String =
-        CLASSES.iter().zip(modes).map(|(class, mode)| format!("{class} = \"{mode}\"\n")).collect();
+    let lines = CLASSES.iter().zip(modes).map(|(class, mode)| format!("{class} = \"{mode}\""));
+    let lines = lines.collect::<Vec<_>>().join("\n");
     let more =
-        format!("start = \"{start}\"\n[privacy]\n{lines}pseudonym_key = {{ env = \"KEY\" }}\n");
+        format!("start = \"{start}\"\n[privacy]\n{lines}\npseudonym_key = {{ env = \"KEY\" }}\n");
     let place = Place::at(&address, broker.bootstrap(), &prefix, &more);
     let mut bridge =
         place.run_with(&[("ACME_TOKEN", TOKEN), ("KEY", KEY), ("FLOORCAST_LOG", "debug")]);

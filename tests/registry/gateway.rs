@@ -123,8 +123,8 @@ impl Shared {
                 && !line.starts_with("authorization:")
                 && !line.starts_with("connection:")
         });
-        let head: String = kept.map(|line| format!("{line}\r\n")).collect();
-        write!(registry, "{head}connection: close\r\n\r\n{body}").unwrap();
+        let head = kept.collect::<Vec<_>>().join("\r\n");
+        write!(registry, "{head}\r\nconnection: close\r\n\r\n{body}").unwrap();
         let mut answer = Vec::new();
         registry.read_to_end(&mut answer).unwrap();
         answer
