@@ -189,7 +189,8 @@ mod tests {
             (31_000, "2", true),
             (31_200, "3", false),
         ]);
-        let cases: &[(&str, &[(i64, &str)], usize)] = &[
+        type Requests = &'static [(i64, &'static str)];
+        let cases: &[(&str, Requests, usize)] = &[
             ("in turn", &[(1_100, "a"), (20_000, "a"), (27_100, "b"), (31_300, "a")], 0),
             ("before anybody", &[(900, "a")], 1),
             ("the old one goes on", &[(1_100, "a"), (27_100, "b"), (27_200, "a")], 1),
