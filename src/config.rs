@@ -104,6 +104,8 @@ pub struct Account {
     pub longest_pause: Duration,
     /// From when on changes are wanted.
     pub start: Start,
+    /// How far before its cursor a tail asks again; `None` for the vendor's default.
+    pub overlap: Option<Duration>,
     /// How well its queues have to be served, where the vendor does not say.
     pub service_level: ServiceLevelSettings,
     /// What differs from the streams' defaults.
@@ -377,6 +379,7 @@ fn account(section: &mut Section, warnings: &mut Vec<String>) -> Option<Account>
             Some(all)
         })
         .unwrap_or_default();
+    let overlap = overlap(section, &vendor);
     let access = (vendor.settings)(&mut AccountKeys { section, warnings });
     Some(Account {
         name: name?,
@@ -385,9 +388,28 @@ fn account(section: &mut Section, warnings: &mut Vec<String>) -> Option<Account>
         requests_per_second: requests_per_second.unwrap_or(vendor.requests_per_second),
         longest_pause,
         start,
+        overlap,
         service_level,
         streams,
     })
+}
+
+/// A tail asks for everything in its overlap again and again, and the marks of rows that were told
+/// are kept for a quarter of an hour only.
+const LONGEST_OVERLAP: Duration = Duration::from_mins(5);
+
+fn overlap(section: &mut Section, vendor: &Vendor) -> Option<Duration> {
+    let overlap = section.duration("overlap")?;
+    if !vendor.streams.iter().any(|stream| stream.kind.overlaps()) {
+        let problem = "this vendor has no stream that begins at a cursor";
+        section.mistake("overlap", problem, "leave it out");
+        return None;
+    }
+    if !(Duration::from_secs(1)..=LONGEST_OVERLAP).contains(&overlap) {
+        section.mistake("overlap", "it is not between 1s and 5m", "such as \"10s\"");
+        return None;
+    }
+    Some(overlap)
 }
 
 fn stream(section: &mut Section) -> Stream {

@@ -22,8 +22,8 @@ mod roster_status;
 #[cfg(test)]
 mod tests;
 
-pub use absence::Absences;
-pub use activity::{activity_row, is_activity_wanted};
+pub use absence::{Absences, Doubts, Emptiness};
+pub use activity::{activity_end, activity_row, is_activity_end_wanted, is_activity_wanted};
 pub use adoption::{HoldsRow, adopt_unknown};
 pub use agents::{
     AgentState, Authority, Flag, HeldStatus, StatusSource, roster_absence, roster_row,

@@ -13,6 +13,7 @@ mod output;
 mod polling;
 mod readings;
 mod recent;
+mod room;
 #[cfg(test)]
 mod tests;
 mod thread;

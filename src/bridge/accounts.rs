@@ -1,6 +1,7 @@
 //! The parts of an account: from its configuration to a client, and to how it is polled.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config;
 use crate::detect::Targets;
@@ -25,6 +26,8 @@ pub struct AccountParts {
     pub environment: Arc<Environment>,
     /// How many minutes a service level looks back.
     pub service_level_minutes: i64,
+    /// How far before its cursor a tail asks again; `None` for the vendor's default.
+    pub overlap: Option<Duration>,
     /// Its limit.
     pub budget: BudgetSettings,
     /// From when on changes are wanted.
@@ -55,6 +58,11 @@ impl AccountParts {
             share.ceiling = settings.max_interval.unwrap_or(share.ceiling);
             !settings.disabled
         });
+        if let Some(overlap) = account.overlap {
+            for stream in &mut streams {
+                stream.kind = stream.kind.with_overlap(overlap);
+            }
+        }
         let service_level = account.service_level;
         Ok(Self {
             name: account.name.clone(),
@@ -62,6 +70,7 @@ impl AccountParts {
             access: Arc::clone(&account.access),
             environment: Arc::clone(environment),
             service_level_minutes: service_level.minutes,
+            overlap: account.overlap,
             budget: BudgetSettings {
                 requests_per_second: account.requests_per_second,
                 longest_pause: account.longest_pause,
@@ -81,8 +90,8 @@ impl AccountParts {
         privacy: Privacy,
         connection: Connection,
     ) -> Result<Source, ConnectError> {
-        let service_level_minutes = self.service_level_minutes;
-        let settings = ReadingSettings { privacy, service_level_minutes };
+        let Self { service_level_minutes, overlap, .. } = *self;
+        let settings = ReadingSettings { privacy, service_level_minutes, overlap };
         self.access.connect(&self.environment, settings, connection)
     }
 }

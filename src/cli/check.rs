@@ -173,7 +173,9 @@ async fn one_request(
     let question = match stream.kind {
         StreamKind::Gauge => Question::Gauge,
         StreamKind::Sweep => Question::Sweep,
-        StreamKind::Tail { .. } => Question::Tail { from: SystemClock.now() },
+        StreamKind::Tail { .. } | StreamKind::LogEnds { .. } => {
+            Question::Tail { from: SystemClock.now() }
+        }
         StreamKind::Recent => Question::Probe { kind: EntityKind::Call, ids: Vec::new() },
         StreamKind::Waiting => Question::Waiting { calls: true, chats: false },
     };

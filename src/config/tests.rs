@@ -183,6 +183,10 @@ fn each_mistake_is_one_line_with_place_and_remedy() {
             "f.toml:10: account.start: expected \"now\" or a time such as",
         ),
         (
+            &in_account("overlap = \"6m\""),
+            "f.toml:10: account.overlap: it is not between 1s and 5m; such as \"10s\"",
+        ),
+        (
             &in_account("[account.streams.call]"),
             "f.toml:10: account.streams.call: no such key; did you mean calls?",
         ),

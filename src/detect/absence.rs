@@ -59,9 +59,90 @@ impl Absences {
     }
 }
 
+/// What stands at the moment is told by its first reading. Only when suspiciously much is no longer
+/// there at once, it has to be missing from the next reading, too: from an answer that shows nothing
+/// at all, where that is out of the ordinary, or from one that lacks more than a fifth of what was
+/// there and more than a few.
+#[derive(Clone, Debug, Default)]
+pub struct Doubts {
+    missing: HashSet<EntityId>,
+}
+
+/// So many may go at once in an ordinary moment.
+const FEW: usize = 3;
+
+/// What an answer means that shows nothing at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emptiness {
+    /// It is so at times.
+    Ordinary,
+    /// It may be that the vendor is not itself.
+    Suspicious,
+}
+
+impl Doubts {
+    /// Takes in a complete answer and returns what is no longer there, sorted by id. `known` is
+    /// what was there before.
+    pub fn complete_answer<'a>(
+        &mut self,
+        known: impl Iterator<Item = &'a EntityId>,
+        present: &HashSet<EntityId>,
+        emptiness: Emptiness,
+    ) -> Vec<EntityId> {
+        let (mut all, mut absent) = (0_usize, Vec::new());
+        for id in known {
+            all += 1;
+            if !present.contains(id) {
+                absent.push(id.clone());
+            }
+        }
+        absent.sort();
+        let many = absent.len() > FEW && absent.len() * 5 > all;
+        let nothing = present.is_empty() && emptiness == Emptiness::Suspicious;
+        let doubted = std::mem::take(&mut self.missing);
+        if many || nothing {
+            let (confirmed, new): (Vec<_>, Vec<_>) =
+                absent.into_iter().partition(|id| doubted.contains(id));
+            self.missing = new.into_iter().collect();
+            return confirmed;
+        }
+        absent
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_few_that_go_are_told_at_once_and_many_only_when_they_are_missing_again() {
+        let known = ids(0..10);
+        let mut doubts = Doubts::default();
+        let mut ask = |known: &HashSet<EntityId>, present: &HashSet<EntityId>| {
+            doubts.complete_answer(known.iter(), present, Emptiness::Ordinary).len()
+        };
+        assert_eq!(ask(&known, &ids(3..10)), 3);
+        assert_eq!(ask(&ids(0..3), &HashSet::new()), 3, "the last few may go together");
+        // Four of ten at once; one of them is back, and one more is gone with the other three.
+        assert_eq!(ask(&known, &ids(4..10)), 0);
+        assert_eq!(ask(&known, &(ids(0..1).union(&ids(5..10)).cloned().collect())), 3);
+        assert_eq!(ask(&known, &ids(10..20)), 1, "what was doubted once is not doubted twice");
+        // Four of a hundred are an ordinary moment.
+        assert_eq!(ask(&ids(0..100), &ids(4..100)), 4);
+        // An answer that shows them again takes the doubt back.
+        assert_eq!(ask(&known, &HashSet::new()), 0);
+        assert_eq!(ask(&known, &known), 0);
+        assert_eq!(ask(&known, &HashSet::new()), 0);
+        assert_eq!(ask(&known, &HashSet::new()), 10);
+    }
+
+    #[test]
+    fn nothing_at_all_is_asked_for_again_where_that_is_out_of_the_ordinary() {
+        let (known, mut doubts) = (ids(0..1), Doubts::default());
+        let mut ask =
+            || doubts.complete_answer(known.iter(), &HashSet::new(), Emptiness::Suspicious).len();
+        assert_eq!([ask(), ask()], [0, 1]);
+    }
 
     fn ids(numbers: std::ops::Range<u32>) -> HashSet<EntityId> {
         numbers.map(|number| EntityId::new(number.to_string())).collect()

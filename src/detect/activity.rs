@@ -22,6 +22,29 @@ pub fn is_activity_wanted(row: &Activity, look: &Look) -> bool {
     row.started_at >= look.start
 }
 
+/// Whether the end of a row is there, belongs to the time that is wanted, and is one: login and
+/// logout are points, whatever their rows show.
+#[must_use]
+pub fn is_activity_end_wanted(row: &Activity, look: &Look) -> bool {
+    let is_point = matches!(row.activity.as_str(), "login" | "logout");
+    !is_point && row.ended_at.is_some_and(|ended_at| ended_at >= look.start)
+}
+
+/// The end of a row of the log, at this time, that was not told before. It says nothing of the
+/// agent's status: the row that follows does.
+#[must_use]
+pub fn activity_end(
+    state: Option<&AgentState>,
+    row: &Activity,
+    ended_at: Timestamp,
+    look: &Look,
+) -> Change<AgentState> {
+    let body = Body::AgentActivityEnded(ActivityRecorded { activity: row.clone() });
+    let occurrence = Occurrence::stamped(ended_at);
+    let draft = AgentState::draft(&row.agent_id, occurrence, look.origin(ended_at), body);
+    Change { state: state.cloned().unwrap_or_default(), drafts: vec![draft] }
+}
+
 /// A row of the log that was not seen before.
 #[must_use]
 pub fn activity_row(state: Option<&AgentState>, row: &Activity, look: &Look) -> Change<AgentState> {

@@ -164,6 +164,8 @@ catalogue! {
     AgentOfferMissed(ActivityRecorded) on Agents,
     /// Any other row of the activity log.
     AgentActivityLogged(ActivityRecorded) on Agents,
+    /// The vendor filled in when a row of the activity log ended.
+    AgentActivityEnded(ActivityRecorded) on Agents,
     /// A call came to be.
     CallCreated(CallCreation) on Calls,
     /// A call was scheduled.

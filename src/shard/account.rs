@@ -1,15 +1,22 @@
 //! What the engine keeps in memory of one account: indexes over the store, rebuilt at start.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::engine::MARKS_KEPT;
 use super::recent::RecentlyEnded;
+use super::room::Room;
 use super::waits::Waits;
-use crate::detect::{Absences, AgentState, Dispute, Look, StatusSource, Targets};
+use crate::detect::{Absences, AgentState, Dispute, Doubts, Look, StatusSource, Targets};
 use crate::event::Topic;
 use crate::model::{AccountName, EntityId, EntityKind, Presence, StreamName, Timestamp};
-use crate::source::{Reading, Sweep};
+use crate::source::{Reading, Sweep, VENDORS};
+
+/// How long the marks of the log wait for a stream that does not get on.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// From when on an account's changes are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +94,11 @@ impl AgentBrief {
             since: state.status.as_ref().and_then(|status| status.since),
         }
     }
+
+    /// Whether the agent is logged in, as far as is known.
+    pub(super) fn is_logged_in(&self) -> bool {
+        self.presence.is_some_and(|presence| presence != Presence::Offline)
+    }
 }
 
 /// One account's indexes.
@@ -104,13 +116,15 @@ pub(super) struct Account {
     pub(super) carried: HashMap<StreamName, Timestamp>,
     pub(super) sequences: HashMap<Topic, u64>,
     pub(super) agents: HashMap<EntityId, AgentBrief>,
-    /// How many calls and chats there are states of.
-    pub(super) interactions: HashMap<EntityKind, usize>,
+    /// How many entities there are states of.
+    pub(super) room: Room,
     /// Queues, teams and statuses that are there.
     pub(super) defined: HashMap<EntityKind, HashSet<EntityId>>,
     /// Paths on which somebody waits.
     pub(super) queued_paths: HashSet<EntityId>,
     pub(super) absences: HashMap<EntityKind, Absences>,
+    /// Who is logged in, and where somebody waits: what suspiciously much no longer is.
+    pub(super) doubts: HashMap<EntityKind, Doubts>,
     /// When the last reading was asked that showed an entity, since the start.
     shown: HashMap<EntityKind, HashMap<EntityId, Timestamp>>,
     pub(super) targets: Targets,
@@ -119,12 +133,15 @@ pub(super) struct Account {
     pub(super) recent: RecentlyEnded,
     /// When the log's last committed reading was asked, in the vendor's clock.
     pub(super) log_read_at: Option<Timestamp>,
+    /// From which start on that reading asked: what starts earlier the log's tail shows no more.
+    pub(super) log_read_from: Option<Timestamp>,
 }
 
 impl Account {
     pub(super) fn new(owned: Owned) -> Self {
         let Owned { name, vendor, status_source, start, targets } = owned;
         Self {
+            room: Room::new(name.clone()),
             name,
             vendor,
             status_source,
@@ -135,17 +152,40 @@ impl Account {
             carried: HashMap::new(),
             sequences: HashMap::new(),
             agents: HashMap::new(),
-            interactions: HashMap::new(),
             defined: HashMap::new(),
             queued_paths: HashSet::new(),
             absences: HashMap::new(),
+            doubts: HashMap::new(),
             shown: HashMap::new(),
             targets,
             waits: Waits::default(),
             disputes: HashMap::new(),
             recent: RecentlyEnded::default(),
             log_read_at: None,
+            log_read_from: None,
         }
+    }
+
+    /// The streams that read the activity log.
+    pub(super) fn log_streams(&self) -> Vec<StreamName> {
+        let vendor = VENDORS.iter().find(|vendor| vendor.name == self.vendor);
+        let streams = vendor.into_iter().flat_map(|vendor| vendor.streams);
+        streams.filter(|spec| spec.kind.reads_log()).map(|spec| spec.name.clone()).collect()
+    }
+
+    /// The time before which no row of the log is asked for again, so that nobody needs to know any
+    /// more which were told. A stream that is never answered holds it back for a day only.
+    pub(super) fn told_and_passed(&self) -> Option<Timestamp> {
+        let (read_at, start) = (self.log_read_at?, self.record?.start);
+        let streams = self.log_streams();
+        let positions = streams.iter().filter_map(|stream| self.positions.get(stream));
+        let reached = positions.map(|position| position.cursor.unwrap_or(start));
+        Some(reached.fold(read_at, Timestamp::min).max(read_at - LONGEST_WAIT) - MARKS_KEPT)
+    }
+
+    /// The starts that the log's tail has passed and whose rows are still known to be told or not.
+    pub(super) fn passed_by_the_log(&self) -> Option<Range<Timestamp>> {
+        Some(self.told_and_passed()?..self.log_read_from?)
     }
 
     /// The circumstances of a reading, in the vendor's clock, and the record they rest on. The
@@ -208,11 +248,14 @@ impl Account {
     /// A sweep that was asked then shows an entity.
     pub(super) fn shows(&mut self, kind: EntityKind, id: &EntityId, asked_at: Timestamp) {
         let shown = self.shown.entry(kind).or_default();
+        // Of those for whom there is no room nothing is remembered.
+        let room = shown.len() <= self.room.states(kind);
         match shown.get_mut(id) {
             Some(last) => *last = asked_at,
-            None => {
+            None if room => {
                 shown.insert(id.clone(), asked_at);
             }
+            None => {}
         }
     }
 

@@ -14,8 +14,8 @@ use super::account::{Account, AccountRecord, AgentBrief, Owned, Position};
 use super::closing::close_states;
 use super::output::{EngineError, Output};
 use super::readings::{
-    activities, current_statuses, interactions, quarantined, queue_statuses, records, roster,
-    service_levels,
+    activities, activity_ends, current_statuses, interactions, quarantined, queue_statuses,
+    records, roster, service_levels,
 };
 use super::writing::{Held, Writing};
 use crate::detect::{
@@ -32,9 +32,9 @@ use crate::source::{Question, Reading, Rows, StreamKind};
 use crate::store::{Batch, Key, Store};
 use crate::telemetry::Metrics;
 
-/// How long the marks of rows that were told are kept behind the cursor. A dispute may look back
-/// no further than [`LOOK_BACK`], so a row that is read again always finds its mark.
-const MARKS_KEPT: Duration = Duration::from_mins(15);
+/// How long the marks of rows that were told are kept behind the cursors of the log. A dispute may
+/// look back no further than [`LOOK_BACK`], so a row that is read again always finds its mark.
+pub(super) const MARKS_KEPT: Duration = Duration::from_mins(15);
 /// How far a dispute makes the log be read again.
 const LOOK_BACK: Duration = Duration::from_mins(10);
 /// How often a position that moved alone is published.
@@ -105,8 +105,14 @@ impl Engine {
                 account.sequences.insert(*topic, last.value);
             }
         }
+        for stream in account.log_streams() {
+            if let Some(position) = self.store.get::<Position>(&Key::Cursor(&name, &stream))? {
+                account.positions.insert(stream, position.value);
+            }
+        }
         for entry in self.store.states::<Held<AgentState>>(&name, EntityKind::Agent) {
             let (id, stored) = entry?;
+            account.room.came(EntityKind::Agent);
             account.agents.insert(id, AgentBrief::of(&stored.value.state));
         }
         self.load_interactions::<Call>(&mut account)?;
@@ -116,9 +122,18 @@ impl Engine {
         self.load_records::<StatusDefinition>(&mut account)?;
         for entry in self.store.states::<Held<LevelState>>(&name, EntityKind::QueuePath) {
             let (id, stored) = entry?;
+            account.room.came(EntityKind::QueuePath);
             if stored.value.state.depth.is_some_and(|depth| depth != 0) {
                 account.queued_paths.insert(id);
             }
+        }
+        for entry in self.store.states::<Held<LevelState>>(&name, EntityKind::QueueGroup) {
+            entry?;
+            account.room.came(EntityKind::QueueGroup);
+        }
+        for entry in self.store.states::<Held<Timestamp>>(&name, EntityKind::Record) {
+            entry?;
+            account.room.came(EntityKind::Record);
         }
         Ok(account)
     }
@@ -126,7 +141,7 @@ impl Engine {
     fn load_interactions<I: Interaction>(&self, account: &mut Account) -> Result<(), EngineError> {
         for entry in self.store.states::<Held<InteractionState<I>>>(&account.name, I::KIND) {
             let (id, stored) = entry?;
-            *account.interactions.entry(I::KIND).or_default() += 1;
+            account.room.came(I::KIND);
             let state = stored.value.state;
             let Some(record) = &state.record else { continue };
             account.targets.learn(&**record);
@@ -143,6 +158,7 @@ impl Engine {
     fn load_records<R: Record>(&self, account: &mut Account) -> Result<(), EngineError> {
         for entry in self.store.states::<Held<RecordState<R>>>(&account.name, R::KIND) {
             let (id, stored) = entry?;
+            account.room.came(R::KIND);
             if stored.value.state.record.is_some() {
                 account.defined.entry(R::KIND).or_default().insert(id);
             }
@@ -197,6 +213,10 @@ impl Engine {
                     // The row may have come later than the overlap reaches.
                     from = from.min(since - overlap).max(cursor - LOOK_BACK);
                 }
+                Question::Tail { from: from.max(record.start).floor_second() }
+            }),
+            StreamKind::LogEnds { overlap } => account.record.map(|record| {
+                let from = position.cursor.map_or(record.start, |cursor| cursor - overlap);
                 Question::Tail { from: from.max(record.start).floor_second() }
             }),
             StreamKind::Recent => {
@@ -268,7 +288,15 @@ impl Engine {
             }
             Rows::Activities(tail) => {
                 position.cursor = position.cursor.max(tail.cursor);
+                if let Question::Tail { from } = asked {
+                    writing.account.log_read_from = Some(*from);
+                }
                 activities(&mut writing, tail, &look)?;
+            }
+            Rows::ActivityEnds(tail) => {
+                position.cursor = position.cursor.max(tail.cursor);
+                let passed = writing.account.passed_by_the_log();
+                activity_ends(&mut writing, tail, passed, &look)?;
             }
             Rows::Calls(tail) => {
                 position.cursor = position.cursor.max(tail.cursor);
@@ -335,8 +363,8 @@ impl Engine {
         account.positions.insert(stream, position);
         let agents = account.agents_on_roster();
         self.metrics.entities(name, EntityKind::Agent, agents);
-        for (kind, count) in &account.interactions {
-            self.metrics.entities(name, *kind, *count);
+        for kind in [EntityKind::Call, EntityKind::Chat] {
+            self.metrics.entities(name, kind, account.room.states(kind));
         }
         for (kind, ids) in &account.defined {
             self.metrics.entities(name, *kind, ids.len());
@@ -373,53 +401,85 @@ impl Engine {
                 _ => settle_record::<Call>(&self.store, name, id, &mut batch)?,
             }
         }
-        if let Some(read_at) = account.log_read_at {
-            let old = read_at - MARKS_KEPT;
+        if let Some(old) = account.told_and_passed() {
             for key in self.store.activity_marks_before(name, old, FORGET_AT_ONCE)? {
                 batch.remove(key);
             }
         }
-        let ended = |state: &InteractionState<Call>| state.ended_at.or(state.updated_at);
-        let gone = self.forget_old(name, EntityKind::Call, now, &mut batch, ended)?;
-        self.count_down(name, EntityKind::Call, gone);
-        let ended = |state: &InteractionState<Chat>| state.ended_at.or(state.updated_at);
-        let gone = self.forget_old(name, EntityKind::Chat, now, &mut batch, ended)?;
-        self.count_down(name, EntityKind::Chat, gone);
-        let told = |told_at: &Timestamp| Some(*told_at);
+        self.forget_interactions::<Call>(name, now, &mut batch)?;
+        self.forget_interactions::<Chat>(name, now, &mut batch)?;
+        let told = |held: &Held<Timestamp>| Some(held.state);
         self.forget_old(name, EntityKind::Record, now, &mut batch, told)?;
+        self.forget_records::<Queue>(name, now, &mut batch)?;
+        self.forget_records::<Team>(name, now, &mut batch)?;
+        self.forget_records::<StatusDefinition>(name, now, &mut batch)?;
+        for kind in [EntityKind::QueuePath, EntityKind::QueueGroup] {
+            if self.is_crowded(name, kind) {
+                let shown = |held: &Held<LevelState>| held.touched_at;
+                self.forget_old(name, kind, now, &mut batch, shown)?;
+            }
+        }
+        if self.is_crowded(name, EntityKind::Agent) {
+            let left =
+                |held: &Held<AgentState>| held.touched_at.filter(|_| held.state.roster.is_none());
+            self.forget_old(name, EntityKind::Agent, now, &mut batch, left)?;
+        }
         if !batch.is_empty() {
             self.store.apply(batch)?;
         }
         Ok(())
     }
 
-    fn count_down(&mut self, name: &AccountName, kind: EntityKind, gone: usize) {
-        if let Some(account) = self.accounts.get_mut(name) {
-            let count = account.interactions.entry(kind).or_default();
-            *count = count.saturating_sub(gone);
-        }
+    fn is_crowded(&self, name: &AccountName, kind: EntityKind) -> bool {
+        self.accounts.get(name).is_some_and(|account| account.room.is_crowded(kind))
     }
 
-    /// Removes the states of a kind that were last touched before the horizon, and says how many:
-    /// the next entries after the last round's, so that a round costs the same however many there
-    /// are.
+    fn forget_interactions<I: Interaction>(
+        &mut self,
+        name: &AccountName,
+        now: Timestamp,
+        batch: &mut Batch,
+    ) -> Result<(), EngineError> {
+        let ended = |held: &Held<InteractionState<I>>| {
+            held.state.ended_at.or(held.state.updated_at).or(held.touched_at)
+        };
+        self.forget_old(name, I::KIND, now, batch, ended)
+    }
+
+    fn forget_records<R: Record>(
+        &mut self,
+        name: &AccountName,
+        now: Timestamp,
+        batch: &mut Batch,
+    ) -> Result<(), EngineError> {
+        if !self.is_crowded(name, R::KIND) {
+            return Ok(());
+        }
+        let removed =
+            |held: &Held<RecordState<R>>| held.touched_at.filter(|_| held.state.record.is_none());
+        self.forget_old(name, R::KIND, now, batch, removed)
+    }
+
+    /// Removes the states of a kind that were last touched before the horizon: the next entries
+    /// after the last round's, so that a round costs the same however many there are. What has no
+    /// such time stays.
     fn forget_old<S: DeserializeOwned>(
         &mut self,
         name: &AccountName,
         kind: EntityKind,
         now: Timestamp,
         batch: &mut Batch,
-        touched: impl Fn(&S) -> Option<Timestamp>,
-    ) -> Result<usize, EngineError> {
+        touched: impl Fn(&Held<S>) -> Option<Timestamp>,
+    ) -> Result<(), EngineError> {
         let round = (name.clone(), kind);
         let from = self.forgetting.remove(&round);
-        let (mut seen, mut gone, mut last) = (0, 0, None);
+        let (mut seen, mut gone, mut last) = (0, Vec::new(), None);
         for entry in self.store.states_after::<Held<S>>(name, kind, from.as_ref()) {
             let (id, stored) = entry?;
             seen += 1;
-            if touched(&stored.value.state).is_some_and(|touched| touched + HORIZON < now) {
+            if touched(&stored.value).is_some_and(|touched| touched + HORIZON < now) {
                 batch.remove(state_key(name, kind, id.clone()));
-                gone += 1;
+                gone.push(id.clone());
             }
             last = Some(id);
             if seen == FORGET_AT_ONCE {
@@ -429,7 +489,29 @@ impl Engine {
         if let Some(last) = last.filter(|_| seen == FORGET_AT_ONCE) {
             self.forgetting.insert(round, last);
         }
-        Ok(gone)
+        if let Some(account) = self.accounts.get_mut(name) {
+            account.room.went(kind, gone.len());
+            for id in &gone {
+                match kind {
+                    EntityKind::Agent => {
+                        account.agents.remove(id);
+                    }
+                    EntityKind::QueuePath => {
+                        account.queued_paths.remove(id);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets an account remember no more entities than this.
+    #[cfg(test)]
+    pub(super) fn limit(&mut self, most: fn(EntityKind) -> usize) {
+        for account in self.accounts.values_mut() {
+            account.room.limit(most);
+        }
     }
 
     /// The store, for those who read it.
@@ -452,8 +534,9 @@ fn settle_record<I: Interaction>(
 ) -> Result<(), EngineError> {
     let key = state_key(name, I::KIND, id);
     if let Some(stored) = store.get::<Held<InteractionState<I>>>(&key)? {
-        let Held { revision, state, .. } = stored.value;
-        batch.put_as_of(key, &Held::new(revision, settle(&state)), stored.model_version)?;
+        let Held { revision, state, touched_at, .. } = stored.value;
+        let held = Held { touched_at, ..Held::new(revision, settle(&state)) };
+        batch.put_as_of(key, &held, stored.model_version)?;
     }
     Ok(())
 }

@@ -1,18 +1,20 @@
 //! What each kind of reading leads to: the rows through detection, the changes into the batch.
 
+use std::ops::Range;
+
 use super::output::EngineError;
 use super::writing::Writing;
 use crate::detect::{
-    AgentState, Change, Claim, ClaimOutcome, Interaction, InteractionState, LevelState, LogWatch,
-    Look, Record, RecordState, StatusSource, Wait, activity_row, current_status_absence,
-    current_status_row, interaction_row, is_activity_wanted, is_unchanged, queue_status_absence,
-    queue_status_row, record_absence, record_row, roster_absence, roster_row, service_level_row,
-    watch_log,
+    AgentState, Change, Claim, ClaimOutcome, Emptiness, Interaction, InteractionState, LevelState,
+    LogWatch, Look, Record, RecordState, StatusSource, Wait, activity_end, activity_row,
+    current_status_absence, current_status_row, interaction_row, is_activity_end_wanted,
+    is_activity_wanted, is_unchanged, queue_status_absence, queue_status_row, record_absence,
+    record_row, roster_absence, roster_row, service_level_row, watch_log,
 };
 use crate::event::{Body, Draft, Occurrence, Quarantine};
 use crate::model::{
-    Activity, Agent, CurrentStatus, EntityId, EntityKind, Measured, Presence, QueueStatus,
-    ServiceLevel, StreamName,
+    Activity, Agent, CurrentStatus, EntityId, EntityKind, Measured, QueueStatus, ServiceLevel,
+    StreamName, Timestamp,
 };
 use crate::source::{Quarantined, Sweep, SweepRow, TailRows};
 
@@ -109,14 +111,14 @@ pub(super) fn current_statuses(
         ask_log |= hold_against_log(writing, id, &state, claim, look)?;
     }
     if sweep.is_complete() {
-        let absent: Vec<_> = {
-            let agents = writing.account.agents.iter();
-            agents
-                .filter(|(id, _)| !sweep.present().contains(*id))
-                .map(|(id, agent)| (id.clone(), *agent))
-                .collect()
-        };
-        for (id, agent) in absent {
+        let emptiness =
+            if sweep.was_counted() { Emptiness::Ordinary } else { Emptiness::Suspicious };
+        let known = writing.account.agents.iter();
+        let known = known.filter(|(_, agent)| agent.on_hold || agent.is_logged_in());
+        let doubts = writing.account.doubts.entry(EntityKind::Agent).or_default();
+        let absent = doubts.complete_answer(known.map(|(id, _)| id), sweep.present(), emptiness);
+        for id in absent {
+            let Some(agent) = writing.account.agents.get(&id).copied() else { continue };
             if agent.on_hold
                 && let Some(before) = writing.agent(&id)?
             {
@@ -124,8 +126,8 @@ pub(super) fn current_statuses(
                 writing.change_agent(&id, Some(before), change)?;
             }
             // Absence means not logged in; the log will have the row.
-            let held_in = agent.presence.is_some_and(|presence| presence != Presence::Offline);
-            ask_log |= held_in && agent.since.is_some_and(|since| since < look.asked_at);
+            ask_log |=
+                agent.is_logged_in() && agent.since.is_some_and(|since| since < look.asked_at);
         }
     }
     Ok(ask_log)
@@ -169,15 +171,53 @@ pub(super) fn activities(
     look: &Look,
 ) -> Result<(), EngineError> {
     for row in tail.rows {
-        if !is_activity_wanted(&row, look) || !writing.tell_activity(row.started_at, &row.id)? {
-            continue;
-        }
-        let before = writing.agent(&row.agent_id)?;
-        let change = activity_row(before.as_ref().map(|held| &held.state), &row, look);
-        writing.change_agent(&row.agent_id, before, change)?;
+        start_of_activity(writing, &row, look)?;
+        end_of_activity(writing, &row, look)?;
     }
     writing.account.log_read_at = Some(look.asked_at);
     Ok(())
+}
+
+/// Rows of the activity log that ended. A row that became visible so late that the log's own tail
+/// had passed its start is told here, as long as its mark would still be there.
+pub(super) fn activity_ends(
+    writing: &mut Writing,
+    tail: TailRows<Activity>,
+    passed: Option<Range<Timestamp>>,
+    look: &Look,
+) -> Result<(), EngineError> {
+    for row in tail.rows {
+        if passed.as_ref().is_some_and(|passed| passed.contains(&row.started_at)) {
+            start_of_activity(writing, &row, look)?;
+        }
+        end_of_activity(writing, &row, look)?;
+    }
+    Ok(())
+}
+
+fn start_of_activity(
+    writing: &mut Writing,
+    row: &Activity,
+    look: &Look,
+) -> Result<(), EngineError> {
+    if !is_activity_wanted(row, look) || !writing.tell_activity(row.started_at, &row.id)? {
+        return Ok(());
+    }
+    let before = writing.agent(&row.agent_id)?;
+    let change = activity_row(before.as_ref().map(|held| &held.state), row, look);
+    writing.change_agent(&row.agent_id, before, change)
+}
+
+fn end_of_activity(writing: &mut Writing, row: &Activity, look: &Look) -> Result<(), EngineError> {
+    let wanted = is_activity_end_wanted(row, look);
+    let Some(ended_at) = row.ended_at.filter(|_| wanted) else { return Ok(()) };
+    if !writing.tell_activity_end(ended_at, &row.id)? {
+        return Ok(());
+    }
+    let before = writing.agent(&row.agent_id)?;
+    let state = before.as_ref().map(|held| &held.state);
+    let change = activity_end(state, row, ended_at, look);
+    writing.change_agent(&row.agent_id, before, change)
 }
 
 /// Rows of calls or chats, wherever they were read.
@@ -214,9 +254,6 @@ pub(super) fn interactions<I: Interaction>(
         }
         let open = wait.filter(|wait| !wait.is_told(&change.state));
         writing.account.waits.set(I::KIND, id, open.map(|wait| wait.overdue_at));
-        if before.is_none() {
-            *writing.account.interactions.entry(I::KIND).or_default() += 1;
-        }
         writing.change(I::KIND, id, before, change)?;
     }
     Ok(())
@@ -237,6 +274,9 @@ pub(super) fn records<R: Record>(
             }
         };
         let before = writing.held_for::<RecordState<R>, _>(R::KIND, row.id(), row)?;
+        if before.is_none() && !writing.takes_in(R::KIND) {
+            continue;
+        }
         let look = &look_at(writing, R::KIND, row.id(), look);
         writing.account.shows(R::KIND, row.id(), look.asked_at);
         let change = record_row(before.as_ref().map(|held| &held.state), row, look);
@@ -280,6 +320,9 @@ pub(super) fn queue_statuses(
         let SweepRow::Seen(row) = row else { continue };
         let id = row.queue.id();
         let before = writing.held::<LevelState>(kind, &id)?;
+        if before.is_none() && !writing.takes_in(kind) {
+            continue;
+        }
         let change = queue_status_row(before.as_ref().map(|held| &held.state), row, look);
         if change.state.depth.is_some_and(|depth| depth != 0) {
             writing.account.queued_paths.insert(id.clone());
@@ -289,10 +332,10 @@ pub(super) fn queue_statuses(
         writing.change(kind, &id, before, change)?;
     }
     if sweep.is_complete() {
+        let doubts = writing.account.doubts.entry(kind).or_default();
         let queued = writing.account.queued_paths.iter();
-        let mut emptied: Vec<_> =
-            queued.filter(|id| !sweep.present().contains(*id)).cloned().collect();
-        emptied.sort();
+        // Every queue is empty at times.
+        let emptied = doubts.complete_answer(queued, sweep.present(), Emptiness::Ordinary);
         for id in emptied {
             writing.account.queued_paths.remove(&id);
             if let Some(before) = writing.held::<LevelState>(kind, &id)? {

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::{Applied, Engine, Output, Owned, Start};
 use crate::detect::{StatusSource, Targets};
 use crate::model::{
-    AccountName, Activity, Agent, Call, EntityId, EntityKind, Mode, Privacy, StreamName, Team,
-    Timestamp,
+    AccountName, Activity, Agent, Call, CurrentStatus, EntityId, EntityKind, Mode, Privacy,
+    QueueStatus, ServiceLevel, StreamName, Team, Timestamp,
 };
 use crate::publish::avro::{Decoder, Encoders, single_object};
 use crate::source::{
@@ -21,6 +21,9 @@ use crate::telemetry::Metrics;
 
 const AGENTS: StreamName = StreamName::new("agents");
 const LOG: StreamName = StreamName::new("agent_activity");
+const STATUSES: StreamName = StreamName::new("agent_statuses");
+const DEPTHS: StreamName = StreamName::new("queue_statuses");
+const ENDS: StreamName = StreamName::new("activity_ends");
 const CALLS: StreamName = StreamName::new("calls");
 const OVERLAP: Duration = Duration::from_secs(10);
 
@@ -92,7 +95,22 @@ impl Bench {
         rows: Rows,
         quarantined: Vec<Quarantined>,
     ) -> Applied {
-        let reading = Reading {
+        let reading = Self::reading(second, stream, rows, quarantined);
+        self.engine().apply(&acme(), reading, &Question::Sweep).unwrap()
+    }
+
+    fn read_asked(&mut self, second: i64, stream: StreamName, rows: Rows, asked: &Question) {
+        let reading = Self::reading(second, stream, rows, Vec::new());
+        self.engine().apply(&acme(), reading, asked).unwrap();
+    }
+
+    fn reading(
+        second: i64,
+        stream: StreamName,
+        rows: Rows,
+        quarantined: Vec<Quarantined>,
+    ) -> Reading {
+        Reading {
             stream,
             asked_at: at(second),
             answered_at: at(second),
@@ -102,8 +120,7 @@ impl Bench {
             quarantined,
             unknown_values: Vec::new(),
             memory: RowMemory::default(),
-        };
-        self.engine().apply(&acme(), reading, &Question::Sweep).unwrap()
+        }
     }
 
     /// Everything in the outbox: type and event.
@@ -146,6 +163,11 @@ fn activity(id: &str, second: i64, ended: Option<i64>) -> Activity {
     .unwrap()
 }
 
+fn ends(rows: Vec<Activity>) -> Rows {
+    let cursor = rows.iter().filter_map(|row| row.ended_at).max();
+    Rows::ActivityEnds(TailRows { rows, cursor })
+}
+
 fn log(rows: Vec<Activity>) -> Rows {
     let cursor = rows.iter().map(|row| row.started_at).max();
     Rows::Activities(TailRows { rows, cursor })
@@ -170,6 +192,65 @@ fn a_partial_sweep_removes_nothing_and_two_complete_ones_do() {
     bench.read(8, AGENTS, sweep(&all[1..], false));
     bench.read(9, AGENTS, sweep(&all[1..], false));
     assert_eq!(bench.names().iter().filter(|name| **name == "AgentRemoved").count(), 1);
+}
+
+#[test]
+fn an_answer_of_the_moment_that_suddenly_shows_nothing_is_confirmed_by_the_next_one() {
+    let mut bench = Bench::new();
+    let statuses = |ids: &[&str]| {
+        let mut sweep = SweepBuilder::default();
+        for id in ids {
+            let status: CurrentStatus = serde_json::from_value(json!({"agent_id": id,
+                "status": {"id": "0", "presence": "AVAILABLE"}, "on_hold": true}))
+            .unwrap();
+            sweep.row(&EntityId::new(*id), SweepRow::Seen(status));
+        }
+        Rows::AgentStatuses(sweep.finish())
+    };
+    let depths = |paths: &[&str]| {
+        let mut sweep = SweepBuilder::default();
+        for path in paths {
+            let status: QueueStatus = serde_json::from_value(json!({
+                "queue": {"path_id": path, "lang": "en", "channel": "call"},
+                "in_queue_count": 2}))
+            .unwrap();
+            sweep.row(&status.queue.id(), SweepRow::Seen(status));
+        }
+        Rows::QueueStatuses(sweep.finish())
+    };
+    let news = |bench: &mut Bench, told: &mut usize| {
+        let names = bench.names().split_off(*told);
+        *told += names.len();
+        names.len()
+    };
+    let mut told = 0;
+    let paths = ["5", "6", "7", "8"];
+    bench.read(0, AGENTS, sweep(&["1", "2"], false));
+    bench.read(1, STATUSES, statuses(&["1", "2"]));
+    bench.read(1, DEPTHS, depths(&paths));
+    assert_eq!(news(&mut bench, &mut told), 2 + 2 + 4);
+
+    // For a moment the vendor shows nothing.
+    for second in [2, 4] {
+        bench.read(second, STATUSES, statuses(&[]));
+        bench.read(second, DEPTHS, depths(&[]));
+        bench.read(second + 1, STATUSES, statuses(&["1", "2"]));
+        bench.read(second + 1, DEPTHS, depths(&paths));
+    }
+    assert_eq!(news(&mut bench, &mut told), 0);
+
+    // One who leaves, and the few queues that are served at last, are told at once.
+    bench.read(6, STATUSES, statuses(&["1"]));
+    bench.read(6, DEPTHS, depths(&["5"]));
+    assert_eq!(news(&mut bench, &mut told), 1 + 3);
+    bench.read(7, DEPTHS, depths(&[]));
+    assert_eq!(news(&mut bench, &mut told), 1);
+
+    // Nobody at all, twice: it is so.
+    bench.read(8, STATUSES, statuses(&[]));
+    assert_eq!(news(&mut bench, &mut told), 0);
+    bench.read(9, STATUSES, statuses(&[]));
+    assert_eq!(news(&mut bench, &mut told), 1);
 }
 
 #[test]
@@ -306,7 +387,61 @@ fn a_row_of_the_log_is_told_once_in_whatever_form_and_however_often_it_is_shown(
     bench.read(6, LOG, log(vec![activity("1", 3, Some(4))]));
     bench.restart();
     bench.read(7, LOG, log(vec![activity("1", 3, Some(4)), activity("2", 6, None)]));
-    assert_eq!(bench.names(), ["AgentStatusChanged", "AgentStatusChanged"]);
+    let changes = |bench: &mut Bench| {
+        bench.names().iter().filter(|name| **name == "AgentStatusChanged").count()
+    };
+    assert_eq!(changes(&mut bench), 2);
+    // Nor after a quiet time: the cursor stays, and the last row is shown again.
+    bench.read(3_000, LOG, log(Vec::new()));
+    bench.engine().forget(at(3_000)).unwrap();
+    bench.restart();
+    bench.read(3_001, LOG, log(vec![activity("2", 6, None)]));
+    assert_eq!(changes(&mut bench), 2);
+}
+
+#[test]
+fn the_end_of_a_row_is_told_once_whichever_stream_shows_it_and_however_often() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&[], false));
+    bench.read(5, LOG, log(vec![activity("1", 3, None)]));
+    bench.read(20, LOG, log(vec![activity("1", 3, Some(15))]));
+    // One that began before the first look ends after it; another one ended before.
+    let old = || vec![activity("0", -50, Some(8)), activity("00", -90, Some(-50))];
+    bench.read(21, ENDS, ends(old()));
+    bench.read(22, ENDS, ends([old(), vec![activity("1", 3, Some(15))]].concat()));
+    bench.restart();
+    bench.read(23, ENDS, ends(vec![activity("1", 3, Some(15))]));
+    // A login is a point, whatever its row shows.
+    let login = Activity { activity: String::from("login"), ..activity("2", 20, Some(22)) };
+    bench.read(24, ENDS, ends(vec![login]));
+    let told = bench.outbox();
+    let names: Vec<_> = told.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["AgentStatusChanged", "AgentActivityEnded", "AgentActivityEnded"]);
+    let end = &told[1].1;
+    assert_eq!(end["meta"]["occurred_at"], at(15).millis());
+    assert_eq!(
+        (&end["activity"]["id"], &end["meta"]["precision"]),
+        (&json!("1"), &json!("SECOND"))
+    );
+    assert_eq!(told[2].1["activity"]["id"], "0");
+}
+
+#[test]
+fn a_row_that_became_visible_after_the_log_had_passed_it_is_told_by_its_end() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&[], false));
+    let asked = |bench: &mut Bench, second, from, rows| {
+        let question = Question::Tail { from: at(from) };
+        bench.read_asked(second, LOG, log(rows), &question);
+    };
+    asked(&mut bench, 40, 0, vec![activity("3", 39, None)]);
+    asked(&mut bench, 60, 29, vec![activity("4", 58, None)]);
+    // The log asks from second 29 on: it will not show row 2 any more, and may yet show row 5.
+    bench.read(61, ENDS, ends(vec![activity("2", 20, Some(39)), activity("5", 30, Some(60))]));
+    bench.read(62, ENDS, ends(vec![activity("2", 20, Some(39))]));
+    asked(&mut bench, 63, 48, Vec::new());
+    let names = bench.names();
+    assert_eq!(names[2..], ["AgentStatusRecovered", "AgentActivityEnded", "AgentActivityEnded"]);
 }
 
 #[test]
@@ -412,6 +547,69 @@ fn a_row_that_was_set_aside_is_told_once_also_over_a_restart_and_again_when_it_c
     bench.engine().forget(at(60) + Duration::from_hours(8 * 24)).unwrap();
     bench.read_with(60, LOG, log(Vec::new()), vec![row(b"one")]);
     assert_eq!(bench.names().len(), told + 3);
+}
+
+const HOURS: i64 = 3600;
+
+#[test]
+fn more_entities_than_there_may_be_are_left_out_until_there_is_room_again() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&["1", "2"], false));
+    bench.engine().limit(|_| 3);
+    for second in 1..4 {
+        bench.read(second, AGENTS, sweep(&["1", "2", "3", "4"], false));
+    }
+    let added = |bench: &mut Bench| {
+        let all = bench.outbox().into_iter().filter(|(name, _)| *name == "AgentAdded");
+        let ids = all.map(|(_, event)| event["meta"]["entity_id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(added(&mut bench), ["1", "2", "3"]);
+    // The one that was left out is not missed either, and those who are known go on.
+    for second in 4..8 {
+        bench.read(second, AGENTS, sweep(&["1"], false));
+    }
+    assert_eq!(bench.names().iter().filter(|name| **name == "AgentRemoved").count(), 2);
+    // A restart counts what there is.
+    bench.restart();
+    bench.engine().limit(|_| 3);
+    bench.read(8, AGENTS, sweep(&["1", "5"], false));
+    assert_eq!(added(&mut bench).len(), 3);
+    // Who has been gone for a week is forgotten.
+    bench.engine().forget(at(8 * 24 * HOURS)).unwrap();
+    bench.read(8 * 24 * HOURS, AGENTS, sweep(&["1", "5"], false));
+    assert_eq!(added(&mut bench), ["1", "2", "3", "5"]);
+}
+
+#[test]
+fn what_is_no_longer_shown_is_forgotten_after_a_week_only_where_room_is_needed() {
+    assert_eq!(levels_told_again(10), [""; 0], "its revisions would begin anew");
+    assert_eq!(levels_told_again(4), ["2/call"], "it was forgotten, and the other one was not");
+}
+
+/// What is told of two levels that have not changed, one of which was not shown for nine days.
+fn levels_told_again(most: usize) -> Vec<String> {
+    let mut bench = Bench::new();
+    let level = |group: &str| -> ServiceLevel {
+        serde_json::from_value(json!({"of": {"group": {"group_id": group, "channel": "call"}},
+            "percent": 90.0, "minutes": 30}))
+        .unwrap()
+    };
+    let sla = StreamName::new("sla_by_queue_group");
+    bench.read(0, sla.clone(), Rows::ServiceLevels(vec![level("1"), level("2")]));
+    for day in 1..=9 {
+        bench.read(day * 24 * HOURS, sla.clone(), Rows::ServiceLevels(vec![level("1")]));
+        match most {
+            4 => bench.engine().limit(|_| 4),
+            _ => bench.engine().limit(|_| 10),
+        }
+        bench.engine().forget(at(day * 24 * HOURS + 60)).unwrap();
+        bench.restart();
+    }
+    assert_eq!(bench.names().len(), 2);
+    bench.read(9 * 24 * HOURS, sla, Rows::ServiceLevels(vec![level("1"), level("2")]));
+    let told = bench.outbox().split_off(2);
+    told.iter().map(|(_, event)| event["meta"]["entity_id"].as_str().unwrap().to_owned()).collect()
 }
 
 /// An agent, a call that goes on, a call that ended and a team, all with personal fields.

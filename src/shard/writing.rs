@@ -7,6 +7,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,9 @@ const BATCH_BYTES: usize = 1 << 20;
 pub(super) struct Held<S> {
     pub(super) revision: u64,
     pub(super) state: S,
+    /// When it was written last; once a day, as long as rows speak of the entity.
+    #[serde(default)]
+    pub(super) touched_at: Option<Timestamp>,
     /// It was stored by an older model, and holds what it did not know from the row at hand.
     #[serde(skip)]
     pub(super) outdated: bool,
@@ -41,9 +45,12 @@ pub(super) struct Held<S> {
 
 impl<S> Held<S> {
     pub(super) const fn new(revision: u64, state: S) -> Self {
-        Self { revision, state, outdated: false }
+        Self { revision, state, touched_at: None, outdated: false }
     }
 }
+
+/// How old a state may become that rows still speak of, before it is written again as it is.
+const TOUCHED_EVERY: Duration = Duration::from_hours(24);
 
 /// What a reading writes.
 pub(super) struct Writing<'a> {
@@ -106,6 +113,16 @@ impl<'a> Writing<'a> {
         Ok(stored.map(|stored| stored.value))
     }
 
+    /// Whether one more entity of a kind may be remembered. One that may not is left out, and
+    /// counted.
+    pub(super) fn takes_in(&mut self, kind: EntityKind) -> bool {
+        let is_there = self.account.room.is_there(kind);
+        if !is_there {
+            self.metrics.quarantined(&self.account.name, "too_many_entities");
+        }
+        is_there
+    }
+
     /// The state of the entity that a row is about, as [`Writing::held`] has it. What a state of an
     /// older model could not know is taken over from the row.
     pub(super) fn held_for<S, R>(
@@ -146,8 +163,18 @@ impl<'a> Writing<'a> {
         before: Option<Held<S>>,
         change: Change<S>,
     ) -> Result<(), EngineError> {
+        if before.is_none() {
+            if !self.takes_in(kind) {
+                return Ok(());
+            }
+            self.account.room.came(kind);
+        }
         let revision = before.as_ref().map_or(0, |held| held.revision);
-        let same = before.is_some_and(|held| !held.outdated && held.state == change.state);
+        let fresh = |held: &Held<S>| {
+            held.touched_at.is_some_and(|touched| self.observed_at <= touched + TOUCHED_EVERY)
+        };
+        let same =
+            before.is_some_and(|held| !held.outdated && held.state == change.state && fresh(&held));
         if same && change.drafts.is_empty() {
             return Ok(());
         }
@@ -155,7 +182,8 @@ impl<'a> Writing<'a> {
             change.drafts.iter().map(|draft| draft.body.event_type().topic()).collect();
         let revision = self.events(change.drafts, revision)?;
         let entity = self.entity(kind, id);
-        self.batch.put(Key::State(&entity), &Held::new(revision, change.state))?;
+        let held = Held { touched_at: Some(self.observed_at), ..Held::new(revision, change.state) };
+        self.batch.put(Key::State(&entity), &held)?;
         if matches!(self.output, Output::Outbox) {
             for topic in topics {
                 let last = self.account.sequences.get(&topic).copied().unwrap_or_default();
@@ -183,7 +211,9 @@ impl<'a> Writing<'a> {
         before: Option<Held<AgentState>>,
         change: Change<AgentState>,
     ) -> Result<(), EngineError> {
-        self.account.agents.insert(id.clone(), AgentBrief::of(&change.state));
+        if before.is_some() || self.account.room.is_there(EntityKind::Agent) {
+            self.account.agents.insert(id.clone(), AgentBrief::of(&change.state));
+        }
         self.change(EntityKind::Agent, id, before, change)
     }
 
@@ -199,6 +229,9 @@ impl<'a> Writing<'a> {
             return Ok(false);
         }
         self.metrics.quarantined(&self.account.name, reason);
+        if !self.account.room.is_there(EntityKind::Record) {
+            return Ok(false);
+        }
         let change = Change { state: self.observed_at, drafts: vec![draft] };
         self.change(EntityKind::Record, id, None, change)?;
         Ok(true)
@@ -219,7 +252,20 @@ impl<'a> Writing<'a> {
         started_at: Timestamp,
         id: &EntityId,
     ) -> Result<bool, EngineError> {
-        let key = Key::ActivityMark(&self.account.name, started_at, id);
+        self.tell(Key::ActivityMark(&self.account.name, started_at, id))
+    }
+
+    /// The same of a row's end. Another end of the same row, which only a correction of the
+    /// vendor's brings, is another fact.
+    pub(super) fn tell_activity_end(
+        &mut self,
+        ended_at: Timestamp,
+        id: &EntityId,
+    ) -> Result<bool, EngineError> {
+        self.tell(Key::ActivityEndMark(&self.account.name, ended_at, id))
+    }
+
+    fn tell(&mut self, key: Key) -> Result<bool, EngineError> {
         if self.told.contains(&key) || self.store.get::<()>(&key)?.is_some() {
             return Ok(false);
         }

@@ -170,7 +170,11 @@ impl World {
             Some(Contact::Chat(chat)) => (None, Some(chat)),
             None => (None, None),
         };
-        let visible = self.visible_at(self.settings.jitter_millis);
+        let (late, late_millis) = (self.settings.late_rows, self.settings.late_millis);
+        let mut visible = self.visible_at(self.settings.jitter_millis);
+        if late > 0.0 && self.chance(late) {
+            visible = visible.plus_millis(late_millis);
+        }
         let stamp = self.stamp(self.now);
         let (status_id, after) = match self.agents.get_mut(&agent) {
             Some(person) => {
@@ -208,10 +212,14 @@ impl World {
             let visible = self.visible_at(self.settings.jitter_millis);
             let stamp = self.stamp(now);
             let row = &mut self.log[open];
+            let id = row.shown.last().map(|row| row["id"].clone());
             if let Some(mut ended) = row.shown.last().cloned() {
                 ended["ended_at"] = json!(stamp.to_rfc3339_millis());
                 ended["duration"] = json!(stamp.millis_since(row.stamp) / 1000);
                 row.shown.write(visible, ended);
+            }
+            if let Some(id) = id {
+                self.happened(format!("end {id}"));
             }
         }
         let Some(person) = self.agents.get_mut(&agent) else { return };

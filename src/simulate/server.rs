@@ -135,16 +135,21 @@ impl World {
             }
             "agent_activity_logs" => {
                 let from = query.time("started_at[from]");
+                let ended_from = query.time("ended_at[from]");
+                let ended = |row: &Value| {
+                    ended_from.is_none_or(|from| stamp(row, "ended_at") >= Some(from))
+                };
                 let mut rows: Vec<_> = self
                     .log
                     .iter_mut()
                     .rev()
                     .take_while(|row| from.is_none_or(|from| row.stamp >= from))
                     .filter_map(|row| row.shown.at(now))
-                    .filter(|row| wanted(row))
+                    .filter(|row| wanted(row) && ended(row))
                     .cloned()
                     .collect();
                 sort(&mut rows, "started_at", query);
+                sort(&mut rows, "ended_at", query);
                 rows
             }
             "calls" => {
@@ -220,9 +225,7 @@ impl World {
                     .iter()
                     .map(|row| (key(row), row["in_queue_count"].as_i64().unwrap_or(0)))
                     .collect();
-                for known in self.truth.served_depths.keys() {
-                    shown.entry(known.clone()).or_insert(0);
-                }
+                self.conclude_empty(&mut shown);
                 for (key, depth) in shown {
                     let depths = self.truth.served_depths.entry(key).or_default();
                     depths.show_from(&0, depth, now);
@@ -248,6 +251,33 @@ impl World {
                 }
             }
             _ => {}
+        }
+    }
+}
+
+impl World {
+    /// Adds the paths that an answer shows to be empty by leaving them out. Nobody has to believe
+    /// that more than three became empty at once, a fifth of all or more, before it is served
+    /// again.
+    fn conclude_empty(&mut self, shown: &mut BTreeMap<String, i64>) {
+        let mut waiting = Vec::new();
+        for (path, depths) in &self.truth.served_depths {
+            if depths.versions().last().is_some_and(|last| last.shown > 0) {
+                waiting.push(path.clone());
+            } else {
+                shown.entry(path.clone()).or_insert(0);
+            }
+        }
+        let empty: Vec<_> =
+            waiting.iter().filter(|path| !shown.contains_key(*path)).cloned().collect();
+        let doubtful = empty.len() > 3 && empty.len() * 5 > waiting.len();
+        let doubted = std::mem::take(&mut self.doubted_paths);
+        for path in empty {
+            if doubtful && !doubted.contains(&path) {
+                self.doubted_paths.insert(path);
+            } else {
+                shown.insert(path, 0);
+            }
         }
     }
 }

@@ -36,6 +36,10 @@ pub struct Settings {
     pub clock_offset_millis: i64,
     /// How late a record may become visible, in milliseconds.
     pub jitter_millis: i64,
+    /// How many rows of the log become visible later than that: the probability of each.
+    pub late_rows: f64,
+    /// By how much at least, in milliseconds.
+    pub late_millis: i64,
     /// How far the snapshots may lag behind the log, in milliseconds.
     pub skew_millis: i64,
     /// The user name that is let in.
@@ -56,6 +60,8 @@ impl Default for Settings {
             requests_per_second: 10.0,
             clock_offset_millis: 1_500,
             jitter_millis: 1_500,
+            late_rows: 0.0,
+            late_millis: 0,
             skew_millis: 2_000,
             username: String::from("simulated"),
             token: String::from("simulated-token"),
@@ -187,6 +193,8 @@ pub struct World {
     pub(super) log: Vec<LogRow>,
     pub(super) next_id: u64,
     pub(super) truth: Truth,
+    /// Paths that the last answer left out, which is too much to believe at once.
+    pub(super) doubted_paths: BTreeSet<String>,
     agenda: BinaryHeap<Reverse<(Timestamp, u64, Action)>>,
     ordinal: u64,
     stopped: bool,
@@ -211,6 +219,7 @@ impl World {
             log: Vec::new(),
             next_id: 1_000,
             truth: Truth { clock_offset_millis: settings.clock_offset_millis, ..Truth::default() },
+            doubted_paths: BTreeSet::new(),
             agenda: BinaryHeap::new(),
             ordinal: 0,
             stopped: false,

@@ -14,6 +14,8 @@ mod sweeps;
 mod tails;
 mod vocabulary;
 
+use std::time::Duration;
+
 use url::Url;
 
 use super::error::Error;
@@ -23,7 +25,7 @@ use crate::model::{Privacy, StreamName};
 use crate::secret::Secret;
 
 use self::settings::Settings;
-use self::streams::STREAMS;
+use self::streams::{OVERLAP, STREAMS};
 
 pub use self::rows::sweep_agents_page;
 
@@ -41,6 +43,7 @@ pub(super) struct Ccai {
     root: Url,
     privacy: Privacy,
     service_level_minutes: i64,
+    overlap: Duration,
 }
 
 impl Ccai {
@@ -59,8 +62,9 @@ impl Ccai {
         root.set_path(&format!("{before}/{prefix}/"));
         root.set_query(None);
         root.set_fragment(None);
-        let ReadingSettings { privacy, service_level_minutes } = reading;
-        Ok(Self { client, root, privacy, service_level_minutes })
+        let ReadingSettings { privacy, service_level_minutes, overlap } = reading;
+        let overlap = overlap.unwrap_or(OVERLAP);
+        Ok(Self { client, root, privacy, service_level_minutes, overlap })
     }
 
     pub(super) async fn read(
@@ -73,6 +77,7 @@ impl Ccai {
             ("agents", Question::Sweep) => self.agents(memory).await,
             ("agent_statuses", Question::Gauge) => self.agent_statuses(memory).await,
             ("agent_activity", Question::Tail { from }) => self.activities(*from, memory).await,
+            ("activity_ends", Question::Tail { from }) => self.activity_ends(*from, memory).await,
             ("calls", Question::Tail { from }) => self.calls(*from, memory).await,
             ("chats", Question::Tail { from }) => self.chats(*from, memory).await,
             ("recent", Question::Probe { kind, ids }) => self.by_id(*kind, ids, memory).await,

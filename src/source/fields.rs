@@ -145,7 +145,9 @@ impl<'a> Fields<'a> {
         self.id(name)?.ok_or_else(|| expected("an id", self.to(name)))
     }
 
-    /// A whole number; a text of digits and a fraction of zero are one, too.
+    /// A whole number, also as a text. A fraction, which averages may have, is rounded to the nearest
+    /// one, and half of one away from zero: seconds are what the events count in, and a row is not
+    /// given up for a part of one.
     pub(super) fn integer(&self, name: &str) -> Result<Option<i64>> {
         self.read(name, "a whole number", integer)
     }
@@ -330,15 +332,20 @@ pub(super) fn id(value: &Value) -> Option<EntityId> {
 
 fn integer(value: &Value) -> Option<i64> {
     match value {
-        Value::Number(number) => number.as_i64().or_else(|| {
-            let float = number.as_f64()?;
-            #[allow(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
-            (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64)
-        }),
-        Value::String(text) => text.trim().parse().ok(),
+        Value::Number(number) => number.as_i64().or_else(|| rounded(number.as_f64()?)),
+        Value::String(text) => {
+            let text = text.trim();
+            text.parse().ok().or_else(|| rounded(text.parse().ok()?))
+        }
         Value::Bool(flag) => Some(i64::from(*flag)),
         _ => None,
     }
+}
+
+/// The nearest whole number, where a number of this size tells it.
+fn rounded(number: f64) -> Option<i64> {
+    #[allow(clippy::cast_possible_truncation, reason = "checked to be small")]
+    (number.abs() < 9e15).then(|| number.round() as i64)
 }
 
 /// A time: RFC 3339, also with an offset that lacks its colon; between the years 1 and 9999.
@@ -352,7 +359,15 @@ fn time(value: &Value) -> Option<Timestamp> {
 
 /// A time in any form, see [`Fields::time_or_epoch`].
 pub(super) fn time_or_epoch(value: &Value) -> Option<Timestamp> {
-    time(value).or_else(|| epoch(integer(value)?))
+    let whole = |number: &i64| match value {
+        // A part of a second is no count of them.
+        Value::Number(exact) => {
+            exact.is_i64() || exact.as_f64().is_some_and(|exact| exact.fract() == 0.0)
+        }
+        Value::String(text) => text.trim().parse() == Ok(*number),
+        _ => true,
+    };
+    time(value).or_else(|| epoch(integer(value).filter(whole)?))
 }
 
 /// A time in seconds or milliseconds since 1970, between the years 1 and 9999. A hundred billion
@@ -407,11 +422,12 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_come_as_numbers_texts_and_fractions_of_zero() {
-        for four in [json!(4), json!("4"), json!(4.0), json!(" 4 ")] {
+    fn whole_numbers_come_as_numbers_texts_and_fractions_that_are_rounded() {
+        for four in [json!(4), json!("4"), json!(4.0), json!(" 4 "), json!(3.5), json!("4.49")] {
             assert_eq!(with(four.clone(), |fields| fields.integer("it")), Ok(Some(4)), "{four}");
         }
-        for bad in [json!(4.5), json!("four"), json!(1e30), json!([4])] {
+        assert_eq!(with(json!(-3.5), |fields| fields.integer("it")), Ok(Some(-4)));
+        for bad in [json!("four"), json!(1e30), json!("1e30"), json!("NaN"), json!([4])] {
             assert!(with(bad.clone(), |fields| fields.integer("it")).is_err(), "{bad}");
         }
     }

@@ -200,7 +200,11 @@ mod tests {
         let environment = Environment::from([(String::from("KEY"), String::from("k-1"))]);
         let config = Config::read("f.toml", &text, &environment).unwrap();
         let account = &config.accounts[0];
-        let settings = ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30 };
+        let settings = ReadingSettings {
+            privacy: Privacy::default(),
+            service_level_minutes: 30,
+            overlap: None,
+        };
         let connection = Connection { account: account.name.clone(), ..connection(limits()) };
         account.access.connect(&environment, settings, connection).unwrap()
     }

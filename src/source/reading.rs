@@ -55,6 +55,8 @@ pub enum Rows {
     AgentStatuses(Sweep<CurrentStatus>),
     /// The activity log.
     Activities(TailRows<Activity>),
+    /// Rows of the activity log that ended, in order of their start; the cursor is one of ends.
+    ActivityEnds(TailRows<Activity>),
     /// Calls that changed.
     Calls(TailRows<Call>),
     /// Chats that changed.
@@ -94,6 +96,7 @@ impl Rows {
             Self::Teams(sweep) => sweep.partial(),
             Self::StatusDefinitions(sweep) => sweep.partial(),
             Self::Activities(_)
+            | Self::ActivityEnds(_)
             | Self::Calls(_)
             | Self::Chats(_)
             | Self::CallsById(_)

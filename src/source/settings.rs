@@ -4,6 +4,7 @@
 //! knows: it reads its own keys and makes a client of them.
 
 use std::fmt;
+use std::time::Duration;
 
 use url::Url;
 
@@ -39,6 +40,8 @@ pub struct ReadingSettings {
     pub privacy: Privacy,
     /// How many minutes a service level looks back.
     pub service_level_minutes: i64,
+    /// How far before its cursor a tail asks again; `None` for the vendor's default.
+    pub overlap: Option<Duration>,
 }
 
 /// How an account is reached: a vendor's settings, with secrets that are only named. It is shown

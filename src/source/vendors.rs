@@ -27,6 +27,11 @@ pub enum StreamKind {
         /// Whether it is the activity log of agents.
         log: bool,
     },
+    /// Rows of the activity log that ended since a cursor: the vendor fills the ends in later.
+    LogEnds {
+        /// How far before the cursor to ask again.
+        overlap: Duration,
+    },
     /// Interactions that ended a short time ago, by their ids.
     Recent,
     /// Who waits, asked when a wait becomes too long.
@@ -67,6 +72,30 @@ impl Vendor {
     #[must_use]
     pub fn has_activity_log(&self) -> bool {
         self.streams.iter().any(|stream| matches!(stream.kind, StreamKind::Tail { log: true, .. }))
+    }
+}
+
+impl StreamKind {
+    /// The same with another overlap, where there is one.
+    #[must_use]
+    pub const fn with_overlap(self, overlap: Duration) -> Self {
+        match self {
+            Self::Tail { log, .. } => Self::Tail { overlap, log },
+            Self::LogEnds { .. } => Self::LogEnds { overlap },
+            other => other,
+        }
+    }
+
+    /// Whether it begins before its cursor.
+    #[must_use]
+    pub const fn overlaps(self) -> bool {
+        matches!(self, Self::Tail { .. } | Self::LogEnds { .. })
+    }
+
+    /// Whether it reads rows of the activity log.
+    #[must_use]
+    pub const fn reads_log(self) -> bool {
+        matches!(self, Self::Tail { log: true, .. } | Self::LogEnds { .. })
     }
 }
 

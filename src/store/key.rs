@@ -73,6 +73,16 @@ impl Key {
         key.extend_from_slice(id.as_str().as_bytes());
         Self(key)
     }
+
+    /// That the end of a row of the activity log was told: another mark, which goes the same way.
+    #[must_use]
+    pub fn ActivityEndMark(account: &AccountName, ended_at: Timestamp, id: &EntityId) -> Self {
+        let mut key = marks_at(account, ended_at);
+        // No text holds this byte, so that no row's start and another one's end share a key.
+        key.push(0xff);
+        key.extend_from_slice(id.as_str().as_bytes());
+        Self(key)
+    }
 }
 
 /// Whether a key is one of those that stand on the state topic: all but the store's own facts, the
@@ -224,6 +234,18 @@ mod tests {
                 Key::State(&entity)
             };
             prop_assert_eq!(key(&one, &a) == key(&other, &b), one == other && a == b);
+        }
+
+        #[test]
+        fn the_marks_of_a_start_and_of_an_end_are_different_keys(
+            one in ".{0,3}", other in ".{0,3}", second in any::<i64>(),
+        ) {
+            let (acme, time) = (account("a"), Timestamp::from_millis(second));
+            let (one, other) = (EntityId::new(one), EntityId::new(other));
+            let end = |id| Key::ActivityEndMark(&acme, time, id);
+            prop_assert_ne!(Key::ActivityMark(&acme, time, &one), end(&other));
+            prop_assert_eq!(end(&one) == end(&other), one == other);
+            prop_assert!(marks_at(&acme, time) <= end(&one).into_bytes());
         }
 
         #[test]

@@ -220,7 +220,7 @@ impl Metrics {
             )?,
             quarantined: counter(
                 "floorcast_quarantined_total",
-                "rows that could not be decoded and were stepped over, each once",
+                "rows that were stepped over: what could not be decoded once, what was too many each time",
                 &["account", "reason"],
             )?,
             unknown_values: counter(

@@ -13,11 +13,29 @@ fn let_things_happen(centre: &Centre, calls: usize) {
     });
 }
 
+/// A verdict over nothing proves nothing.
+#[track_caller]
+fn demand(verdict: &Verdict, kinds: &[&str]) {
+    for kind in kinds {
+        let row = verdict.rows.iter().find(|row| row.kind == *kind);
+        assert!(row.is_some_and(|row| row.facts > 0), "nothing of {kind}: {verdict}");
+    }
+}
+
 /// Stops the world, lets the bridge read what is left, and holds the topics against the truth.
 fn settle_and_judge(centre: &Centre, place: &Place, bootstrap: &str) -> Verdict {
-    centre.simulator.stop_world();
     // What was written last is visible after three seconds at the latest, and then has to be read.
-    let settled = centre.requests() + 60;
+    settle_and_judge_after(60, centre, place, bootstrap)
+}
+
+fn settle_and_judge_after(
+    requests: usize,
+    centre: &Centre,
+    place: &Place,
+    bootstrap: &str,
+) -> Verdict {
+    centre.simulator.stop_world();
+    let settled = centre.requests() + requests;
     wait_until(Duration::from_mins(1), "the bridge goes on asking", || centre.requests() > settled);
     let verdict = place.verdict(centre, bootstrap);
     assert!(verdict.passed(), "{verdict}");
@@ -36,27 +54,48 @@ fn every_recorded_fact_is_published_once_and_in_order_through_a_vendors_faults()
     let_things_happen(&centre, 70);
     let verdict = settle_and_judge(&centre, &place, broker.bootstrap());
     assert!(verdict.events > 500, "{verdict}");
-    for kind in [
-        "after-call work",
-        "call ends",
-        "call steps",
-        "chat ends",
-        "chat steps",
-        "hold",
-        "logins and logouts",
-        "queue depth",
-        "queues",
-        "ratings",
-        "roster",
-        "service levels",
-        "status changes",
-        "status definitions",
-        "teams",
-        "wrap-up",
-    ] {
-        let row = verdict.rows.iter().find(|row| row.kind == kind);
-        assert!(row.is_some_and(|row| row.facts > 0), "nothing of {kind}: {verdict}");
-    }
+    demand(
+        &verdict,
+        &[
+            "after-call work",
+            "call ends",
+            "call steps",
+            "chat ends",
+            "ends of activities",
+            "chat steps",
+            "hold",
+            "logins and logouts",
+            "other activities",
+            "queue depth",
+            "queues",
+            "ratings",
+            "removals",
+            "roster",
+            "service levels",
+            "status changes",
+            "status definitions",
+            "teams",
+            "wrap-up",
+        ],
+    );
+    bridge.terminate();
+    assert!(bridge.wait(Duration::from_secs(30)).success());
+}
+
+#[test]
+fn rows_that_become_visible_late_are_told_once_where_the_overlap_is_as_long() {
+    let broker = kafka::shared();
+    let late = Settings { late_rows: 0.2, late_millis: 20_000, ..Settings::default() };
+    let settings = Settings { seed: 9, calls_per_second: 1.0, ..late };
+    let centre = Centre::open(settings, Faults::default());
+    let more = "overlap = \"30s\"\n[account.sla]\ntarget_percent = 80\n";
+    let prefix = kafka::unique_prefix("late");
+    let place = Place::at(&centre.simulator.base_url(), broker.bootstrap(), &prefix, more);
+    let mut bridge = place.run();
+    let_things_happen(&centre, 70);
+    // At ten requests a second, the last row is visible after 230 of them.
+    let verdict = settle_and_judge_after(300, &centre, &place, broker.bootstrap());
+    demand(&verdict, &["status changes", "ends of activities", "logins and logouts"]);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
 }
@@ -64,7 +103,7 @@ fn every_recorded_fact_is_published_once_and_in_order_through_a_vendors_faults()
 #[test]
 fn an_outage_of_kafka_and_a_restart_lose_nothing_and_keep_the_order() {
     let mut broker = kafka::dedicated();
-    let settings = Settings { seed: 8, calls_per_second: 1.0, ..Settings::default() };
+    let settings = Settings { seed: 8, agents: 14, calls_per_second: 1.0, ..Settings::default() };
     let centre = Centre::open(settings, Faults::default());
     let place = Place::new(&centre, broker.bootstrap(), &kafka::unique_prefix("outage"));
     let mut bridge = place.run();
@@ -87,7 +126,18 @@ fn an_outage_of_kafka_and_a_restart_lose_nothing_and_keep_the_order() {
     wait_until(Duration::from_mins(1), "the bridge polls again", || {
         centre.requests() > so_far + 60
     });
-    settle_and_judge(&centre, &place, broker.bootstrap());
+    let verdict = settle_and_judge(&centre, &place, broker.bootstrap());
+    // Fourteen agents cannot answer as many calls in time.
+    demand(
+        &verdict,
+        &[
+            "breaches of levels",
+            "breaches of waits",
+            "missed offers",
+            "other activities",
+            "withdrawn breaches",
+        ],
+    );
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
 }

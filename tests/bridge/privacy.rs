@@ -181,7 +181,8 @@ fn traces_under(mode: &str) -> Traces {
          content = \"{mode}\"\npseudonym_key = {{ env = \"KEY\" }}\n"
     );
     let place = Place::at(&address, broker.bootstrap(), &prefix, &more);
-    let mut bridge = place.run_with(&[("ACME_TOKEN", TOKEN), ("KEY", KEY), ("RUST_LOG", "debug")]);
+    let mut bridge =
+        place.run_with(&[("ACME_TOKEN", TOKEN), ("KEY", KEY), ("FLOORCAST_LOG", "debug")]);
     let topics = |bridge: &str| consumer::topics_of(broker.bootstrap(), bridge);
     // Of each kind the whole record, and of each broken row that it was set aside.
     let expected = ["AgentAdded", "CallUpdated", "ChatUpdated", "QueueAdded", "TeamAdded"];
@@ -209,7 +210,13 @@ fn traces_under(mode: &str) -> Traces {
     }
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(40)).success());
-    traces.push((String::from("log"), bridge.said().into_bytes()));
+    let said = bridge.said();
+    // Everything was logged: its own words, and those of the libraries below it.
+    for detail in [" DEBUG floorcast::source::http: asking again", " DEBUG hyper", " DEBUG reqwest"]
+    {
+        assert!(said.contains(detail), "the log lacks{detail}:\n{said}");
+    }
+    traces.push((String::from("log"), said.into_bytes()));
     files(place.directory(), &mut traces);
     Traces(traces)
 }

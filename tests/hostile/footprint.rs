@@ -108,7 +108,7 @@ fn the_memory_of_the_program_is_bounded_whatever_the_vendor_sends() {
     let config = config.display().to_string();
     let mut bridge = Floorcast::start(
         &["run", "--dry-run", "--config", &config],
-        &[("ACME_TOKEN", PASSWORD), ("RUST_LOG", "debug")],
+        &[("ACME_TOKEN", PASSWORD), ("FLOORCAST_LOG", "debug")],
     );
     bridge.wait_for_line("\"AgentAdded\"", PATIENCE);
     wait_until(PATIENCE, "all is read once", || vendor.least_asked() >= 1);
@@ -130,7 +130,9 @@ fn the_memory_of_the_program_is_bounded_whatever_the_vendor_sends() {
     }
     bridge.terminate();
     assert!(bridge.wait(PATIENCE).success(), "{}", bridge.said());
-    let said = bridge.said().into_bytes();
+    let said = bridge.said();
+    assert!(said.contains(" DEBUG floorcast::source::http: asking again"), "{said}");
+    let said = said.into_bytes();
     for text in [PASSWORD, PLANTED, &authorization_of(PASSWORD)["authorization: Basic ".len()..]] {
         assert!(!holds(&said, text), "{text} is shown");
     }

@@ -32,7 +32,8 @@ macro_rules! forms {
 
 forms! {
     a_redirect_302_to_another_host_is_not_followed:
-        |asked, wire| redirects::to_another_host("302 Found", asked, wire);
+        |asked, wire| redirects::to_another_host("302 Found", asked, wire),
+        is_bad_for_long = true;
     a_redirect_307_to_another_host_is_not_followed:
         |asked, wire| redirects::to_another_host("307 Temporary Redirect", asked, wire);
     a_redirect_308_to_another_scheme_is_not_followed: redirects::to_another_scheme;
@@ -65,7 +66,8 @@ forms! {
         |_, wire| compressed(wire, "gzip", &rows::tiny()), questions = FEW;
     a_row_of_countless_values_is_set_aside: rows::wide_row, questions = FEW, sets_rows_aside = true;
     invalid_utf_8_is_not_read: rows::invalid_utf_8;
-    a_lone_surrogate_sets_its_row_aside: rows::lone_surrogate, sets_rows_aside = true;
+    a_lone_surrogate_sets_its_row_aside:
+        rows::lone_surrogate, sets_rows_aside = true, is_bad_for_long = true;
     bare_nul_bytes_are_not_read: rows::bare_nul;
     an_id_of_control_characters_sets_its_row_aside: rows::control_id, sets_rows_aside = true;
     numbers_beyond_64_bits_set_their_row_aside: rows::huge_numbers, sets_rows_aside = true;
@@ -74,9 +76,11 @@ forms! {
         |_, wire| body(wire, b"<!doctype html><h1>Planted-in-an-answer</h1>");
     an_empty_body_is_no_empty_list: |_, wire| body(wire, b"");
     a_body_of_null_is_no_empty_list: |_, wire| body(wire, b"null");
-    an_empty_object_is_no_empty_list: |_, wire| body(wire, b"{}");
+    an_empty_object_is_no_empty_list: |_, wire| body(wire, b"{}"), is_bad_for_long = true;
     an_error_object_with_status_200_is_no_empty_list:
         |_, wire| body(wire, b"{\"error\": \"Planted-in-an-answer\", \"agents\": []}");
+    ids_that_are_new_each_time_are_taken_for_what_they_are: rows::new_ids, shows_new_ids = true;
+    an_empty_list_without_a_count_is_not_believed_at_once: rows::empty_now_and_then;
     a_text_behind_the_list_is_not_overlooked: |_, wire| body(wire, b"[] Planted-in-an-answer");
     no_content_with_status_204_is_no_empty_list:
         |_, wire| wire.answer("204 No Content", "", b"");
@@ -108,7 +112,7 @@ forms! {
     two_content_lengths_are_no_answer: lengths::two;
     a_negative_content_length_is_no_answer: lengths::negative;
     a_connection_cut_in_the_head_is_no_answer: cut::head;
-    a_connection_cut_in_the_body_is_no_answer: cut::body;
+    a_connection_cut_in_the_body_is_no_answer: cut::body, is_bad_for_long = true;
     a_connection_cut_between_chunks_is_no_answer: cut::chunks;
     bytes_that_are_no_http_are_no_answer: cut::garbage;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::vendor::{Asked, PLANTED, Wire};
+use super::vendor::{Asked, PLANTED, Wire, stamp};
 
 /// An answer with status 200.
 pub(super) fn body(wire: &mut Wire, body: &[u8]) -> io::Result<()> {
@@ -148,7 +148,7 @@ pub(super) mod bombs {
 pub(super) mod rows {
     use serde_json::json;
 
-    use super::{Asked, PLANTED, Wire, body, gzip, io};
+    use super::{Asked, PLANTED, Wire, body, gzip, io, stamp};
 
     const LEVELS: usize = 200_000;
 
@@ -236,6 +236,25 @@ pub(super) mod rows {
              \"position\": \"{stamp}\", \"name\": {{}}, \"menu_path\": {{}}, {fields}}}"
         );
         with_row(asked, wire, &row)
+    }
+
+    /// `[]`, and nothing else to tell that from an empty centre; every other answer is right.
+    pub(in super::super) fn empty_now_and_then(asked: &Asked, wire: &mut Wire) -> io::Result<()> {
+        let rows = if asked.turn % 2 == 1 { Vec::new() } else { asked.page_of_rows() };
+        body(wire, json!(rows).to_string().as_bytes())
+    }
+
+    /// The rows as they are, and one more that was never shown and will not be shown again.
+    pub(in super::super) fn new_ids(asked: &Asked, wire: &mut Wire) -> io::Result<()> {
+        let mut row = json!({"activity": "call_picked_up", "in_queue_count": 1, "status_id": 0,
+            "started_at": stamp(1)});
+        for field in ["id", "menu_path_id", "agent_id"] {
+            row[field] = json!(format!("9000{}", asked.number));
+        }
+        if asked.endpoint != "agents" && asked.endpoint != "agent_activity_logs" {
+            row["status"] = json!("Available");
+        }
+        with_row(asked, wire, &row.to_string())
     }
 
     pub(in super::super) fn partial_content(asked: &Asked, wire: &mut Wire) -> io::Result<()> {

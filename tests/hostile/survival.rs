@@ -43,11 +43,22 @@ pub(super) struct Survival {
     pub(super) questions: usize,
     /// Whether rows may be set aside; no other event may come of a bad answer.
     pub(super) sets_rows_aside: bool,
+    /// Whether the answers show entities that are new.
+    pub(super) shows_new_ids: bool,
+    /// Whether it is bad for long enough that also those questions are asked again and again that
+    /// need a cause.
+    pub(super) is_bad_for_long: bool,
 }
 
 impl Default for Survival {
     fn default() -> Self {
-        Self { wait: Duration::from_secs(10), questions: BAD_QUESTIONS, sets_rows_aside: false }
+        Self {
+            wait: Duration::from_secs(10),
+            questions: BAD_QUESTIONS,
+            sets_rows_aside: false,
+            shows_new_ids: false,
+            is_bad_for_long: false,
+        }
     }
 }
 
@@ -91,11 +102,16 @@ struct Watched {
 }
 
 impl Watched {
-    fn start(form: &str, wait: Duration) -> Self {
+    fn start(form: &str, Survival { wait, is_bad_for_long, .. }: Survival) -> Self {
         log();
         let password = format!("Planted-password-of-{form}");
         let pair = STANDARD.encode(format!("acme:{password}"));
-        let vendor = Vendor::open(authorization_of(&password));
+        let authorization = authorization_of(&password);
+        let vendor = if is_bad_for_long {
+            Vendor::open_with_a_wait(authorization)
+        } else {
+            Vendor::open(authorization)
+        };
         let state = tempfile::tempdir().unwrap();
         let (sender, lines) = channel();
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -113,8 +129,6 @@ impl Watched {
         let config = Config::read("tests", &text, &environment).unwrap();
         let mut account =
             AccountParts::configured(&config.accounts[0], &Arc::new(environment)).unwrap();
-        let quiet = ["recent", "waiting", "sla_by_queue_group"];
-        account.streams.retain(|stream| !quiet.contains(&stream.name.as_str()));
         for stream in &mut account.streams {
             stream.min_interval = Duration::from_millis(20);
             stream.share = Share::default();
@@ -200,7 +214,7 @@ pub(super) fn files(directory: &Path, found: &mut Vec<u8>) {
 /// Lets a bridge meet a vendor that is good, then bad in this form, then good again.
 pub(super) fn survives(form: &str, speech: Speech, expected: Survival) {
     let logged_before = log().lock().unwrap().len();
-    let mut watched = Watched::start(form, expected.wait);
+    let mut watched = Watched::start(form, expected);
     let mut seen = 0;
     wait_until(PATIENCE, "the first look is told", || {
         let (before, asked) = (seen, watched.vendor.least_asked());
@@ -220,15 +234,21 @@ pub(super) fn survives(form: &str, speech: Speech, expected: Survival) {
     let told_before = watched.listen();
     watched.vendor.go_bad(speech);
     wait_until(PATIENCE, "the bad vendor is asked again and again", || {
-        watched.vendor.least_asked() >= expected.questions
+        let for_a_cause = !expected.is_bad_for_long || watched.vendor.was_asked_for_a_cause();
+        watched.vendor.least_asked() >= expected.questions && for_a_cause
     });
     let pages: Vec<_> =
         ["/metrics", "/status", "/readyz"].iter().map(|path| watched.page(path)).collect();
     watched.vendor.recover();
+    let mut news = NEWS.to_vec();
+    if expected.is_bad_for_long {
+        // It waited too long meanwhile, and still does.
+        news.push(("SlaBreached", "acme:call:72"));
+    }
     wait_until(PATIENCE, "what happened meanwhile is told", || {
         watched.listen();
         let told = watched.told_since(told_before);
-        NEWS.iter().all(|(event, key)| told.contains_key(&((*event).into(), (*key).into())))
+        news.iter().all(|(event, key)| told.contains_key(&((*event).into(), (*key).into())))
     });
     let begun = watched.vendor.least_asked();
     wait_until(PATIENCE, "the good vendor is asked again and again", || {
@@ -240,11 +260,16 @@ pub(super) fn survives(form: &str, speech: Speech, expected: Survival) {
 
     // The news, each once, and nothing else.
     let mut told = watched.told_since(told_before);
-    for (event, key) in NEWS {
+    for (event, key) in news {
         assert_eq!(told.remove(&(event.into(), key.into())), Some(1), "{event} {key}");
     }
     if expected.sets_rows_aside {
         told.retain(|(event, _), _| event != "RecordQuarantined");
+    }
+    if expected.shows_new_ids {
+        let before = told.len();
+        told.retain(|(_, key), _| !key.contains(":9000"));
+        assert!(before > told.len(), "new ids are told");
     }
     assert!(told.is_empty(), "concluded from bad answers: {told:?}");
 

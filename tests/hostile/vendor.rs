@@ -9,13 +9,14 @@ use std::thread;
 use std::time::Duration;
 
 use floorcast::clock::{Clock, SystemClock};
+use floorcast::model::Timestamp;
 use serde_json::{Value, json};
 
 /// What stands in bad answers, and must show nowhere.
 pub(super) const PLANTED: &str = "Planted-in-an-answer";
 
 /// The endpoints that are polled without a cause.
-pub(super) const ENDPOINTS: [&str; 10] = [
+pub(super) const ENDPOINTS: [&str; 11] = [
     "agents",
     "agents/current_status",
     "agent_activity_logs",
@@ -24,9 +25,14 @@ pub(super) const ENDPOINTS: [&str; 10] = [
     "menus",
     "menus/current_status",
     "menus/sla",
+    "menus/sla_by_queue_groups",
     "teams",
     "user_statuses",
 ];
+
+/// What is asked for a cause only, as counted: calls that ended a short time ago, by their ids, and
+/// those that wait, once one has waited too long.
+pub(super) const FOR_A_CAUSE: [&str; 2] = ["calls by id", "calls that wait"];
 
 /// A request, as far as it matters.
 pub(super) struct Asked {
@@ -36,7 +42,11 @@ pub(super) struct Asked {
     pub(super) elsewhere: SocketAddr,
     /// How many answers were given since the vendor went bad.
     pub(super) number: usize,
+    /// How often this endpoint's first page was asked for since then.
+    pub(super) turn: usize,
     now: Now,
+    /// Since when a call waits, where one does.
+    waits_since: Option<Timestamp>,
 }
 
 /// What the contact centre looks like.
@@ -51,7 +61,19 @@ pub(super) enum Now {
 impl Asked {
     /// The rows of the endpoint, as they are.
     pub(super) fn rows(&self) -> Vec<Value> {
-        rows(&self.endpoint, self.now)
+        let mut rows = rows(&self.endpoint, self.now);
+        if self.endpoint == "calls"
+            && let Some(since) = self.waits_since
+        {
+            // Its last change is an older one than those that become known later.
+            let updated = (since - Duration::from_mins(10)).to_rfc3339_millis();
+            let since = since.to_rfc3339_millis();
+            rows.push(json!({"id": 72, "status": "queued", "call_type": "Voice Inbound",
+                "created_at": since, "queued_at": since, "updated_at": updated,
+                "queue_durations": [{"id": 1, "started_at": since,
+                    "service_level_target_time": WAIT_SECONDS}]}));
+        }
+        rows
     }
 
     /// The first page of rows as they are; further pages are empty.
@@ -65,7 +87,10 @@ impl Asked {
     }
 }
 
-fn stamp(ago: u64) -> String {
+/// How long the call that waits may wait.
+const WAIT_SECONDS: u64 = 8;
+
+pub(super) fn stamp(ago: u64) -> String {
     (SystemClock.now() - Duration::from_secs(ago)).floor_second().to_rfc3339_millis()
 }
 
@@ -108,16 +133,33 @@ fn make_rows(endpoint: &str, after: bool) -> Vec<Value> {
         "agent_activity_logs" => {
             (1..=6).map(|id| activity(id, id, 600, status(0, "Available"))).collect()
         }
-        "calls" if after => vec![call("finished", json!(stamp(2)), 2)],
-        "calls" => vec![call("connected", Value::Null, 889)],
+        "calls" => {
+            // One that ended a short time ago is asked for again.
+            let mut ended = call("finished", json!(stamp(300)), 300);
+            ended["id"] = json!(71);
+            let talking = if after {
+                call("finished", json!(stamp(2)), 2)
+            } else {
+                call("connected", Value::Null, 889)
+            };
+            vec![talking, ended]
+        }
         "chats" => vec![json!({"id": 80, "status": "assigned", "created_at": stamp(900),
             "assigned_at": stamp(880), "updated_at": stamp(880)})],
         "menus" => (10..16).map(|id| json!({"id": id, "name": "Parcels"})).collect(),
-        "menus/current_status" => vec![json!({"menu_id": 10, "lang": "en", "menu_path_id": 5,
-            "menu_path": "Parcels", "comm_type": "Call",
-            "in_queue_count": if after { 1 } else { 2 }})],
+        "menus/current_status" => (5..10)
+            .map(|path| {
+                json!({"menu_id": 10, "lang": "en", "menu_path_id": path, "menu_path": "Parcels",
+                    "comm_type": "Call",
+                    "in_queue_count": if after && path == 5 { 1 } else { 2 }})
+            })
+            .collect(),
         "menus/sla" => vec![json!({"menu_path_id": 5, "lang": "en", "menu_path": "Parcels",
             "sla": if after { 91.0 } else { 90.0 }})],
+        "menus/sla_by_queue_groups" => {
+            vec![json!({"queue_group_id": 30, "queue_group_name": "All",
+            "sla": if after { 71.0 } else { 70.0 }})]
+        }
         "teams" => (20..26).map(|id| json!({"id": id, "name": "Letters"})).collect(),
         "user_statuses" => {
             vec![status(0, "Available"), status(-1, "Unavailable"), status(-4, "Meal")]
@@ -138,13 +180,15 @@ fn make_rows(endpoint: &str, after: bool) -> Vec<Value> {
 }
 
 /// What became known between the two states: type and key, each once.
-pub(super) const NEWS: [(&str, &str); 10] = [
+pub(super) const NEWS: [(&str, &str); 12] = [
     ("AgentAdded", "acme:agent:7"),
     ("AgentHoldEnded", "acme:agent:1"),
     ("AgentStatusChanged", "acme:agent:2"),
     ("CallFinished", "acme:call:70"),
     ("QueueAdded", "acme:queue:16"),
     ("QueueDepthChanged", "acme:queue_path:5/en/call"),
+    ("ServiceLevelChanged", "acme:queue_group:30/call"),
+    ("ServiceLevelChanged", "acme:queue_group:30/chat"),
     ("ServiceLevelChanged", "acme:queue_path:5/en/call"),
     ("ServiceLevelChanged", "acme:queue_path:5/en/chat"),
     ("StatusDefinitionAdded", "acme:status:9"),
@@ -210,6 +254,7 @@ struct Shared {
     authorization: String,
     elsewhere: SocketAddr,
     strays: Arc<Mutex<Vec<String>>>,
+    waits_since: Option<Timestamp>,
 }
 
 /// The vendor. Its threads end with the process, or when it is dropped.
@@ -257,6 +302,15 @@ fn listen(
 impl Vendor {
     /// A vendor that answers well, to whoever has these credentials.
     pub(super) fn open(authorization: String) -> Self {
+        Self::open_with(authorization, None)
+    }
+
+    /// The same, with a call that waits from now on, and will have waited too long in a moment.
+    pub(super) fn open_with_a_wait(authorization: String) -> Self {
+        Self::open_with(authorization, Some(SystemClock.now().floor_second()))
+    }
+
+    fn open_with(authorization: String, waits_since: Option<Timestamp>) -> Self {
         let open = Arc::new(Mutex::new(true));
         let strays: Arc<Mutex<Vec<String>>> = Arc::default();
         let seen = Arc::clone(&strays);
@@ -272,6 +326,7 @@ impl Vendor {
             authorization,
             elsewhere,
             strays,
+            waits_since,
         });
         let served = Arc::clone(&shared);
         let address = listen(&open, move |stream| served.serve(stream));
@@ -304,6 +359,13 @@ impl Vendor {
         let asked = self.shared.asked.lock().unwrap();
         let counts = ENDPOINTS.iter().map(|endpoint| asked.get(*endpoint).copied().unwrap_or(0));
         counts.min().unwrap()
+    }
+
+    /// Whether each of what is asked for a cause was asked since the last change. One good answer
+    /// may be all that is wanted.
+    pub(super) fn was_asked_for_a_cause(&self) -> bool {
+        let asked = self.shared.asked.lock().unwrap();
+        FOR_A_CAUSE.iter().all(|cause| asked.contains_key(*cause))
     }
 
     /// How many answers it began since the last change.
@@ -343,28 +405,40 @@ impl Shared {
         let page = query.split('&').find_map(|pair| pair.strip_prefix("page="));
         let page = page.and_then(|page| page.parse().ok());
         let authorized = head.lines().any(|line| line.eq_ignore_ascii_case(&self.authorization));
-        let (mood, number) = {
+        let (mood, number, turn) = {
             let mood = *self.mood.lock().unwrap();
+            let mut asked = self.asked.lock().unwrap();
+            let turn = asked.entry(endpoint.clone()).or_default();
             if page.unwrap_or(1) == 1 {
-                *self.asked.lock().unwrap().entry(endpoint.clone()).or_default() += 1;
+                *turn += 1;
+            }
+            let turn = *turn;
+            for (sign, cause) in [("id%5B%5D=", FOR_A_CAUSE[0]), ("_status%5B%5D=", FOR_A_CAUSE[1])]
+            {
+                if query.contains(sign) && endpoint == "calls" {
+                    *asked.entry(cause.to_owned()).or_default() += 1;
+                }
             }
             let mut answers = self.answers.lock().unwrap();
             *answers += 1;
-            (mood, *answers)
+            (mood, *answers, turn)
         };
         let mut wire = Wire { stream, written: 0 };
-        let elsewhere = self.elsewhere;
+        let (elsewhere, waits_since) = (self.elsewhere, self.waits_since);
         // Writing fails when the client has had enough; that is its right.
         let _ = match mood {
             _ if !authorized => wire.answer("401 Unauthorized", "", b"{}"),
             Mood::Good(now) => {
-                let asked = Asked { endpoint, page, elsewhere, number, now };
+                let asked = Asked { endpoint, page, elsewhere, number, turn, now, waits_since };
                 let total = asked.rows().len().to_string();
                 wire.rows(&asked.page_of_rows(), &total)
             }
             Mood::Bad(speech) => {
                 let now = Now::Before;
-                speech(&Asked { endpoint, page, elsewhere, number, now }, &mut wire)
+                speech(
+                    &Asked { endpoint, page, elsewhere, number, turn, now, waits_since },
+                    &mut wire,
+                )
             }
         };
         let mut most = self.most_written.lock().unwrap();

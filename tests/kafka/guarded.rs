@@ -75,14 +75,19 @@ fn place(vendor: &str, bootstrap: &str, prefix: &str, authority: &str, kafka: &s
 
 /// The line that `check` says of Kafka.
 fn checked(place: &Place, password: &str) -> String {
+    let said = all_checked(place, password);
+    let line = said.lines().find(|line| line.contains(" kafka: "));
+    line.unwrap_or_else(|| panic!("{said}")).to_owned()
+}
+
+/// All that `check` says.
+fn all_checked(place: &Place, password: &str) -> String {
     let arguments = ["check", "--config", &place.config()];
     let variables = [("ACME_TOKEN", TOKEN), ("KAFKA_PASSWORD", password)];
     let mut check = Floorcast::start(&arguments, &variables);
     check.wait(Duration::from_mins(2));
     assert!(!check.said().contains(password), "{}", check.said());
-    let lines = check.stdout();
-    let line = lines.iter().find(|line| line.contains(" kafka: "));
-    line.unwrap_or_else(|| panic!("{}", check.said())).clone()
+    check.stdout().join("\n")
 }
 
 #[test]
@@ -185,4 +190,6 @@ fn events_reach_a_guarded_kafka_once_each_right_is_granted_and_each_lack_is_one_
     std::fs::write(otherwise.config(), text.replace("partitions = 3", "partitions = 6")).unwrap();
     let said = checked(&otherwise, PASSWORD);
     assert_eq!(said, "✓ kafka: answers, all topics are there");
+    let differs = all_checked(&otherwise, PASSWORD);
+    assert!(differs.contains(&format!("! {prefix}.calls has 3 partitions and not 6")), "{differs}");
 }

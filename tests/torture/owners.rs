@@ -189,8 +189,9 @@ mod tests {
             (31_000, "2", true),
             (31_200, "3", false),
         ]);
-        type Requests = &'static [(i64, &'static str)];
-        let cases: &[(&str, Requests, usize)] = &[
+        /// What it is, who asked when, and how many were not alone.
+        type Case = (&'static str, &'static [(i64, &'static str)], usize);
+        let cases: &[Case] = &[
             ("in turn", &[(1_100, "a"), (20_000, "a"), (27_100, "b"), (31_300, "a")], 0),
             ("before anybody", &[(900, "a")], 1),
             ("the old one goes on", &[(1_100, "a"), (27_100, "b"), (27_200, "a")], 1),

@@ -62,7 +62,10 @@ impl Place<'_> {
                     *text = key.pseudonym(class, text);
                 }
             }
-            Self::Media(media) => media.iter_mut().for_each(|media| replace(&mut media.url)),
+            Self::Media(media) => media.iter_mut().for_each(|media| {
+                replace_id(&mut media.id);
+                replace(&mut media.url);
+            }),
             Self::EndUser(user) => {
                 if let Some(user) = user {
                     replace_id(&mut user.id);
@@ -125,6 +128,11 @@ fn customers(participants: &mut [Participant]) -> Vec<Place<'_>> {
     participants.iter_mut().map(|participant| Place::Id(&mut participant.end_user_id)).collect()
 }
 
+fn fail_messages(participants: &mut [Participant]) -> Vec<Place<'_>> {
+    let messages = participants.iter_mut();
+    messages.map(|participant| Place::Text(&mut participant.adapter_fail_message)).collect()
+}
+
 /// A line of a table: the class, where the field stands, and its places in a row.
 macro_rules! field {
     ($class:ident, $path:literal, $places:expr) => {
@@ -145,6 +153,7 @@ pub(super) const AGENT: &[Field<Agent>] = &[
     field!(Agents, "agent_number", |agent| vec![Place::Text(&mut agent.agent_number)]),
     field!(Agents, "phone", |agent| vec![Place::Text(&mut agent.phone)]),
     field!(Agents, "address", |agent| vec![Place::Text(&mut agent.address)]),
+    field!(Agents, "location", |agent| vec![Place::Text(&mut agent.location)]),
     field!(Agents, "destination.value", |agent| {
         let destination = agent.destination.iter_mut();
         destination.map(|destination| Place::Text(&mut destination.value)).collect()
@@ -181,6 +190,9 @@ pub(super) const CALL: &[Field<Call>] = &[
     )),
     field!(Customers, "end_user", CUSTOMER, |call| vec![Place::EndUser(&mut call.end_user)]),
     field!(Customers, "participants.end_user_id", |call| customers(&mut call.participants)),
+    // The ticket of a customer in somebody else's system.
+    field!(Customers, "out_ticket_id", |call| vec![Place::Text(&mut call.out_ticket_id)]),
+    field!(Customers, "out_ticket_url", |call| vec![Place::Text(&mut call.out_ticket_url)]),
     // The document does not say whose number it is. Closed by default.
     field!(Customers, "outbound_number", |call| vec![Place::Text(&mut call.outbound_number)]),
     // The contact centre's own, where a customer called it; otherwise nobody says.
@@ -197,14 +209,21 @@ pub(super) const CALL: &[Field<Call>] = &[
         recordings.map(|recording| Place::Text(&mut recording.conference_sid)).collect()
     }),
     field!(Content, "fail_details", |call| vec![Place::Text(&mut call.fail_details)]),
+    // One of two dozen sentences, by the document; a text all the same. Its code stays.
+    field!(Content, "adapter_fail_message", |call| vec![Place::Text(
+        &mut call.adapter_fail_message
+    )]),
+    field!(Content, "participants.adapter_fail_message", |call| fail_messages(
+        &mut call.participants
+    )),
     field!(Content, "dispositions.code", |call| {
         let dispositions = call.dispositions.iter_mut();
         dispositions.map(|disposition| Place::Text(&mut disposition.code)).collect()
     }),
     field!(Content, "wait_time_sms", |call| vec![Place::Texts(&mut call.wait_time_sms)]),
     field!(Content, "in_call_sms", |call| vec![Place::Texts(&mut call.in_call_sms)]),
-    field!(Content, "photos", &["url"], |call| vec![Place::Media(&mut call.photos)]),
-    field!(Content, "videos", &["url"], |call| vec![Place::Media(&mut call.videos)]),
+    field!(Content, "photos", &["id", "url"], |call| vec![Place::Media(&mut call.photos)]),
+    field!(Content, "videos", &["id", "url"], |call| vec![Place::Media(&mut call.videos)]),
 ];
 
 pub(super) const CHAT: &[Field<Chat>] = &[
@@ -217,8 +236,13 @@ pub(super) const CHAT: &[Field<Chat>] = &[
     )),
     field!(Customers, "end_user", CUSTOMER, |chat| vec![Place::EndUser(&mut chat.end_user)]),
     field!(Customers, "participants.end_user_id", |chat| customers(&mut chat.participants)),
-    field!(Content, "photos", &["url"], |chat| vec![Place::Media(&mut chat.photos)]),
-    field!(Content, "videos", &["url"], |chat| vec![Place::Media(&mut chat.videos)]),
+    field!(Customers, "out_ticket_id", |chat| vec![Place::Text(&mut chat.out_ticket_id)]),
+    field!(Customers, "out_ticket_url", |chat| vec![Place::Text(&mut chat.out_ticket_url)]),
+    field!(Content, "participants.adapter_fail_message", |chat| fail_messages(
+        &mut chat.participants
+    )),
+    field!(Content, "photos", &["id", "url"], |chat| vec![Place::Media(&mut chat.photos)]),
+    field!(Content, "videos", &["id", "url"], |chat| vec![Place::Media(&mut chat.videos)]),
 ];
 
 /// A kind of row that may have personal fields.

@@ -21,6 +21,7 @@ const FILES: &[(&str, &str)] = files!["":
     Activity,
     Agent,
     AgentActivated,
+    AgentActivityEnded,
     AgentActivityLogged,
     AgentAdded,
     AgentAssignment,
@@ -238,6 +239,12 @@ impl Release {
     /// Whether it has a record of this name.
     pub(super) fn holds(&self, name: &str) -> bool {
         self.files.iter().any(|(known, _)| *known == name)
+    }
+
+    /// Its files, by the name of their record.
+    #[cfg(test)]
+    pub(super) fn texts(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.files.iter().copied()
     }
 
     /// The names of its records.

@@ -30,6 +30,7 @@ pub(super) fn told(records: &[Value], since: i64) -> impl Iterator<Item = &Value
 
 fn activities(truth: &Truth, since: i64, facts: &mut Vec<Fact>) {
     for row in &truth.activities {
+        ended(truth, since, row, facts);
         let stamp = millis(&row["started_at"]);
         if stamp.is_none_or(|stamp| stamp < since) {
             continue;
@@ -49,6 +50,21 @@ fn activities(truth: &Truth, since: i64, facts: &mut Vec<Fact>) {
         let happened = truth.happened.get(&format!("activity {id}")).map(|time| time.millis());
         facts.push(Fact { kind, name, stamp, happened });
     }
+}
+
+/// The end of a row of the log, wherever it began. Logins and logouts have none.
+fn ended(truth: &Truth, since: i64, row: &Value, facts: &mut Vec<Fact>) {
+    let stamp = millis(&row["ended_at"]);
+    if is_point(row) || stamp.is_none_or(|stamp| stamp < since) {
+        return;
+    }
+    let name = format!("ended {}", row["id"]);
+    let happened = truth.happened.get(&format!("end {}", row["id"])).map(|time| time.millis());
+    facts.push(Fact { kind: "ends of activities", name, stamp, happened });
+}
+
+fn is_point(row: &Value) -> bool {
+    row["activity"] == "login" || row["activity"] == "logout"
 }
 
 /// One call or chat, whose facts are gathered.
@@ -206,6 +222,7 @@ pub(super) fn name_of(event: &Published) -> Option<String> {
         "AgentOfferMissed" | "AgentActivityLogged" => {
             format!("activity {}", text(&value["activity"]["id"]))
         }
+        "AgentActivityEnded" => format!("ended {}", text(&value["activity"]["id"])),
         "CallQueued" | "ChatQueued" if value["transfer_id"].is_null() => part(&Value::Null),
         "CallQueued" | "ChatQueued" => part(&value["row_id"]),
         "CallAssigned" | "CallConnected" | "ChatAssigned" => part(&value["transfer_id"]),
@@ -221,7 +238,9 @@ pub(super) fn name_of(event: &Published) -> Option<String> {
 /// move, since the first answer may be told of, too.
 pub(super) fn is_invented(truth: &Truth, name: &str) -> bool {
     let id = name.split(' ').nth(1).unwrap_or_default();
-    let known_row = truth.activities.iter().any(|row| has_id(row, id));
+    let is_end = name.starts_with("ended ");
+    let has_end = |row: &Value| !is_point(row) && !row["ended_at"].is_null();
+    let known_row = truth.activities.iter().any(|row| has_id(row, id) && (!is_end || has_end(row)));
     let before = truth.calls.iter().chain(&truth.chats).any(|record| {
         has_id(record, id)
             && truth.first_answer.is_some_and(|first| {

@@ -70,6 +70,12 @@ fn truth() -> Truth {
             "updated_at": at(5), "rating": null, "transfers": [], "handle_durations": [],
             "queue_durations": [wait(41_234, 5, "excluded")]}),
     ];
+    truth.activities = vec![
+        json!({"id": 90, "activity": "user_status_changed", "started_at": at(-40),
+            "ended_at": at(6)}),
+        json!({"id": 91, "activity": "login", "started_at": at(-40), "ended_at": at(6)}),
+        json!({"id": 92, "activity": "call_picked_up", "started_at": at(-40), "ended_at": null}),
+    ];
     let queue = |name: &str, deleted: bool| json!({"id": 10, "name": name, "deleted": deleted});
     truth.served_records.insert(
         ("queue", String::from("10")),
@@ -127,6 +133,7 @@ fn topics() -> Topics {
             topics.add("sla", path, name, 0, json!({"scope": "QUEUE", "value": percent}));
         }
     }
+    topics.add("agents", "agent:4", "AgentActivityEnded", 6, json!({"activity": {"id": "90"}}));
     topics
 }
 
@@ -140,6 +147,7 @@ fn topics_that_tell_everything_once_pass() {
     assert!(verdict.passed(), "{verdict}");
     let row = |kind| verdict.rows.iter().find(|row| row.kind == kind).unwrap().facts;
     assert_eq!(row("chat steps"), 3);
+    assert_eq!(row("ends of activities"), 1);
     assert_eq!(row("breaches of waits"), 1);
     assert_eq!(row("withdrawn breaches"), 1);
     assert_eq!(row("queues"), 3);
@@ -177,6 +185,12 @@ fn a_fact_that_was_never_recorded_is_called_invented() {
     let mut more = topics();
     more.add("chats", "chat:9", "ChatFinished", 3, json!({}));
     assert_eq!(problems(&truth(), &more), ["invented: ChatFinished 9"]);
+    for (id, topics) in [91, 92].map(|id| (id, topics())) {
+        let mut more = topics;
+        let value = json!({"activity": {"id": id.to_string()}});
+        more.add("agents", "agent:4", "AgentActivityEnded", 6, value);
+        assert_eq!(problems(&truth(), &more), [format!("invented: ended {id}")]);
+    }
     let mut more = topics();
     let breach = json!({"scope": "INTERACTION", "basis": "DEADLINE", "row_id": "5"});
     more.add("sla", "call:9", "SlaBreached", 3, breach);

@@ -5,8 +5,8 @@ mod queues;
 pub(super) use queues::{LevelRow, level, queue, queue_status, status_definition, team};
 
 use super::vocabulary::{
-    ACTIVITIES, CALL_FAIL_REASONS, CALL_STATUSES, CALL_TYPES, CHAT_FAIL_REASONS, CHAT_STATUSES,
-    CHAT_TYPES, SERVICE_LEVEL_EVENTS, presence,
+    ACTIVITIES, ADAPTER_FAIL_CODES, CALL_FAIL_REASONS, CALL_STATUSES, CALL_TYPES, CHANNEL_TYPES,
+    CHAT_FAIL_REASONS, CHAT_STATUSES, CHAT_TYPES, MENU_TYPES, SERVICE_LEVEL_EVENTS, presence,
 };
 use crate::model::{
     Activity, Agent, AgentReference, AgentStatus, Call, ChannelAssignment, Chat,
@@ -32,8 +32,40 @@ fn check(
     }
 }
 
+/// Counts a code that the table does not know.
+fn check_code(code: Option<i64>, field: &'static str, unknown: &mut Vec<UnknownValue>) {
+    if code.is_some_and(|code| !ADAPTER_FAIL_CODES.contains(&code)) {
+        unknown.push(UnknownValue { field });
+    }
+}
+
+/// Counts the words of the parts that calls and chats share, and of the calls' own.
+struct Parts<'a> {
+    transfers: &'a [Transfer],
+    participants: &'a [Participant],
+    menu: Option<&'a Menu>,
+    fail_reasons: &'a [&'a str],
+    /// Of a transfer's and a participant's reason, a participant's code, and a menu's type.
+    fields: [&'static str; 4],
+}
+
+impl Parts<'_> {
+    fn check(&self, unknown: &mut Vec<UnknownValue>) {
+        let [of_transfer, of_participant, code, menu_type] = self.fields;
+        for transfer in self.transfers {
+            check(transfer.fail_reason.as_ref(), self.fail_reasons, of_transfer, unknown);
+        }
+        for participant in self.participants {
+            check(participant.fail_reason.as_ref(), self.fail_reasons, of_participant, unknown);
+            check_code(participant.adapter_fail_code, code, unknown);
+        }
+        let kind = self.menu.and_then(|menu| menu.menu_type.as_ref());
+        check(kind, MENU_TYPES, menu_type, unknown);
+    }
+}
+
 /// A row of `agents`.
-pub(super) fn agent(row: &Fields, _: &mut Vec<UnknownValue>) -> Result<Agent> {
+pub(super) fn agent(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Result<Agent> {
     let mut roles = row.texts("roles")?;
     roles.sort();
     let mut teams = row.list("teams", team_reference)?;
@@ -47,6 +79,11 @@ pub(super) fn agent(row: &Fields, _: &mut Vec<UnknownValue>) -> Result<Agent> {
     channels.sort_by_cached_key(|channel| {
         (channel.channel_type.clone(), channel.menu.as_ref().and_then(|menu| menu.id.clone()))
     });
+    for channel in &channels {
+        let kind = channel.menu.as_ref().and_then(|menu| menu.menu_type.as_ref());
+        check(channel.channel_type.as_ref(), CHANNEL_TYPES, "agent.channel_type", unknown);
+        check(kind, MENU_TYPES, "agent.menu_type", unknown);
+    }
     Ok(Agent {
         email: row.text("email")?,
         name: row.text("name")?,
@@ -174,7 +211,7 @@ pub(super) fn call(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Result<Call
         let verdict = queue.service_level_event.as_ref();
         check(verdict, SERVICE_LEVEL_EVENTS, "call.service_level_event", unknown);
     }
-    Ok(Call {
+    let call = Call {
         id: row.required_id("id")?,
         parent_id: row.id("parent_id")?,
         lang: row.text("lang")?,
@@ -236,7 +273,22 @@ pub(super) fn call(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Result<Call
             .list("virtual_agent_deflected_escalations", deflected_escalation)?,
         virtual_agent_handle_durations: row
             .list("virtual_agent_handle_durations", virtual_agent_handle_duration)?,
-    })
+    };
+    check_code(call.adapter_fail_code, "call.adapter_fail_code", unknown);
+    let parts = Parts {
+        transfers: &call.transfers,
+        participants: &call.participants,
+        menu: call.selected_menu.as_ref(),
+        fail_reasons: CALL_FAIL_REASONS,
+        fields: [
+            "call.transfer.fail_reason",
+            "call.participant.fail_reason",
+            "call.participant.adapter_fail_code",
+            "call.menu_type",
+        ],
+    };
+    parts.check(unknown);
+    Ok(call)
 }
 
 /// A row of `chats`.
@@ -251,7 +303,7 @@ pub(super) fn chat(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Result<Chat
         let verdict = queue.service_level_event.as_ref();
         check(verdict, SERVICE_LEVEL_EVENTS, "chat.service_level_event", unknown);
     }
-    Ok(Chat {
+    let chat = Chat {
         id: row.required_id("id")?,
         lang: row.text("lang")?,
         chat_type,
@@ -294,7 +346,21 @@ pub(super) fn chat(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Result<Chat
             .list("virtual_agent_deflected_escalations", deflected_escalation)?,
         virtual_agent_handle_durations: row
             .list("virtual_agent_handle_durations", virtual_agent_handle_duration)?,
-    })
+    };
+    let parts = Parts {
+        transfers: &chat.transfers,
+        participants: &chat.participants,
+        menu: chat.selected_menu.as_ref(),
+        fail_reasons: CHAT_FAIL_REASONS,
+        fields: [
+            "chat.transfer.fail_reason",
+            "chat.participant.fail_reason",
+            "chat.participant.adapter_fail_code",
+            "chat.menu_type",
+        ],
+    };
+    parts.check(unknown);
+    Ok(chat)
 }
 
 /// A rating is 1 to 5 or null; the document's models show a 0, which rates nothing.

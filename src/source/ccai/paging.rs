@@ -6,9 +6,9 @@
 //! same server has just given.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::PER_PAGE;
-use super::streams::OVERLAP;
 use crate::model::Timestamp;
 use crate::source::Fingerprint;
 
@@ -191,8 +191,18 @@ impl TailWalk {
 
     /// Whether the reading has come far enough to end here: farther than the overlap with which
     /// the next one begins, or it would never get on.
-    pub(super) fn is_far(&self) -> bool {
-        self.page == 1 && self.from >= self.origin + 2 * OVERLAP
+    pub(super) fn is_far(&self, overlap: Duration) -> bool {
+        self.page == 1 && self.from >= self.origin + 2 * overlap
+    }
+
+    /// Whether what lies before the cursor of a reading that ends here is more than the overlap.
+    pub(super) fn has_passed(&self, overlap: Duration) -> bool {
+        self.from > self.origin + overlap
+    }
+
+    /// Whether the server sorts, so that the walk gets on by stamps.
+    pub(super) const fn goes_by_key(&self) -> bool {
+        self.sorted
     }
 
     /// The answer cannot be taken in: asks for fewer rows, or steps over the one there was. What
@@ -471,11 +481,14 @@ mod tests {
         for (second, far) in [(19, false), (20, true)] {
             let row = [(Some(at(second)), Fingerprint::of(&second.to_be_bytes()))];
             walk.page_read(&row, Some(true), None);
-            assert_eq!(walk.is_far(), far);
+            assert_eq!(walk.is_far(Duration::from_secs(10)), far);
         }
         let row = [(Some(at(20)), Fingerprint::of(b"inside the second"))];
         walk.page_read(&row, Some(true), None);
-        assert!(!walk.is_far(), "inside a second that is not read to its end");
+        assert!(
+            !walk.is_far(Duration::from_secs(10)),
+            "inside a second that is not read to its end"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::mapping;
 use crate::model::{Agent, EntityId, Privacy, QueueStatus, Timestamp};
 use crate::source::fields::Fields;
-use crate::source::rows::{self, Format, PageRows};
+use crate::source::rows::{self, Format, MOST_ROWS, PageRows};
 use crate::source::{Quarantined, RowMemory, SweepBuilder, UnknownValue};
 
 pub(super) use crate::source::rows::{Read, Row, split};
@@ -18,6 +18,50 @@ const ID: &str = "id";
 /// entity here, and detection looks at it.
 pub(super) const fn format<T>(read: Read<T>) -> Format<T> {
     Format { id: ID, deleted: None, read }
+}
+
+/// Levels of a tree, at most: each is looked at once more for every level above it.
+const MOST_LEVELS: usize = 32;
+
+/// The entities of an answer in any of the three forms in which queues and teams are shown: a list
+/// (also of one, as `menus/{id}` answers), a single object (`teams/{id}`), or a tree (`menus/tree`,
+/// `teams/tree`), of which every branch is an entity. An object without an id is none.
+pub(super) fn entities(body: &[u8]) -> Result<Vec<&RawValue>, &'static str> {
+    let top = if body.trim_ascii_start().starts_with(b"{") {
+        let one: &RawValue = serde_json::from_slice(body).map_err(|_| "it is no JSON")?;
+        if rows::row_id(one, ID).is_none() {
+            return Err("it is neither a list nor an entity");
+        }
+        vec![one]
+    } else {
+        split(body)?
+    };
+    let mut all = Vec::with_capacity(top.len());
+    let mut left: Vec<_> = top.into_iter().rev().map(|row| (row, 1)).collect();
+    while let Some((row, level)) = left.pop() {
+        all.push(row);
+        let Some(children) = children(row) else { continue };
+        let children = split(children.get().as_bytes())?;
+        if level == MOST_LEVELS && !children.is_empty() {
+            return Err("it is a tree of too many levels");
+        }
+        if all.len() + left.len() + children.len() > MOST_ROWS {
+            return Err("it is a tree of too many rows");
+        }
+        left.extend(children.into_iter().rev().map(|child| (child, level + 1)));
+    }
+    Ok(all)
+}
+
+/// What stands under a branch, where the row says so.
+fn children(row: &RawValue) -> Option<&RawValue> {
+    #[derive(serde::Deserialize)]
+    struct Branch<'a> {
+        #[serde(borrow, default)]
+        children: Option<&'a RawValue>,
+    }
+    let branch: Branch = serde_json::from_str(row.get()).ok()?;
+    branch.children.filter(|children| children.get() != "null")
 }
 
 /// Reads one row in full.
@@ -33,13 +77,19 @@ pub(super) fn decode<T>(
 pub(super) fn stamp(row: &RawValue, column: &str) -> Option<Timestamp> {
     #[derive(serde::Deserialize)]
     struct Stamps<'a> {
-        #[serde(borrow, default)]
-        started_at: Option<&'a RawValue>,
-        #[serde(borrow, default)]
-        updated_at: Option<&'a RawValue>,
+        #[serde(borrow, default, rename = "started_at")]
+        started: Option<&'a RawValue>,
+        #[serde(borrow, default, rename = "ended_at")]
+        ended: Option<&'a RawValue>,
+        #[serde(borrow, default, rename = "updated_at")]
+        updated: Option<&'a RawValue>,
     }
     let stamps: Stamps = serde_json::from_str(row.get()).ok()?;
-    let raw = if column == "started_at" { stamps.started_at } else { stamps.updated_at };
+    let raw = match column {
+        "started_at" => stamps.started,
+        "ended_at" => stamps.ended,
+        _ => stamps.updated,
+    };
     let value = Value::String(serde_json::from_str(raw?.get()).ok()?);
     let object = Value::Object([(String::from("it"), value)].into_iter().collect());
     Fields::of(&object).and_then(|fields| fields.time("it")).ok().flatten()

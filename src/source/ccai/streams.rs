@@ -9,6 +9,7 @@ use crate::source::{StreamKind, StreamSpec};
 pub(super) const OVERLAP: Duration = Duration::from_secs(10);
 
 pub(super) const AGENT_ACTIVITY: StreamName = StreamName::new("agent_activity");
+pub(super) const ACTIVITY_ENDS: StreamName = StreamName::new("activity_ends");
 pub(super) const AGENT_STATUSES: StreamName = StreamName::new("agent_statuses");
 pub(super) const AGENTS: StreamName = StreamName::new("agents");
 pub(super) const CALLS: StreamName = StreamName::new("calls");
@@ -30,6 +31,13 @@ pub(super) const STREAMS: &[StreamSpec] = &[
         weight: 4.0,
         max_interval: Duration::from_secs(5),
         min_interval: Duration::from_millis(500),
+    },
+    StreamSpec {
+        name: ACTIVITY_ENDS,
+        kind: StreamKind::LogEnds { overlap: OVERLAP },
+        weight: 1.0,
+        max_interval: Duration::from_secs(15),
+        min_interval: Duration::from_secs(2),
     },
     StreamSpec {
         name: AGENT_STATUSES,

@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 
+use serde_json::value::RawValue;
+
 use super::mapping::{self, LevelRow};
-use super::rows::{self, Read, Row, split};
+use super::rows::{self, Read, Row, entities, split};
 use super::streams::{
     AGENT_STATUSES, AGENTS, QUEUE_STATUSES, QUEUES, RECENT, SLA, SLA_BY_QUEUE_GROUP,
     STATUS_DEFINITIONS, TEAMS, WAITING,
@@ -27,7 +29,8 @@ const CHANNELS: [&str; 2] = ["call", "chat"];
 impl Ccai {
     /// All agents.
     pub(super) async fn agents(&self, memory: &RowMemory) -> Result<Reading, Error> {
-        let (gathered, sweep) = self.sweep(&AGENTS, "agents", &[], mapping::agent, memory).await?;
+        let (gathered, sweep) =
+            self.sweep(&AGENTS, "agents", &[], split, mapping::agent, memory).await?;
         Ok(gathered.into_reading(&AGENTS, Rows::Agents(sweep)))
     }
 
@@ -35,7 +38,7 @@ impl Ccai {
     pub(super) async fn queues(&self, memory: &RowMemory) -> Result<Reading, Error> {
         let deleted = [("with_deleted", "true")];
         let (gathered, sweep) =
-            self.sweep(&QUEUES, "menus", &deleted, mapping::queue, memory).await?;
+            self.sweep(&QUEUES, "menus", &deleted, entities, mapping::queue, memory).await?;
         Ok(gathered.into_reading(&QUEUES, Rows::Queues(sweep)))
     }
 
@@ -43,7 +46,7 @@ impl Ccai {
     pub(super) async fn teams(&self, memory: &RowMemory) -> Result<Reading, Error> {
         let deleted = [("with_deleted", "true")];
         let (gathered, sweep) =
-            self.sweep(&TEAMS, "teams", &deleted, mapping::team, memory).await?;
+            self.sweep(&TEAMS, "teams", &deleted, entities, mapping::team, memory).await?;
         Ok(gathered.into_reading(&TEAMS, Rows::Teams(sweep)))
     }
 
@@ -130,7 +133,16 @@ impl Ccai {
                 Err(error)
                     if channel != CHANNELS[0] && error.disposition() != Disposition::Stop =>
                 {
-                    tracing::debug!(%stream, channel, %error, "one channel was not answered");
+                    // A refusal is an answer that will be the same each time; anything else is a
+                    // failure, which the next reading repairs.
+                    if matches!(error, Error::Refused(_)) {
+                        tracing::debug!(%stream, channel, %error, "one channel is refused");
+                    } else {
+                        tracing::warn!(
+                            %stream, channel, reason = error.reason(), %error,
+                            "one channel was not answered"
+                        );
+                    }
                 }
                 answered => answered?,
             }
@@ -144,6 +156,7 @@ impl Ccai {
         stream: &StreamName,
         path: &str,
         query: &[(&str, &str)],
+        split: for<'a> fn(&'a [u8]) -> Result<Vec<&'a RawValue>, &'static str>,
         read: Read<T>,
         memory: &RowMemory,
     ) -> Result<(Gathered, Sweep<T>), Error> {

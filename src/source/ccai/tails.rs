@@ -4,7 +4,7 @@ use super::Ccai;
 use super::mapping;
 use super::paging::{Narrowing, TailStep, TailWalk};
 use super::rows::{self, Read, split};
-use super::streams::{AGENT_ACTIVITY, CALLS, CHATS};
+use super::streams::{ACTIVITY_ENDS, AGENT_ACTIVITY, CALLS, CHATS};
 use crate::model::{Activity, Call, Chat, EntityId, StreamName, Timestamp};
 use crate::source::error::{Disposition, Error};
 use crate::source::gathered::{Gathered, undecodable};
@@ -13,8 +13,11 @@ use crate::source::{
     Fingerprint, QuarantineReason, Quarantined, Reading, RowMemory, Rows, TailRows,
 };
 
-/// Pages of one reading, at most; the cursor then says how far it came.
+/// Pages of one reading; the cursor then says how far it came.
 const MOST_PAGES: u32 = 50;
+/// The same where the overlap alone is longer than that: without getting beyond it, a reading would
+/// be the same as the one before.
+const MOST_PAGES_OF_AN_OVERLAP: u32 = 500;
 /// Pages after which a reading ends where that does no harm, so that what was read is published
 /// before a long backlog is through.
 const ENOUGH_PAGES: u32 = 10;
@@ -29,22 +32,39 @@ struct Tail<T> {
 }
 
 impl Ccai {
+    /// The log, by the start of its rows.
     pub(super) async fn activities(
         &self,
         from: Timestamp,
         memory: &RowMemory,
     ) -> Result<Reading, Error> {
-        let tail = Tail {
-            stream: AGENT_ACTIVITY,
-            path: "agent_activity_logs",
-            column: "started_at",
-            read: mapping::activity,
-        };
+        let (gathered, found) = self.log(AGENT_ACTIVITY, "started_at", from, memory).await?;
+        Ok(gathered.into_reading(&AGENT_ACTIVITY, Rows::Activities(found)))
+    }
+
+    /// The log, by the end of its rows: the vendor fills it in later, which moves no start.
+    pub(super) async fn activity_ends(
+        &self,
+        from: Timestamp,
+        memory: &RowMemory,
+    ) -> Result<Reading, Error> {
+        let (gathered, found) = self.log(ACTIVITY_ENDS, "ended_at", from, memory).await?;
+        Ok(gathered.into_reading(&ACTIVITY_ENDS, Rows::ActivityEnds(found)))
+    }
+
+    async fn log(
+        &self,
+        stream: StreamName,
+        column: &'static str,
+        from: Timestamp,
+        memory: &RowMemory,
+    ) -> Result<(Gathered, TailRows<Activity>), Error> {
+        let tail = Tail { stream, path: "agent_activity_logs", column, read: mapping::activity };
         let (gathered, mut found) = self.tail(&tail, from, memory).await?;
         for activity in &mut found.rows {
             self.privacy.activity(activity);
         }
-        Ok(gathered.into_reading(&tail.stream, Rows::Activities(found)))
+        Ok((gathered, found))
     }
 
     pub(super) async fn calls(
@@ -86,8 +106,10 @@ impl Ccai {
         let mut walk = TailWalk::new(from);
         // Places of rows that were stepped over since the last page that could be read.
         let mut suspects: Vec<Suspect> = Vec::new();
-        for asked in 0..MOST_PAGES {
-            if asked >= ENOUGH_PAGES && walk.is_far() {
+        for asked in 0..MOST_PAGES_OF_AN_OVERLAP {
+            if asked >= ENOUGH_PAGES && walk.is_far(self.overlap)
+                || asked >= MOST_PAGES && (walk.has_passed(self.overlap) || !walk.goes_by_key())
+            {
                 break;
             }
             let error = match self.page(tail, walk.from(), walk.page(), walk.per()).await {

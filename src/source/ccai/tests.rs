@@ -45,7 +45,8 @@ fn account_with(vendor: &Vendor, change: impl FnOnce(&mut Limits)) -> Account {
     let connection = connection(limits);
     let (metrics, budget) = (Arc::clone(&connection.metrics), Arc::clone(&connection.budget));
     let (settings, password) = (settings(vendor), Secret::new(PASSWORD));
-    let reading = ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30 };
+    let reading =
+        ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
     Account { ccai: Ccai::new(&settings, &password, reading, connection).unwrap(), metrics, budget }
 }
 
@@ -531,7 +532,8 @@ async fn a_gateways_own_path_stays_before_the_prefix() {
     let mut settings = settings(&vendor);
     settings.base_url.set_path("/ccai/");
     settings.api_prefix = String::from("/apps/api/v1/");
-    let reading = ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30 };
+    let reading =
+        ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
     let connection = account(&vendor).ccai.client.connection().clone();
     let ccai = Ccai::new(&settings, &Secret::new(PASSWORD), reading, connection);
     let memory = RowMemory::default();

@@ -87,6 +87,20 @@ pub(super) const CALL_FAIL_REASONS: &[&str] = &[
     "voip_conn_signal",
 ];
 
+/// The codes of failed calls and of their participants (vendor's document, "adapter fail code").
+pub(super) const ADAPTER_FAIL_CODES: &[i64] = &[
+    10001, 11001, 20001, 20002, 20003, 20004, 21001, 21002, 21003, 22001, 30001, 30002, 31001,
+    31002, 32001, 32002, 41001, 42001, 43001, 44001, 44002, 44003, 90001, 90002,
+];
+
+pub(super) const MENU_TYPES: &[&str] = &["ivr_menu", "mobile_menu", "web_menu"];
+
+/// Those of the document's examples; there is no list.
+pub(super) const CHANNEL_TYPES: &[&str] = &["voice_call", "chat"];
+
+/// The word of `menus/current_status`, in small letters, and the one beside it.
+pub(super) const COMM_TYPES: &[&str] = &["call", "chat"];
+
 pub(super) const SERVICE_LEVEL_EVENTS: &[&str] = &["in_sla", "not_in_sla", "excluded"];
 
 /// The union of the document's two lists.

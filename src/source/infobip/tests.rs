@@ -25,7 +25,8 @@ fn account(vendor: &Vendor) -> Infobip {
 }
 
 fn account_by(vendor: &Vendor, authorization: Authorization) -> Infobip {
-    let reading = ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30 };
+    let reading =
+        ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
     Infobip::new(&vendor.url(), authorization, reading, connection(limits())).unwrap()
 }
 

@@ -22,7 +22,8 @@ const ACCESS_SECRET: &str = "secret-that-nobody-may-see";
 
 fn account(vendor: &Vendor) -> Maqsam {
     let authorization = Authorization::basic("key", &Secret::new(ACCESS_SECRET)).unwrap();
-    let reading = ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30 };
+    let reading =
+        ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
     Maqsam::new(&vendor.url(), authorization, reading, connection(limits())).unwrap()
 }
 

@@ -1,16 +1,19 @@
 //! Queues, service levels, teams and statuses.
 
-use super::{Result, agent_reference};
+use super::{Result, agent_reference, check};
 use crate::model::{
     AgentAssignment, EntityId, Queue, QueuePath, QueueStatus, StatusDefinition, Team,
     TeamAssignment,
 };
 use crate::source::UnknownValue;
-use crate::source::ccai::vocabulary::presence;
+use crate::source::ccai::vocabulary::{CHANNEL_TYPES, COMM_TYPES, MENU_TYPES, presence};
 use crate::source::fields::Fields;
 
 /// A row of `menus`, of its tree or of a single menu.
-pub(in crate::source::ccai) fn queue(row: &Fields, _: &mut Vec<UnknownValue>) -> Result<Queue> {
+pub(in crate::source::ccai) fn queue(
+    row: &Fields,
+    unknown: &mut Vec<UnknownValue>,
+) -> Result<Queue> {
     let mut agent_assignments = row.list("agent_assignments", |assignment| {
         Ok(AgentAssignment {
             lang: assignment.text("lang")?,
@@ -35,6 +38,13 @@ pub(in crate::source::ccai) fn queue(row: &Fields, _: &mut Vec<UnknownValue>) ->
         let team = one.team.as_ref().map(|team| team.id.clone());
         (one.channel_type.clone(), one.lang.clone(), one.queue_level.clone(), team)
     });
+    let of_agents = agent_assignments.iter().map(|assignment| &assignment.channel_type);
+    let of_teams = team_assignments.iter().map(|assignment| &assignment.channel_type);
+    for channel_type in of_agents.chain(of_teams) {
+        check(channel_type.as_ref(), CHANNEL_TYPES, "queue.channel_type", unknown);
+    }
+    let menu_type = row.text("menu_type")?;
+    check(menu_type.as_ref(), MENU_TYPES, "queue.menu_type", unknown);
     Ok(Queue {
         id: row.required_id("id")?,
         name: row.text("name")?,
@@ -42,7 +52,7 @@ pub(in crate::source::ccai) fn queue(row: &Fields, _: &mut Vec<UnknownValue>) ->
         position: row.integer("position")?,
         deleted: row.flag("deleted")?,
         hidden: row.flag("hidden")?,
-        menu_type: row.text("menu_type")?,
+        menu_type,
         output_msg: row.text("output_msg")?,
         agent_assignments,
         team_assignments,
@@ -87,13 +97,15 @@ pub(in crate::source::ccai) fn status_definition(
 /// A row of `menus/current_status`. `comm_type` is `Call` here where a parameter is `call`.
 pub(in crate::source::ccai) fn queue_status(
     row: &Fields,
-    _: &mut Vec<UnknownValue>,
+    unknown: &mut Vec<UnknownValue>,
 ) -> Result<QueueStatus> {
+    let channel = row.text("comm_type")?.map(|word| word.to_ascii_lowercase());
+    check(channel.as_ref(), COMM_TYPES, "queue_status.comm_type", unknown);
     Ok(QueueStatus {
         queue: QueuePath {
             path_id: row.required_id("menu_path_id")?,
             lang: row.text("lang")?,
-            channel: row.text("comm_type")?.map(|word| word.to_ascii_lowercase()),
+            channel,
         },
         menu_id: row.id("menu_id")?,
         menu_path: row.text("menu_path")?,

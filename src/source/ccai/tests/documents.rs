@@ -3,10 +3,11 @@
 
 use chrono::DateTime;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::super::mapping;
-use super::super::rows::{Read, decode, split};
+use super::super::rows::{Read, decode, entities, split};
 
 macro_rules! fixture {
     ($name:literal) => {
@@ -16,7 +17,11 @@ macro_rules! fixture {
 
 /// Whether the model says what the vendor said, each in its own form.
 fn lost(path: &str, vendor: &Value, model: Option<&Value>, lost_fields: &mut Vec<String>) {
-    let model = model.unwrap_or(&Value::Null);
+    // Null is kept by a field that is there: one that the model lacks would say the same.
+    let Some(model) = model else {
+        lost_fields.push(path.to_owned());
+        return;
+    };
     let kept = match (vendor, model) {
         (Value::Object(fields), Value::Object(_)) => {
             for (name, value) in fields {
@@ -52,13 +57,29 @@ fn lost(path: &str, vendor: &Value, model: Option<&Value>, lost_fields: &mut Vec
 
 fn check<T: Serialize>(text: &str, read: Read<T>, not_in_the_model: &[&str]) -> Vec<T> {
     let rows: Vec<Value> = serde_json::from_str(text).unwrap();
+    compare(&rows, split(text.as_bytes()).unwrap(), read, not_in_the_model)
+}
+
+/// The same of an answer in any of the forms in which queues and teams are shown.
+fn check_entities<T: Serialize>(text: &str, read: Read<T>) -> Vec<T> {
+    let mut rows = Vec::new();
+    flatten(serde_json::from_str(text).unwrap(), &mut rows);
+    compare(&rows, entities(text.as_bytes()).unwrap(), read, &[])
+}
+
+fn compare<T: Serialize>(
+    rows: &[Value],
+    split: Vec<&RawValue>,
+    read: Read<T>,
+    not_in_the_model: &[&str],
+) -> Vec<T> {
     let mut unknown = Vec::new();
-    let decoded: Vec<_> = split(text.as_bytes())
-        .unwrap()
+    let decoded: Vec<_> = split
         .into_iter()
         .map(|row| decode(row, read, &mut unknown).unwrap_or_else(|row| panic!("{:?}", row.reason)))
         .collect();
     assert_eq!(unknown, [], "the document's own values are known");
+    assert_eq!(rows.len(), decoded.len());
     for (row, model) in rows.iter().zip(&decoded) {
         let mut lost_fields = Vec::new();
         lost("row", row, Some(&serde_json::to_value(model).unwrap()), &mut lost_fields);
@@ -108,24 +129,23 @@ fn every_field_of_a_chat_reaches_the_model() {
 
 #[test]
 fn every_field_of_a_queue_reaches_the_model() {
-    check(&listed(fixture!("menus_model.json")), mapping::queue, &[]);
+    check_entities(fixture!("menus_model.json"), mapping::queue);
     for list in [fixture!("menus.json"), fixture!("menus_one.json")] {
-        let queue = &check(list, mapping::queue, &[])[0];
+        let queue = &check_entities(list, mapping::queue)[0];
         assert_eq!(queue.agent_assignments.len(), 2);
         assert_eq!(queue.team_assignments[0].team.as_ref().unwrap().assignees.len(), 3);
     }
     // A tree says the same of each menu; its branches are told by `parent_id`.
-    let tree = flattened(fixture!("menus_tree.json"));
-    assert_eq!(check(&tree, mapping::queue, &[]).len(), 6);
+    assert_eq!(check_entities(fixture!("menus_tree.json"), mapping::queue).len(), 6);
 }
 
 #[test]
 fn every_field_of_a_team_reaches_the_model() {
-    check(&listed(fixture!("teams_model.json")), mapping::team, &[]);
-    assert_eq!(check(fixture!("teams.json"), mapping::team, &[]).len(), 2);
-    let one = &check(&listed(fixture!("teams_one.json")), mapping::team, &[])[0];
+    check_entities(fixture!("teams_model.json"), mapping::team);
+    assert_eq!(check_entities(fixture!("teams.json"), mapping::team).len(), 2);
+    let one = &check_entities(fixture!("teams_one.json"), mapping::team)[0];
     assert_eq!(one.assignees.len(), 3);
-    assert_eq!(check(&flattened(fixture!("teams_tree.json")), mapping::team, &[]).len(), 2);
+    assert_eq!(check_entities(fixture!("teams_tree.json"), mapping::team).len(), 2);
 }
 
 #[test]
@@ -169,25 +189,37 @@ fn every_service_level_reaches_the_model_and_nothing_is_not_zero() {
     );
 }
 
-/// A single object as a list of one.
-fn listed(text: &str) -> String {
-    match serde_json::from_str(text).unwrap() {
-        list @ Value::Array(_) => list.to_string(),
-        one => Value::Array(vec![one]).to_string(),
+/// A list's, a tree's or a single object's entities, one after the other.
+fn flatten(nodes: Value, all: &mut Vec<Value>) {
+    let nodes = if let Value::Array(nodes) = nodes { nodes } else { vec![nodes] };
+    for mut node in nodes {
+        let children = node.as_object_mut().and_then(|node| node.remove("children"));
+        all.push(node);
+        flatten(children.unwrap_or_else(|| json!([])), all);
     }
 }
 
-/// A tree's entities, one after the other.
-fn flattened(text: &str) -> String {
-    fn flatten(nodes: Value, all: &mut Vec<Value>) {
-        let Value::Array(nodes) = nodes else { return };
-        for mut node in nodes {
-            let children = node.as_object_mut().and_then(|node| node.remove("children"));
-            all.push(node);
-            flatten(children.unwrap_or_default(), all);
-        }
+#[test]
+fn a_tree_has_an_end_and_an_object_that_is_no_entity_is_no_answer() {
+    let ids = |text: &str| -> Result<Vec<String>, &'static str> {
+        let id = |row: &&RawValue| {
+            let row: Value = serde_json::from_str(row.get()).unwrap();
+            row["id"].to_string()
+        };
+        Ok(entities(text.as_bytes())?.iter().map(id).collect())
+    };
+    let tree = r#"[{"id":1,"children":[{"id":2,"children":[{"id":3}]},{"id":4}]},{"id":5}]"#;
+    assert_eq!(ids(tree).unwrap(), ["1", "2", "3", "4", "5"]);
+    assert_eq!(ids(r#"{"id": 7, "children": null}"#).unwrap(), ["7"]);
+    assert_eq!(ids(r#"{"id": 7, "children": [{"id": 8}]}"#).unwrap(), ["7", "8"]);
+    assert_eq!(ids("[]").unwrap(), [""; 0]);
+    for nothing in ["{}", r#"{"error": "no"}"#, r#"{"id": {}}"#, r#"{"id": 1"#, "null"] {
+        assert!(ids(nothing).is_err(), "{nothing}");
     }
-    let mut all = Vec::new();
-    flatten(serde_json::from_str(text).unwrap(), &mut all);
-    Value::Array(all).to_string()
+    assert!(ids(r#"[{"id": 1, "children": "many"}]"#).is_err());
+    let nested = |levels: usize| {
+        format!("[{}{}]", r#"{"id":1,"children":["#.repeat(levels), "]}".repeat(levels))
+    };
+    assert_eq!(ids(&nested(32)).unwrap().len(), 32);
+    assert!(ids(&nested(33)).is_err());
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::super::mapping;
-use super::super::rows::{Read, Row, decode, format, split, stamp};
+use super::super::rows::{Read, Row, decode, entities, format, split, stamp};
 use crate::detect::{
     LevelState, StatusSource, Targets, activity_row, current_status_row, interaction_row,
     is_unchanged, queue_status_row, record_row, roster_row, service_level_row,
@@ -72,6 +72,9 @@ fn outcome<T: Serialize>(row: &RawValue, read: Read<T>, detect: fn(&T)) -> Outco
 
 /// A sweep shows each id once, and none that was not there.
 fn swept<T: Row>(bytes: &[u8], read: Read<T>) {
+    if let (Ok(list), Ok(all)) = (split(bytes), entities(bytes)) {
+        assert!(all.len() >= list.len(), "a tree has its top at least");
+    }
     let Ok(rows) = split(bytes) else { return };
     let (memory, mut next) = (RowMemory::default(), RowMemory::default());
     let mut sweep = SweepBuilder::default();

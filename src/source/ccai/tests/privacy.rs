@@ -8,6 +8,7 @@ use serde_json::{Value, json, value::to_raw_value};
 
 use super::super::mapping;
 use super::super::rows::{Read, decode};
+use crate::model::Chat;
 use crate::model::{
     Agent, Call, Destination, EntityId, GroupReference, Mode, Privacy, PseudonymKey, WorkingHours,
     personal_fields,
@@ -171,9 +172,17 @@ planted!(
     NOBODYS_IN_AN_ACTIVITY
 );
 planted!(Call, "call", "calls", call, mapping::call, NOBODYS_IN_A_CALL);
-planted!(Chat, "chat", "chats", chat, mapping::chat, NOBODYS_IN_A_CHAT);
+planted!(Chat, "chat", "chats", chat, mapping::chat, NOBODYS_IN_A_CHAT, plant_what_calls_have);
 planted!(Queue, "queue", "menus", queue, mapping::queue, NOBODYS_IN_A_QUEUE);
 planted!(Team, "team", "teams", team, mapping::team, NOBODYS_IN_A_TEAM);
+
+/// The participants of chats are read as those of calls, which have one field more.
+fn plant_what_calls_have(mut chat: Chat) -> Chat {
+    for participant in &mut chat.participants {
+        participant.adapter_fail_message = Some(String::from(PLANTED));
+    }
+    chat
+}
 
 /// The fields of an agent that only other vendors' rows have.
 fn plant_what_others_tell(mut agent: Agent) -> Agent {
@@ -216,8 +225,7 @@ fn listed<T: Planted>(class: &str) -> BTreeSet<String> {
 
 /// What goes with a field that is a row of a list, when the list is left out as a whole.
 fn beside(class: &str, all: &BTreeSet<String>) -> BTreeSet<String> {
-    let rows =
-        ["photos.id", "photos.photo_type", "videos.id"].iter().map(|path| String::from(*path));
+    let rows = ["photos.photo_type"].iter().map(|path| String::from(*path));
     rows.filter(|path| class == "content" && all.contains(path)).collect()
 }
 
@@ -226,7 +234,7 @@ const CLASSES: [&str; 3] = ["agents", "customers", "content"];
 const NOBODYS_IN_AN_AGENT: &str = "
     allowed_dids channels.channel_type channels.menu.id channels.menu.menu_type channels.menu.name
     channels.menu.output_msg channels.menu.parent_id created_by created_by_type destination.kind
-    groups.id groups.name id location parents role_id roles status.color status.id status.name
+    groups.id groups.name id parents role_id roles status.color status.id status.name
     status.wfm_id teams.id teams.name teams.parent_id user_id working_hours.days
 ";
 const NOBODYS_IN_AN_ACTIVITY: &str = "
@@ -240,7 +248,7 @@ const NOBODYS_IN_A_CHAT: &str = "
     consumer_handle_durations.id handle_durations.agent_id handle_durations.id
     handle_durations.lang handle_durations.menu_path handle_durations.menu_path_id
     handle_durations.transfer_id id lang menu_path.materialized_path menu_path.name
-    offer_events.group offer_type out_ticket_id out_ticket_url participants.call_id
+    offer_events.group offer_type participants.call_id
     participants.fail_reason participants.id participants.status participants.type
     participants.user_id queue_durations.agent_id queue_durations.id queue_durations.lang
     queue_durations.menu_path queue_durations.menu_path_id
@@ -263,7 +271,7 @@ const NOBODYS_IN_A_TEAM: &str = "
 ";
 /// What is nobody's: the vendor's ids, its enumerations, names of queues and virtual agents.
 const NOBODYS_IN_A_CALL: &str = "
-    adapter_fail_message agent_info.id answer_type call_type consumer_event_durations.event
+    agent_info.id answer_type call_type consumer_event_durations.event
     consumer_event_durations.id consumer_event_durations.lang consumer_event_durations.menu_path
     consumer_event_durations.menu_path_id consumer_event_durations.type
     consumer_handle_durations.id consumer_in_menu_durations.event consumer_in_menu_durations.id
@@ -272,8 +280,8 @@ const NOBODYS_IN_A_CALL: &str = "
     dispositions.participant_id dispositions.transfer_id dispositions.user_id fail_reason
     handle_durations.agent_id handle_durations.id handle_durations.lang
     handle_durations.menu_path handle_durations.menu_path_id handle_durations.transfer_id id
-    lang menu_path.materialized_path menu_path.name offer_events.group offer_type out_ticket_id
-    out_ticket_url parent_id participants.adapter_fail_message participants.call_id
+    lang menu_path.materialized_path menu_path.name offer_events.group offer_type
+    parent_id participants.call_id
     participants.fail_reason participants.id participants.status participants.type
     participants.user_id queue_durations.agent_id queue_durations.id queue_durations.lang
     queue_durations.menu_path queue_durations.menu_path_id queue_durations.service_level_event

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{PASSWORD, account, call};
+use super::{NOON, PASSWORD, account, activity, call, page, since, stamp};
 use crate::model::Measured;
 use crate::source::loopback::{Answer, Vendor};
 use crate::source::{Disposition, Question, Rows};
@@ -42,6 +42,23 @@ async fn who_waits_is_asked_by_status_because_no_tail_shows_it() {
         };
         assert_eq!((waiting_calls.len(), waiting_chats.len()), (calls.into(), chats.into()));
     }
+}
+
+#[tokio::test]
+async fn the_log_is_asked_for_what_ended_too_because_ends_are_filled_in_later() {
+    let mut rows: Vec<_> = (0..3).map(|id| activity(id, -500)).collect();
+    rows[0]["ended_at"] = json!(stamp(-90));
+    rows[1]["ended_at"] = json!(stamp(-30));
+    rows[2]["ended_at"] = json!(null);
+    let vendor = Vendor::answering(move |asked| page(&rows, asked, "ended_at")).await;
+    let reading = account(&vendor).ask("activity_ends", since(-60)).await.unwrap();
+    let Rows::ActivityEnds(tail) = &reading.rows else { panic!("{:?}", reading.rows) };
+    let ids: Vec<_> = tail.rows.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!((ids, tail.cursor), (vec!["1"], Some(NOON.plus_millis(-30_000))));
+    let asked = &vendor.asked()[0];
+    assert_eq!(asked.path, "/manager/api/v1/agent_activity_logs");
+    assert_eq!(asked.query("ended_at[from]"), Some(stamp(-60)));
+    assert_eq!(asked.query("sort_column").as_deref(), Some("ended_at"));
 }
 
 #[tokio::test]
@@ -107,6 +124,14 @@ async fn a_centre_without_chats_still_has_the_levels_of_its_calls() {
     let vendor = refusing("chat", 422).await;
     let reading = account(&vendor).ask("sla", Question::Gauge).await.unwrap();
     assert!(matches!(&reading.rows, Rows::ServiceLevels(levels) if levels.len() == 1));
+    // One that fails is another matter, and is counted; what the first one showed counts as well.
+    let vendor = refusing("chat", 503).await;
+    let account_503 = account(&vendor);
+    let reading = account_503.ask("sla", Question::Gauge).await.unwrap();
+    assert!(matches!(&reading.rows, Rows::ServiceLevels(levels) if levels.len() == 1));
+    assert!(account_503.metrics.render().contains(
+        "floorcast_requests_total{account=\"acme\",outcome=\"server_error\",stream=\"sla\"} 3"
+    ));
     // The first one must be there, and refused credentials are never passed over.
     let vendor = refusing("call", 422).await;
     account(&vendor).ask("sla", Question::Gauge).await.unwrap_err();

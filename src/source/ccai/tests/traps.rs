@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use super::super::mapping;
 use super::super::rows::{Read, decode};
+use super::NOON;
+use crate::detect::{Look, queue_status_row, record_row, service_level_row};
+use crate::event::Draft;
 use crate::model::{
-    AccountName, Activity, Agent, Call, Direction, EntityId, EntityKey, EntityKind, Presence,
-    QueuePath,
+    AccountName, Activity, Agent, Call, Direction, EntityKey, Measured, Presence, ServiceLevel,
 };
 use crate::source::{Quarantined, UnknownValue};
 
@@ -99,6 +101,21 @@ fn one_fact_in_many_forms_has_one_type() {
 }
 
 #[test]
+fn a_fraction_of_a_second_is_rounded_and_sets_no_row_aside() {
+    let row = json!({"menu_path_id": 5, "in_queue_count": 2, "average_queue_duration": 12.5,
+        "total_queue_duration": 25.0, "oldest_duration_in_queue": "13.2"});
+    let status = read(&row, mapping::queue_status).0.unwrap();
+    assert_eq!(status.average_queue_duration, Some(13));
+    assert_eq!(status.total_queue_duration, Some(25));
+    assert_eq!(status.oldest_duration_in_queue, Some(13));
+    let row = json!({"id": 1, "average_response_time": 7.4,
+        "handle_durations": [{"id": 1, "response_time_avg": 3.6}]});
+    let chat = read(&row, mapping::chat).0.unwrap();
+    assert_eq!(chat.average_response_time, Some(7));
+    assert_eq!(chat.handle_durations[0].response_time_avg, Some(4));
+}
+
+#[test]
 fn a_menu_path_is_an_object_at_the_top_and_a_text_in_the_rows() {
     let call = call(&json!({"id": 1,
         "menu_path": {"items_count": 1, "name": "Parcels", "materialized_path": "Acme/Parcels"},
@@ -127,25 +144,32 @@ fn a_deprecated_wait_is_not_read() {
 
 #[test]
 fn one_number_as_queue_path_and_group_names_three_things() {
-    let call = call(&json!({"id": 1, "selected_menu": {"id": 5},
-        "queue_durations": [{"menu_path_id": 5, "lang": "en"}]}));
-    let queue = call.selected_menu.unwrap().id;
-    let path = QueuePath {
-        path_id: call.queue_durations[0].menu_path_id.clone().unwrap(),
-        lang: call.queue_durations[0].lang.clone(),
-        channel: Some(String::from("call")),
+    // Each as its own row is read, and keyed as its events are.
+    let queue = read(&json!({"id": 5}), mapping::queue).0.unwrap();
+    let row = json!({"menu_path_id": 5, "lang": "en", "comm_type": "Call", "in_queue_count": 1});
+    let path = read(&row, mapping::queue_status).0.unwrap();
+    let group = read(&json!({"queue_group_id": 5, "sla": 90.0}), mapping::level).0.unwrap();
+    let of = Measured::Group { group_id: group.id, channel: String::from("call") };
+    let level = ServiceLevel { of, name: group.name, percent: group.percent, minutes: 30 };
+    let look = Look {
+        asked_at: NOON,
+        answered_at: NOON,
+        previous_asked_at: None,
+        start: NOON,
+        first_look: NOON,
+        first_sweep: true,
     };
-    assert_eq!(queue, Some(path.path_id.clone()));
-    let acme = AccountName::new("acme").unwrap();
-    let key = |kind, id| EntityKey { account: acme.clone(), kind, id }.to_string();
-    assert_eq!(
-        [
-            key(EntityKind::Queue, EntityId::new("5")),
-            key(EntityKind::QueuePath, path.id()),
-            key(EntityKind::QueueGroup, EntityId::new("5")),
-        ],
-        ["acme:queue:5", "acme:queue_path:5/en/call", "acme:queue_group:5"]
-    );
+    let drafts = [
+        record_row(None, &queue, &look).drafts,
+        queue_status_row(None, &path, &look).drafts,
+        service_level_row(None, &level, None, &look).drafts,
+    ];
+    let account = AccountName::new("acme").unwrap();
+    let key = |draft: Draft| {
+        EntityKey { account: account.clone(), kind: draft.kind, id: draft.entity }.to_string()
+    };
+    let keys: Vec<_> = drafts.into_iter().flatten().map(key).collect();
+    assert_eq!(keys, ["acme:queue:5", "acme:queue_path:5/en/call", "acme:queue_group:5/call"]);
 }
 
 #[test]
@@ -164,24 +188,74 @@ fn a_participant_that_names_another_call_belongs_to_the_one_it_is_in() {
     assert_eq!(call.participants[0].call_id.as_ref().unwrap().as_str(), "3");
 }
 
+fn unknown<T>(row: &Value, decoder: Read<T>) -> Vec<&'static str> {
+    let (result, unknown) = read(row, decoder);
+    assert!(result.is_ok(), "an unknown value sets no row aside");
+    unknown.iter().map(|unknown| unknown.field).collect()
+}
+
 #[test]
 fn values_that_no_table_knows_pass_through_and_are_counted() {
     let row = json!({"id": 1, "status": "teleported", "call_type": "Voice Telepathy",
-        "fail_reason": "ag_asleep", "queue_durations": [{"service_level_event": "maybe"}]});
-    let (call, unknown) = read(&row, mapping::call);
-    let call = call.unwrap();
+        "fail_reason": "ag_asleep", "adapter_fail_code": 99999,
+        "queue_durations": [{"service_level_event": "maybe"}],
+        "transfers": [{"id": 1, "fail_reason": "lost_on_the_way"}],
+        "participants": [{"id": 1, "fail_reason": "left", "adapter_fail_code": 7}],
+        "selected_menu": {"id": 1, "menu_type": "holo_menu"}});
+    assert_eq!(
+        unknown(&row, mapping::call),
+        [
+            "call.status",
+            "call.call_type",
+            "call.fail_reason",
+            "call.service_level_event",
+            "call.adapter_fail_code",
+            "call.transfer.fail_reason",
+            "call.participant.fail_reason",
+            "call.participant.adapter_fail_code",
+            "call.menu_type",
+        ]
+    );
+    let call = call(&row);
     assert_eq!(call.status.as_deref(), Some("teleported"));
     assert_eq!(call.fail_reason.as_deref(), Some("ag_asleep"));
-    let fields: Vec<_> = unknown.iter().map(|unknown| unknown.field).collect();
+    assert_eq!(call.adapter_fail_code, Some(99999));
+    assert_eq!(call.transfers[0].fail_reason.as_deref(), Some("lost_on_the_way"));
+
+    let row = json!({"id": 1, "status": "dreamt", "chat_type": "Messaging (Pigeon)",
+        "fail_reason": "rained_off", "queue_durations": [{"service_level_event": "maybe"}],
+        "transfers": [{"id": 1, "fail_reason": "eu_busy"}],
+        "participants": [{"id": 1, "fail_reason": "left", "adapter_fail_code": 7}],
+        "selected_menu": {"id": 1, "menu_type": "holo_menu"}});
     assert_eq!(
-        fields,
-        ["call.status", "call.call_type", "call.fail_reason", "call.service_level_event"]
+        unknown(&row, mapping::chat),
+        [
+            "chat.status",
+            "chat.chat_type",
+            "chat.fail_reason",
+            "chat.service_level_event",
+            // A reason of calls is none of chats.
+            "chat.transfer.fail_reason",
+            "chat.participant.fail_reason",
+            "chat.participant.adapter_fail_code",
+            "chat.menu_type",
+        ]
     );
+
     let row = json!({"id": 1, "agent_id": 2, "activity": "levitated",
         "started_at": "2026-03-01T12:00:00.000Z"});
-    let (row, unknown) = read(&row, mapping::activity);
-    assert_eq!(row.unwrap().activity, "levitated");
-    assert_eq!(unknown, [UnknownValue { field: "activity.activity" }]);
+    assert_eq!(unknown(&row, mapping::activity), ["activity.activity"]);
+    let channels = json!([{"channel_type": "holo_call", "menu": {"menu_type": "holo_menu"}}]);
+    let row = json!({"id": 1, "channels": channels});
+    assert_eq!(unknown(&row, mapping::agent), ["agent.channel_type", "agent.menu_type"]);
+    let row = json!({"id": 1, "menu_type": "holo_menu",
+        "agent_assignments": [{"channel_type": "holo_call"}],
+        "team_assignments": [{"channel_type": "chat", "team": {"id": 1}}]});
+    assert_eq!(unknown(&row, mapping::queue), ["queue.channel_type", "queue.menu_type"]);
+    let row = json!({"menu_path_id": 5, "in_queue_count": 1, "comm_type": "Hologram"});
+    assert_eq!(unknown(&row, mapping::queue_status), ["queue_status.comm_type"]);
+    let status = read(&row, mapping::queue_status).0.unwrap();
+    assert_eq!(status.queue.channel.as_deref(), Some("hologram"));
 }
 
 #[test]
