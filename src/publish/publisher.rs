@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use rand::Rng;
 use rdkafka::error::KafkaError;
 use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
@@ -353,7 +354,8 @@ impl Life {
             }
             observer.activity(shard, Activity::StandingBy);
             loop {
-                if !self.rest(LOOK) {
+                // Two that began together drift apart, so that not both see the silence at once.
+                if !self.rest(LOOK.mul_f64(rand::rng().random_range(0.5..1.5))) {
                     return Err(Halt::Finish);
                 }
                 finish.set(self.finish);
@@ -397,12 +399,17 @@ impl Life {
         let PublisherParts { shard, settings, delivery, observer, clock, .. } = &self.parts;
         let shard = *shard;
         observer.activity(shard, Activity::TakingOver);
-        let producer =
-            Producer::new(settings, *delivery, shard).map_err(|error| Halt::of(&error))?;
-        passing("ownership::after_init");
         let reader = StateReader::new(settings, shard)?;
         let finish = self.finish;
         let give_up = || finish.is_some_and(|until| Instant::now() >= until);
+        // Looked at before, so that an owner which has begun meanwhile is not fenced for nothing,
+        // and again after, when nobody else can write any more.
+        if wait && reader.last_owner(&give_up)?.0 != seen {
+            return Err(Halt::Fenced);
+        }
+        let producer =
+            Producer::new(settings, *delivery, shard).map_err(|error| Halt::of(&error))?;
+        passing("ownership::after_init");
         let (topic, end) = reader.last_owner(&give_up)?;
         if wait && topic != seen {
             return Err(Halt::Fenced);
