@@ -2,6 +2,7 @@
 
 pub mod avro;
 mod examination;
+mod framing;
 mod kafka;
 mod omission;
 mod outbox;
@@ -9,6 +10,7 @@ mod ownership;
 mod producer;
 mod publisher;
 pub mod registry;
+mod restore;
 mod state_topic;
 mod topics;
 mod trouble;

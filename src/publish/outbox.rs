@@ -14,15 +14,15 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::avro::single_object;
+use super::framing::Framing;
 use super::kafka::{Connection, Settings};
 use super::omission::omitted;
 use super::ownership::{HEARTBEAT, LEASE};
 use super::producer::{Delivery, Failure, Producer, Shipment};
 use super::publisher::{Observer, Signal, TransactionOutcome};
-use super::registry::{self, SchemaIds, Trouble};
+use super::registry;
 use super::state_topic::{OwnerRecord, StateReader};
-use super::trouble::{Remedy, explain};
+use super::trouble::explain;
 use crate::clock::Clock;
 use crate::failpoints::{passing, planted};
 use crate::schedule::Lease;
@@ -39,22 +39,8 @@ const NAP: Duration = Duration::from_millis(100);
 /// How long it waits after a failure before it sends again; doubles up to the longest.
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
-/// How long it waits before a registry that did not answer is asked again.
-const SCHEMAS_AWAY: Duration = Duration::from_secs(2);
-/// How long it waits where somebody has to look.
-const SCHEMAS_REFUSED: Duration = Duration::from_secs(10);
 /// How long the owner's last word may take beyond the grace time.
 const FAREWELL: Duration = Duration::from_secs(2);
-
-/// What stands before each event.
-enum Framing {
-    /// The fingerprint of its schema.
-    SingleObject,
-    /// An id of a registry that was not asked yet.
-    Unprepared(registry::Settings),
-    /// An id of a registry.
-    Registry(Box<SchemaIds>),
-}
 
 /// Why the drain ended.
 #[derive(Debug)]
@@ -92,9 +78,7 @@ pub(super) struct Drain<'a> {
     settings: &'a Settings,
     delivery: Delivery,
     shard: i32,
-    framing: Framing,
-    /// Why events cannot be framed, as it was told last.
-    schema_problem: Option<registry::Error>,
+    framing: Framing<'a>,
     producer: Option<Producer>,
     owner: OwnerRecord,
     state_offset: i64,
@@ -119,14 +103,14 @@ pub(super) struct Drain<'a> {
 
 impl<'a> Drain<'a> {
     pub(super) fn new(parts: DrainParts<'a>) -> Self {
-        let framing = parts.registry.map_or(Framing::SingleObject, Framing::Unprepared);
+        let prefix = &parts.settings.topic_prefix;
+        let framing = Framing::new(parts.registry, parts.store.clone(), prefix, parts.observer);
         Self {
             store: parts.store,
             settings: parts.settings,
             delivery: parts.delivery,
             shard: parts.shard,
             framing,
-            schema_problem: None,
             producer: Some(parts.producer),
             owner: parts.owner,
             state_offset: parts.state_offset,
@@ -468,15 +452,16 @@ impl<'a> Drain<'a> {
         entries: &mut Vec<OutboxEntry>,
     ) -> Result<Vec<Vec<Vec<u8>>>, store::Error> {
         let mut framed = Vec::with_capacity(entries.len());
-        if !self.prepare_framing()? {
+        if !self.framing.prepare()? {
+            self.wait_for_schemas();
             entries.clear();
             return Ok(framed);
         }
         for entry in entries.iter() {
             let mut payloads = Vec::with_capacity(entry.decision.events.len());
             for (place, event) in entry.decision.events.iter().enumerate() {
-                let omission = self.omissions.get(&(entry.number, place)).cloned();
-                match self.frame(omission.as_ref().unwrap_or(event))? {
+                let omission = self.omissions.get(&(entry.number, place));
+                match self.framing.frame(omission.unwrap_or(event))? {
                     Some(payload) => payloads.push(payload),
                     None => break,
                 }
@@ -486,69 +471,16 @@ impl<'a> Drain<'a> {
             }
             framed.push(payloads);
         }
+        if framed.len() < entries.len() {
+            self.wait_for_schemas();
+        }
         entries.truncate(framed.len());
         Ok(framed)
     }
 
-    /// Makes the client of the registry, and has it ask for all ids. Whether events can be framed
-    /// at all.
-    fn prepare_framing(&mut self) -> Result<bool, store::Error> {
-        if let Framing::Unprepared(settings) = &self.framing {
-            let prefix = &self.settings.topic_prefix;
-            match SchemaIds::new(settings, self.store.clone(), prefix) {
-                Ok(ids) => self.framing = Framing::Registry(Box::new(ids)),
-                Err(error) => {
-                    self.wait_for_schemas(error);
-                    return Ok(false);
-                }
-            }
-        }
-        if let Framing::Registry(ids) = &mut self.framing
-            // Events whose schemas are right go their way; the others wait when they come.
-            && let [first, rest @ ..] = &ids.prepare(Instant::now())?[..]
-        {
-            tracing::warn!(error = %first, further = rest.len(), "not every schema has an id");
-        }
-        Ok(true)
-    }
-
-    /// The event as it is sent, or nothing while it cannot be framed.
-    fn frame(&mut self, event: &OutboxEvent) -> Result<Option<Vec<u8>>, store::Error> {
-        let ids = match &mut self.framing {
-            Framing::Registry(ids) => ids,
-            Framing::SingleObject | Framing::Unprepared(_) => {
-                return Ok(Some(single_object(event.fingerprint, &event.datum)));
-            }
-        };
-        let topic = event.topic.full_name(&self.settings.topic_prefix);
-        match ids.frame(&topic, event, Instant::now()) {
-            Ok(payload) => {
-                if self.schema_problem.take().is_some() {
-                    tracing::info!("events are sent again: their schemas have ids");
-                    self.observer.schemas(None);
-                }
-                Ok(Some(payload))
-            }
-            Err(Trouble::Store(error)) => Err(error),
-            Err(Trouble::Registry(error)) => {
-                self.wait_for_schemas(error);
-                Ok(None)
-            }
-        }
-    }
-
-    fn wait_for_schemas(&mut self, error: registry::Error) {
-        let rest = match error.remedy() {
-            Remedy::Time => SCHEMAS_AWAY,
-            Remedy::Person => SCHEMAS_REFUSED,
-        };
-        // Signs of life go on meanwhile.
-        self.rest_until = Some(Instant::now() + rest.min(HEARTBEAT));
-        if !self.schema_problem.as_ref().is_some_and(|told| told.says_the_same(&error)) {
-            tracing::error!(%error, "events wait for a schema");
-            self.observer.schemas(Some(&error.to_string()));
-            self.schema_problem = Some(error);
-        }
+    /// Rests until the registry may be asked again. Signs of life go on meanwhile.
+    fn wait_for_schemas(&mut self) {
+        self.rest_until = Some(Instant::now() + self.framing.rest().min(HEARTBEAT));
     }
 
     fn give_producer_up(&mut self) {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use rand::Rng;
 use rdkafka::error::KafkaError;
 use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
@@ -20,13 +21,14 @@ use super::outbox::{Drain, DrainParts, Ended};
 use super::ownership::{HEARTBEAT, Standing, Verdict, Watch, decide, orphans};
 use super::producer::{Delivery, Failure, Producer, Shipment, is_fenced};
 use super::registry;
+use super::restore::restore;
 use super::state_topic::{Error as TopicError, Found, OwnerRecord, StateReader};
 use super::trouble::explain;
 use crate::clock::Clock;
 use crate::failpoints::passing;
 use crate::model::AccountName;
 use crate::schedule::Lease;
-use crate::store::{self, Generation, Opened, Options, Ownership, StateRecord, Store};
+use crate::store::{self, Generation, Opened, Options, Ownership, Store};
 
 /// How often a bridge that stands by looks at the topic.
 const LOOK: Duration = Duration::from_secs(2);
@@ -34,9 +36,6 @@ const LOOK: Duration = Duration::from_secs(2);
 const REST: Duration = Duration::from_secs(2);
 /// How long the thread may take beyond the grace time: a flush of the store, the last word.
 const AFTERMATH: Duration = Duration::from_secs(4);
-/// How many records, and how many bytes of them, are taken over from the topic at once.
-const RESTORED_AT_ONCE: usize = 1_000;
-const RESTORED_BYTES: usize = 4 << 20;
 
 /// How a transaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -355,7 +354,8 @@ impl Life {
             }
             observer.activity(shard, Activity::StandingBy);
             loop {
-                if !self.rest(LOOK) {
+                // Two that began together drift apart, so that not both see the silence at once.
+                if !self.rest(LOOK.mul_f64(rand::rng().random_range(0.5..1.5))) {
                     return Err(Halt::Finish);
                 }
                 finish.set(self.finish);
@@ -399,12 +399,17 @@ impl Life {
         let PublisherParts { shard, settings, delivery, observer, clock, .. } = &self.parts;
         let shard = *shard;
         observer.activity(shard, Activity::TakingOver);
-        let producer =
-            Producer::new(settings, *delivery, shard).map_err(|error| Halt::of(&error))?;
-        passing("ownership::after_init");
         let reader = StateReader::new(settings, shard)?;
         let finish = self.finish;
         let give_up = || finish.is_some_and(|until| Instant::now() >= until);
+        // Looked at before, so that an owner which has begun meanwhile is not fenced for nothing,
+        // and again after, when nobody else can write any more.
+        if wait && reader.last_owner(&give_up)?.0 != seen {
+            return Err(Halt::Fenced);
+        }
+        let producer =
+            Producer::new(settings, *delivery, shard).map_err(|error| Halt::of(&error))?;
+        passing("ownership::after_init");
         let (topic, end) = reader.last_owner(&give_up)?;
         if wait && topic != seen {
             return Err(Halt::Fenced);
@@ -491,39 +496,25 @@ impl Life {
         end: i64,
     ) -> Result<(), Halt> {
         let PublisherParts { shard, observer, clock, .. } = &self.parts;
-        let (first, _) = reader.ends()?;
-        let of = u64::try_from(end - first).unwrap_or(0);
-        let mut restoring = Restoring { store, pending: Vec::new(), bytes: 0, records: 0 };
-        let (mut failed, mut said) = (None, Instant::now());
         let finish = self.finish;
-        let failing = std::cell::Cell::new(false);
-        let give_up = || failing.get() || finish.is_some_and(|until| Instant::now() >= until);
-        reader.read(first, &give_up, |_, found| {
-            let Found::State(key, value) = found else { return };
-            let taken = restoring.take((key, value)).map_err(Halt::from).and_then(|()| {
-                if said.elapsed() < HEARTBEAT {
-                    return Ok(());
-                }
-                said = Instant::now();
-                observer.activity(*shard, Activity::Restoring { records: restoring.records, of });
-                tracing::info!(shard, records = restoring.records, of, "restoring");
-                let word = owner.next(owner.progress, clock.now());
-                let said = producer.deliver(&Shipment::default(), &word, &|| false);
-                said.map(drop).map_err(|failure| Halt::after(failure, producer))
-            });
-            if let Err(halt) = taken {
-                failing.set(true);
-                failed.get_or_insert(halt);
+        let give_up = || finish.is_some_and(|until| Instant::now() >= until);
+        let mut said = Instant::now();
+        let alive = |records, of| {
+            if said.elapsed() < HEARTBEAT {
+                return Ok(());
             }
-        })?;
-        if let Some(halt) = failed {
-            return Err(halt);
-        }
+            said = Instant::now();
+            observer.activity(*shard, Activity::Restoring { records, of });
+            tracing::info!(shard, records, of, "restoring");
+            let word = owner.next(owner.progress, clock.now());
+            let said = producer.deliver(&Shipment::default(), &word, &give_up);
+            said.map(drop).map_err(|failure| Halt::after(failure, producer))
+        };
+        let records = restore(reader, store, end, &give_up, alive)?;
         if give_up() {
             return Err(Halt::Finish);
         }
-        restoring.write()?;
-        tracing::info!(shard, records = restoring.records, "restored");
+        tracing::info!(shard, records, "restored");
         Ok(())
     }
 
@@ -610,31 +601,4 @@ fn anew(
     drop(store);
     Store::discard(dir)?;
     Ok(Store::open(dir, options)?.0)
-}
-
-/// Takes records over, some at a time.
-struct Restoring<'a> {
-    store: &'a Store,
-    pending: Vec<StateRecord>,
-    bytes: usize,
-    records: u64,
-}
-
-impl Restoring<'_> {
-    fn take(&mut self, record: StateRecord) -> Result<(), store::Error> {
-        self.bytes += record.0.len() + record.1.as_ref().map_or(0, Vec::len);
-        self.pending.push(record);
-        self.records += 1;
-        if self.pending.len() >= RESTORED_AT_ONCE || self.bytes >= RESTORED_BYTES {
-            self.write()?;
-        }
-        Ok(())
-    }
-
-    fn write(&mut self) -> Result<(), store::Error> {
-        self.bytes = 0;
-        self.store.take_over(std::mem::take(&mut self.pending))?;
-        passing("restore::half_way");
-        Ok(())
-    }
 }

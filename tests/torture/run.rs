@@ -116,6 +116,8 @@ struct Stage<'t> {
     pair: bool,
     kills: usize,
     problems: Vec<String>,
+    /// When it was last looked who owns the shard, and who it was.
+    last_seen: (i64, Option<String>),
 }
 
 impl<'t> Stage<'t> {
@@ -139,7 +141,8 @@ impl<'t> Stage<'t> {
             member.start(None);
         }
         let (prefix, pair) = (prefix.to_owned(), epoch.pair);
-        Self { torture, vendor, members, owners, prefix, pair, kills: 0, problems: Vec::new() }
+        let (kills, problems, last_seen) = (0, Vec::new(), (now(), None));
+        Self { torture, vendor, members, owners, prefix, pair, kills, problems, last_seen }
     }
 
     /// Waits until every stream was looked at once, and all of it is committed: what happens from
@@ -162,6 +165,7 @@ impl<'t> Stage<'t> {
     /// One round: calm, the fault, and everything runs again.
     fn round(&mut self, round: &Round, next: Option<Place>) {
         std::thread::sleep(Duration::from_millis(round.calm_millis));
+        self.look_for_another_owner();
         self.mourn();
         // Two take turns: who is to die at a place must not have the next one's.
         let next = next.filter(|_| !self.pair);
@@ -354,7 +358,6 @@ impl<'t> Stage<'t> {
     /// Waits until a bridge asks and publishes again.
     fn come_back(&mut self) -> Result<(), String> {
         let over = now();
-        let generation = self.generation();
         let back = self.wait(COMING_BACK, |stage| {
             let asks = stage.vendor.requests().iter().any(|(at, _)| *at > over);
             // One that is about to die at its place has come back.
@@ -362,12 +365,19 @@ impl<'t> Stage<'t> {
             dead || (asks && stage.owners.spoke_since(over))
         });
         back.map_err(|()| self.silence("no bridge came back"))?;
-        if self.generation() != generation {
-            // Two that began at once settle it; what one of them was just reading is nobody's.
-            self.vendor.doubt(now());
-        }
+        self.look_for_another_owner();
         self.mourn();
         Ok(())
+    }
+
+    /// Two that stood by may settle between them who goes on: what the other one has read since is
+    /// nobody's.
+    fn look_for_another_owner(&mut self) {
+        let generation = self.generation();
+        if self.pair && generation != self.last_seen.1 {
+            self.vendor.doubt(self.last_seen.0);
+        }
+        self.last_seen = (now(), generation);
     }
 
     /// Notices who died without being told to, and starts them again.
@@ -435,6 +445,7 @@ impl<'t> Stage<'t> {
                 self.start(member, None);
             }
         }
+        self.look_for_another_owner();
         self.vendor.is_perfect();
         self.vendor.simulator.stop_world();
         let before = self.vendor.requests().len();

@@ -392,7 +392,7 @@ mod tests {
         let epochs = schedule(1, 500, true);
         let kinds: BTreeSet<_> =
             epochs.iter().flat_map(|epoch| &epoch.rounds).map(|round| round.fault.kind()).collect();
-        assert_eq!(kinds.len(), 13 + 16, "{kinds:#?}");
+        assert_eq!(kinds.len(), 13 + 15, "{kinds:#?}");
         assert_eq!(epochs.iter().map(|epoch| epoch.rounds.len()).sum::<usize>(), 500);
         assert!(epochs.iter().any(|epoch| epoch.pair) && epochs.iter().any(|epoch| !epoch.pair));
     }

@@ -97,6 +97,11 @@ impl SchemaIds {
         Ok(problems)
     }
 
+    /// Whether every id was asked for that there may ever be.
+    pub(in crate::publish) const fn is_prepared(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     /// Why the registry is not asked now, where it is not.
     fn is_left_alone(&self, now: Instant) -> Option<&Error> {
         self.away.as_ref().filter(|away| now < away.until).map(|away| &away.error)

@@ -40,6 +40,8 @@ public final class ReadFramed {
       List<TopicPartition> partitions =
           consumer.listTopics().entrySet().stream()
               .filter(topic -> topic.getKey().startsWith(arguments[1]))
+              // The state of bridges is not for consumers.
+              .filter(topic -> !topic.getKey().startsWith(arguments[1] + ".state."))
               .flatMap(topic -> topic.getValue().stream())
               .map((PartitionInfo part) -> new TopicPartition(part.topic(), part.partition()))
               .toList();
