@@ -332,7 +332,7 @@ fn centre(truth: &Truth, published: &[Published], judge: &mut Judge) {
     set_aside(truth, published, judge);
 }
 
-/// Rows that cannot be decoded: each is told by every stream that showed it, once.
+/// Rows that cannot be decoded: each is told, by any stream that showed it, and by none of them twice.
 fn set_aside(truth: &Truth, published: &[Published], judge: &mut Judge) {
     let mut told: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
     for event in published.iter().filter(|event| event.event_type == "RecordQuarantined") {
