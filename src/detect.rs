@@ -29,7 +29,8 @@ pub use agents::{
     AgentState, Authority, Flag, HeldStatus, StatusSource, roster_absence, roster_row,
 };
 pub use interactions::{
-    Interaction, InteractionState, Life, Targets, Wait, interaction_row, is_unchanged, settle,
+    Interaction, InteractionState, Life, Targets, Wait, interaction_row, is_older, is_unchanged,
+    settle,
 };
 pub use levels::{LevelState, queue_status_absence, queue_status_row, service_level_row};
 pub use presence::{

@@ -160,6 +160,12 @@ pub fn is_unchanged<I: Interaction>(state: &InteractionState<I>, row: &I) -> boo
     }
 }
 
+/// Whether a row is an earlier version of what is known: the vendor's own stamp says so.
+#[must_use]
+pub fn is_older<I: Interaction>(state: &InteractionState<I>, row: &I) -> bool {
+    row.updated_at().zip(state.updated_at).is_some_and(|(row, known)| row < known)
+}
+
 /// A row of calls or chats. The targets say when a wait is too long.
 #[must_use]
 pub fn interaction_row<I: Interaction>(

@@ -8,8 +8,8 @@ use crate::detect::{
     AgentState, Change, Claim, ClaimOutcome, Emptiness, Interaction, InteractionState, LevelState,
     LogWatch, Look, Record, RecordState, StatusSource, Wait, activity_end, activity_row,
     current_status_absence, current_status_row, interaction_row, is_activity_end_wanted,
-    is_activity_wanted, is_unchanged, queue_status_absence, queue_status_row, record_absence,
-    record_row, roster_absence, roster_row, service_level_row, watch_log,
+    is_activity_wanted, is_older, is_unchanged, queue_status_absence, queue_status_row,
+    record_absence, record_row, roster_absence, roster_row, service_level_row, watch_log,
 };
 use crate::event::{Body, Draft, Occurrence, Quarantine};
 use crate::model::{
@@ -233,6 +233,11 @@ pub(super) fn interactions<I: Interaction>(
         let outdated = before.as_ref().is_some_and(|held| held.outdated);
         let wait = Wait::of(row, &writing.account.targets);
         let state = before.as_ref().map(|held| &held.state);
+        // Readings overlap: one that was answered earlier may be committed later, and would take
+        // the record back to what it was, which no tail would ever mend.
+        if state.is_some_and(|state| is_older(state, row)) {
+            continue;
+        }
         let told = wait.as_ref().is_none_or(|wait| state.is_some_and(|state| wait.is_told(state)));
         let overdue = |wait: &Wait| wait.overdue_at <= look.asked_at;
         if let Some(state) = state

@@ -1,3 +1,4 @@
+mod overlaps;
 mod upgrade;
 
 use std::sync::Arc;
