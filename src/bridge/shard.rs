@@ -254,7 +254,8 @@ impl Rounds {
     async fn run(self) {
         let Common { health, metrics, clock, outbox_limit, .. } = &*self.common;
         let limit = *outbox_limit;
-        let (mut open, mut leased) = (true, true);
+        // A new owner has the right to ask with its first delivery: before that nothing is lost.
+        let (mut open, mut held, mut paused) = (true, false, false);
         loop {
             let level = self.store.outbox_level();
             health.outbox(self.shard, level.events, level.bytes, limit);
@@ -272,16 +273,17 @@ impl Rounds {
                 open = true;
             }
             let holds = self.lease.holds(Instant::now());
-            if leased && !holds {
+            held |= holds;
+            if held && !holds && !paused {
                 tracing::warn!(
                     shard = self.shard,
                     "kafka has confirmed no ownership for long; polling pauses"
                 );
-            } else if !leased && holds {
+            } else if paused && holds {
                 tracing::info!(shard = self.shard, "polling goes on");
             }
-            leased = holds;
-            health.leased(self.shard, holds);
+            paused = held && !holds;
+            health.leased(self.shard, !paused);
             self.gate.send_replace(open && holds);
             for (account, budget) in &self.budgets {
                 let state = budget.state();
