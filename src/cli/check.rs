@@ -65,12 +65,15 @@ pub(super) async fn check(
         };
         mark(&what, outcome, &mut failed);
     }
+    // While topics are still to be made there is nothing to own.
+    let mut topics_are_there = false;
     let kafka = match kafka_settings(&config, &environment) {
         Ok(settings) => {
             // A check makes nothing: it says what is missing and whether it would be made.
             let plan = TopicPlan { create: false, ..topic_plan(&config) };
             match ensure_topics(&settings, &plan).await {
                 Ok(topics) => {
+                    topics_are_there = true;
                     for difference in topics.differences {
                         say(format_args!("! {difference}"));
                     }
@@ -84,7 +87,6 @@ pub(super) async fn check(
         }
         Err(Failure::Misused(text) | Failure::Failed(text)) => Err(text),
     };
-    let topics_are_there = kafka.is_ok() && !is_to_be_made(&kafka);
     mark("kafka", kafka, &mut failed);
     if topics_are_there && let Ok(settings) = kafka_settings(&config, &environment) {
         let (shards, delivery) = (config.kafka.shards, config.kafka.delivery);
@@ -115,11 +117,6 @@ pub(super) async fn check(
     };
     mark("state", state, &mut failed);
     if failed { Err(Failure::failed("not everything is right, see above")) } else { Ok(()) }
-}
-
-/// Whether topics are missing that the start would make: then there is nothing to own yet.
-fn is_to_be_made(kafka: &Result<String, String>) -> bool {
-    kafka.as_ref().is_ok_and(|said| said.contains("to be made"))
 }
 
 /// Whether the registry answers and takes every schema.
