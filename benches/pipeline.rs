@@ -10,12 +10,12 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use floorcast::detect::{InteractionState, Look, Targets, interaction_row, is_unchanged};
+use floorcast::detect::{InteractionState, PollContext, Targets, interaction_row, is_unchanged};
+use floorcast::event::avro::Encoders;
 use floorcast::event::{Body, Event, EventMeta, Origin};
 use floorcast::model::{Call, Precision, Timestamp};
-use floorcast::publish::avro::Encoders;
-use floorcast::source::ccai::sweep_agents_page;
-use floorcast::source::{RowMemory, SweepBuilder};
+use floorcast::source::ccai::scan_agents_page;
+use floorcast::source::{FullScanBuilder, RowMemory};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -110,9 +110,9 @@ fn agent(id: usize) -> Value {
 
 fn sweep(pages: &[Vec<u8>], memory: &RowMemory) -> (usize, RowMemory) {
     let mut next = RowMemory::default();
-    let mut builder = SweepBuilder::default();
+    let mut builder = FullScanBuilder::default();
     for page in pages {
-        sweep_agents_page(page, memory, &mut next, &mut builder).expect("a page of rows");
+        scan_agents_page(page, memory, &mut next, &mut builder).expect("a page of rows");
     }
     (builder.finish().rows().len(), next)
 }
@@ -162,15 +162,15 @@ fn call(id: usize) -> Call {
     .expect("a call")
 }
 
-fn look() -> Look {
+fn look() -> PollContext {
     let at = Timestamp::from_millis;
-    Look {
-        asked_at: at(60_000),
+    PollContext {
+        requested_at: at(60_000),
         answered_at: at(60_200),
-        previous_asked_at: Some(at(55_000)),
+        previous_requested_at: Some(at(55_000)),
         start: at(0),
-        first_look: at(0),
-        first_sweep: false,
+        baseline_at: at(0),
+        first_full_scan: false,
     }
 }
 

@@ -1,8 +1,5 @@
 //! The bridge: all parts wired together, from the first question to the last acknowledgement.
 
-mod accounts;
-mod shard;
-
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,21 +11,19 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::admin::{Admin, AdminError, Health};
 use crate::clock::Clock;
-use crate::model::{AccountName, Privacy};
-use crate::publish::avro::{self, Encoders};
-use crate::publish::{
-    Activity, Connection as Kafka, Delivery, Observer, Publisher, PublisherParts,
-    Settings as KafkaSettings, TopicPlan, TopicsError, TransactionOutcome, ensure_topics, registry,
-    shard_of,
+use crate::delivery::{
+    Delivery, Observer, ShardState, TopicPlan, TopicsError, TransactionOutcome, ensure_topics,
+    registry,
 };
-use crate::schedule::Lease;
-use crate::shard::{EngineError, Output};
+use crate::engine::Output;
+use crate::event::avro::{self, Encoders};
+use crate::kafka::{BrokerConnection, KafkaSettings};
+use crate::model::{AccountName, Privacy};
+use crate::ownership::{Lease, shard_of};
+use crate::shard::{AccountParts, Publisher, PublisherParts, Shard, ShardContext, ShardError};
 use crate::source::Limits;
 use crate::store::{self, Opened, Options, Store};
 use crate::telemetry::Metrics;
-
-pub use accounts::{AccountParts, default_streams};
-use shard::{Common, Shard};
 
 /// How long to wait before a broker that did not answer is asked for its topics again.
 const TOPICS_AGAIN: Duration = Duration::from_secs(3);
@@ -66,7 +61,7 @@ pub struct BridgeParts {
     /// Where events go.
     pub destination: Destination,
     /// The schema registry that events are framed for; `None` for single objects.
-    pub registry: Option<registry::Settings>,
+    pub registry: Option<registry::RegistrySettings>,
     /// Where the store lies.
     pub state_dir: PathBuf,
     /// Bytes of events that may wait before polling pauses.
@@ -87,9 +82,9 @@ pub enum BridgeError {
     /// The store.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The engine.
+    /// A shard.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Shard(#[from] ShardError),
     /// The schemas.
     #[error(transparent)]
     Schemas(#[from] avro::Error),
@@ -133,10 +128,10 @@ struct Watcher {
 }
 
 impl Observer for Watcher {
-    fn connection(&self, connection: &Kafka) {
+    fn connection(&self, connection: &BrokerConnection) {
         self.health.kafka(match connection {
-            Kafka::Up => Ok(()),
-            Kafka::Down(reason) => Err(reason.clone()),
+            BrokerConnection::Up => Ok(()),
+            BrokerConnection::Down(reason) => Err(reason.clone()),
         });
     }
 
@@ -156,9 +151,9 @@ impl Observer for Watcher {
         self.metrics.transaction(shard, outcome);
     }
 
-    fn activity(&self, shard: i32, activity: Activity) {
-        self.metrics.shard_owner(shard, activity == Activity::Owning);
-        if activity == Activity::Owning {
+    fn activity(&self, shard: i32, activity: ShardState) {
+        self.metrics.shard_owner(shard, activity == ShardState::Owning);
+        if activity == ShardState::Owning {
             self.health.store_works();
         }
         self.health.activity(shard, activity);
@@ -200,7 +195,7 @@ impl Bridge {
             let pages = admin.serve(Arc::clone(&health), Arc::clone(&metrics), Arc::clone(&clock));
             tasks.spawn(pages);
         }
-        let common = Arc::new(Common {
+        let common = Arc::new(ShardContext {
             health: Arc::clone(&health),
             metrics: Arc::clone(&metrics),
             clock: Arc::clone(&clock),
@@ -378,7 +373,7 @@ async fn wait_for_topics(
                 for difference in &topics.differences {
                     tracing::warn!("{difference}");
                 }
-                watcher.connection(&Kafka::Up);
+                watcher.connection(&BrokerConnection::Up);
                 return Ok(());
             }
             // Waiting does not help, and another number of shards would lose accounts.
@@ -389,7 +384,7 @@ async fn wait_for_topics(
                     tracing::warn!(%reason, "kafka is not ready; nothing is asked before it is");
                     told.clone_from(&reason);
                 }
-                watcher.connection(&Kafka::Down(reason));
+                watcher.connection(&BrokerConnection::Down(reason));
             }
         }
         tokio::time::sleep(TOPICS_AGAIN).await;

@@ -11,7 +11,7 @@ mod tree;
 mod values;
 
 pub use crate::secret::{Environment, SecretError, SecretSource};
-pub use mistakes::{Mistake, Mistakes, Place};
+pub use mistakes::{Mistake, MistakeLocation, Mistakes};
 pub use privacy::{PrivacyError, PrivacyMode, PrivacySettings};
 pub use registry::{Registry, RegistryCredentials};
 
@@ -25,9 +25,9 @@ use std::time::Duration;
 use url::Url;
 
 use self::reader::Section;
+use crate::delivery::Delivery;
+use crate::engine::Start;
 use crate::model::{AccountName, Timestamp};
-use crate::publish::Delivery;
-use crate::shard::Start;
 use crate::source::{Access, SettingsReader, VENDORS, Vendor};
 
 /// A valid configuration.

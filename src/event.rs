@@ -4,6 +4,7 @@
 //! A new event is a schema under `schemas/`, a shape in [`body`](self) where none fits, and a line
 //! in the catalogue.
 
+pub mod avro;
 mod body;
 mod catalogue;
 mod meta;
@@ -14,7 +15,7 @@ pub use body::{
     CallEnd, CallFailure, CallQueueing, CallRating, CallRecovery, CallSchedule, CallTransfer,
     CallUpdate, CallVoicemail, CallWrapUp, ChatAssignment, ChatEnd, ChatFailure, ChatQueueing,
     ChatRating, ChatTransfer, ChatUpdate, ChatWrapUp, InteractionContext, InteractionReference,
-    Omission, Quarantine, QueueChange, QueueDepthChange, QueueGroupReference, QueueReference,
+    OmittedEvent, Quarantine, QueueChange, QueueDepthChange, QueueGroupReference, QueueReference,
     ServiceLevelChange, SlaBasis, SlaBreach, SlaRecovery, SlaScope, SlaWithdrawal,
     StatusDefinitionChange, StatusValue, TeamChange,
 };

@@ -1,27 +1,10 @@
-//! The shard: it owns accounts and drives the way of every record, from the question to a vendor
-//! to the outbox.
-//!
-//! Two halves. The *engine* is synchronous and has a thread of its own: it takes one reading at a
-//! time, detects, and commits state, cursor and outbox in one batch. *Polling* is asynchronous: a
-//! task for each stream asks, hands the reading to the engine, and asks again. A reading that
-//! fails at any point leaves nothing behind, and the next one repairs it.
+//! The life of a shard: standby, takeover, ownership and release, and what runs while it is owned.
 
 mod account;
-mod closing;
-mod engine;
-mod output;
-mod polling;
-mod readings;
-mod recent;
-mod room;
-#[cfg(test)]
-mod tests;
-mod thread;
-mod waits;
-mod writing;
+mod lifecycle;
+mod publisher;
 
-pub use account::{Owned, Start};
-pub use engine::{Applied, Engine};
-pub use output::{EngineError, Output};
-pub use polling::{AccountPlan, Polling, StreamPlan};
-pub use thread::{EngineHandle, spawn_engine};
+pub use account::{AccountParts, default_streams};
+pub use lifecycle::ShardError;
+pub(crate) use lifecycle::{Shard, ShardContext};
+pub use publisher::{OwnershipChange, Publisher, PublisherParts};

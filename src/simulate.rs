@@ -7,7 +7,7 @@
 //! with what was published. Nothing here uses the bridge's code, so that no mistake is made twice.
 
 mod directory;
-mod gate;
+mod fault_injector;
 mod messaging;
 mod organisation;
 mod people;
@@ -21,9 +21,9 @@ mod verdict;
 mod world;
 
 pub use directory::{DirectorySettings, DirectoryTruth, Sight, Traps};
-pub use gate::Faults;
+pub use fault_injector::Faults;
 pub use served::{Served, Version};
 pub use simulator::{Simulator, SimulatorError};
 pub use system::System;
 pub use verdict::{Published, Verdict, VerdictRow, judge};
-pub use world::{Settings, Truth, World};
+pub use world::{Truth, World, WorldSettings};

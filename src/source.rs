@@ -1,7 +1,7 @@
 //! Asking a vendor: requests, paging, lenient decoding, and the mapping to the model.
 //!
-//! A [`Source`] answers one [`Question`] at a time with a [`Reading`]. A reading says what it
-//! proves: a [`Sweep`] is complete only when its count agreed, a tail carries the cursor that the
+//! A [`Source`] answers one [`PollRequest`] at a time with a [`PollResult`]. A reading says what it
+//! proves: a [`FullScan`] is complete only when its count agreed, a tail carries the cursor that the
 //! vendor's own stamps give. Nothing outside this folder knows a vendor's name but the table of
 //! vendors.
 
@@ -32,7 +32,9 @@ pub use error::{Disposition, Error, Refusal};
 pub use http::{Connection, Limits};
 pub use memory::{Fingerprint, RowMemory};
 pub use probe::{Finding, Report};
-pub use reading::{QuarantineReason, Quarantined, Question, Reading, Rows, TailRows, UnknownValue};
-pub use settings::{Access, ConnectError, ReadingSettings, SettingsReader};
-pub use sweep::{Partial, Sweep, SweepBuilder, SweepRow};
+pub use reading::{
+    IncrementalRows, PollRequest, PollResult, QuarantineReason, Quarantined, Rows, UnknownValue,
+};
+pub use settings::{Access, ConnectError, PollSettings, SettingsReader};
+pub use sweep::{FullScan, FullScanBuilder, FullScanRow, Partial};
 pub use vendors::{Source, StreamKind, StreamSpec, VENDORS, Vendor};

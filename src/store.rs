@@ -13,14 +13,12 @@ mod integrity;
 mod key;
 mod mark;
 mod open;
-mod ownership;
 mod records;
 
 pub use batch::Batch;
-pub use entry::{Decision, OutboxEntry, OutboxEvent, StateRecord};
+pub use entry::{NumberedEntry, OutboxEntry, OutboxEvent, StateRecord};
 pub use key::Key;
 pub use open::{Opened, Options, Reason};
-pub use ownership::{Generation, Ownership};
 pub use records::is_position;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -32,7 +30,7 @@ use uuid::Uuid;
 use crate::failpoints::passing;
 use crate::model::{AccountName, EntityId, EntityKind, MODEL_VERSION, Timestamp};
 use guard::{Panicked, catching};
-use integrity::Tally;
+use integrity::Checksum;
 use mark::Mark;
 
 /// The version of the store's form. Another one is not read: the store begins anew.
@@ -134,7 +132,7 @@ struct Shared {
 /// What only the one who writes knows.
 #[derive(Clone, Copy, Debug)]
 struct Writer {
-    tally: Tally,
+    tally: Checksum,
     /// The number of the newest outbox entry ever.
     newest: u64,
     /// The number of the newest batch.
@@ -203,7 +201,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn activity_marks_before(
+    pub fn activity_deduplication_keys_before(
         &self,
         account: &AccountName,
         before: Timestamp,
@@ -291,7 +289,7 @@ impl Store {
         number: u64,
         most_entries: usize,
         most_bytes: usize,
-    ) -> Result<Vec<OutboxEntry>, Error> {
+    ) -> Result<Vec<NumberedEntry>, Error> {
         self.checked(|| {
             let mut entries = Vec::new();
             let mut bytes = 0;
@@ -304,7 +302,7 @@ impl Store {
                 }
                 let number = key::outbox_number(&key).ok_or(Error::Damaged("an outbox key"))?;
                 let decision = entry::decode(&value).ok_or(Error::Damaged("an outbox entry"))?;
-                entries.push(OutboxEntry { number, decision });
+                entries.push(NumberedEntry { number, decision });
                 if entries.len() == most_entries {
                     break;
                 }

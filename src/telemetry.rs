@@ -2,4 +2,4 @@
 
 mod metrics;
 
-pub use metrics::{Metrics, RequestOutcome, SweepOutcome};
+pub use metrics::{FullScanOutcome, Metrics, RequestOutcome};

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use floorcast::clock::SystemClock;
-use floorcast::simulate::{Faults, Published, Settings, Simulator, Verdict, judge};
+use floorcast::simulate::{Faults, Published, Simulator, Verdict, WorldSettings, judge};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -29,7 +29,7 @@ pub(crate) struct Centre {
 }
 
 impl Centre {
-    pub(crate) fn open(settings: Settings, faults: Faults) -> Self {
+    pub(crate) fn open(settings: WorldSettings, faults: Faults) -> Self {
         let runtime = Runtime::new().unwrap();
         let local = SocketAddr::from(([127, 0, 0, 1], 0));
         let simulator = Simulator::start(settings, local, Arc::new(SystemClock));

@@ -28,8 +28,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use floorcast::clock::{Clock, SystemClock};
-use floorcast::publish::{Activity, Connection, Observer, TransactionOutcome};
-use floorcast::store::{self, OutboxEntry, Store};
+use floorcast::delivery::{Observer, ShardState, TransactionOutcome};
+use floorcast::kafka::BrokerConnection;
+use floorcast::store::{self, NumberedEntry, Store};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientConfig, ClientContext};
@@ -110,7 +111,7 @@ impl ProducerContext for Reports {
 }
 
 /// The same bytes in the same batches, by a producer that keeps nothing. Returns seconds and bytes.
-fn bare_seconds(deployment: &Deployment, entries: &[OutboxEntry]) -> (f64, usize) {
+fn bare_seconds(deployment: &Deployment, entries: &[NumberedEntry]) -> (f64, usize) {
     let context = Reports::default();
     let reported = Arc::clone(&context.0);
     let producer: ThreadedProducer<Reports> = ClientConfig::new()
@@ -177,7 +178,7 @@ fn bare_seconds(deployment: &Deployment, entries: &[OutboxEntry]) -> (f64, usize
 struct Waits(Mutex<Vec<f64>>);
 
 impl Observer for Waits {
-    fn connection(&self, _: &Connection) {}
+    fn connection(&self, _: &BrokerConnection) {}
     fn published(&self, seconds: f64) {
         self.0.lock().unwrap().push(seconds);
     }
@@ -186,7 +187,7 @@ impl Observer for Waits {
         panic!("{error}");
     }
     fn transaction(&self, _: i32, _: TransactionOutcome) {}
-    fn activity(&self, _: i32, _: Activity) {}
+    fn activity(&self, _: i32, _: ShardState) {}
     fn restored(&self, _: &'static str) {}
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use floorcast::simulate::{Faults, Settings};
+use floorcast::simulate::{Faults, WorldSettings};
 use serde_json::{Value, json};
 
 use crate::bridge::{Centre, Place, page, published, verdict};
@@ -21,7 +21,7 @@ mod guarded;
 mod transport;
 
 fn centre(seed: u64) -> Centre {
-    let settings = Settings { seed, calls_per_second: 1.0, ..Settings::default() };
+    let settings = WorldSettings { seed, calls_per_second: 1.0, ..WorldSettings::default() };
     Centre::open(settings, Faults::default())
 }
 

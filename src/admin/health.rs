@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::delivery::ShardState;
 use crate::model::{AccountName, StreamName, Timestamp};
-use crate::publish::Activity;
 
 /// After this long without a sign of life the engine counts as stuck.
 const STUCK_AFTER: Duration = Duration::from_mins(1);
@@ -34,7 +34,7 @@ struct State {
 #[derive(Debug, Default)]
 struct Shard {
     /// What its publisher is doing; `None` before it began, and where nothing is published.
-    activity: Option<Activity>,
+    activity: Option<ShardState>,
     /// Why it cannot be owned.
     refused: Option<String>,
     /// The engine's last sign of life; `None` while there is no engine.
@@ -141,7 +141,7 @@ impl Health {
     }
 
     /// What a shard's publisher is doing.
-    pub fn activity(&self, shard: i32, activity: Activity) {
+    pub fn activity(&self, shard: i32, activity: ShardState) {
         self.shard(shard, |shard| shard.activity = Some(activity));
     }
 
@@ -217,18 +217,18 @@ impl Health {
                 reasons.push(format!("shard {number}: {reason}"));
             }
             match &shard.activity {
-                Some(Activity::TakingOver) => {
+                Some(ShardState::TakingOver) => {
                     reasons.push(format!("shard {number}: taking over"));
                 }
-                Some(Activity::Restoring { records, of }) => {
+                Some(ShardState::Restoring { records, of }) => {
                     reasons.push(format!(
                         "shard {number}: restoring the store, {records} records of at most {of}"
                     ));
                 }
-                Some(Activity::Owning) if shard.lease_ended => reasons.push(format!(
+                Some(ShardState::Owning) if shard.lease_ended => reasons.push(format!(
                     "shard {number}: kafka has confirmed no ownership for long, polling pauses"
                 )),
-                Some(Activity::StandingBy | Activity::Owning) | None => {}
+                Some(ShardState::StandingBy | ShardState::Owning) | None => {}
             }
             if shard.outbox.full {
                 reasons.push(format!(
@@ -239,7 +239,7 @@ impl Health {
         }
         for (name, account) in &state.accounts {
             let activity = state.shards.get(&account.shard).map(|shard| &shard.activity);
-            if !matches!(activity, Some(None | Some(Activity::Owning))) {
+            if !matches!(activity, Some(None | Some(ShardState::Owning))) {
                 continue;
             }
             if let Some(reason) = &account.stopped {
@@ -285,7 +285,7 @@ impl Health {
             "schemas": state.schemas.as_deref().unwrap_or("ok"),
             "store": state.store_failed.as_deref().unwrap_or("ok"),
             "shards": state.shards.iter().map(|(number, shard)| (number.to_string(), json!({
-                "activity": shard.activity.as_ref().map_or("none", Activity::as_str),
+                "activity": shard.activity.as_ref().map_or("none", ShardState::as_str),
                 "outbox": shard.outbox,
             }))).collect::<serde_json::Map<_, _>>(),
             "outbox": Outbox::sum(state.shards.values().map(|shard| shard.outbox)),
@@ -416,11 +416,11 @@ mod tests {
         let acme = AccountName::new("acme").unwrap();
         let health = health(&acme);
         health.kafka(Ok(()));
-        health.activity(0, Activity::StandingBy);
+        health.activity(0, ShardState::StandingBy);
         assert_eq!(health.reasons(), [""; 0]);
-        health.activity(0, Activity::Restoring { records: 3, of: 9 });
+        health.activity(0, ShardState::Restoring { records: 3, of: 9 });
         assert_eq!(health.reasons(), ["shard 0: restoring the store, 3 records of at most 9"]);
-        health.activity(0, Activity::Owning);
+        health.activity(0, ShardState::Owning);
         health.leased(0, false);
         assert_eq!(
             health.reasons(),

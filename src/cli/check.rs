@@ -11,10 +11,11 @@ use super::schemas::{Standing, standings};
 use super::{Failure, say};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Environment;
+use crate::delivery::{Delivery, TopicPlan, TopicsError, ensure_topics, preflight, registry};
 use crate::model::EntityKind;
-use crate::publish::{Delivery, TopicPlan, TopicsError, ensure_topics, examine, registry};
-use crate::schedule::{Budget, Lease};
-use crate::source::{Connection, Limits, Question, RowMemory, StreamKind};
+use crate::ownership::Lease;
+use crate::poll::Budget;
+use crate::source::{Connection, Limits, PollRequest, RowMemory, StreamKind};
 use crate::store::{Options, Store};
 use crate::telemetry::Metrics;
 
@@ -92,7 +93,7 @@ pub(super) async fn check(
         let (shards, delivery) = (config.kafka.shards, config.kafka.delivery);
         let examined = tokio::task::spawn_blocking(move || {
             let transactions = delivery == Delivery::ExactlyOnce;
-            examine(&settings, shards, transactions, &SystemClock)
+            preflight(&settings, shards, transactions, &SystemClock)
         });
         mark("ownership", examined.await.map_err(Failure::failed)?, &mut failed);
     }
@@ -120,7 +121,10 @@ pub(super) async fn check(
 }
 
 /// Whether the registry answers and takes every schema.
-async fn registry_holds(settings: &registry::Settings, prefix: &str) -> Result<String, String> {
+async fn registry_holds(
+    settings: &registry::RegistrySettings,
+    prefix: &str,
+) -> Result<String, String> {
     let client = registry::Client::new(settings).map_err(|error| error.to_string())?;
     client.answers().await.map_err(|error| error.to_string())?;
     let standings = standings(&client, prefix).await.map_err(|error| error.to_string())?;
@@ -151,7 +155,7 @@ async fn registry_holds(settings: &registry::Settings, prefix: &str) -> Result<S
 
 /// One request with the account's credentials.
 async fn one_request(
-    parts: crate::bridge::AccountParts,
+    parts: crate::shard::AccountParts,
     privacy: crate::model::Privacy,
 ) -> Result<String, String> {
     let connection = Connection {
@@ -165,16 +169,16 @@ async fn one_request(
     let source = parts.connect(privacy, connection).map_err(|error| error.to_string())?;
     // The cheapest question there is: one answer without pages.
     let streams = parts.streams;
-    let gauge = streams.iter().find(|stream| stream.kind == StreamKind::Gauge);
+    let gauge = streams.iter().find(|stream| stream.kind == StreamKind::Snapshot);
     let stream = gauge.or(streams.first()).ok_or("no stream is enabled")?;
     let question = match stream.kind {
-        StreamKind::Gauge => Question::Gauge,
-        StreamKind::Sweep => Question::Sweep,
-        StreamKind::Tail { .. } | StreamKind::LogEnds { .. } => {
-            Question::Tail { from: SystemClock.now() }
+        StreamKind::Snapshot => PollRequest::Snapshot,
+        StreamKind::FullScan => PollRequest::FullScan,
+        StreamKind::Incremental { .. } | StreamKind::LogEnds { .. } => {
+            PollRequest::Incremental { from: SystemClock.now() }
         }
-        StreamKind::Recent => Question::Probe { kind: EntityKind::Call, ids: Vec::new() },
-        StreamKind::Waiting => Question::Waiting { calls: true, chats: false },
+        StreamKind::Recent => PollRequest::Probe { kind: EntityKind::Call, ids: Vec::new() },
+        StreamKind::Waiting => PollRequest::Waiting { calls: true, chats: false },
     };
     let reading = source.read(&stream.name, &question, &RowMemory::default()).await;
     let reading = reading.map_err(|error| error.to_string())?;

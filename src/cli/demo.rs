@@ -18,10 +18,11 @@ use crate::bridge::{Bridge, BridgeParts, Destination, Publishing};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Environment};
 use crate::consume::{Cluster, Record, read_all};
+use crate::delivery::{Delivery, TopicPlan};
 use crate::event::Topic;
+use crate::event::avro::Decoder;
+use crate::kafka::KafkaSettings;
 use crate::model::Privacy;
-use crate::publish::avro::Decoder;
-use crate::publish::{Delivery, Settings as KafkaSettings, TopicPlan};
 use crate::simulate::{Published, Simulator, System, Verdict, judge};
 use crate::source::Limits;
 

@@ -11,7 +11,8 @@ use super::{Failure, say};
 use crate::clock::SystemClock;
 use crate::config::Environment;
 use crate::model::Privacy;
-use crate::schedule::{Budget, Lease};
+use crate::ownership::Lease;
+use crate::poll::Budget;
 use crate::source::{Connection, Limits};
 use crate::telemetry::Metrics;
 

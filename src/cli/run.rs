@@ -8,10 +8,12 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Failure, asked_to_end, say};
-use crate::bridge::{AccountParts, Bridge, BridgeParts, Destination, Publishing};
+use crate::bridge::{Bridge, BridgeParts, Destination, Publishing};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, Environment, Property, RegistryCredentials};
-use crate::publish::{Settings as KafkaSettings, TopicPlan, registry};
+use crate::delivery::{TopicPlan, registry};
+use crate::kafka::KafkaSettings;
+use crate::shard::AccountParts;
 use crate::source::Limits;
 
 #[derive(Debug, Args)]
@@ -67,7 +69,7 @@ pub(super) fn kafka_settings(
 pub(super) fn registry_settings(
     config: &Config,
     environment: &Environment,
-) -> Result<Option<registry::Settings>, Failure> {
+) -> Result<Option<registry::RegistrySettings>, Failure> {
     let Some(settings) = &config.registry else { return Ok(None) };
     let fetch = |source: &config::SecretSource| {
         source.fetch(environment).map_err(|error| Failure::Misused(error.to_string()))
@@ -76,10 +78,10 @@ pub(super) fn registry_settings(
         None => None,
         Some(RegistryCredentials::Basic { username, password }) => {
             let (username, password) = (username.clone(), fetch(password)?);
-            Some(registry::Credentials::Basic { username, password })
+            Some(registry::RegistryCredentials::Basic { username, password })
         }
         Some(RegistryCredentials::Bearer(token)) => {
-            Some(registry::Credentials::Bearer(fetch(token)?))
+            Some(registry::RegistryCredentials::Bearer(fetch(token)?))
         }
     };
     let authority = match &settings.ca_file {
@@ -90,7 +92,7 @@ pub(super) fn registry_settings(
         })?),
     };
     let (url, auto_register) = (settings.url.clone(), settings.auto_register);
-    Ok(Some(registry::Settings { url, credentials, authority, auto_register }))
+    Ok(Some(registry::RegistrySettings { url, credentials, authority, auto_register }))
 }
 
 pub(super) fn topic_plan(config: &Config) -> TopicPlan {

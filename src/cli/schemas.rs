@@ -13,9 +13,9 @@ use clap::Subcommand;
 use super::run::{read_config, registry_settings};
 use super::{Failure, say};
 use crate::config::Environment;
+use crate::delivery::registry::{self, Compatibility};
+use crate::event::avro;
 use crate::event::{EventType, NAMESPACE, Topic};
-use crate::publish::avro;
-use crate::publish::registry::{self, Compatibility};
 
 /// What to do with the schemas.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]

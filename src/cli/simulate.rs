@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Failure, asked_to_end, say};
 use crate::clock::SystemClock;
-use crate::simulate::{DirectorySettings, Faults, Settings, Simulator, System, Traps};
+use crate::simulate::{DirectorySettings, Faults, Simulator, System, Traps, WorldSettings};
 
 #[derive(Debug, Args)]
 pub(super) struct SimulateArguments {
@@ -48,8 +48,8 @@ pub(super) struct WorldArguments {
 }
 
 impl WorldArguments {
-    pub(super) fn settings(self) -> Settings {
-        Settings {
+    pub(super) fn settings(self) -> WorldSettings {
+        WorldSettings {
             seed: self.seed,
             agents: self.agents.clamp(1, 100_000),
             calls_per_second: self.calls_per_second.clamp(0.001, 1_000.0),
@@ -58,7 +58,7 @@ impl WorldArguments {
                 traps: if self.no_traps { Traps::none() } else { Traps::all() },
                 ..DirectorySettings::default()
             },
-            ..Settings::default()
+            ..WorldSettings::default()
         }
     }
 

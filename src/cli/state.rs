@@ -11,7 +11,7 @@ use crate::bridge::shards_of;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Environment};
 use crate::model::{AccountName, EntityKind, Timestamp};
-use crate::publish::verify;
+use crate::ownership::{StoreClaim, verify};
 use crate::store::{Options, Store};
 
 #[derive(Debug, Subcommand)]
@@ -58,7 +58,7 @@ fn show(config: &Config) -> Result<(), Failure> {
     for (shard, dir) in shards_of(&config.state_dir, config.kafka.shards) {
         let store = open(config, &dir)?;
         say(format_args!("shard {shard} in {}", dir.display()));
-        match store.ownership().map_err(Failure::failed)? {
+        match StoreClaim::load(&store).map_err(Failure::failed)? {
             Some(ownership) => {
                 let generation = ownership.held.map_or(0, |held| held.number);
                 say(format_args!("  generation {generation} of {}", ownership.lineage));
@@ -95,13 +95,13 @@ fn show_positions(store: &Store, account: &AccountName) -> Result<(), Failure> {
             Some(Timestamp::from_millis(millis).to_rfc3339())
         };
         let cursor = time("cursor").map_or_else(String::new, |at| format!(", read up to {at}"));
-        let asked = time("asked_at").unwrap_or_else(|| String::from("never"));
+        let asked = time("requested_at").unwrap_or_else(|| String::from("never"));
         say(format_args!("    {stream}: asked {asked}{cursor}"));
     }
     Ok(())
 }
 
-fn compare(config: &Config, settings: &crate::publish::Settings) -> Result<(), Failure> {
+fn compare(config: &Config, settings: &crate::kafka::KafkaSettings) -> Result<(), Failure> {
     let mut differences = 0;
     for (shard, dir) in shards_of(&config.state_dir, config.kafka.shards) {
         let store = open(config, &dir)?;

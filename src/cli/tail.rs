@@ -18,9 +18,9 @@ use super::run::{kafka_settings, read_config, registry_settings};
 use super::{Failure, asked_to_end};
 use crate::config::Environment;
 use crate::consume::{self, Cluster, Finish, Missing, Reader, Record, Start, Step};
+use crate::delivery::registry;
+use crate::event::avro::{self, Decoder, FetchSchema};
 use crate::event::{EventType, Topic};
-use crate::publish::avro::{self, Decoder, FetchSchema};
-use crate::publish::registry;
 
 pub use arguments::{EntityFilter, Format, Source, TailArguments};
 
@@ -59,7 +59,7 @@ pub(super) async fn tail(
         // Another registry than the configured one gets none of its credentials.
         registry = registry.filter(|settings| settings.url == *url).or_else(|| {
             let url = url.clone();
-            Some(registry::Settings {
+            Some(registry::RegistrySettings {
                 url,
                 credentials: None,
                 authority: None,
@@ -84,7 +84,7 @@ pub(super) async fn tail(
 }
 
 /// Fetches schemas from a registry. Blocks: it belongs to the thread that reads.
-fn fetching(settings: &registry::Settings) -> Result<FetchSchema, Failure> {
+fn fetching(settings: &registry::RegistrySettings) -> Result<FetchSchema, Failure> {
     let client = registry::Client::new(settings).map_err(Failure::failed)?;
     let runtime = tokio::runtime::Handle::current();
     Ok(Box::new(move |id| runtime.block_on(client.schema(id)).map_err(|error| error.to_string())))

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Where a mistake is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum MistakeLocation {
     /// In a file, at a line that counts from 1.
     Line {
         /// The file's name, as it was given.
@@ -16,7 +16,7 @@ pub enum Place {
     Variable(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for MistakeLocation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line { file, line } => write!(out, "{file}:{line}"),
@@ -29,7 +29,7 @@ impl fmt::Display for Place {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mistake {
     /// Where.
-    pub place: Place,
+    pub place: MistakeLocation,
     /// What is wrong, and what to do.
     pub text: String,
 }
@@ -45,7 +45,7 @@ impl fmt::Display for Mistake {
 pub struct Mistakes(Vec<Mistake>);
 
 impl Mistakes {
-    pub(super) fn add(&mut self, place: Place, text: String) {
+    pub(super) fn add(&mut self, place: MistakeLocation, text: String) {
         self.0.push(Mistake { place, text });
     }
 

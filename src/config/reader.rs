@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::mistakes::{Mistakes, Place};
+use super::mistakes::{MistakeLocation, Mistakes};
 use super::tree::{Node, Value};
 use super::values;
 use crate::secret::SecretSource;
@@ -11,7 +11,7 @@ use crate::secret::SecretSource;
 /// One table of the configuration.
 pub(super) struct Section<'a> {
     table: &'a BTreeMap<String, Node>,
-    place: Place,
+    place: MistakeLocation,
     path: String,
     known: Vec<String>,
     everything_known: bool,
@@ -227,7 +227,7 @@ impl<'a> Section<'a> {
         let key = self.full(name);
         match (&node.value, &node.place) {
             // The variable holds the secret itself.
-            (Value::Variable(_), Place::Variable(variable)) => {
+            (Value::Variable(_), MistakeLocation::Variable(variable)) => {
                 Some(SecretSource::variable(key, variable.clone()))
             }
             (Value::Table(_), _) => self.section(name, |source| {

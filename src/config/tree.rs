@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use toml_edit::{Document, Item, TableLike, Value as Toml};
 
 use super::Environment;
-use super::mistakes::{Mistakes, Place};
+use super::mistakes::{MistakeLocation, Mistakes};
 
 /// Variables that are not part of the configuration.
 const OTHER_VARIABLES: &[&str] = &["FLOORCAST_LOG"];
@@ -15,7 +15,7 @@ const TEST_PREFIX: &str = "FLOORCAST_TEST_";
 /// A value and its place.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
-    pub(super) place: Place,
+    pub(super) place: MistakeLocation,
     pub(super) value: Value,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn read(
     let line_of = |offset: usize| {
         text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
     };
-    let at = |span: Option<std::ops::Range<usize>>| Place::Line {
+    let at = |span: Option<std::ops::Range<usize>>| MistakeLocation::Line {
         file: file.to_owned(),
         line: span.map_or(1, |span| line_of(span.start)),
     };
@@ -66,7 +66,10 @@ pub(super) fn read(
     Some(root)
 }
 
-fn table(table: &dyn TableLike, at: &dyn Fn(Option<std::ops::Range<usize>>) -> Place) -> Value {
+fn table(
+    table: &dyn TableLike,
+    at: &dyn Fn(Option<std::ops::Range<usize>>) -> MistakeLocation,
+) -> Value {
     let mut all = BTreeMap::new();
     for (name, item) in table.iter() {
         let key_span = table.get_key_value(name).and_then(|(key, _)| key.span());
@@ -87,7 +90,7 @@ fn table(table: &dyn TableLike, at: &dyn Fn(Option<std::ops::Range<usize>>) -> P
     Value::Table(all)
 }
 
-fn scalar(value: &Toml, at: &dyn Fn(Option<std::ops::Range<usize>>) -> Place) -> Value {
+fn scalar(value: &Toml, at: &dyn Fn(Option<std::ops::Range<usize>>) -> MistakeLocation) -> Value {
     match value {
         Toml::String(text) => Value::Text(text.value().clone()),
         Toml::Integer(whole) => Value::Whole(*whole.value()),
@@ -106,7 +109,7 @@ fn scalar(value: &Toml, at: &dyn Fn(Option<std::ops::Range<usize>>) -> Place) ->
 
 /// Puts a variable into the tree. An account is found by its name.
 fn overlay(node: &mut Node, path: &[String], name: &str, value: &str, mistakes: &mut Mistakes) {
-    let place = Place::Variable(name.to_owned());
+    let place = MistakeLocation::Variable(name.to_owned());
     let [first, rest @ ..] = path else { return };
     let table = match &mut node.value {
         Value::Table(table) => table,

@@ -71,14 +71,14 @@ struct Span {
 pub struct Reader {
     consumer: BaseConsumer<Context>,
     servers: String,
-    reading: Reading,
+    reading: PollResult,
     away: bool,
     silent_since: Option<Instant>,
     silence: Duration,
 }
 
 /// What is left to read.
-enum Reading {
+enum PollResult {
     Following,
     Bounded { current: Option<Span>, rest: VecDeque<Span> },
 }
@@ -108,13 +108,13 @@ impl Reader {
         let mut reader = Self {
             consumer,
             servers,
-            reading: Reading::Following,
+            reading: PollResult::Following,
             away: false,
             silent_since: None,
             silence: SILENCE,
         };
         let Some(partitions) = reader.partitions(topics, missing, stop)? else {
-            reader.reading = Reading::Bounded { current: None, rest: VecDeque::new() };
+            reader.reading = PollResult::Bounded { current: None, rest: VecDeque::new() };
             return Ok(reader);
         };
         let spans = reader.spans(&partitions, start)?;
@@ -122,7 +122,7 @@ impl Reader {
             Finish::Never => reader.assign(&spans)?,
             Finish::End => {
                 let rest = spans.into_iter().filter(|span| span.start < span.end).collect();
-                reader.reading = Reading::Bounded { current: None, rest };
+                reader.reading = PollResult::Bounded { current: None, rest };
             }
         }
         Ok(reader)
@@ -133,7 +133,7 @@ impl Reader {
     /// # Errors
     /// When the broker refuses for good, or a bounded reading comes to a halt for half a minute.
     pub fn next(&mut self, patience: Duration) -> Result<Step, Error> {
-        if let Reading::Bounded { current: current @ None, rest } = &mut self.reading {
+        if let PollResult::Bounded { current: current @ None, rest } = &mut self.reading {
             let Some(span) = rest.pop_front() else { return Ok(Step::Finished) };
             *current = Some(span.clone());
             self.assign(&[span])?;
@@ -146,7 +146,7 @@ impl Reader {
             }
             // The end that is visible: what lies behind it is not committed.
             Some(Err(KafkaError::PartitionEOF(partition))) => {
-                if let Reading::Bounded { current, .. } = &mut self.reading {
+                if let PollResult::Bounded { current, .. } = &mut self.reading {
                     current.take_if(|span| span.partition == partition);
                 }
                 self.silent_since = None;
@@ -160,7 +160,7 @@ impl Reader {
     /// Nothing came: no news for those who follow, and not for ever for those who wait for an end.
     fn idle(&mut self) -> Result<Step, Error> {
         let since = *self.silent_since.get_or_insert_with(Instant::now);
-        if matches!(self.reading, Reading::Bounded { .. }) && since.elapsed() > self.silence {
+        if matches!(self.reading, PollResult::Bounded { .. }) && since.elapsed() > self.silence {
             let (servers, seconds) = (self.servers.clone(), self.silence.as_secs());
             return Err(Error::Stalled { servers, seconds });
         }
@@ -169,7 +169,7 @@ impl Reader {
 
     /// Sees to where a bounded reading stands.
     fn take(&mut self, record: Record) -> Step {
-        if let Reading::Bounded { current, .. } = &mut self.reading {
+        if let PollResult::Bounded { current, .. } = &mut self.reading {
             let Some(span) = current else { return Step::Idle };
             if (record.topic.as_str(), record.partition) != (span.topic.as_str(), span.partition) {
                 return Step::Idle;

@@ -15,11 +15,11 @@ const SWEEPS_WHEN_MANY: u8 = 3;
 
 /// Counts, for each known entity, the complete sweeps in a row that did not show it.
 #[derive(Clone, Debug, Default)]
-pub struct Absences {
+pub struct RemovalConfirmation {
     missed: HashMap<EntityId, u8>,
 }
 
-impl Absences {
+impl RemovalConfirmation {
     /// Takes in a complete sweep and returns the entities that are gone, sorted by id.
     ///
     /// `known` are the entities that were there before; `counted` says whether the vendor named a
@@ -64,7 +64,7 @@ impl Absences {
 /// at all, where that is out of the ordinary, or from one that lacks more than a fifth of what was
 /// there and more than a few.
 #[derive(Clone, Debug, Default)]
-pub struct Doubts {
+pub struct DropConfirmation {
     missing: HashSet<EntityId>,
 }
 
@@ -80,7 +80,7 @@ pub enum Emptiness {
     Suspicious,
 }
 
-impl Doubts {
+impl DropConfirmation {
     /// Takes in a complete answer and returns what is no longer there, sorted by id. `known` is
     /// what was there before.
     pub fn complete_answer<'a>(
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_few_that_go_are_told_at_once_and_many_only_when_they_are_missing_again() {
         let known = ids(0..10);
-        let mut doubts = Doubts::default();
+        let mut doubts = DropConfirmation::default();
         let mut ask = |known: &HashSet<EntityId>, present: &HashSet<EntityId>| {
             doubts.complete_answer(known.iter(), present, Emptiness::Ordinary).len()
         };
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn nothing_at_all_is_asked_for_again_where_that_is_out_of_the_ordinary() {
-        let (known, mut doubts) = (ids(0..1), Doubts::default());
+        let (known, mut doubts) = (ids(0..1), DropConfirmation::default());
         let mut ask =
             || doubts.complete_answer(known.iter(), &HashSet::new(), Emptiness::Suspicious).len();
         assert_eq!([ask(), ask()], [0, 1]);
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn an_entity_is_gone_after_two_complete_sweeps_without_it() {
-        let (known, mut absences) = (ids(0..10), Absences::default());
+        let (known, mut absences) = (ids(0..10), RemovalConfirmation::default());
         assert!(absences.complete_sweep(known.iter(), &ids(1..10), true).is_empty());
         let gone = absences.complete_sweep(known.iter(), &ids(1..10), true);
         assert_eq!(gone, [EntityId::new("0")]);
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn an_entity_that_is_shown_again_begins_anew() {
-        let (known, mut absences) = (ids(0..10), Absences::default());
+        let (known, mut absences) = (ids(0..10), RemovalConfirmation::default());
         for shown in [ids(1..10), ids(0..10), ids(1..10)] {
             assert!(absences.complete_sweep(known.iter(), &shown, true).is_empty());
         }
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_drop_of_more_than_a_fifth_is_confirmed_by_one_more_sweep() {
-        let (known, mut absences) = (ids(0..10), Absences::default());
+        let (known, mut absences) = (ids(0..10), RemovalConfirmation::default());
         for _ in 0..2 {
             assert!(absences.complete_sweep(known.iter(), &ids(3..10), true).is_empty());
         }
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_turns_empty_is_confirmed_by_one_more_sweep() {
-        let (known, mut absences) = (ids(0..3), Absences::default());
+        let (known, mut absences) = (ids(0..3), RemovalConfirmation::default());
         for _ in 0..2 {
             assert!(absences.complete_sweep(known.iter(), &HashSet::new(), false).is_empty());
         }

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use super::agents::{AgentState, Authority, HeldStatus};
-use super::{Change, Look};
+use super::agents::{AgentState, Authority, KnownStatus};
+use super::{Change, PollContext};
 use crate::event::{
     ActivityRecorded, AgentPoint, AgentStatusChange, AgentStatusLate, Body, InteractionReference,
     Occurrence, Origin, StatusValue,
@@ -18,14 +18,14 @@ pub(super) const WRITE_SKEW: Duration = Duration::from_secs(2);
 
 /// Whether a row belongs to the time that is wanted.
 #[must_use]
-pub fn is_activity_wanted(row: &Activity, look: &Look) -> bool {
+pub fn is_activity_wanted(row: &Activity, look: &PollContext) -> bool {
     row.started_at >= look.start
 }
 
 /// Whether the end of a row is there, belongs to the time that is wanted, and is one: login and
 /// logout are points, whatever their rows show.
 #[must_use]
-pub fn is_activity_end_wanted(row: &Activity, look: &Look) -> bool {
+pub fn is_activity_end_wanted(row: &Activity, look: &PollContext) -> bool {
     let is_point = matches!(row.activity.as_str(), "login" | "logout");
     !is_point && row.ended_at.is_some_and(|ended_at| ended_at >= look.start)
 }
@@ -37,7 +37,7 @@ pub fn activity_end(
     state: Option<&AgentState>,
     row: &Activity,
     ended_at: Timestamp,
-    look: &Look,
+    look: &PollContext,
 ) -> Change<AgentState> {
     let body = Body::AgentActivityEnded(ActivityRecorded { activity: row.clone() });
     let occurrence = Occurrence::stamped(ended_at);
@@ -47,7 +47,11 @@ pub fn activity_end(
 
 /// A row of the log that was not seen before.
 #[must_use]
-pub fn activity_row(state: Option<&AgentState>, row: &Activity, look: &Look) -> Change<AgentState> {
+pub fn activity_row(
+    state: Option<&AgentState>,
+    row: &Activity,
+    look: &PollContext,
+) -> Change<AgentState> {
     let mut next = state.cloned().unwrap_or_default();
     let origin = look.origin(row.started_at);
     let point = || AgentPoint {
@@ -90,7 +94,7 @@ fn status_change(
             (Origin::Recovered, Body::AgentStatusRecovered(late))
         }
         Place::Follows { previous, since } => {
-            next.status = Some(HeldStatus {
+            next.status = Some(KnownStatus {
                 value: current.clone(),
                 since: Some(row.started_at),
                 activity_id: Some(row.id.clone()),
@@ -108,7 +112,7 @@ fn status_change(
     }
 }
 
-fn place(held: Option<&HeldStatus>, row: &Activity, current: &StatusValue) -> Place {
+fn place(held: Option<&KnownStatus>, row: &Activity, current: &StatusValue) -> Place {
     let Some(held) = held else { return Place::Follows { previous: None, since: None } };
     let follows = || Place::Follows { previous: Some(held.value.clone()), since: held.since };
     let Some(since) = held.since else { return follows() };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fields::changed_in_agent;
 use super::roster_status::{Told, roster_status};
-use super::{Change, Look};
+use super::{Change, PollContext};
 use crate::event::{
     AgentActivation, AgentChange, AgentStatusChange, AgentWrapUp, Body, Draft, Occurrence, Origin,
     StatusValue,
@@ -17,7 +17,7 @@ pub struct AgentState {
     /// The last row of the roster; `None` before the first one and after the agent's removal.
     pub roster: Option<Agent>,
     /// The status, by whoever is its authority.
-    pub status: Option<HeldStatus>,
+    pub status: Option<KnownStatus>,
     /// After-call work.
     #[serde(default)]
     pub wrap_up: Flag,
@@ -58,7 +58,7 @@ pub enum StatusSource {
 
 /// The status an agent is in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HeldStatus {
+pub struct KnownStatus {
     /// The status.
     pub value: StatusValue,
     /// Since when, in the vendor's clock.
@@ -110,7 +110,7 @@ pub fn roster_row(
     state: Option<&AgentState>,
     row: &Agent,
     source: StatusSource,
-    look: &Look,
+    look: &PollContext,
 ) -> Change<AgentState> {
     let mut next = state.cloned().unwrap_or_default();
     if std::mem::take(&mut next.closed)
@@ -161,13 +161,13 @@ pub fn roster_row(
     let wrapping_up = row.wrap_up.unwrap_or(false);
     match (next.wrap_up.since, wrapping_up) {
         (None, true) => {
-            next.wrap_up.since = Some(look.asked_at);
+            next.wrap_up.since = Some(look.requested_at);
             let body = Body::AgentWrapUpStarted(AgentWrapUp { duration_ms: None });
             say(look.between(), look.origin_of_sight(), body);
         }
         (Some(since), false) => {
             next.wrap_up.since = None;
-            let duration_ms = Some(look.asked_at.millis_since(since).max(0));
+            let duration_ms = Some(look.requested_at.millis_since(since).max(0));
             let body = Body::AgentWrapUpEnded(AgentWrapUp { duration_ms });
             say(look.between(), Origin::Live, body);
         }
@@ -180,15 +180,15 @@ pub fn roster_row(
 
 /// The status in which an agent is found, where the log will tell of all that follow. What begins
 /// after the first look is the log's to tell, so that it is told once.
-fn seed(held: &mut Option<HeldStatus>, row: &Agent, look: &Look) -> Option<Told> {
+fn seed(held: &mut Option<KnownStatus>, row: &Agent, look: &PollContext) -> Option<Told> {
     let since = row.status_updated_at;
     let status = row.status.as_ref().filter(|_| held.is_none())?;
-    if since.is_some_and(|since| since >= look.first_look) {
+    if since.is_some_and(|since| since >= look.baseline_at) {
         return None;
     }
     let current = status.value();
     let authority = Authority::Seed;
-    *held = Some(HeldStatus { value: current.clone(), since, activity_id: None, authority });
+    *held = Some(KnownStatus { value: current.clone(), since, activity_id: None, authority });
     let occurrence = since.map_or_else(|| look.between(), Occurrence::stamped);
     let change = AgentStatusChange {
         previous: None,
@@ -201,11 +201,11 @@ fn seed(held: &mut Option<HeldStatus>, row: &Agent, look: &Look) -> Option<Told>
 }
 
 /// When an agent came: at the vendor's stamp where that lies between the two readings.
-fn arrival(row: &Agent, look: &Look) -> (Occurrence, Origin) {
+fn arrival(row: &Agent, look: &PollContext) -> (Occurrence, Origin) {
     let origin = look.origin_of_sight();
     let stamped = row.created_at.filter(|created| {
         origin == Origin::Live
-            && look.previous_asked_at.is_some_and(|previous| *created >= previous)
+            && look.previous_requested_at.is_some_and(|previous| *created >= previous)
             && *created <= look.answered_at
     });
     (stamped.map_or_else(|| look.between(), Occurrence::stamped), origin)
@@ -215,7 +215,7 @@ fn arrival(row: &Agent, look: &Look) -> (Occurrence, Origin) {
 ///
 /// What was open ends with the agent: after-call work and hold leave no event behind.
 #[must_use]
-pub fn roster_absence(state: &AgentState, id: &EntityId, look: &Look) -> Change<AgentState> {
+pub fn roster_absence(state: &AgentState, id: &EntityId, look: &PollContext) -> Change<AgentState> {
     let mut drafts = Vec::new();
     if let Some(before) = &state.roster {
         let change = AgentChange { before: Some(before.clone()), after: None, changed: vec![] };

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Change, HORIZON, Look};
+use super::{Change, HORIZON, PollContext};
 use crate::event::{Body, Draft, InteractionContext, Occurrence, Origin};
 use crate::model::{
     AgentReference, Direction, EntityId, EntityKind, HandleDuration, Menu, MenuPath, Personal,
@@ -20,8 +20,8 @@ use crate::model::{
 };
 use steps::{Step, Tells, current_context, steps};
 
-pub use steps::Life;
-pub use waits::{Targets, Wait};
+pub use steps::LifeCycle;
+pub use waits::{SlaDeadline, Targets};
 
 /// What calls and chats have in common: the parts of a life in a contact centre, and the events
 /// that tell it.
@@ -83,10 +83,10 @@ pub trait Interaction: Personal + PartialEq + Serialize + DeserializeOwned + Siz
 
     /// Adds the steps before the first queue.
     #[doc(hidden)]
-    fn arrival(life: &mut Life<'_, Self>);
+    fn arrival(life: &mut LifeCycle<'_, Self>);
     /// Adds the steps that end it.
     #[doc(hidden)]
-    fn ending(life: &mut Life<'_, Self>);
+    fn ending(life: &mut LifeCycle<'_, Self>);
 }
 
 /// All that is remembered of an interaction.
@@ -171,7 +171,7 @@ pub fn is_older<I: Interaction>(state: &InteractionState<I>, row: &I) -> bool {
 pub fn interaction_row<I: Interaction>(
     state: Option<&InteractionState<I>>,
     row: &I,
-    look: &Look,
+    look: &PollContext,
     targets: &Targets,
 ) -> Change<InteractionState<I>> {
     let opened = state.filter(|state| state.closed).map(|state| state.opened_by(row));
@@ -220,7 +220,7 @@ pub fn interaction_row<I: Interaction>(
     next.record = Some(Box::new(row.clone()));
     next.content = content(row);
     next.updated_at = row.updated_at();
-    let ended_at = || row.ends_at().or(row.updated_at()).unwrap_or(look.asked_at);
+    let ended_at = || row.ends_at().or(row.updated_at()).unwrap_or(look.requested_at);
     next.ended_at = row.phase().is_over().then(ended_at);
     Change { state: next, drafts }
 }
@@ -265,19 +265,19 @@ pub fn settle<I: Interaction>(state: &InteractionState<I>) -> InteractionState<I
 
 /// Whether an interaction that is not known had ended before anything was wanted, or so long ago that its
 /// state has been forgotten.
-fn ended_long_ago<I: Interaction>(row: &I, look: &Look) -> bool {
+fn ended_long_ago<I: Interaction>(row: &I, look: &PollContext) -> bool {
     let ended = row.ends_at().or(row.updated_at());
     row.phase().is_over()
-        && ended.is_some_and(|ended| ended < look.start || ended < look.asked_at - HORIZON)
+        && ended.is_some_and(|ended| ended < look.start || ended < look.requested_at - HORIZON)
 }
 
 /// When a change without a stamp of its own was seen: no later than the record's last change.
-fn seen<I: Interaction>(row: &I, look: &Look) -> Occurrence {
-    let at = row.updated_at().unwrap_or(look.asked_at);
-    match look.previous_asked_at {
+fn seen<I: Interaction>(row: &I, look: &PollContext) -> Occurrence {
+    let at = row.updated_at().unwrap_or(look.requested_at);
+    match look.previous_requested_at {
         Some(previous) if at >= previous => Occurrence::bounded(at, Some(previous)),
         // The record's stamp did not move with the change.
-        Some(previous) => Occurrence::bounded(look.asked_at, Some(previous)),
+        Some(previous) => Occurrence::bounded(look.requested_at, Some(previous)),
         None => Occurrence::bounded(at, None),
     }
 }

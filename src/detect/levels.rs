@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Look};
+use super::{Change, PollContext};
 use crate::event::{
     Body, Draft, Origin, QueueDepthChange, QueueGroupReference, QueueReference, ServiceLevelChange,
     SlaBasis, SlaBreach, SlaRecovery, SlaScope,
@@ -37,7 +37,7 @@ pub struct LevelState {
 pub fn queue_status_row(
     state: Option<&LevelState>,
     row: &QueueStatus,
-    look: &Look,
+    look: &PollContext,
 ) -> Change<LevelState> {
     let mut next = state.cloned().unwrap_or_default();
     let previous = next.depth;
@@ -76,7 +76,11 @@ pub fn queue_status_row(
 
 /// Nobody waits there: a complete answer does not show the path.
 #[must_use]
-pub fn queue_status_absence(state: &LevelState, id: &EntityId, look: &Look) -> Change<LevelState> {
+pub fn queue_status_absence(
+    state: &LevelState,
+    id: &EntityId,
+    look: &PollContext,
+) -> Change<LevelState> {
     let mut next = state.clone();
     let previous = next.depth.replace(0);
     let mut drafts = Vec::new();
@@ -148,7 +152,7 @@ pub fn service_level_row(
     state: Option<&LevelState>,
     row: &ServiceLevel,
     target_percent: Option<f64>,
-    look: &Look,
+    look: &PollContext,
 ) -> Change<LevelState> {
     let mut next = state.cloned().unwrap_or_default();
     let Named { kind, id, queue, group, language, channel } = named(row);
@@ -203,6 +207,6 @@ pub fn service_level_row(
     Change { state: next, drafts }
 }
 
-fn draft(kind: EntityKind, id: EntityId, look: &Look, origin: Origin, body: Body) -> Draft {
+fn draft(kind: EntityKind, id: EntityId, look: &PollContext, origin: Origin, body: Body) -> Draft {
     Draft { kind, entity: id, occurrence: look.between(), origin, body }
 }

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use super::activity::WRITE_SKEW;
-use super::agents::{AgentState, Authority, HeldStatus};
-use super::{Change, Look};
+use super::agents::{AgentState, Authority, KnownStatus};
+use super::{Change, PollContext};
 use crate::event::{AgentHold, AgentStatusChange, Body, Draft, Occurrence, Origin, StatusValue};
 use crate::model::{CurrentStatus, EntityId, Timestamp};
 
@@ -64,7 +64,7 @@ pub fn watch_log(
     claim: Claim,
     open: Option<&Dispute>,
     log: LogWatch,
-    look: &Look,
+    look: &PollContext,
 ) -> ClaimOutcome {
     let held = state.status.as_ref();
     let newer = held.is_none_or(|held| match (claim.since, held.since) {
@@ -76,7 +76,7 @@ pub fn watch_log(
     }
     let outlasted = open.is_some_and(|dispute| {
         dispute.claim == claim
-            && look.asked_at >= dispute.first_seen + SILENCE
+            && look.requested_at >= dispute.first_seen + SILENCE
             && log.read_at.is_some_and(|read| read >= dispute.first_seen + SILENCE)
     });
     // The same status with a newer start is the log's to tell: a snapshot cannot say what lay
@@ -96,9 +96,9 @@ pub fn watch_log(
         activity_id: None,
         interaction: None,
     });
-    let status = HeldStatus {
+    let status = KnownStatus {
         value: claim.value,
-        since: claim.since.or(Some(look.asked_at)),
+        since: claim.since.or(Some(look.requested_at)),
         activity_id: None,
         authority: Authority::Snapshot,
     };
@@ -108,10 +108,10 @@ pub fn watch_log(
     }
 }
 
-fn dispute(claim: Claim, open: Option<&Dispute>, look: &Look) -> ClaimOutcome {
+fn dispute(claim: Claim, open: Option<&Dispute>, look: &PollContext) -> ClaimOutcome {
     match open {
         Some(dispute) if dispute.claim == claim => ClaimOutcome::Disputed(dispute.clone()),
-        _ => ClaimOutcome::Disputed(Dispute { claim, first_seen: look.asked_at }),
+        _ => ClaimOutcome::Disputed(Dispute { claim, first_seen: look.requested_at }),
     }
 }
 
@@ -120,7 +120,7 @@ fn dispute(claim: Claim, open: Option<&Dispute>, look: &Look) -> ClaimOutcome {
 pub fn current_status_row(
     state: Option<&AgentState>,
     row: &CurrentStatus,
-    look: &Look,
+    look: &PollContext,
 ) -> Change<AgentState> {
     let state = state.cloned().unwrap_or_default();
     hold(state, &row.agent_id, row.on_hold.unwrap_or(false), row.on_hold_duration, look)
@@ -131,7 +131,7 @@ pub fn current_status_row(
 pub fn current_status_absence(
     state: &AgentState,
     id: &EntityId,
-    look: &Look,
+    look: &PollContext,
 ) -> Change<AgentState> {
     hold(state.clone(), id, false, None, look)
 }
@@ -141,23 +141,23 @@ fn hold(
     id: &EntityId,
     on_hold: bool,
     seconds: Option<i64>,
-    look: &Look,
+    look: &PollContext,
 ) -> Change<AgentState> {
     let mut drafts = Vec::new();
     match (state.hold.since, on_hold) {
         (None, true) => {
             let so_far = seconds.unwrap_or(0).clamp(0, 86_400).saturating_mul(1000);
-            let began = look.asked_at.plus_millis(-so_far);
+            let began = look.requested_at.plus_millis(-so_far);
             // The last reading showed no hold: it cannot have begun before that.
-            let began = look.previous_asked_at.map_or(began, |previous| began.max(previous));
+            let began = look.previous_requested_at.map_or(began, |previous| began.max(previous));
             state.hold.since = Some(began);
             let body = Body::AgentHoldStarted(AgentHold { duration_ms: seconds.map(|_| so_far) });
-            let occurrence = Occurrence::bounded(began, look.previous_asked_at);
+            let occurrence = Occurrence::bounded(began, look.previous_requested_at);
             drafts.push(AgentState::draft(id, occurrence, look.origin_of_sight(), body));
         }
         (Some(since), false) => {
             state.hold.since = None;
-            let duration_ms = Some(look.asked_at.millis_since(since).max(0));
+            let duration_ms = Some(look.requested_at.millis_since(since).max(0));
             let body = Body::AgentHoldEnded(AgentHold { duration_ms });
             drafts.push(AgentState::draft(id, look.between(), Origin::Live, body));
         }

@@ -1,13 +1,13 @@
 //! What is defined rather than done: queues, teams and statuses. Each is added, updated or removed.
 //!
 //! A removal is certain when the vendor says so itself (`deleted`), or by absence, see
-//! [`Absences`](super::Absences).
+//! [`RemovalConfirmation`](super::Absences).
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::fields::{changed_in_queue, changed_in_status_definition, changed_in_team};
-use super::{Change, Look};
+use super::{Change, PollContext};
 use crate::event::{Body, Draft, Origin, QueueChange, StatusDefinitionChange, TeamChange};
 use crate::model::{EntityId, EntityKind, Personal, Queue, StatusDefinition, Team};
 
@@ -57,7 +57,7 @@ impl<R: Record> RecordState<R> {
 pub fn record_row<R: Record>(
     state: Option<&RecordState<R>>,
     row: &R,
-    look: &Look,
+    look: &PollContext,
 ) -> Change<RecordState<R>> {
     let mut before = state.and_then(|state| state.record.clone());
     if state.is_some_and(|state| state.closed)
@@ -90,12 +90,12 @@ pub fn record_row<R: Record>(
 pub fn record_absence<R: Record>(
     state: &RecordState<R>,
     id: &EntityId,
-    look: &Look,
+    look: &PollContext,
 ) -> Change<RecordState<R>> {
     gone(state.record.clone(), id, look)
 }
 
-fn gone<R: Record>(before: Option<R>, id: &EntityId, look: &Look) -> Change<RecordState<R>> {
+fn gone<R: Record>(before: Option<R>, id: &EntityId, look: &PollContext) -> Change<RecordState<R>> {
     let drafts = before.map(|before| {
         let body = R::change(Some(before), None, Vec::new());
         draft::<R>(id, look, Origin::Live, body)
@@ -103,7 +103,7 @@ fn gone<R: Record>(before: Option<R>, id: &EntityId, look: &Look) -> Change<Reco
     Change { state: RecordState::of(None), drafts: drafts.into_iter().collect() }
 }
 
-fn draft<R: Record>(id: &EntityId, look: &Look, origin: Origin, body: Body) -> Draft {
+fn draft<R: Record>(id: &EntityId, look: &PollContext, origin: Origin, body: Body) -> Draft {
     Draft { kind: R::KIND, entity: id.clone(), occurrence: look.between(), origin, body }
 }
 

@@ -4,8 +4,8 @@
 //! a newer start prove that there was another one in between, which nobody saw: that is told as
 //! two changes, away to an unknown state and back.
 
-use super::Look;
-use super::agents::{Authority, HeldStatus};
+use super::PollContext;
+use super::agents::{Authority, KnownStatus};
 use crate::event::{AgentStatusChange, Occurrence, Origin, StatusValue};
 use crate::model::{Agent, Precision, Timestamp};
 
@@ -15,11 +15,15 @@ pub(super) type Told = (Occurrence, Origin, AgentStatusChange);
 /// Holds a row of the roster against the status that is held, and tells what changed.
 ///
 /// A row without a status says nothing: what is held stays.
-pub(super) fn roster_status(held: &mut Option<HeldStatus>, row: &Agent, look: &Look) -> Vec<Told> {
+pub(super) fn roster_status(
+    held: &mut Option<KnownStatus>,
+    row: &Agent,
+    look: &PollContext,
+) -> Vec<Told> {
     let Some(status) = &row.status else { return Vec::new() };
     let current = status.value();
     let since = row.status_updated_at;
-    let hold = |since| HeldStatus {
+    let hold = |since| KnownStatus {
         value: current.clone(),
         since,
         activity_id: None,
@@ -52,7 +56,7 @@ pub(super) fn roster_status(held: &mut Option<HeldStatus>, row: &Agent, look: &L
     *held = Some(hold(Some(again)));
     let away = Occurrence {
         at: again,
-        after: look.previous_asked_at.map(|previous| previous.min(again)),
+        after: look.previous_requested_at.map(|previous| previous.min(again)),
         precision: Precision::Bounded,
     };
     vec![

@@ -12,7 +12,7 @@ mod waits;
 
 use serde_json::{Value, json};
 
-use super::Look;
+use super::PollContext;
 use crate::event::{Body, Draft};
 use crate::model::Timestamp;
 
@@ -22,20 +22,20 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 }
 
 /// A reading that was asked at this second, `since` seconds after the one before.
-pub(super) fn look(asked: i64, since: i64) -> Look {
-    Look {
-        asked_at: at(asked),
+pub(super) fn look(asked: i64, since: i64) -> PollContext {
+    PollContext {
+        requested_at: at(asked),
         answered_at: at(asked),
-        previous_asked_at: Some(at(asked - since)),
+        previous_requested_at: Some(at(asked - since)),
         start: at(0),
-        first_look: at(0),
-        first_sweep: false,
+        baseline_at: at(0),
+        first_full_scan: false,
     }
 }
 
 /// The first reading of all.
-pub(super) fn first_look() -> Look {
-    Look { previous_asked_at: None, first_sweep: true, ..look(0, 1) }
+pub(super) fn baseline_at() -> PollContext {
+    PollContext { previous_requested_at: None, first_full_scan: true, ..look(0, 1) }
 }
 
 pub(super) fn names(drafts: &[Draft]) -> Vec<&'static str> {

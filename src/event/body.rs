@@ -498,7 +498,7 @@ bodies! {
         size: i64,
     }
     /// An event that could not be published and was replaced in its place.
-    Omission {
+    OmittedEvent {
         /// The type of the event that is missing.
         event_type: String,
         /// Why.

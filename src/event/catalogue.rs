@@ -7,7 +7,7 @@ use super::body::{
     AgentStatusLate, AgentWrapUp, CallAssignment, CallConnection, CallCreation, CallDeflection,
     CallEnd, CallFailure, CallQueueing, CallRating, CallRecovery, CallSchedule, CallTransfer,
     CallUpdate, CallVoicemail, CallWrapUp, ChatAssignment, ChatEnd, ChatFailure, ChatQueueing,
-    ChatRating, ChatTransfer, ChatUpdate, ChatWrapUp, Omission, Quarantine, QueueChange,
+    ChatRating, ChatTransfer, ChatUpdate, ChatWrapUp, OmittedEvent, Quarantine, QueueChange,
     QueueDepthChange, ServiceLevelChange, SlaBreach, SlaRecovery, SlaWithdrawal,
     StatusDefinitionChange, TeamChange,
 };
@@ -247,7 +247,7 @@ catalogue! {
     /// A row could not be decoded and was stepped over.
     RecordQuarantined(Quarantine) on Quarantine,
     /// An event that could not be published, in the place where it would have stood.
-    EventOmitted(Omission) on Agents,
+    EventOmitted(OmittedEvent) on Agents,
 }
 
 /// When something happened, and how exactly that is known.

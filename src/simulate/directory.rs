@@ -24,7 +24,7 @@ pub use self::ledger::Sight;
 use self::members::{Entry, Member};
 use super::served::Served;
 use super::system::System;
-use super::world::{LONG_READING_MILLIS, Settings};
+use super::world::{LONG_READING_MILLIS, WorldSettings};
 use crate::model::Timestamp;
 
 /// How large each directory is and how it behaves.
@@ -170,7 +170,7 @@ const APART_MILLIS: i64 = 8_000;
 
 impl Directory {
     /// A directory that is opened at this time.
-    pub(super) fn new(system: System, settings: &Settings, now: Timestamp) -> Self {
+    pub(super) fn new(system: System, settings: &WorldSettings, now: Timestamp) -> Self {
         let mut directory = Self {
             system,
             settings: settings.directories,

@@ -10,7 +10,7 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::gate::Flaws;
+use super::fault_injector::Flaws;
 use super::world::World;
 use crate::model::Timestamp;
 

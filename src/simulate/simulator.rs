@@ -18,10 +18,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::directory::Directory;
-use super::gate::{Fate, Faults, Flaws, Gate, lock};
+use super::fault_injector::{Fate, FaultInjector, Faults, Flaws, lock};
 use super::server;
 use super::system::System;
-use super::world::{Settings, Truth, World};
+use super::world::{Truth, World, WorldSettings};
 use crate::clock::Clock;
 use crate::model::Timestamp;
 
@@ -59,7 +59,7 @@ struct Shared {
 struct Account<W> {
     system: System,
     secret: String,
-    gate: Gate,
+    fault_injector: FaultInjector,
     world: Mutex<W>,
 }
 
@@ -96,7 +96,7 @@ impl Simulator {
     /// # Errors
     /// When the address is taken or not ours.
     pub async fn start(
-        settings: Settings,
+        settings: WorldSettings,
         listen: SocketAddr,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SimulatorError> {
@@ -116,7 +116,7 @@ impl Simulator {
             Account {
                 system,
                 secret: system.secret(&settings),
-                gate: Gate::new(limit, settings.seed, now),
+                fault_injector: FaultInjector::new(limit, settings.seed, now),
                 world: Mutex::new(directory),
             }
         });
@@ -128,7 +128,7 @@ impl Simulator {
         let centre = Account {
             system: System::Ccai,
             secret,
-            gate: Gate::new(limit, seed, now),
+            fault_injector: FaultInjector::new(limit, seed, now),
             world: Mutex::new(world),
         };
         let shared = Arc::new(Shared { clock, username, centre, directories: directories.into() });
@@ -162,7 +162,7 @@ impl Simulator {
         format!(
             "[[account]]\nname = \"{name}\"\nvendor = \"{vendor}\"\nbase_url = \"{url}\"\n\
              {credentials}requests_per_second = {:?}\n",
-            self.shared.gate(system).limit(),
+            self.shared.fault_injector(system).limit(),
         )
     }
 
@@ -182,7 +182,7 @@ impl Simulator {
 
     /// Sets the faults of one system from now on.
     pub fn set_faults_of(&self, system: System, faults: Faults) {
-        self.shared.gate(system).set_faults(faults);
+        self.shared.fault_injector(system).set_faults(faults);
     }
 
     /// Nothing happens any more; what was written still becomes visible, and is still served.
@@ -235,14 +235,15 @@ impl Simulator {
     /// When each request of one system came, in our clock, and for which path.
     #[must_use]
     pub fn requests_of(&self, system: System) -> Vec<(Timestamp, String)> {
-        self.shared.gate(system).requests()
+        self.shared.fault_injector(system).requests()
     }
 
     /// When each request came, in our clock, and to which host it was addressed, of all systems in
     /// their order: two bridges that know the simulator by two names are told apart by it.
     #[must_use]
     pub fn hosts(&self) -> Vec<(Timestamp, String)> {
-        let all = System::ALL.into_iter().flat_map(|system| self.shared.gate(system).hosts());
+        let all =
+            System::ALL.into_iter().flat_map(|system| self.shared.fault_injector(system).hosts());
         let mut all: Vec<_> = all.collect();
         all.sort_by_key(|(time, _)| *time);
         all
@@ -256,9 +257,9 @@ impl Drop for Simulator {
 }
 
 impl Shared {
-    fn gate(&self, system: System) -> &Gate {
+    fn fault_injector(&self, system: System) -> &FaultInjector {
         let directory = self.directories.iter().find(|account| account.system == system);
-        directory.map_or(&self.centre.gate, |account| &account.gate)
+        directory.map_or(&self.centre.fault_injector, |account| &account.fault_injector)
     }
 }
 
@@ -283,9 +284,9 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 
 /// The answer of the contact centre, and how far its clock is ahead of ours.
 async fn centre_answer(shared: &Shared, asked: &Asked) -> (Response, i64) {
-    let Account { secret, gate, world, .. } = &shared.centre;
-    let fate = gate.fate(shared.clock.now(), asked.path(), asked.host());
-    let no_headers = gate.faults().no_headers;
+    let Account { secret, fault_injector, world, .. } = &shared.centre;
+    let fate = fault_injector.fate(shared.clock.now(), asked.path(), asked.host());
+    let no_headers = fault_injector.faults().no_headers;
     let page = |flaws| {
         let mut world = lock(world);
         let now = shared.clock.now();
@@ -314,8 +315,8 @@ async fn directory_answer(
     account: &Account<Directory>,
     asked: &Asked,
 ) -> (Response, i64) {
-    let Account { secret, gate, world, .. } = account;
-    let fate = gate.fate(shared.clock.now(), asked.path(), asked.host());
+    let Account { secret, fault_injector, world, .. } = account;
+    let fate = fault_injector.fate(shared.clock.now(), asked.path(), asked.host());
     let page = |flaws| {
         let mut directory = lock(world);
         directory.advance(shared.clock.now());

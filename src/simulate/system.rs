@@ -1,6 +1,6 @@
 //! The systems whose APIs are simulated: how each is reached, and by whom.
 
-use super::world::Settings;
+use super::world::WorldSettings;
 
 /// A system whose API is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,7 +52,7 @@ impl System {
     }
 
     /// What lets in, each system its own: the password, the access secret or the session.
-    pub(super) fn secret(self, settings: &Settings) -> String {
+    pub(super) fn secret(self, settings: &WorldSettings) -> String {
         match self {
             Self::Ccai => settings.token.clone(),
             other => format!("{}-{}", settings.token, other.vendor()),

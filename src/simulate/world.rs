@@ -21,7 +21,7 @@ use crate::model::Timestamp;
 
 /// How large the contact centre is and how it behaves.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct WorldSettings {
     /// What chance depends on.
     pub seed: u64,
     /// How many agents there are at the start.
@@ -50,7 +50,7 @@ pub struct Settings {
     pub directories: DirectorySettings,
 }
 
-impl Default for Settings {
+impl Default for WorldSettings {
     fn default() -> Self {
         Self {
             seed: 1,
@@ -186,7 +186,7 @@ impl Truth {
 /// The contact centre.
 #[derive(Debug)]
 pub struct World {
-    pub(super) settings: Settings,
+    pub(super) settings: WorldSettings,
     pub(super) random: StdRng,
     pub(super) now: Timestamp,
     pub(super) agents: BTreeMap<u64, Person>,
@@ -211,7 +211,7 @@ const FORGET_AFTER_MILLIS: i64 = 2 * 3_600_000;
 impl World {
     /// A contact centre that opens at this time.
     #[must_use]
-    pub fn new(settings: Settings, now: Timestamp) -> Self {
+    pub fn new(settings: WorldSettings, now: Timestamp) -> Self {
         let mut world = Self {
             random: StdRng::seed_from_u64(settings.seed),
             now,

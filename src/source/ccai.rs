@@ -20,14 +20,14 @@ use url::Url;
 
 use super::error::Error;
 use super::http::{Authorization, Client, Connection};
-use super::{Question, Reading, ReadingSettings, RowMemory, Vendor};
+use super::{PollRequest, PollResult, PollSettings, RowMemory, Vendor};
 use crate::model::{Privacy, StreamName};
 use crate::secret::Secret;
 
-use self::settings::Settings;
+use self::settings::CcaiSettings;
 use self::streams::{OVERLAP, STREAMS};
 
-pub use self::rows::sweep_agents_page;
+pub use self::rows::scan_agents_page;
 
 /// The vendor's line in the table.
 pub(super) const VENDOR: Vendor =
@@ -48,9 +48,9 @@ pub(super) struct Ccai {
 
 impl Ccai {
     fn new(
-        settings: &Settings,
+        settings: &CcaiSettings,
         password: &Secret,
-        reading: ReadingSettings,
+        reading: PollSettings,
         connection: Connection,
     ) -> Result<Self, Error> {
         let authorization = Authorization::basic(&settings.username, password)?;
@@ -62,7 +62,7 @@ impl Ccai {
         root.set_path(&format!("{before}/{prefix}/"));
         root.set_query(None);
         root.set_fragment(None);
-        let ReadingSettings { privacy, service_level_minutes, overlap } = reading;
+        let PollSettings { privacy, service_level_minutes, overlap } = reading;
         let overlap = overlap.unwrap_or(OVERLAP);
         Ok(Self { client, root, privacy, service_level_minutes, overlap })
     }
@@ -70,27 +70,33 @@ impl Ccai {
     pub(super) async fn read(
         &self,
         stream: &StreamName,
-        question: &Question,
+        question: &PollRequest,
         memory: &RowMemory,
-    ) -> Result<Reading, Error> {
+    ) -> Result<PollResult, Error> {
         match (stream.as_str(), question) {
-            ("agents", Question::Sweep) => self.agents(memory).await,
-            ("agent_statuses", Question::Gauge) => self.agent_statuses(memory).await,
-            ("agent_activity", Question::Tail { from }) => self.activities(*from, memory).await,
-            ("activity_ends", Question::Tail { from }) => self.activity_ends(*from, memory).await,
-            ("calls", Question::Tail { from }) => self.calls(*from, memory).await,
-            ("chats", Question::Tail { from }) => self.chats(*from, memory).await,
-            ("recent", Question::Probe { kind, ids }) => self.by_id(*kind, ids, memory).await,
-            ("waiting", Question::Waiting { calls, chats }) => {
+            ("agents", PollRequest::FullScan) => self.agents(memory).await,
+            ("agent_statuses", PollRequest::Snapshot) => self.agent_statuses(memory).await,
+            ("agent_activity", PollRequest::Incremental { from }) => {
+                self.activities(*from, memory).await
+            }
+            ("activity_ends", PollRequest::Incremental { from }) => {
+                self.activity_ends(*from, memory).await
+            }
+            ("calls", PollRequest::Incremental { from }) => self.calls(*from, memory).await,
+            ("chats", PollRequest::Incremental { from }) => self.chats(*from, memory).await,
+            ("recent", PollRequest::Probe { kind, ids }) => self.by_id(*kind, ids, memory).await,
+            ("waiting", PollRequest::Waiting { calls, chats }) => {
                 self.waiting(*calls, *chats, memory).await
             }
-            ("queues", Question::Sweep) => self.queues(memory).await,
-            ("teams", Question::Sweep) => self.teams(memory).await,
-            ("status_definitions", Question::Sweep) => self.status_definitions(memory).await,
-            ("queue_statuses", Question::Gauge) => self.queue_statuses(memory).await,
-            ("sla", Question::Gauge) => self.service_levels(memory).await,
-            ("sla_by_queue_group", Question::Gauge) => self.group_service_levels(memory).await,
-            _ => Err(Error::Misasked(stream.to_string())),
+            ("queues", PollRequest::FullScan) => self.queues(memory).await,
+            ("teams", PollRequest::FullScan) => self.teams(memory).await,
+            ("status_definitions", PollRequest::FullScan) => self.status_definitions(memory).await,
+            ("queue_statuses", PollRequest::Snapshot) => self.queue_statuses(memory).await,
+            ("sla", PollRequest::Snapshot) => self.service_levels(memory).await,
+            ("sla_by_queue_group", PollRequest::Snapshot) => {
+                self.group_service_levels(memory).await
+            }
+            _ => Err(Error::UnsupportedRequest(stream.to_string())),
         }
     }
 

@@ -10,14 +10,15 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use super::rows::{Format, PageRows, decode};
-use super::{Connection, Error, Limits, RowMemory, SweepBuilder};
+use super::{Connection, Error, FullScanBuilder, Limits, RowMemory};
 use crate::clock::ManualClock;
-use crate::detect::{Look, StatusSource, roster_row};
+use crate::detect::{PollContext, StatusSource, roster_row};
+use crate::event::avro::{Decoder, Encoders, single_object};
 use crate::event::{Draft, Event, EventMeta, Origin};
 use crate::fuzz::{Outcome, PLANTED, run};
 use crate::model::{AccountName, Agent, EntityId, Precision, Privacy, Timestamp};
-use crate::publish::avro::{Decoder, Encoders, single_object};
-use crate::schedule::{Budget, BudgetSettings, Lease};
+use crate::ownership::Lease;
+use crate::poll::{Budget, BudgetSettings};
 use crate::telemetry::Metrics;
 
 /// 2026-03-01T12:00:00Z, the time of the clock in these tests.
@@ -44,14 +45,14 @@ pub(super) fn limits() -> Limits {
 }
 
 /// A reading of a stream that was read a second ago.
-pub(super) fn look() -> Look {
-    Look {
-        asked_at: NOON,
+pub(super) fn look() -> PollContext {
+    PollContext {
+        requested_at: NOON,
         answered_at: NOON,
-        previous_asked_at: Some(NOON.plus_millis(-1000)),
+        previous_requested_at: Some(NOON.plus_millis(-1000)),
         start: NOON.plus_millis(-60_000),
-        first_look: NOON.plus_millis(-60_000),
-        first_sweep: false,
+        baseline_at: NOON.plus_millis(-60_000),
+        first_full_scan: false,
     }
 }
 
@@ -162,7 +163,7 @@ impl Roster {
     fn swept(&self, rows: &[Box<RawValue>]) {
         let rows: Vec<&RawValue> = rows.iter().map(AsRef::as_ref).collect();
         let (memory, mut next) = (RowMemory::default(), RowMemory::default());
-        let mut sweep = SweepBuilder::default();
+        let mut sweep = FullScanBuilder::default();
         let mut page = PageRows { memory: &memory, next: &mut next, unknown: &mut Vec::new() };
         let set_aside = page.take_in(&rows, &self.format, &mut sweep, &Privacy::default());
         assert!(sweep.len() <= rows.len());

@@ -21,13 +21,13 @@ use serde::Serialize;
 use url::Url;
 
 use super::error::Error;
-use super::gathered::SweepInProgress;
+use super::gathered::FullScanInProgress;
 use super::http::{Authorization, Client, Connection, JsonBody};
-use super::{Question, Reading, RowMemory, Rows, StreamKind, StreamSpec, Vendor};
+use super::{PollRequest, PollResult, RowMemory, Rows, StreamKind, StreamSpec, Vendor};
 use crate::model::{Privacy, StreamName};
 use crate::secret::Secret;
 
-use self::settings::Settings;
+use self::settings::DeepcallSettings;
 
 /// The vendor's line in the table. Its document names no limit; the endpoint, it says, "can be
 /// resource-intensive".
@@ -42,7 +42,7 @@ const AGENTS: StreamName = StreamName::new("agents");
 
 const STREAMS: &[StreamSpec] = &[StreamSpec {
     name: AGENTS,
-    kind: StreamKind::Sweep,
+    kind: StreamKind::FullScan,
     weight: 1.0,
     max_interval: Duration::from_secs(30),
     min_interval: Duration::from_secs(2),
@@ -114,7 +114,7 @@ impl Questions {
 
 impl Deepcall {
     fn new(
-        settings: &Settings,
+        settings: &DeepcallSettings,
         credentials: Credentials,
         privacy: Privacy,
         connection: Connection,
@@ -128,25 +128,25 @@ impl Deepcall {
     pub(super) async fn read(
         &self,
         stream: &StreamName,
-        question: &Question,
+        question: &PollRequest,
         memory: &RowMemory,
-    ) -> Result<Reading, Error> {
+    ) -> Result<PollResult, Error> {
         match (stream.as_str(), question) {
-            ("agents", Question::Sweep) => self.agents(memory).await,
-            _ => Err(Error::Misasked(stream.to_string())),
+            ("agents", PollRequest::FullScan) => self.agents(memory).await,
+            _ => Err(Error::UnsupportedRequest(stream.to_string())),
         }
     }
 
     /// All agents, in one answer.
-    async fn agents(&self, memory: &RowMemory) -> Result<Reading, Error> {
-        let mut sweep = SweepInProgress::new(rows::FORMAT, memory, &self.privacy);
+    async fn agents(&self, memory: &RowMemory) -> Result<PollResult, Error> {
+        let mut sweep = FullScanInProgress::new(rows::FORMAT, memory, &self.privacy);
         let answered = self.client.post(&AGENTS, &self.url, &self.questions.all).await;
         if let Some(answer) = sweep.answered(answered)? {
             let taken_in = rows::take_in(&mut sweep, &answer.body);
             sweep.readable(taken_in, &answer)?;
         }
         let (gathered, sweep) = sweep.finish();
-        Ok(gathered.into_reading(&AGENTS, Rows::Agents(sweep)))
+        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(sweep)))
     }
 }
 

@@ -110,7 +110,7 @@ pub enum Error {
     NotOwner,
     /// A question that the stream cannot answer; that is a fault of this program.
     #[error("the stream {0} cannot answer such a question")]
-    Misasked(String),
+    UnsupportedRequest(String),
 }
 
 /// What follows from an error.
@@ -141,7 +141,7 @@ impl Error {
             | Self::TooLarge { .. }
             | Self::Undecodable { .. }
             | Self::NotOwner
-            | Self::Misasked(_) => Disposition::Skip,
+            | Self::UnsupportedRequest(_) => Disposition::Skip,
             // A person has to look.
             Self::Unauthorized(_) | Self::Client(_) => Disposition::Stop,
         }
@@ -162,7 +162,7 @@ impl Error {
             Self::Undecodable { .. } => "undecodable",
             Self::Client(_) => "client",
             Self::NotOwner => "not_owner",
-            Self::Misasked(_) => "misasked",
+            Self::UnsupportedRequest(_) => "misasked",
         }
     }
 }

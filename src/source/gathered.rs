@@ -5,7 +5,9 @@ use serde_json::value::RawValue;
 use super::error::{Disposition, Error};
 use super::http::Answer;
 use super::rows::{Format, PageRows, Row};
-use super::{Partial, Quarantined, Reading, RowMemory, Rows, Sweep, SweepBuilder, UnknownValue};
+use super::{
+    FullScan, FullScanBuilder, Partial, PollResult, Quarantined, RowMemory, Rows, UnknownValue,
+};
 use crate::model::{Privacy, StreamName, Timestamp};
 
 /// Rows of one sweep that are told of as set aside, at most. A list of nothing but such rows would
@@ -15,7 +17,7 @@ const MOST_TOLD: usize = 1_000;
 /// What a reading gathers besides its rows.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
-    pub(super) asked_at: Option<Timestamp>,
+    pub(super) requested_at: Option<Timestamp>,
     pub(super) answered_at: Timestamp,
     pub(super) clock_offset_millis: Option<i64>,
     pub(super) requests: u32,
@@ -27,7 +29,7 @@ pub(super) struct Gathered {
 impl Gathered {
     /// Takes note of an answer's circumstances.
     pub(super) fn answer(&mut self, answer: &Answer) {
-        self.asked_at.get_or_insert(answer.asked_at);
+        self.requested_at.get_or_insert(answer.requested_at);
         self.answered_at = answer.answered_at;
         self.clock_offset_millis = answer.clock_offset_millis.or(self.clock_offset_millis);
         self.requests += answer.requests;
@@ -43,10 +45,10 @@ impl Gathered {
     }
 
     /// The reading, with its rows.
-    pub(super) fn into_reading(self, stream: &StreamName, rows: Rows) -> Reading {
-        Reading {
+    pub(super) fn into_poll_result(self, stream: &StreamName, rows: Rows) -> PollResult {
+        PollResult {
             stream: stream.clone(),
-            asked_at: self.asked_at.unwrap_or(self.answered_at),
+            requested_at: self.requested_at.unwrap_or(self.answered_at),
             answered_at: self.answered_at,
             clock_offset_millis: self.clock_offset_millis,
             requests: self.requests,
@@ -73,20 +75,20 @@ pub(super) fn undecodable(problem: &str, answer: &Answer) -> Error {
 /// A page after the first that is not answered, or cannot be read, leaves the pages before it:
 /// what they show counts, what they do not show proves nothing.
 #[derive(Debug)]
-pub(super) struct SweepInProgress<'a, T> {
+pub(super) struct FullScanInProgress<'a, T> {
     format: Format<T>,
     memory: &'a RowMemory,
     privacy: &'a Privacy,
     gathered: Gathered,
-    sweep: SweepBuilder<T>,
+    sweep: FullScanBuilder<T>,
     pages: u32,
 }
 
-impl<'a, T: Row> SweepInProgress<'a, T> {
+impl<'a, T: Row> FullScanInProgress<'a, T> {
     /// A sweep of which nothing has been read. `memory` is that of the stream's last committed
     /// reading.
     pub(super) fn new(format: Format<T>, memory: &'a RowMemory, privacy: &'a Privacy) -> Self {
-        let (gathered, sweep) = (Gathered::default(), SweepBuilder::default());
+        let (gathered, sweep) = (Gathered::default(), FullScanBuilder::default());
         Self { format, memory, privacy, gathered, sweep, pages: 0 }
     }
 
@@ -170,7 +172,7 @@ impl<'a, T: Row> SweepInProgress<'a, T> {
     }
 
     /// The sweep, and what was gathered besides.
-    pub(super) fn finish(mut self) -> (Gathered, Sweep<T>) {
+    pub(super) fn finish(mut self) -> (Gathered, FullScan<T>) {
         let sweep = self.sweep.finish();
         self.gathered.memory.keep(|id| !sweep.disbelieved().contains(id));
         (self.gathered, sweep)

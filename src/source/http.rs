@@ -25,7 +25,8 @@ use self::request::Request;
 use super::error::{Disposition, Error, Refusal};
 use crate::clock::Clock;
 use crate::model::{AccountName, StreamName, Timestamp};
-use crate::schedule::{Budget, Lease};
+use crate::ownership::Lease;
+use crate::poll::Budget;
 use crate::telemetry::{Metrics, RequestOutcome};
 
 pub(super) use self::request::{Authorization, JsonBody};
@@ -112,7 +113,7 @@ pub(super) struct Answer {
     /// Held as long as the body, where that is large. Give it up before asking for another one.
     pub(super) large: Option<OwnedSemaphorePermit>,
     pub(super) status: u16,
-    pub(super) asked_at: Timestamp,
+    pub(super) requested_at: Timestamp,
     pub(super) answered_at: Timestamp,
     /// How far the vendor's clock is ahead of ours, in milliseconds, by the header `Date`.
     pub(super) clock_offset_millis: Option<i64>,
@@ -209,7 +210,10 @@ impl Client {
             Err(Error::TooLarge { .. }) => RequestOutcome::TooLarge,
             Err(Error::Undecodable { .. }) => RequestOutcome::Undecodable,
             Err(
-                Error::Redirected { .. } | Error::Refused(_) | Error::Misasked(_) | Error::NotOwner,
+                Error::Redirected { .. }
+                | Error::Refused(_)
+                | Error::UnsupportedRequest(_)
+                | Error::NotOwner,
             ) => RequestOutcome::Refused,
         };
         self.connection.metrics.requested(&self.connection.account, stream, outcome);
@@ -219,7 +223,7 @@ impl Client {
     async fn send(&self, request: Request<'_>) -> Result<Answer, Error> {
         let limits = self.connection.limits;
         let host = || request.url.host_str().unwrap_or_default().to_owned();
-        let asked_at = self.connection.clock.now();
+        let requested_at = self.connection.clock.now();
         let built = request
             .build(&self.http, &self.authorization)
             .header(ACCEPT, "application/json")
@@ -298,14 +302,14 @@ impl Client {
         let total = count(&headers);
         // The header has whole seconds: half of one is the best guess of what it cut off.
         let clock_offset_millis = date(&headers).map(|date| {
-            let middle = asked_at.plus_millis(head_at.millis_since(asked_at) / 2);
+            let middle = requested_at.plus_millis(head_at.millis_since(requested_at) / 2);
             date.plus_millis(500).millis_since(middle)
         });
         Ok(Answer {
             body,
             large,
             status: status.as_u16(),
-            asked_at,
+            requested_at,
             answered_at: self.connection.clock.now(),
             clock_offset_millis,
             total: total.unwrap_or_default(),

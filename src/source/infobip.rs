@@ -15,11 +15,11 @@ use std::time::Duration;
 use url::Url;
 
 use super::error::Error;
-use super::gathered::SweepInProgress;
+use super::gathered::FullScanInProgress;
 use super::http::{Authorization, Client, Connection};
 use super::rows::Format;
 use super::{
-    Partial, Question, Reading, ReadingSettings, RowMemory, Rows, StreamKind, StreamSpec, Vendor,
+    Partial, PollRequest, PollResult, PollSettings, RowMemory, Rows, StreamKind, StreamSpec, Vendor,
 };
 use crate::model::{Agent, Privacy, StreamName};
 
@@ -37,7 +37,7 @@ const AGENTS: StreamName = StreamName::new("agents");
 
 const STREAMS: &[StreamSpec] = &[StreamSpec {
     name: AGENTS,
-    kind: StreamKind::Sweep,
+    kind: StreamKind::FullScan,
     weight: 1.0,
     max_interval: Duration::from_secs(30),
     min_interval: Duration::from_secs(2),
@@ -63,7 +63,7 @@ impl Infobip {
     fn new(
         base_url: &Url,
         authorization: Authorization,
-        reading: ReadingSettings,
+        reading: PollSettings,
         connection: Connection,
     ) -> Result<Self, Error> {
         let client = Client::new(connection, authorization, answer::find_error)?;
@@ -75,12 +75,12 @@ impl Infobip {
     pub(super) async fn read(
         &self,
         stream: &StreamName,
-        question: &Question,
+        question: &PollRequest,
         memory: &RowMemory,
-    ) -> Result<Reading, Error> {
+    ) -> Result<PollResult, Error> {
         match (stream.as_str(), question) {
-            ("agents", Question::Sweep) => self.agents(memory).await,
-            _ => Err(Error::Misasked(stream.to_string())),
+            ("agents", PollRequest::FullScan) => self.agents(memory).await,
+            _ => Err(Error::UnsupportedRequest(stream.to_string())),
         }
     }
 
@@ -92,8 +92,8 @@ impl Infobip {
 
     /// All agents, page by page. Complete when as many different ids were shown as the vendor says
     /// there are.
-    async fn agents(&self, memory: &RowMemory) -> Result<Reading, Error> {
-        let mut sweep = SweepInProgress::new(FORMAT, memory, &self.privacy);
+    async fn agents(&self, memory: &RowMemory) -> Result<PollResult, Error> {
+        let mut sweep = FullScanInProgress::new(FORMAT, memory, &self.privacy);
         let mut walk = PageWalk::default();
         let limit = LIMIT.to_string();
         loop {
@@ -118,7 +118,7 @@ impl Infobip {
             }
         }
         let (gathered, sweep) = sweep.finish();
-        Ok(gathered.into_reading(&AGENTS, Rows::Agents(sweep)))
+        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(sweep)))
     }
 }
 

@@ -14,12 +14,12 @@ use std::time::Duration;
 use url::Url;
 
 use super::error::Error;
-use super::gathered::SweepInProgress;
+use super::gathered::FullScanInProgress;
 use super::http::{Authorization, Client, Connection};
-use super::pages::{PageEnd, SweepStep, SweepWalk};
+use super::pages::{FullScanPaging, FullScanStep, PageEnd};
 use super::rows::Format;
 use super::{
-    Partial, Question, Reading, ReadingSettings, RowMemory, Rows, StreamKind, StreamSpec, Vendor,
+    Partial, PollRequest, PollResult, PollSettings, RowMemory, Rows, StreamKind, StreamSpec, Vendor,
 };
 use crate::model::{Agent, Privacy, StreamName};
 
@@ -31,7 +31,7 @@ const AGENTS: StreamName = StreamName::new("agents");
 
 const STREAMS: &[StreamSpec] = &[StreamSpec {
     name: AGENTS,
-    kind: StreamKind::Sweep,
+    kind: StreamKind::FullScan,
     weight: 1.0,
     max_interval: Duration::from_secs(30),
     min_interval: Duration::from_secs(2),
@@ -55,7 +55,7 @@ impl Maqsam {
     fn new(
         base_url: &Url,
         authorization: Authorization,
-        reading: ReadingSettings,
+        reading: PollSettings,
         connection: Connection,
     ) -> Result<Self, Error> {
         let client = Client::new(connection, authorization, answer::find_error)?;
@@ -65,12 +65,12 @@ impl Maqsam {
     pub(super) async fn read(
         &self,
         stream: &StreamName,
-        question: &Question,
+        question: &PollRequest,
         memory: &RowMemory,
-    ) -> Result<Reading, Error> {
+    ) -> Result<PollResult, Error> {
         match (stream.as_str(), question) {
-            ("agents", Question::Sweep) => self.agents(memory).await,
-            _ => Err(Error::Misasked(stream.to_string())),
+            ("agents", PollRequest::FullScan) => self.agents(memory).await,
+            _ => Err(Error::UnsupportedRequest(stream.to_string())),
         }
     }
 
@@ -83,9 +83,9 @@ impl Maqsam {
 
     /// All agents, page by page, until one is empty or shows nothing new. A page that is not full
     /// proves nothing: how many rows it holds is the vendor's to say.
-    async fn agents(&self, memory: &RowMemory) -> Result<Reading, Error> {
-        let mut sweep = SweepInProgress::new(FORMAT, memory, &self.privacy);
-        let mut walk = SweepWalk::default();
+    async fn agents(&self, memory: &RowMemory) -> Result<PollResult, Error> {
+        let mut sweep = FullScanInProgress::new(FORMAT, memory, &self.privacy);
+        let mut walk = FullScanPaging::default();
         loop {
             let answered = self.client.get(&AGENTS, &self.url(walk.page())).await;
             let Some(answer) = sweep.answered(answered)? else { break };
@@ -93,7 +93,7 @@ impl Maqsam {
             let Some(list) = sweep.readable(list, &answer)? else { break };
             let Some(rows) = sweep.readable(answer::rows(&list), &answer)? else { break };
             let end = PageEnd { rows: rows.len(), new: sweep.take_in(&rows), ..PageEnd::default() };
-            if walk.page_read(end) == SweepStep::Done {
+            if walk.page_read(end) == FullScanStep::Done {
                 break;
             }
             if walk.page() > MOST_PAGES {
@@ -105,7 +105,7 @@ impl Maqsam {
             sweep.mark(doubt);
         }
         let (gathered, sweep) = sweep.finish();
-        Ok(gathered.into_reading(&AGENTS, Rows::Agents(sweep)))
+        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(sweep)))
     }
 }
 

@@ -22,8 +22,8 @@ pub(super) struct PageEnd {
 
 /// What a sweep does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SweepStep {
-    /// Ask for [`SweepWalk::page`].
+pub(super) enum FullScanStep {
+    /// Ask for [`FullScanPaging::page`].
     Ask,
     /// That was the last page.
     Done,
@@ -31,26 +31,26 @@ pub(super) enum SweepStep {
 
 /// The way through the pages of a sweep.
 #[derive(Debug)]
-pub(super) struct SweepWalk {
+pub(super) struct FullScanPaging {
     page: u32,
     rows: u64,
     counted: bool,
     shifted: bool,
 }
 
-impl Default for SweepWalk {
+impl Default for FullScanPaging {
     fn default() -> Self {
         Self { page: 1, rows: 0, counted: false, shifted: false }
     }
 }
 
-impl SweepWalk {
+impl FullScanPaging {
     pub(super) const fn page(&self) -> u32 {
         self.page
     }
 
     /// Takes in a page.
-    pub(super) fn page_read(&mut self, end: PageEnd) -> SweepStep {
+    pub(super) fn page_read(&mut self, end: PageEnd) -> FullScanStep {
         self.page += 1;
         self.rows += end.rows as u64;
         self.counted |= end.total.is_some();
@@ -61,9 +61,9 @@ impl SweepWalk {
         let shifted = end.new > 0 && end.rows > end.new;
         self.shifted |= shifted || (end.new == 0 && more == Some(true));
         if end.rows == 0 || end.new == 0 || more == Some(false) {
-            return SweepStep::Done;
+            return FullScanStep::Done;
         }
-        SweepStep::Ask
+        FullScanStep::Ask
     }
 
     /// Why the pages prove nothing about absence, so far as paging can tell. Where the vendor
@@ -79,9 +79,9 @@ mod tests {
 
     #[test]
     fn a_short_page_proves_nothing_and_headers_end_a_sweep() {
-        use SweepStep::{Ask, Done};
+        use FullScanStep::{Ask, Done};
         let end = |rows, new, has_next, total| PageEnd { rows, new, has_next, total };
-        let cases: &[(&[PageEnd], SweepStep, Option<Partial>)] = &[
+        let cases: &[(&[PageEnd], FullScanStep, Option<Partial>)] = &[
             (&[end(100, 100, Some(true), Some(250))], Ask, None),
             (&[end(40, 40, Some(true), None)], Ask, None),
             (&[end(100, 100, Some(false), Some(100))], Done, None),
@@ -105,7 +105,7 @@ mod tests {
             ),
         ];
         for (pages, step, doubt) in cases {
-            let mut walk = SweepWalk::default();
+            let mut walk = FullScanPaging::default();
             let steps: Vec<_> = pages.iter().map(|page| walk.page_read(*page)).collect();
             assert_eq!(steps.last(), Some(step), "{pages:?}");
             assert_eq!(walk.doubt(), *doubt, "{pages:?}");

@@ -13,14 +13,14 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::fields::Fields;
-use super::gathered::SweepInProgress;
+use super::gathered::FullScanInProgress;
 use super::http::{Authorization, Client};
 use super::probe::{Asked, Findings};
 use super::rows::Format;
 use super::{
-    Access, ConnectError, Connection, Error, QuarantineReason, Question, Reading, ReadingSettings,
-    Refusal, Report, RowMemory, Rows, SettingsReader, Source, StreamKind, StreamSpec, UnknownValue,
-    Vendor,
+    Access, ConnectError, Connection, Error, PollRequest, PollResult, PollSettings,
+    QuarantineReason, Refusal, Report, RowMemory, Rows, SettingsReader, Source, StreamKind,
+    StreamSpec, UnknownValue, Vendor,
 };
 use crate::model::{Agent, AgentStatus, Presence, Privacy, StreamName};
 use crate::secret::{Environment, SecretSource};
@@ -33,7 +33,7 @@ const AGENTS: StreamName = StreamName::new("agents");
 
 const STREAMS: &[StreamSpec] = &[StreamSpec {
     name: AGENTS,
-    kind: StreamKind::Sweep,
+    kind: StreamKind::FullScan,
     weight: 1.0,
     max_interval: Duration::from_secs(30),
     min_interval: Duration::from_secs(2),
@@ -41,7 +41,7 @@ const STREAMS: &[StreamSpec] = &[StreamSpec {
 
 /// How an account of this vendor is reached.
 #[derive(Debug)]
-struct Settings {
+struct ParleySettings {
     base_url: Url,
     key: SecretSource,
 }
@@ -50,16 +50,16 @@ struct Settings {
 fn settings(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
     let base_url = keys.base_url(Some("https://api.parley.example.com"), None);
     let key = keys.required_secret("key");
-    Some(Arc::new(Settings { base_url: base_url?, key: key? }))
+    Some(Arc::new(ParleySettings { base_url: base_url?, key: key? }))
 }
 
-impl fmt::Display for Settings {
+impl fmt::Display for ParleySettings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.base_url.as_str().trim_end_matches('/'))
     }
 }
 
-impl Access for Settings {
+impl Access for ParleySettings {
     fn secrets(&self) -> Vec<&SecretSource> {
         vec![&self.key]
     }
@@ -67,7 +67,7 @@ impl Access for Settings {
     fn connect(
         &self,
         environment: &Environment,
-        settings: ReadingSettings,
+        settings: PollSettings,
         connection: Connection,
     ) -> Result<Source, ConnectError> {
         let authorization = Authorization::key("Token", &self.key.fetch(environment)?)?;
@@ -111,18 +111,18 @@ impl Parley {
     pub(super) async fn read(
         &self,
         stream: &StreamName,
-        question: &Question,
+        question: &PollRequest,
         memory: &RowMemory,
-    ) -> Result<Reading, Error> {
+    ) -> Result<PollResult, Error> {
         match (stream.as_str(), question) {
-            ("agents", Question::Sweep) => self.agents(memory).await,
-            _ => Err(Error::Misasked(stream.to_string())),
+            ("agents", PollRequest::FullScan) => self.agents(memory).await,
+            _ => Err(Error::UnsupportedRequest(stream.to_string())),
         }
     }
 
     /// All agents, in one answer.
-    async fn agents(&self, memory: &RowMemory) -> Result<Reading, Error> {
-        let mut sweep = SweepInProgress::new(FORMAT, memory, &self.privacy);
+    async fn agents(&self, memory: &RowMemory) -> Result<PollResult, Error> {
+        let mut sweep = FullScanInProgress::new(FORMAT, memory, &self.privacy);
         let answered = self.client.get(&AGENTS, &self.url).await;
         if let Some(answer) = sweep.answered(answered)? {
             let page = people(&answer.body);
@@ -132,12 +132,12 @@ impl Parley {
             }
         }
         let (gathered, sweep) = sweep.finish();
-        Ok(gathered.into_reading(&AGENTS, Rows::Agents(sweep)))
+        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(sweep)))
     }
 
     /// Asks what the document leaves open.
     pub(super) async fn probe(&self) -> Result<Report, Error> {
-        let asked_at = self.client.now();
+        let requested_at = self.client.now();
         let mut findings = Findings::default();
         let answered = self.client.get(&StreamName::new("probe"), &self.url).await;
         let agents: Asked = findings.take(answered, |answer| {
@@ -146,7 +146,7 @@ impl Parley {
         })?;
         findings.noted("agents", &agents, agent);
         let Findings { found, requests } = findings;
-        Ok(Report { vendor: VENDOR.name, asked_at, requests, findings: found })
+        Ok(Report { vendor: VENDOR.name, requested_at, requests, findings: found })
     }
 }
 
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::model::EntityId;
-    use crate::source::SweepRow;
+    use crate::source::FullScanRow;
     use crate::source::checks::{NOON, connection, limits};
     use crate::source::loopback::{Answer, Vendor as Loopback};
 
@@ -200,11 +200,8 @@ mod tests {
         let environment = Environment::from([(String::from("KEY"), String::from("k-1"))]);
         let config = Config::read("f.toml", &text, &environment).unwrap();
         let account = &config.accounts[0];
-        let settings = ReadingSettings {
-            privacy: Privacy::default(),
-            service_level_minutes: 30,
-            overlap: None,
-        };
+        let settings =
+            PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
         let connection = Connection { account: account.name.clone(), ..connection(limits()) };
         account.access.connect(&environment, settings, connection).unwrap()
     }
@@ -216,7 +213,8 @@ mod tests {
             {"key": "8", "name": "Tom", "mood": "dancing"}]});
         let vendor = Loopback::answering(move |_| Answer::json(&body)).await;
         let source = source(&vendor);
-        let reading = source.read(&AGENTS, &Question::Sweep, &RowMemory::default()).await.unwrap();
+        let reading =
+            source.read(&AGENTS, &PollRequest::FullScan, &RowMemory::default()).await.unwrap();
         let Rows::Agents(sweep) = &reading.rows else { panic!("{reading:?}") };
         assert!(sweep.is_complete() && sweep.was_counted());
         let mira = Agent {
@@ -225,7 +223,7 @@ mod tests {
             status_updated_at: Some(NOON),
             ..Agent::new(EntityId::new("7"))
         };
-        assert_eq!(sweep.rows()[0], SweepRow::Seen(mira));
+        assert_eq!(sweep.rows()[0], FullScanRow::Seen(mira));
         assert_eq!(reading.unknown_values, [UnknownValue { field: "agent.mood" }]);
         let asked = vendor.asked().remove(0);
         assert_eq!(asked.header("authorization").as_deref(), Some("Token k-1"));
@@ -242,8 +240,10 @@ mod tests {
             let body = json!({"problem": problem});
             let vendor = Loopback::answering(move |_| Answer::json(&body)).await;
             let source = source(&vendor);
-            let error =
-                source.read(&AGENTS, &Question::Sweep, &RowMemory::default()).await.unwrap_err();
+            let error = source
+                .read(&AGENTS, &PollRequest::FullScan, &RowMemory::default())
+                .await
+                .unwrap_err();
             assert_eq!(error.reason(), reason);
             assert!(!error.to_string().contains("Mira"), "{error}");
         }

@@ -34,7 +34,7 @@ pub struct Report {
     /// The vendor's name.
     pub vendor: &'static str,
     /// When the first question was asked, by our clock.
-    pub asked_at: Timestamp,
+    pub requested_at: Timestamp,
     /// How many requests it took.
     pub requests: u32,
     /// The findings, in the order of their questions.
@@ -44,9 +44,9 @@ pub struct Report {
 impl fmt::Display for Report {
     /// One line for each finding, under its topic, in the order in which they came up.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { vendor, asked_at, requests, findings } = self;
+        let Self { vendor, requested_at, requests, findings } = self;
         let version = env!("CARGO_PKG_VERSION");
-        let day = &asked_at.to_rfc3339()[..10];
+        let day = &requested_at.to_rfc3339()[..10];
         writeln!(formatter, "floorcast {version}, {vendor}, {day}, {requests} requests")?;
         let mut topics: Vec<&str> = Vec::new();
         for finding in findings {
@@ -77,7 +77,7 @@ pub(super) struct Page {
     /// Whether there is a further page, where the header `Link` tells.
     pub(super) has_next: Option<bool>,
     /// When it was asked for, by our clock.
-    pub(super) asked_at: Timestamp,
+    pub(super) requested_at: Timestamp,
     /// How far the vendor's clock is ahead of ours, in milliseconds.
     pub(super) clock_offset_millis: Option<i64>,
 }
@@ -103,7 +103,7 @@ impl Findings {
                 rows: rows(&answer).map_err(|problem| undecodable(problem, &answer))?,
                 total: answer.total,
                 has_next: answer.has_next,
-                asked_at: answer.asked_at,
+                requested_at: answer.requested_at,
                 clock_offset_millis: answer.clock_offset_millis,
             })
         });

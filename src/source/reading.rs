@@ -1,7 +1,7 @@
 //! Questions to a vendor, and the readings that answer them.
 
 use super::memory::RowMemory;
-use super::sweep::{Partial, Sweep};
+use super::sweep::{FullScan, Partial};
 use crate::model::{
     Activity, Agent, Call, Chat, CurrentStatus, EntityId, EntityKind, Queue, QueueStatus,
     ServiceLevel, StatusDefinition, StreamName, Team, Timestamp,
@@ -9,14 +9,14 @@ use crate::model::{
 
 /// What is asked of a stream.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Question {
+pub enum PollRequest {
     /// Everything there is.
-    Sweep,
+    FullScan,
     /// The state of the moment.
-    Gauge,
+    Snapshot,
     /// What changed at or after this stamp, in the vendor's clock; the overlap is taken off
     /// already.
-    Tail {
+    Incremental {
         /// The inclusive lower bound.
         from: Timestamp,
     },
@@ -38,7 +38,7 @@ pub enum Question {
 
 /// The rows of a tail.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TailRows<T> {
+pub struct IncrementalRows<T> {
     /// Rows that differ from those of the last committed reading, in order of their stamp and id.
     pub rows: Vec<T>,
     /// The newest stamp up to which everything was read, in the vendor's clock; `None` when no
@@ -50,17 +50,17 @@ pub struct TailRows<T> {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rows {
     /// The roster.
-    Agents(Sweep<Agent>),
+    Agents(FullScan<Agent>),
     /// Who is logged in, in which status: absence means not logged in.
-    AgentStatuses(Sweep<CurrentStatus>),
+    AgentStatuses(FullScan<CurrentStatus>),
     /// The activity log.
-    Activities(TailRows<Activity>),
+    Activities(IncrementalRows<Activity>),
     /// Rows of the activity log that ended, in order of their start; the cursor is one of ends.
-    ActivityEnds(TailRows<Activity>),
+    ActivityEnds(IncrementalRows<Activity>),
     /// Calls that changed.
-    Calls(TailRows<Call>),
+    Calls(IncrementalRows<Call>),
     /// Chats that changed.
-    Chats(TailRows<Chat>),
+    Chats(IncrementalRows<Chat>),
     /// Calls that were asked for by id.
     CallsById(Vec<Call>),
     /// Chats that were asked for by id.
@@ -73,15 +73,15 @@ pub enum Rows {
         chats: Vec<Chat>,
     },
     /// The queues.
-    Queues(Sweep<Queue>),
+    Queues(FullScan<Queue>),
     /// Where somebody waits: absence means nobody does.
-    QueueStatuses(Sweep<QueueStatus>),
+    QueueStatuses(FullScan<QueueStatus>),
     /// How well queues are served.
     ServiceLevels(Vec<ServiceLevel>),
     /// The teams.
-    Teams(Sweep<Team>),
+    Teams(FullScan<Team>),
     /// The statuses agents may be in.
-    StatusDefinitions(Sweep<StatusDefinition>),
+    StatusDefinitions(FullScan<StatusDefinition>),
 }
 
 impl Rows {
@@ -155,11 +155,11 @@ pub struct UnknownValue {
 
 /// One answered question.
 #[derive(Clone, Debug)]
-pub struct Reading {
+pub struct PollResult {
     /// The stream that was asked.
     pub stream: StreamName,
     /// When the first request was sent, in our clock.
-    pub asked_at: Timestamp,
+    pub requested_at: Timestamp,
     /// When the last body had been read, in our clock.
     pub answered_at: Timestamp,
     /// How far the vendor's clock is ahead of ours, in milliseconds, where an answer had a `Date`.

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::fields::{Fields, id};
 use super::{
-    Fingerprint, Partial, QuarantineReason, Quarantined, RowMemory, SweepBuilder, SweepRow,
+    Fingerprint, FullScanBuilder, FullScanRow, Partial, QuarantineReason, Quarantined, RowMemory,
     UnknownValue,
 };
 use crate::model::{Agent, Call, Chat, EntityId, Privacy, Queue, StatusDefinition, Team};
@@ -219,16 +219,16 @@ impl<T: Row> Format<T> {
         row: &RawValue,
         privacy: &Privacy,
         unknown: &mut Vec<UnknownValue>,
-    ) -> Result<(EntityId, SweepRow<T>), Quarantined> {
+    ) -> Result<(EntityId, FullScanRow<T>), Quarantined> {
         let read = |fields: &Fields, unknown: &mut Vec<UnknownValue>| {
             let deleted = self.deleted.map(|name| fields.flag(name));
             if matches!(deleted, Some(Ok(Some(true)))) {
                 let id = fields.required_id(self.id)?;
-                return Ok((id.clone(), SweepRow::Deleted(id)));
+                return Ok((id.clone(), FullScanRow::Deleted(id)));
             }
             let mut entity = (self.read)(fields, unknown)?;
             entity.redact(privacy);
-            Ok((entity.id(), SweepRow::Seen(entity)))
+            Ok((entity.id(), FullScanRow::Seen(entity)))
         };
         decode(row, self.id, read, unknown)
     }
@@ -248,7 +248,7 @@ impl PageRows<'_> {
         &mut self,
         rows: &[&RawValue],
         format: &Format<T>,
-        sweep: &mut SweepBuilder<T>,
+        sweep: &mut FullScanBuilder<T>,
         privacy: &Privacy,
     ) -> Vec<Quarantined> {
         let mut set_aside = Vec::new();
@@ -258,7 +258,7 @@ impl PageRows<'_> {
         for row in rows {
             let fingerprint = Fingerprint::of(row.get().as_bytes());
             let (id, seen) = if let Some(id) = self.memory.recall(fingerprint) {
-                (id.clone(), SweepRow::Unchanged(id.clone()))
+                (id.clone(), FullScanRow::Unchanged(id.clone()))
             } else {
                 match format.row(row, privacy, self.unknown) {
                     Ok(row) => row,
@@ -323,12 +323,12 @@ mod tests {
         let rows: Vec<_> = rows.iter().map(|row| to_raw_value(row).unwrap()).collect();
         let rows: Vec<&RawValue> = rows.iter().map(AsRef::as_ref).collect();
         let (memory, mut next) = (RowMemory::default(), RowMemory::default());
-        let mut sweep = SweepBuilder::default();
+        let mut sweep = FullScanBuilder::default();
         let mut page = PageRows { memory: &memory, next: &mut next, unknown: &mut Vec::new() };
         let set_aside = page.take_in(&rows, &FORMAT, &mut sweep, &Privacy::default());
         let sweep = sweep.finish();
         let believed = sweep.rows().iter().map(|row| match row {
-            SweepRow::Seen(agent) => agent.id.clone(),
+            FullScanRow::Seen(agent) => agent.id.clone(),
             other => panic!("{other:?}"),
         });
         (believed.collect(), sweep.partial(), set_aside.len())

@@ -35,7 +35,7 @@ pub trait SettingsReader {
 
 /// What holds for every account, of whatever vendor.
 #[derive(Clone, Copy, Debug)]
-pub struct ReadingSettings {
+pub struct PollSettings {
     /// What becomes of personal data.
     pub privacy: Privacy,
     /// How many minutes a service level looks back.
@@ -57,7 +57,7 @@ pub trait Access: fmt::Debug + fmt::Display + Send + Sync {
     fn connect(
         &self,
         environment: &Environment,
-        settings: ReadingSettings,
+        settings: PollSettings,
         connection: Connection,
     ) -> Result<Source, ConnectError>;
 }

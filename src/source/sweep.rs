@@ -7,7 +7,7 @@ use crate::model::EntityId;
 
 /// One row of a sweep.
 #[derive(Clone, Debug, PartialEq)]
-pub enum SweepRow<T> {
+pub enum FullScanRow<T> {
     /// A row that is new, or differs by at least a byte from the last committed reading.
     Seen(T),
     /// The same bytes as in the last committed reading.
@@ -57,18 +57,18 @@ impl Partial {
 
 /// All rows that were read, and what may be concluded from them.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sweep<T> {
-    rows: Vec<SweepRow<T>>,
+pub struct FullScan<T> {
+    rows: Vec<FullScanRow<T>>,
     present: HashSet<EntityId>,
     disbelieved: HashSet<EntityId>,
     counted: bool,
     partial: Option<Partial>,
 }
 
-impl<T> Sweep<T> {
+impl<T> FullScan<T> {
     /// The rows, in the vendor's order, each id once.
     #[must_use]
-    pub fn rows(&self) -> &[SweepRow<T>] {
+    pub fn rows(&self) -> &[FullScanRow<T>] {
         &self.rows
     }
 
@@ -105,16 +105,16 @@ impl<T> Sweep<T> {
 
     /// The rows, to be taken over.
     #[must_use]
-    pub fn into_rows(self) -> Vec<SweepRow<T>> {
+    pub fn into_rows(self) -> Vec<FullScanRow<T>> {
         self.rows
     }
 }
 
-/// Gathers the pages of a sweep. Only [`SweepBuilder::finish`] makes a sweep, and it decides
+/// Gathers the pages of a sweep. Only [`FullScanBuilder::finish`] makes a sweep, and it decides
 /// whether the sweep is complete.
 #[derive(Debug)]
-pub struct SweepBuilder<T> {
-    rows: Vec<(EntityId, SweepRow<T>)>,
+pub struct FullScanBuilder<T> {
+    rows: Vec<(EntityId, FullScanRow<T>)>,
     present: HashSet<EntityId>,
     disbelieved: HashSet<EntityId>,
     came_otherwise: HashSet<EntityId>,
@@ -122,7 +122,7 @@ pub struct SweepBuilder<T> {
     partial: Option<Partial>,
 }
 
-impl<T> Default for SweepBuilder<T> {
+impl<T> Default for FullScanBuilder<T> {
     fn default() -> Self {
         Self {
             rows: Vec::new(),
@@ -135,7 +135,7 @@ impl<T> Default for SweepBuilder<T> {
     }
 }
 
-impl<T> SweepBuilder<T> {
+impl<T> FullScanBuilder<T> {
     /// The count a page named. A count that moves between pages makes the sweep partial.
     pub fn counted(&mut self, total: u64) {
         match self.total {
@@ -146,7 +146,7 @@ impl<T> SweepBuilder<T> {
 
     /// A row. `false` when its id was there already: rows shift between pages, so the second one
     /// is dropped, and the count will tell whether another was lost.
-    pub fn row(&mut self, id: &EntityId, row: SweepRow<T>) -> bool {
+    pub fn row(&mut self, id: &EntityId, row: FullScanRow<T>) -> bool {
         let new = self.present.insert(id.clone());
         if new {
             self.rows.push((id.clone(), row));
@@ -192,13 +192,13 @@ impl<T> SweepBuilder<T> {
     /// The sweep: complete when nothing marked it and the vendor's count, where there was one,
     /// equals the number of different ids.
     #[must_use]
-    pub fn finish(mut self) -> Sweep<T> {
+    pub fn finish(mut self) -> FullScan<T> {
         if self.total.is_some_and(|total| total != self.present.len() as u64) {
             self.mark(Partial::CountDisagrees);
             self.disbelieved.extend(std::mem::take(&mut self.came_otherwise));
         }
         let believed = self.rows.into_iter().filter(|(id, _)| !self.disbelieved.contains(id));
-        Sweep {
+        FullScan {
             rows: believed.map(|(_, row)| row).collect(),
             present: self.present,
             disbelieved: self.disbelieved,
@@ -212,13 +212,13 @@ impl<T> SweepBuilder<T> {
 mod tests {
     use super::*;
 
-    fn sweep(total: Option<u64>, ids: &[&str]) -> Sweep<()> {
-        let mut builder = SweepBuilder::default();
+    fn sweep(total: Option<u64>, ids: &[&str]) -> FullScan<()> {
+        let mut builder = FullScanBuilder::default();
         if let Some(total) = total {
             builder.counted(total);
         }
         for id in ids {
-            builder.row(&EntityId::new(*id), SweepRow::Seen(()));
+            builder.row(&EntityId::new(*id), FullScanRow::Seen(()));
         }
         builder.finish()
     }
@@ -234,20 +234,20 @@ mod tests {
 
     #[test]
     fn a_count_that_moves_between_pages_makes_a_sweep_partial() {
-        let mut builder = SweepBuilder::<()>::default();
+        let mut builder = FullScanBuilder::<()>::default();
         builder.counted(1);
         builder.counted(2);
-        builder.row(&EntityId::new("1"), SweepRow::Seen(()));
+        builder.row(&EntityId::new("1"), FullScanRow::Seen(()));
         assert_eq!(builder.finish().partial(), Some(Partial::CountMoved));
     }
 
     #[test]
     fn rows_that_contradict_each_other_are_present_and_not_believed() {
         let two = |total| {
-            let mut builder = SweepBuilder::<()>::default();
+            let mut builder = FullScanBuilder::<()>::default();
             builder.counted(total);
             for id in ["1", "2"] {
-                builder.row(&EntityId::new(id), SweepRow::Seen(()));
+                builder.row(&EntityId::new(id), FullScanRow::Seen(()));
             }
             builder
         };
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_row_that_did_not_decode_counts_as_present() {
-        let mut builder = SweepBuilder::<()>::default();
+        let mut builder = FullScanBuilder::<()>::default();
         builder.counted(1);
         builder.present(EntityId::new("1"));
         let sweep = builder.finish();

@@ -8,7 +8,7 @@ use super::memory::RowMemory;
 #[cfg(test)]
 use super::parley;
 use super::probe::Report;
-use super::reading::{Question, Reading};
+use super::reading::{PollRequest, PollResult};
 use super::settings::{Access, SettingsReader};
 use super::{ccai, deepcall, infobip, maqsam};
 use crate::model::StreamName;
@@ -17,11 +17,11 @@ use crate::model::StreamName;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamKind {
     /// All entities, over several pages.
-    Sweep,
+    FullScan,
     /// The state of the moment.
-    Gauge,
+    Snapshot,
     /// What changed since a cursor.
-    Tail {
+    Incremental {
         /// How far before the cursor to ask again.
         overlap: Duration,
         /// Whether it is the activity log of agents.
@@ -71,7 +71,9 @@ impl Vendor {
     /// Whether the vendor has an activity log of agents, which then alone tells of their statuses.
     #[must_use]
     pub fn has_activity_log(&self) -> bool {
-        self.streams.iter().any(|stream| matches!(stream.kind, StreamKind::Tail { log: true, .. }))
+        self.streams
+            .iter()
+            .any(|stream| matches!(stream.kind, StreamKind::Incremental { log: true, .. }))
     }
 }
 
@@ -80,7 +82,7 @@ impl StreamKind {
     #[must_use]
     pub const fn with_overlap(self, overlap: Duration) -> Self {
         match self {
-            Self::Tail { log, .. } => Self::Tail { overlap, log },
+            Self::Incremental { log, .. } => Self::Incremental { overlap, log },
             Self::LogEnds { .. } => Self::LogEnds { overlap },
             other => other,
         }
@@ -89,13 +91,13 @@ impl StreamKind {
     /// Whether it begins before its cursor.
     #[must_use]
     pub const fn overlaps(self) -> bool {
-        matches!(self, Self::Tail { .. } | Self::LogEnds { .. })
+        matches!(self, Self::Incremental { .. } | Self::LogEnds { .. })
     }
 
     /// Whether it reads rows of the activity log.
     #[must_use]
     pub const fn reads_log(self) -> bool {
-        matches!(self, Self::Tail { log: true, .. } | Self::LogEnds { .. })
+        matches!(self, Self::Incremental { log: true, .. } | Self::LogEnds { .. })
     }
 }
 
@@ -128,9 +130,9 @@ macro_rules! vendors {
             pub async fn read(
                 &self,
                 stream: &StreamName,
-                question: &Question,
+                question: &PollRequest,
                 memory: &RowMemory,
-            ) -> Result<Reading, Error> {
+            ) -> Result<PollResult, Error> {
                 match &self.client {
                     $( $( #[$only] )* VendorClient::$client(client) => {
                         client.read(stream, question, memory).await

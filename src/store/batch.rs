@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::entry::{Decision, OutboxEvent};
+use super::entry::{OutboxEntry, OutboxEvent};
 use super::key::Key;
 use super::{Error, Stored};
 
@@ -29,8 +29,8 @@ pub struct Batch {
     /// Whether what is written is published as well.
     published: bool,
     puts: Puts,
-    open: Decision,
-    decisions: Vec<Decision>,
+    open: OutboxEntry,
+    decisions: Vec<OutboxEntry>,
 }
 
 impl Batch {
@@ -141,7 +141,7 @@ impl Batch {
         decisions.into_iter().any(|decision| !decision.events.is_empty())
     }
 
-    pub(super) fn into_parts(mut self) -> (Puts, Vec<Decision>) {
+    pub(super) fn into_parts(mut self) -> (Puts, Vec<OutboxEntry>) {
         self.close_decision();
         (self.puts, self.decisions)
     }

@@ -43,14 +43,14 @@ pub type StateRecord = (Vec<u8>, Option<Vec<u8>>);
 /// What one change of one entity led to: it is published whole, or not at all, so that the state
 /// that is published always fits the events that are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Decision {
+pub struct OutboxEntry {
     /// The events, in order.
     pub events: Vec<OutboxEvent>,
     /// The records of state, as they stand after these events.
     pub records: Vec<StateRecord>,
 }
 
-impl Decision {
+impl OutboxEntry {
     /// Whether there is nothing to publish.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -60,14 +60,14 @@ impl Decision {
 
 /// A decision and its number in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutboxEntry {
+pub struct NumberedEntry {
     /// Counts all entries there ever were, from 1.
     pub number: u64,
     /// What was decided.
-    pub decision: Decision,
+    pub decision: OutboxEntry,
 }
 
-pub(super) fn encode(decision: &Decision) -> Vec<u8> {
+pub(super) fn encode(decision: &OutboxEntry) -> Vec<u8> {
     let size: usize = decision.events.iter().map(|event| event.datum.len() + 200).sum();
     let mut bytes = Vec::with_capacity(size + 64);
     bytes.push(VERSION);
@@ -113,10 +113,10 @@ fn field(bytes: &mut Vec<u8>, text: &[u8]) {
 }
 
 /// The decision, or `None` when the bytes are not of a form this version reads.
-pub(super) fn decode(bytes: &[u8]) -> Option<Decision> {
+pub(super) fn decode(bytes: &[u8]) -> Option<OutboxEntry> {
     let mut rest = bytes;
     (take(&mut rest, 1)? == [VERSION]).then_some(())?;
-    let mut decision = Decision::default();
+    let mut decision = OutboxEntry::default();
     for _ in 0..length(&mut rest)? {
         decision.events.push(decode_event(bytes_field(&mut rest)?)?);
     }

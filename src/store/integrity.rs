@@ -5,13 +5,13 @@ use xxhash_rust::xxh3::Xxh3;
 
 /// A 128-bit sum of the entries' hashes (XXH3), and their number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(super) struct Checksum {
     sum: u128,
     count: u64,
 }
 
-impl Tally {
-    /// Length of [`Tally::to_bytes`].
+impl Checksum {
+    /// Length of [`Checksum::to_bytes`].
     pub(super) const BYTES: usize = 24;
 
     /// An entry's value goes from `before` to `after`.

@@ -20,11 +20,10 @@ const REGISTRY: u8 = b'r';
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key(Vec<u8>);
 
-#[allow(non_snake_case, reason = "each reads like the variant of the sum that the bytes are")]
 impl Key {
     /// The state of an entity.
     #[must_use]
-    pub fn State(entity: &EntityKey) -> Self {
+    pub fn state(entity: &EntityKey) -> Self {
         let mut key = states_prefix(&entity.account, entity.kind);
         key.extend_from_slice(entity.id.as_str().as_bytes());
         Self(key)
@@ -32,7 +31,7 @@ impl Key {
 
     /// The position of a stream.
     #[must_use]
-    pub fn Cursor(account: &AccountName, stream: &StreamName) -> Self {
+    pub fn cursor(account: &AccountName, stream: &StreamName) -> Self {
         let mut key = prefix(CURSOR, account);
         key.extend_from_slice(stream.as_str().as_bytes());
         Self(key)
@@ -40,7 +39,7 @@ impl Key {
 
     /// The last sequence number of an account on a topic.
     #[must_use]
-    pub fn Sequence(account: &AccountName, topic: Topic) -> Self {
+    pub fn sequence(account: &AccountName, topic: Topic) -> Self {
         let mut key = prefix(SEQUENCE, account);
         key.extend_from_slice(topic.as_str().as_bytes());
         Self(key)
@@ -48,27 +47,31 @@ impl Key {
 
     /// What is known of an account.
     #[must_use]
-    pub fn Account(account: &AccountName) -> Self {
+    pub fn account(account: &AccountName) -> Self {
         Self(prefix(ACCOUNT, account))
     }
 
     /// The id that a schema registry gave a schema: by the registry's address, the subject, and a
     /// hash of the schema's text.
     #[must_use]
-    pub fn SchemaId(registry: &str, subject: &str, schema: &[u8]) -> Self {
+    pub fn schema_id(registry: &str, subject: &str, schema: &[u8]) -> Self {
         // Neither an address nor a subject holds a zero byte.
         Self([&[REGISTRY], registry.as_bytes(), &[0], subject.as_bytes(), &[0], schema].concat())
     }
 
     /// Who owns what is stored.
     #[must_use]
-    pub(super) fn Ownership() -> Self {
+    pub fn store_claim() -> Self {
         Self(vec![META, b'o'])
     }
 
     /// That a row of the activity log was told.
     #[must_use]
-    pub fn ActivityMark(account: &AccountName, started_at: Timestamp, id: &EntityId) -> Self {
+    pub fn activity_deduplication(
+        account: &AccountName,
+        started_at: Timestamp,
+        id: &EntityId,
+    ) -> Self {
         let mut key = marks_at(account, started_at);
         key.extend_from_slice(id.as_str().as_bytes());
         Self(key)
@@ -76,7 +79,11 @@ impl Key {
 
     /// That the end of a row of the activity log was told: another mark, which goes the same way.
     #[must_use]
-    pub fn ActivityEndMark(account: &AccountName, ended_at: Timestamp, id: &EntityId) -> Self {
+    pub fn activity_end_deduplication(
+        account: &AccountName,
+        ended_at: Timestamp,
+        id: &EntityId,
+    ) -> Self {
         let mut key = marks_at(account, ended_at);
         // No text holds this byte, so that no row's start and another one's end share a key.
         key.push(0xff);
@@ -231,7 +238,7 @@ mod tests {
                     kind: EntityKind::Agent,
                     id: EntityId::new(id),
                 };
-                Key::State(&entity)
+                Key::state(&entity)
             };
             prop_assert_eq!(key(&one, &a) == key(&other, &b), one == other && a == b);
         }
@@ -242,8 +249,8 @@ mod tests {
         ) {
             let (acme, time) = (account("a"), Timestamp::from_millis(second));
             let (one, other) = (EntityId::new(one), EntityId::new(other));
-            let end = |id| Key::ActivityEndMark(&acme, time, id);
-            prop_assert_ne!(Key::ActivityMark(&acme, time, &one), end(&other));
+            let end = |id| Key::activity_end_deduplication(&acme, time, id);
+            prop_assert_ne!(Key::activity_deduplication(&acme, time, &one), end(&other));
             prop_assert_eq!(end(&one) == end(&other), one == other);
             prop_assert!(marks_at(&acme, time) <= end(&one).into_bytes());
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::guard::{Panicked, catching};
-use super::integrity::Tally;
+use super::integrity::Checksum;
 use super::mark::{Durable, Mark};
 use super::{Error, FORMAT_VERSION, NO_TIME, Shared, Store, Writer, entry, key};
 use crate::failpoints::planted;
@@ -34,7 +34,7 @@ const MARK: &str = "mark";
 const DAMAGED: &str = "damaged-";
 const DAMAGED_KEPT: usize = 3;
 /// A batch's number and the lineage, in the seal behind the hash and the outbox number.
-const SEAL_BYTES: usize = Tally::BYTES + 8 + 8 + 16;
+const SEAL_BYTES: usize = Checksum::BYTES + 8 + 8 + 16;
 
 /// How the store is opened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -176,7 +176,7 @@ fn begin(dir: &Path, options: Options) -> Result<Store, Error> {
     let database = open_database(dir).map_err(refused)?;
     let durable = Durable { lineage: Uuid::new_v4(), batch: 1 };
     let mut writer = Writer {
-        tally: Tally::default(),
+        tally: Checksum::default(),
         newest: 0,
         batch: durable.batch,
         lineage: durable.lineage,
@@ -286,7 +286,7 @@ fn check(database: &sled::Db) -> Result<Found, Reason> {
     if format.as_deref() != Some(&[FORMAT_VERSION]) {
         return Err(Reason::Format);
     }
-    let (mut tally, mut seal) = (Tally::default(), None);
+    let (mut tally, mut seal) = (Checksum::default(), None);
     let (mut outbox_events, mut outbox_entries, mut outbox_bytes) = (0, 0, 0);
     let mut outbox_oldest = None;
     for entry in database.iter() {
@@ -312,9 +312,9 @@ fn check(database: &sled::Db) -> Result<Found, Reason> {
 }
 
 /// What a seal says, if it was made over these entries.
-fn unseal(seal: &[u8], tally: Tally) -> Option<Writer> {
+fn unseal(seal: &[u8], tally: Checksum) -> Option<Writer> {
     let seal: &[u8; SEAL_BYTES] = seal.try_into().ok()?;
-    let (sealed, rest) = seal.split_at(Tally::BYTES);
+    let (sealed, rest) = seal.split_at(Checksum::BYTES);
     let (newest, rest) = rest.split_at(8);
     let (batch, lineage) = rest.split_at(8);
     (sealed == tally.to_bytes() || planted("integrity_ignored")).then_some(())?;

@@ -3,32 +3,13 @@
 use serde::de::DeserializeOwned;
 
 use super::key;
-use super::{Error, Key, Ownership, StateRecord, Store, Stored, batch};
+use super::{Error, Key, StateRecord, Store, Stored, batch};
 use crate::model::AccountName;
 
 /// How many keys of an account that is retired are removed at once.
 const RETIRED_AT_ONCE: usize = 500;
 
 impl Store {
-    /// Who owns what is stored; `None` while it belongs to nobody, and so is worth nothing.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn ownership(&self) -> Result<Option<Ownership>, Error> {
-        Ok(self.get::<Ownership>(&Key::Ownership())?.map(|stored| stored.value))
-    }
-
-    /// Says who owns what is stored, durably.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn set_ownership(&self, ownership: &Ownership) -> Result<(), Error> {
-        let mut batch = self.local_batch();
-        batch.put_locally(Key::Ownership(), ownership)?;
-        self.apply(batch)?;
-        self.flush()
-    }
-
     /// Takes over records as they stand on the state topic, in their order.
     ///
     /// # Errors

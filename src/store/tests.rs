@@ -4,14 +4,14 @@ use std::path::Path;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::integrity::Tally;
+use super::integrity::Checksum;
 use super::{
-    Batch, Decision, Error, Generation, Key, Opened, Options, OutboxEvent, Ownership, Reason,
-    Store, entry, key,
+    Batch, Error, Key, Opened, Options, OutboxEntry, OutboxEvent, Reason, Store, entry, key,
 };
 use crate::event::{EventType, Topic};
 use crate::fuzz::{Outcome, run};
 use crate::model::{AccountName, EntityId, EntityKey, EntityKind, Timestamp};
+use crate::ownership::{Generation, StoreClaim};
 use crate::store::batch::VALUE_VERSION;
 
 fn open(dir: &Path) -> (Store, Opened) {
@@ -20,7 +20,7 @@ fn open(dir: &Path) -> (Store, Opened) {
 
 fn state(id: &str) -> Key {
     let account = AccountName::new("acme").unwrap();
-    Key::State(&EntityKey { account, kind: EntityKind::Agent, id: EntityId::new(id) })
+    Key::state(&EntityKey { account, kind: EntityKind::Agent, id: EntityId::new(id) })
 }
 
 fn event(sequence: u64) -> OutboxEvent {
@@ -39,9 +39,9 @@ fn event(sequence: u64) -> OutboxEvent {
     }
 }
 
-fn decision(sequence: u64) -> Decision {
+fn decision(sequence: u64) -> OutboxEntry {
     let records = vec![(b"sacme\0agent\x001".to_vec(), Some(vec![1, 2])), (b"c".to_vec(), None)];
-    Decision { events: vec![event(sequence), event(sequence + 1)], records }
+    OutboxEntry { events: vec![event(sequence), event(sequence + 1)], records }
 }
 
 fn fill(store: &Store, numbers: std::ops::Range<u64>) {
@@ -139,17 +139,17 @@ fn an_entry_of_which_any_byte_is_damaged_does_not_fit_the_seal() {
     let sealed = entries.iter().position(|(key, _)| *key == key::seal()).unwrap();
     let (_, seal) = entries.remove(sealed);
     let tally = |entries: &[(Vec<u8>, Vec<u8>)]| {
-        let mut tally = Tally::default();
+        let mut tally = Checksum::default();
         for (key, value) in entries {
             tally.change(key, None, Some(value));
         }
         tally.to_bytes()
     };
-    assert_eq!(tally(&entries), seal[..Tally::BYTES]);
+    assert_eq!(tally(&entries), seal[..Checksum::BYTES]);
     for entry in 0..entries.len() {
         for byte in 0..entries[entry].1.len() {
             entries[entry].1[byte] ^= 1 << (byte % 8);
-            assert_ne!(tally(&entries), seal[..Tally::BYTES], "{entry} {byte}");
+            assert_ne!(tally(&entries), seal[..Checksum::BYTES], "{entry} {byte}");
             entries[entry].1[byte] ^= 1 << (byte % 8);
         }
     }
@@ -421,7 +421,7 @@ proptest! {
                 store.outbox_remove_through(pushed / 2).unwrap();
             }
         }
-        let mut tally = Tally::default();
+        let mut tally = Checksum::default();
         for (key, value) in contents(&store) {
             if key != key::seal() {
                 tally.change(&key, None, Some(&value));
@@ -450,8 +450,8 @@ fn what_belongs_together_is_one_entry_with_the_state_as_it_stands_after_it() {
     batch.put_locally(state("2"), &9).unwrap();
     store.apply(batch).unwrap();
     let entries = store.outbox_after(0, 10, 10_000).unwrap();
-    let shape = |entry: &crate::store::OutboxEntry| {
-        let Decision { events, records } = &entry.decision;
+    let shape = |entry: &crate::store::NumberedEntry| {
+        let OutboxEntry { events, records } = &entry.decision;
         let states = records.iter().map(|(_, value)| *value.as_ref().unwrap().last().unwrap());
         (events.len(), states.collect::<Vec<_>>())
     };
@@ -471,7 +471,7 @@ fn records_of_the_topic_are_taken_over_as_they_are_and_others_refused() {
     fill(&store, 1..4);
     let lineage = Uuid::from_u128(1);
     let held = Some(Generation { number: 3, owner: Uuid::from_u128(2) });
-    store.set_ownership(&Ownership { lineage, held, claimed: None }).unwrap();
+    StoreClaim { lineage, held, claimed: None }.save(&store).unwrap();
     let records: Vec<_> = store.records().map(Result::unwrap).collect();
     assert_eq!(records.len(), 3);
     let (other, _) = open(&dir.path().join("other"));
@@ -482,7 +482,7 @@ fn records_of_the_topic_are_taken_over_as_they_are_and_others_refused() {
     let taken: Vec<_> = other.records().map(Result::unwrap).collect();
     assert_eq!(taken, records[1..]);
     assert_eq!((other.newest_entry(), other.outbox_level().entries), (3, 0));
-    assert_eq!(other.ownership().unwrap(), None);
+    assert_eq!(StoreClaim::load(&other).unwrap(), None);
     drop(other);
     let (other, opened) = open(&dir.path().join("other"));
     assert_eq!((opened, other.newest_entry()), (Opened::Kept, 3));
@@ -498,7 +498,7 @@ fn an_account_that_is_retired_leaves_tombstones_and_nothing_else() {
     fill(&store, 1..4);
     let acme = AccountName::new("acme").unwrap();
     let mut batch = store.batch();
-    batch.put(Key::Account(&acme), &1).unwrap();
+    batch.put(Key::account(&acme), &1).unwrap();
     store.apply(batch).unwrap();
     assert_eq!(store.accounts().unwrap(), std::slice::from_ref(&acme));
     let before = store.newest_entry();

@@ -7,9 +7,9 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
+use crate::delivery::TransactionOutcome;
 use crate::event::{EventType, Origin};
 use crate::model::{AccountName, EntityKind, StreamName};
-use crate::publish::TransactionOutcome;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl RequestOutcome {
 
 /// How a sweep ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SweepOutcome {
+pub enum FullScanOutcome {
     /// Everything was shown.
     Complete,
     /// Nothing may be concluded from absence.
@@ -61,7 +61,7 @@ pub enum SweepOutcome {
     Failed,
 }
 
-impl SweepOutcome {
+impl FullScanOutcome {
     const fn label(self) -> &'static str {
         match self {
             Self::Complete => "complete",
@@ -291,7 +291,7 @@ impl Metrics {
         &self,
         account: &AccountName,
         stream: &StreamName,
-        outcome: SweepOutcome,
+        outcome: FullScanOutcome,
         in_a_row: u32,
     ) {
         let labels = &[account.as_str(), stream.as_str(), outcome.label()];

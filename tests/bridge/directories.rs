@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use floorcast::simulate::{Faults, Settings, System};
+use floorcast::simulate::{Faults, System, WorldSettings};
 
 use super::{Centre, Place};
 use crate::support::{kafka, wait_until};
@@ -11,7 +11,8 @@ use crate::support::{kafka, wait_until};
 fn every_change_of_four_vendors_that_was_served_is_published_once_through_their_faults_and_habits()
 {
     let broker = kafka::shared();
-    let centre = Centre::open(Settings { seed: 12, ..Settings::default() }, Faults::mild());
+    let centre =
+        Centre::open(WorldSettings { seed: 12, ..WorldSettings::default() }, Faults::mild());
     let simulator = &centre.simulator;
     let mut accounts = String::new();
     let mut secrets = vec![(String::from("ACME_TOKEN"), super::TOKEN.to_owned())];

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use floorcast::simulate::{Faults, Settings, Verdict};
+use floorcast::simulate::{Faults, Verdict, WorldSettings};
 
 use super::{Centre, Place};
 use crate::support::{kafka, wait_until};
@@ -46,7 +46,8 @@ fn settle_and_judge_after(
 fn every_recorded_fact_is_published_once_and_in_order_through_a_vendors_faults() {
     let broker = kafka::shared();
     // Two pages of agents, whose rows shift now and then.
-    let settings = Settings { seed: 7, agents: 120, calls_per_second: 1.0, ..Settings::default() };
+    let settings =
+        WorldSettings { seed: 7, agents: 120, calls_per_second: 1.0, ..WorldSettings::default() };
     let faults = Faults { shifted_rows: 0.3, ..Faults::mild() };
     let centre = Centre::open(settings, faults);
     let place = Place::new(&centre, broker.bootstrap(), &kafka::unique_prefix("facts"));
@@ -85,8 +86,8 @@ fn every_recorded_fact_is_published_once_and_in_order_through_a_vendors_faults()
 #[test]
 fn rows_that_become_visible_late_are_told_once_where_the_overlap_is_as_long() {
     let broker = kafka::shared();
-    let late = Settings { late_rows: 0.2, late_millis: 20_000, ..Settings::default() };
-    let settings = Settings { seed: 9, calls_per_second: 1.0, ..late };
+    let late = WorldSettings { late_rows: 0.2, late_millis: 20_000, ..WorldSettings::default() };
+    let settings = WorldSettings { seed: 9, calls_per_second: 1.0, ..late };
     let centre = Centre::open(settings, Faults::default());
     let more = "overlap = \"30s\"\n[account.sla]\ntarget_percent = 80\n";
     let prefix = kafka::unique_prefix("late");
@@ -104,7 +105,8 @@ fn rows_that_become_visible_late_are_told_once_where_the_overlap_is_as_long() {
 fn rows_that_cannot_be_decoded_are_set_aside_each_and_without_link_and_total_nothing_is_lost() {
     let broker = kafka::shared();
     // Two pages of agents, whose end only an empty page tells.
-    let settings = Settings { seed: 10, agents: 120, calls_per_second: 1.0, ..Settings::default() };
+    let settings =
+        WorldSettings { seed: 10, agents: 120, calls_per_second: 1.0, ..WorldSettings::default() };
     let faults = Faults { undecodable_row: 0.1, no_headers: true, ..Faults::default() };
     let centre = Centre::open(settings, faults);
     let place = Place::new(&centre, broker.bootstrap(), &kafka::unique_prefix("set-aside"));
@@ -121,7 +123,8 @@ fn rows_that_cannot_be_decoded_are_set_aside_each_and_without_link_and_total_not
 #[test]
 fn an_outage_of_kafka_and_a_restart_lose_nothing_and_keep_the_order() {
     let mut broker = kafka::dedicated();
-    let settings = Settings { seed: 8, agents: 14, calls_per_second: 1.0, ..Settings::default() };
+    let settings =
+        WorldSettings { seed: 8, agents: 14, calls_per_second: 1.0, ..WorldSettings::default() };
     let centre = Centre::open(settings, Faults::default());
     let place = Place::new(&centre, broker.bootstrap(), &kafka::unique_prefix("outage"));
     let mut bridge = place.run();

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use floorcast::simulate::{Faults, Settings};
+use floorcast::simulate::{Faults, WorldSettings};
 
 use super::{Centre, Place, page};
 use crate::support::kafka;
@@ -9,7 +9,7 @@ use crate::support::process::Floorcast;
 #[test]
 fn wrong_credentials_stop_the_account_loudly_and_not_the_process() {
     let broker = kafka::shared();
-    let centre = Centre::open(Settings::default(), Faults::default());
+    let centre = Centre::open(WorldSettings::default(), Faults::default());
     let place = Place::new(&centre, broker.bootstrap(), &kafka::unique_prefix("credentials"));
     let mut bridge = place.run_as("wrong-and-secret");
     bridge.wait_for_line("account stopped", Duration::from_secs(30));
@@ -30,7 +30,7 @@ fn wrong_credentials_stop_the_account_loudly_and_not_the_process() {
 
 #[test]
 fn without_a_broker_nothing_is_asked_at_the_start_and_the_bridge_says_why() {
-    let centre = Centre::open(Settings::default(), Faults::default());
+    let centre = Centre::open(WorldSettings::default(), Faults::default());
     // Nobody listens there.
     let place = Place::new(&centre, "127.0.0.1:1", "nobody");
     let mut bridge = place.run();
@@ -47,7 +47,7 @@ fn without_a_broker_nothing_is_asked_at_the_start_and_the_bridge_says_why() {
 
 #[test]
 fn a_dry_run_prints_events_and_touches_no_kafka() {
-    let centre = Centre::open(Settings::default(), Faults::default());
+    let centre = Centre::open(WorldSettings::default(), Faults::default());
     let place = Place::new(&centre, "127.0.0.1:1", "nobody");
     let arguments = ["run", "--dry-run", "--config", &place.config()];
     let mut bridge = Floorcast::start(&arguments, &[("ACME_TOKEN", super::TOKEN)]);

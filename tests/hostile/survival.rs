@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use floorcast::bridge::{AccountParts, Bridge, BridgeParts, Destination};
+use floorcast::bridge::{Bridge, BridgeParts, Destination};
 use floorcast::clock::{Clock, SystemClock};
 use floorcast::config::{Config, Environment};
+use floorcast::engine::Start;
 use floorcast::model::Privacy;
-use floorcast::schedule::{BudgetSettings, Share};
-use floorcast::shard::Start;
+use floorcast::poll::{BudgetSettings, Share};
+use floorcast::shard::AccountParts;
 use floorcast::source::Limits;
 use serde_json::Value;
 use tokio::runtime::Runtime;

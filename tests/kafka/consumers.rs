@@ -3,8 +3,8 @@
 
 use floorcast::consume::{Cluster, Error, read_all};
 use floorcast::event::Topic;
+use floorcast::event::avro::Decoder;
 use floorcast::model::Timestamp;
-use floorcast::publish::avro::Decoder;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use serde_json::json;

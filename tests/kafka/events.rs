@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use floorcast::event::avro::{Encoders, single_object};
 use floorcast::event::{
     AgentStatusChange, Body, CallAssignment, CallEnd, Event, EventMeta, InteractionContext, Origin,
     QueueReference, SlaBasis, SlaBreach, SlaScope, StatusValue, event_id,
@@ -9,7 +10,6 @@ use floorcast::event::{
 use floorcast::model::{
     AccountName, Call, Direction, EntityId, EntityKey, EntityKind, Precision, Presence, Timestamp,
 };
-use floorcast::publish::avro::{Encoders, single_object};
 use rdkafka::producer::{BaseRecord, Producer};
 use rdkafka::util::Timeout;
 use serde_json::{Value, json};

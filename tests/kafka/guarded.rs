@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use floorcast::simulate::{Faults, Settings};
+use floorcast::simulate::{Faults, WorldSettings};
 
 use crate::bridge::{Centre, Place, TOKEN, page};
 use crate::support::certificates::Authority;
@@ -133,7 +133,7 @@ fn events_reach_a_guarded_kafka_once_each_right_is_granted_and_each_lack_is_one_
     assert!(said.ends_with(&state), "{said}");
 
     // The bridge waits, says what it lacks, and sends everything once it has it.
-    let settings = Settings { seed: 51, calls_per_second: 1.0, ..Settings::default() };
+    let settings = WorldSettings { seed: 51, calls_per_second: 1.0, ..WorldSettings::default() };
     let centre = Centre::open(settings, Faults::default());
     let url = centre.simulator.base_url();
     let place = place(&url, broker.bootstrap(), &prefix, &authority.pem, "");

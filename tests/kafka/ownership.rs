@@ -4,8 +4,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use floorcast::delivery::{Delivery, ShardState, TransactionOutcome};
 use floorcast::model::AccountName;
-use floorcast::publish::{Activity, Delivery, Difference, Phase, TransactionOutcome, verify};
+use floorcast::ownership::{Difference, StoreClaim, verify};
+use floorcast::shard::OwnershipChange;
 use floorcast::store::{Key, Options, Store};
 use uuid::Uuid;
 
@@ -237,9 +239,11 @@ fn a_store_that_fails_while_it_is_open_is_opened_again_and_nothing_is_lost() {
     decide(&store, 10, 10);
     store.flush().unwrap();
     // A value of another form than is asked for is damage: the store refuses everything from now on.
-    let depth = Key::Account(&super::shard::acme());
+    let depth = Key::account(&super::shard::acme());
     assert!(store.get::<Vec<u64>>(&depth).is_err() && store.flush().is_err());
-    let Some(Phase::Left(left)) = bridge.phase(PATIENCE) else { panic!("{:?}", bridge.told) };
+    let Some(OwnershipChange::Left(left)) = bridge.phase(PATIENCE) else {
+        panic!("{:?}", bridge.told)
+    };
     drop(store);
     left.send(()).unwrap();
     let store = bridge.own();
@@ -258,7 +262,7 @@ fn a_second_bridge_stands_by_and_takes_over_when_the_owner_leaves() {
     wait_until(PATIENCE, "the owner may ask", || owner.lease.holds(Instant::now()));
     let mut standby = deployment.bridge_with(&dirs.path().join("b"), |parts| parts.standby = true);
     assert!(standby.phase(Duration::from_secs(8)).is_none(), "it does not take over");
-    assert_eq!(*standby.told.activities.lock().unwrap(), [Activity::StandingBy]);
+    assert_eq!(*standby.told.activities.lock().unwrap(), [ShardState::StandingBy]);
     assert!(!standby.lease.holds(Instant::now()), "it asks nobody");
     owner.decide(&store, 0..10);
     owner.published(&store);
@@ -284,7 +288,9 @@ fn an_owner_that_is_taken_over_lets_go_asks_nothing_and_takes_over_again_when_th
     // It does not wait: another bridge of this name is started by mistake.
     let mut second = deployment.bridge(&dirs.path().join("b"));
     let seconds_store = second.own();
-    let Some(Phase::Left(left)) = first.phase(PATIENCE) else { panic!("{:?}", first.told) };
+    let Some(OwnershipChange::Left(left)) = first.phase(PATIENCE) else {
+        panic!("{:?}", first.told)
+    };
     assert!(!first.lease.holds(Instant::now()));
     // What it decided since is not to be published by anybody.
     decide(&store, 5, 10);
@@ -316,22 +322,22 @@ fn of_two_bridges_that_start_at_once_one_owns_and_the_other_stands_by() {
         assert!(Instant::now() < deadline, "{:?}", bridges.each_ref().map(|bridge| &bridge.told));
         for (bridge, store) in bridges.iter_mut().zip(&mut stores) {
             match bridge.phase(Duration::from_millis(50)) {
-                Some(Phase::Owning(owned)) => {
+                Some(OwnershipChange::Owning(owned)) => {
                     if owned.newest_entry() == 0 {
                         bridge.decide(&owned, 0..5);
                     }
                     *store = Some(owned);
                 }
-                Some(Phase::Left(left)) => {
+                Some(OwnershipChange::Left(left)) => {
                     *store = None;
                     left.send(()).unwrap();
                 }
-                Some(Phase::Refused(reason)) => panic!("{reason}"),
+                Some(OwnershipChange::Refused(reason)) => panic!("{reason}"),
                 None => {}
             }
         }
-        let owners = bridges.iter().filter(|bridge| doing(bridge) == Some(Activity::Owning));
-        let waiting = bridges.iter().filter(|bridge| doing(bridge) == Some(Activity::StandingBy));
+        let owners = bridges.iter().filter(|bridge| doing(bridge) == Some(ShardState::Owning));
+        let waiting = bridges.iter().filter(|bridge| doing(bridge) == Some(ShardState::StandingBy));
         let empty = stores.iter().flatten().any(|store| store.outbox_level().entries == 0);
         if (owners.count(), waiting.count(), empty) == (1, 1, true) {
             break;
@@ -363,7 +369,9 @@ fn accounts_that_are_not_configured_are_refused_before_their_owner_is_disturbed(
     let globex = || vec![AccountName::new("globex").unwrap()];
     let mut stranger =
         deployment.bridge_with(&dirs.path().join("b"), |parts| parts.accounts = globex());
-    let Some(Phase::Refused(reason)) = stranger.phase(PATIENCE) else { panic!("not refused") };
+    let Some(OwnershipChange::Refused(reason)) = stranger.phase(PATIENCE) else {
+        panic!("not refused")
+    };
     assert_eq!(
         reason,
         "the deployment tests owns accounts that this configuration does not have: acme; add \
@@ -397,7 +405,9 @@ fn a_store_whose_topic_is_empty_is_refused_and_one_of_another_topic_is_filled_an
     bridge.finish();
     let abroad = deployment("abroad");
     let mut lost = abroad.bridge(&dir);
-    let Some(Phase::Refused(reason)) = lost.phase(PATIENCE) else { panic!("not refused") };
+    let Some(OwnershipChange::Refused(reason)) = lost.phase(PATIENCE) else {
+        panic!("not refused")
+    };
     assert!(reason.contains("is empty, but the store in"), "{reason}");
     assert!(reason.ends_with("To begin anew, remove the directory"), "{reason}");
     lost.finish();
@@ -472,9 +482,9 @@ fn a_store_agrees_with_its_topic_until_somebody_changes_one_of_them() {
             Difference::Missing(text("state acme queue_path 2")),
         ]
     );
-    let ownership = store.ownership().unwrap().unwrap();
-    let elsewhere = floorcast::store::Ownership { lineage: Uuid::nil(), ..ownership };
-    store.set_ownership(&elsewhere).unwrap();
+    let ownership = StoreClaim::load(&store).unwrap().unwrap();
+    let elsewhere = StoreClaim { lineage: Uuid::nil(), ..ownership };
+    elsewhere.save(&store).unwrap();
     let found = verify(&settings, 0, &store).unwrap();
     assert_eq!(found.differences[0], Difference::Lineage);
 }

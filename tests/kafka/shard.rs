@@ -6,16 +6,17 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use floorcast::clock::{Clock, SystemClock};
+use floorcast::delivery::{
+    Delivery, Observer, ShardState, TopicPlan, TransactionOutcome, ensure_topics,
+};
+use floorcast::event::avro::Encoders;
 use floorcast::event::{
     Body, EventMeta, Origin, QueueDepthChange, QueueReference, Topic, event_id,
 };
+use floorcast::kafka::{BrokerConnection, KafkaSettings};
 use floorcast::model::{AccountName, EntityId, EntityKey, EntityKind, Precision, StreamName};
-use floorcast::publish::avro::Encoders;
-use floorcast::publish::{
-    Activity, Connection, Delivery, Observer, Phase, Publisher, PublisherParts, Settings,
-    TopicPlan, TransactionOutcome, ensure_topics,
-};
-use floorcast::schedule::Lease;
+use floorcast::ownership::Lease;
+use floorcast::shard::{OwnershipChange, Publisher, PublisherParts};
 use floorcast::store::{self, Key, OutboxEvent, Store};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -29,13 +30,13 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// What a publisher has told.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    pub(super) activities: Mutex<Vec<Activity>>,
+    pub(super) activities: Mutex<Vec<ShardState>>,
     pub(super) restored: Mutex<Vec<&'static str>>,
     pub(super) transactions: Mutex<Vec<TransactionOutcome>>,
 }
 
 impl Observer for Told {
-    fn connection(&self, _: &Connection) {}
+    fn connection(&self, _: &BrokerConnection) {}
     fn published(&self, _: f64) {}
     fn schemas(&self, _: Option<&str>) {}
     fn store_failed(&self, error: &store::Error) {
@@ -44,7 +45,7 @@ impl Observer for Told {
     fn transaction(&self, _: i32, outcome: TransactionOutcome) {
         self.transactions.lock().unwrap().push(outcome);
     }
-    fn activity(&self, _: i32, activity: Activity) {
+    fn activity(&self, _: i32, activity: ShardState) {
         let mut activities = self.activities.lock().unwrap();
         if activities.last() != Some(&activity) {
             activities.push(activity);
@@ -57,7 +58,7 @@ impl Observer for Told {
 
 /// A deployment of one shard on a broker.
 pub(super) struct Deployment {
-    pub(super) settings: Settings,
+    pub(super) settings: KafkaSettings,
     pub(super) bootstrap: String,
     pub(super) prefix: String,
 }
@@ -65,7 +66,7 @@ pub(super) struct Deployment {
 impl Deployment {
     /// Makes its topics. Consumers' topics have one partition, so that their order is one order.
     pub(super) fn new(broker: &Broker, prefix: String) -> Self {
-        let settings = Settings {
+        let settings = KafkaSettings {
             bootstrap_servers: broker.bootstrap().to_owned(),
             client_id: String::from("tests"),
             deployment: String::from("tests"),
@@ -133,14 +134,14 @@ impl Deployment {
 /// A publisher and what is heard of it.
 pub(super) struct Bridge {
     pub(super) publisher: Publisher,
-    heard: UnboundedReceiver<Phase>,
+    heard: UnboundedReceiver<OwnershipChange>,
     pub(super) told: Arc<Told>,
     pub(super) lease: Arc<Lease>,
 }
 
 impl Bridge {
     /// The next phase, if one comes in that time.
-    pub(super) fn phase(&mut self, patience: Duration) -> Option<Phase> {
+    pub(super) fn phase(&mut self, patience: Duration) -> Option<OwnershipChange> {
         let deadline = Instant::now() + patience;
         loop {
             match self.heard.try_recv() {
@@ -155,7 +156,7 @@ impl Bridge {
     #[track_caller]
     pub(super) fn own(&mut self) -> Store {
         match self.phase(PATIENCE) {
-            Some(Phase::Owning(store)) => store,
+            Some(OwnershipChange::Owning(store)) => store,
             other => panic!("{other:?} {:?}", self.told),
         }
     }
@@ -252,9 +253,9 @@ fn decide_of(store: &Store, number: i64, padding: usize, queue: i64) {
     });
     // About as large as what is kept of a small entity.
     let value = serde_json::json!({"revision": revision, "depth": number, "path": noise(padding)});
-    batch.put(Key::State(&entity), &value).unwrap();
-    batch.put(Key::Sequence(&account, Topic::Queues), &sequence).unwrap();
-    batch.put(Key::Account(&account), &"looked at").unwrap();
+    batch.put(Key::state(&entity), &value).unwrap();
+    batch.put(Key::sequence(&account, Topic::Queues), &sequence).unwrap();
+    batch.put(Key::account(&account), &"looked at").unwrap();
     batch.close_decision();
     store.apply(batch).unwrap();
 }
@@ -272,7 +273,7 @@ pub(super) fn number(record: &Record) -> i64 {
 }
 
 pub(super) fn decoded(record: &Record) -> (String, serde_json::Value) {
-    let decoder = floorcast::publish::avro::Decoder::new().unwrap();
+    let decoder = floorcast::event::avro::Decoder::new().unwrap();
     let (event, value) = decoder.decode(&record.value).unwrap();
     (event.as_str().to_owned(), value)
 }

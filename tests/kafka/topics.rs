@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use floorcast::event::Topic;
-use floorcast::simulate::{Faults, Settings};
+use floorcast::simulate::{Faults, WorldSettings};
 
 use crate::bridge::{Centre, Place, page};
 use crate::support::{kafka, wait_until};
 
 fn centre(seed: u64) -> Centre {
-    let settings = Settings { seed, calls_per_second: 1.0, ..Settings::default() };
+    let settings = WorldSettings { seed, calls_per_second: 1.0, ..WorldSettings::default() };
     Centre::open(settings, Faults::default())
 }
 

@@ -11,7 +11,7 @@ enum Weather {
     /// Bytes pass.
     Open,
     /// Connections stay, and no byte passes: a network that swallows packets.
-    Held,
+    VersionedState,
     /// Connections are closed and new ones refused at once: a process that is gone.
     Cut,
 }
@@ -36,7 +36,7 @@ impl Shared {
 
     /// Waits while bytes may not pass. `false` when they never will.
     fn wait_for_passage(&self) -> bool {
-        let held = |state: &mut State| state.weather == Weather::Held;
+        let held = |state: &mut State| state.weather == Weather::VersionedState;
         let state = self.changed.wait_while(self.state(), held).unwrap();
         state.weather == Weather::Open
     }
@@ -95,7 +95,7 @@ impl Proxy {
 
     /// Keeps connections, and lets no byte pass.
     pub(crate) fn hold(&self) {
-        self.shared.set(Weather::Held);
+        self.shared.set(Weather::VersionedState);
     }
 
     /// Lets everything pass again.

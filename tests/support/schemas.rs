@@ -1,7 +1,7 @@
 //! The exported schemas, as a consumer who knows nothing else is given them.
 
+use floorcast::event::avro;
 use floorcast::event::{EventType, NAMESPACE};
-use floorcast::publish::avro;
 use tempfile::TempDir;
 
 /// A directory with one self-contained schema for each event, `floorcast.v1.<Event>.avsc`.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use floorcast::publish::avro::Decoder;
+use floorcast::event::avro::Decoder;
 use floorcast::simulate::{Published, Truth, Verdict, judge};
 use serde_json::Value;
 

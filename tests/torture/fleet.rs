@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use floorcast::clock::{Clock, SystemClock};
-use floorcast::simulate::{Faults, Settings, Simulator};
+use floorcast::simulate::{Faults, Simulator, WorldSettings};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -36,12 +36,12 @@ pub(crate) struct Vendor {
 
 impl Vendor {
     pub(crate) fn open(seed: u64) -> Self {
-        let settings = Settings {
+        let settings = WorldSettings {
             seed,
             agents: 20,
             calls_per_second: 0.6,
             chats_per_second: 0.4,
-            ..Settings::default()
+            ..WorldSettings::default()
         };
         let runtime = Runtime::new().unwrap();
         let local = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -215,7 +215,7 @@ impl<'t> Stage<'t> {
                 std::thread::sleep(Duration::from_millis(millis));
                 stage.torture.proxy.open();
             }),
-            Fault::Held(millis) => self.without_kafka(|stage| {
+            Fault::VersionedState(millis) => self.without_kafka(|stage| {
                 stage.torture.proxy.hold();
                 std::thread::sleep(Duration::from_millis(millis));
                 stage.torture.proxy.open();

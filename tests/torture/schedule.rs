@@ -81,7 +81,7 @@ pub(crate) enum Fault {
     /// The connections of the first bridge to the broker are cut for so long, in milliseconds.
     Cut(u64),
     /// The same connections stay, and no byte passes for so long, in milliseconds.
-    Held(u64),
+    VersionedState(u64),
     /// The vendor answers wrongly, late or not at all for so many seconds.
     VendorFails(u64),
 }
@@ -104,7 +104,7 @@ impl Fault {
             Self::BrokerStopped => "broker stopped and started",
             Self::BrokerKilled => "broker killed and started",
             Self::Cut(_) => "connections cut",
-            Self::Held(_) => "connections held",
+            Self::VersionedState(_) => "connections held",
             Self::VendorFails(_) => "vendor failing",
         };
         name.to_owned()
@@ -137,7 +137,7 @@ impl fmt::Display for Round {
         match self.fault {
             Fault::KillAt(place) => write!(out, ", passage {}", place.passages + 1)?,
             Fault::Pause(seconds) | Fault::VendorFails(seconds) => write!(out, " for {seconds} s")?,
-            Fault::Cut(millis) | Fault::Held(millis) => write!(out, " for {millis} ms")?,
+            Fault::Cut(millis) | Fault::VersionedState(millis) => write!(out, " for {millis} ms")?,
             _ => {}
         }
         if self.to_standby { write!(out, " (standby)") } else { Ok(()) }
@@ -265,7 +265,7 @@ pub(crate) fn short(seed: u64, with_places: bool) -> Vec<Epoch> {
     ] {
         faults.push(Fault::Store(damage));
     }
-    faults.extend([Fault::Cut(2_000), Fault::Held(1_500), Fault::VendorFails(2)]);
+    faults.extend([Fault::Cut(2_000), Fault::VersionedState(1_500), Fault::VendorFails(2)]);
     faults.extend([Fault::Pause(7), Fault::End, Fault::BrokerKilled]);
     while kills(&faults) < SHORT_KILLS {
         faults.push(Fault::Kill);
@@ -330,7 +330,7 @@ fn fault(random: &mut StdRng, with_places: bool) -> Fault {
         77..82 => Fault::End,
         82..86 => Fault::Pause(random.random_range(6..10)),
         86..90 => Fault::Cut(random.random_range(200..9_000)),
-        90..93 => Fault::Held(random.random_range(200..9_000)),
+        90..93 => Fault::VersionedState(random.random_range(200..9_000)),
         93..95 => Fault::BrokerStopped,
         95..97 => Fault::BrokerKilled,
         _ => Fault::VendorFails(random.random_range(2..8)),
@@ -347,7 +347,7 @@ fn fault_of_pair(random: &mut StdRng, with_places: bool) -> Fault {
         55..70 => Fault::Pause(random.random_range(22..28)),
         70..78 => Fault::Store(damage(random)),
         78..86 => Fault::Cut(random.random_range(500..32_000)),
-        86..92 => Fault::Held(random.random_range(500..32_000)),
+        86..92 => Fault::VersionedState(random.random_range(500..32_000)),
         92..96 => Fault::BrokerKilled,
         _ => Fault::VendorFails(random.random_range(2..8)),
     }

@@ -1,7 +1,7 @@
 //! Calls as interactions.
 
 use super::Interaction;
-use super::steps::{Life, Tells, context};
+use super::steps::{LifeCycle, Tells, context};
 use crate::detect::fields::changed_in_call;
 use crate::event::{
     Body, CallAssignment, CallConnection, CallCreation, CallDeflection, CallEnd, CallFailure,
@@ -134,7 +134,7 @@ impl Interaction for Call {
         Body::CallUpdated(CallUpdate { call, before, after, changed })
     }
 
-    fn arrival(life: &mut Life<'_, Self>) {
+    fn arrival(life: &mut LifeCycle<'_, Self>) {
         let call = life.record;
         let bare = context(call, None, None);
         let created = CallCreation {
@@ -154,7 +154,7 @@ impl Interaction for Call {
         }
     }
 
-    fn ending(life: &mut Life<'_, Self>) {
+    fn ending(life: &mut LifeCycle<'_, Self>) {
         let (call, current, phase) = (life.record, life.current(), life.record.phase());
         let deflected = phase == Phase::Deflected
             || call.deflection.as_deref().is_some_and(|word| word != "no_deflection");

@@ -1,7 +1,7 @@
 //! Chats as interactions. An agent who is assigned to a chat is connected with it.
 
 use super::Interaction;
-use super::steps::{Life, Tells};
+use super::steps::{LifeCycle, Tells};
 use crate::detect::fields::changed_in_chat;
 use crate::event::{
     Body, ChatAssignment, ChatEnd, ChatFailure, ChatQueueing, ChatRating, ChatTransfer, ChatUpdate,
@@ -127,9 +127,9 @@ impl Interaction for Chat {
         Body::ChatUpdated(ChatUpdate { chat, before, after, changed })
     }
 
-    fn arrival(_: &mut Life<'_, Self>) {}
+    fn arrival(_: &mut LifeCycle<'_, Self>) {}
 
-    fn ending(life: &mut Life<'_, Self>) {
+    fn ending(life: &mut LifeCycle<'_, Self>) {
         let (chat, phase) = (life.current(), life.record.phase());
         let at = life.at(life.record.ends_at);
         let after = Box::new(life.record.clone());

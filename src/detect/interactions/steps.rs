@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::Interaction;
 use super::waits::wait_key;
-use crate::detect::Look;
+use crate::detect::PollContext;
 use crate::event::{
     Body, InteractionContext, Occurrence, QueueReference, SlaBasis, SlaBreach, SlaScope,
     SlaWithdrawal,
@@ -88,9 +88,9 @@ const TRANSFER_CONNECTED: &[&str] = &[
 
 /// Gathers the steps of one record.
 #[derive(Debug)]
-pub struct Life<'a, I> {
+pub struct LifeCycle<'a, I> {
     pub(super) record: &'a I,
-    pub(super) look: &'a Look,
+    pub(super) look: &'a PollContext,
     /// The steps that were told before.
     told: &'a BTreeSet<String>,
     steps: Vec<Step>,
@@ -98,8 +98,12 @@ pub struct Life<'a, I> {
 
 /// All steps the record tells of, in the order of the life cycle. `told` are the keys of those
 /// that were told before.
-pub(super) fn steps<I: Interaction>(record: &I, look: &Look, told: &BTreeSet<String>) -> Vec<Step> {
-    let mut life = Life { record, look, told, steps: Vec::new() };
+pub(super) fn steps<I: Interaction>(
+    record: &I,
+    look: &PollContext,
+    told: &BTreeSet<String>,
+) -> Vec<Step> {
+    let mut life = LifeCycle { record, look, told, steps: Vec::new() };
     I::arrival(&mut life);
     life.first_stay();
     for transfer in record.transfers() {
@@ -242,7 +246,7 @@ fn transfer_key(transfer: &Transfer) -> String {
     key.text()
 }
 
-impl<I: Interaction> Life<'_, I> {
+impl<I: Interaction> LifeCycle<'_, I> {
     pub(super) fn add(
         &mut self,
         key: impl Into<String>,
@@ -260,8 +264,8 @@ impl<I: Interaction> Life<'_, I> {
     pub(super) fn at(&self, stamp: Option<Timestamp>) -> Occurrence {
         stamp.map_or_else(
             || {
-                let at = self.record.updated_at().unwrap_or(self.look.asked_at);
-                let after = self.look.previous_asked_at.filter(|previous| *previous <= at);
+                let at = self.record.updated_at().unwrap_or(self.look.requested_at);
+                let after = self.look.previous_requested_at.filter(|previous| *previous <= at);
                 Occurrence::bounded(at, after)
             },
             Occurrence::stamped,

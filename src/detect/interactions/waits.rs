@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::Interaction;
 use super::steps::{Step, Tells, context, first_queue, first_row, queue_row_key, row_queue};
-use crate::detect::Look;
+use crate::detect::PollContext;
 use crate::event::{Body, Occurrence, QueueReference, SlaBasis, SlaBreach, SlaScope};
 use crate::model::{EntityId, Phase, QueueDuration, Timestamp};
 
@@ -79,7 +79,7 @@ fn learn<T>(known: &mut HashMap<EntityId, T>, id: &EntityId, target: T) {
 
 /// A wait that goes on.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wait {
+pub struct SlaDeadline {
     /// From when on it is too long, in the vendor's clock, on the safe side of its stamps.
     pub overdue_at: Timestamp,
     key: String,
@@ -99,7 +99,7 @@ pub(super) fn wait_key<I: Interaction>(record: &I, row: &QueueDuration) -> Strin
     }
 }
 
-impl Wait {
+impl SlaDeadline {
     /// The wait that a record shows, where it has a target.
     #[must_use]
     pub fn of<I: Interaction>(record: &I, targets: &Targets) -> Option<Self> {
@@ -161,16 +161,16 @@ pub(super) struct Overdue {
 /// interaction waiting.
 pub(super) fn overdue<I: Interaction>(
     record: &I,
-    look: &Look,
+    look: &PollContext,
     targets: &Targets,
 ) -> Option<Overdue> {
-    let wait = Wait::of(record, targets)?;
-    if look.asked_at < wait.overdue_at {
+    let wait = SlaDeadline::of(record, targets)?;
+    if look.requested_at < wait.overdue_at {
         return None;
     }
     let deadline = wait.since.plus_millis(wait.target_seconds.saturating_mul(1000));
     #[allow(clippy::cast_precision_loss, reason = "milliseconds are far below 2^52")]
-    let waited = look.asked_at.millis_since(wait.since) as f64 / 1000.0;
+    let waited = look.requested_at.millis_since(wait.since) as f64 / 1000.0;
     let body = Body::SlaBreached(SlaBreach {
         scope: SlaScope::Interaction,
         basis: SlaBasis::Deadline,

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{agent_json, at, first_look, look, names, with};
+use super::{agent_json, at, baseline_at, look, names, with};
 use crate::detect::{AgentState, Authority, StatusSource, activity_row, roster_row};
 use crate::event::{AgentStatusChange, Body, Draft, Origin};
 use crate::model::Activity;
@@ -20,7 +20,7 @@ fn available() -> Value {
 
 fn seeded(since: i64) -> AgentState {
     let agent = with(agent_json(), &json!({"status_updated_at": at(since).millis()}));
-    roster_row(None, &serde_json::from_value(agent).unwrap(), StatusSource::Log, &first_look())
+    roster_row(None, &serde_json::from_value(agent).unwrap(), StatusSource::Log, &baseline_at())
         .state
 }
 

@@ -2,7 +2,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{at, body, look, names, with};
-use crate::detect::{Change, HORIZON, InteractionState, Look, Targets, interaction_row, settle};
+use crate::detect::{
+    Change, HORIZON, InteractionState, PollContext, Targets, interaction_row, settle,
+};
 use crate::event::{Body, Draft, Origin};
 use crate::model::{Call, EntityId, Precision};
 
@@ -39,7 +41,7 @@ fn finished() -> Call {
 fn row_of(
     state: Option<&InteractionState<Call>>,
     row: &Call,
-    look: &Look,
+    look: &PollContext,
 ) -> Change<InteractionState<Call>> {
     interaction_row(state, row, look, &Targets::default())
 }

@@ -1,4 +1,4 @@
-use super::{at, body, first_look, look, names};
+use super::{at, baseline_at, body, look, names};
 use crate::detect::{
     Change, LevelState, queue_status_absence, queue_status_row, service_level_row,
 };
@@ -89,7 +89,7 @@ fn status(waiting: i64) -> QueueStatus {
 
 #[test]
 fn a_path_that_a_complete_answer_does_not_show_has_nobody_waiting() {
-    let first = queue_status_row(None, &status(2), &first_look());
+    let first = queue_status_row(None, &status(2), &baseline_at());
     let Body::QueueDepthChanged(change) = body(&first.drafts[0]) else { panic!() };
     assert_eq!((change.previous, change.depth), (None, 2));
     assert_eq!(first.drafts[0].origin, Origin::Baseline);

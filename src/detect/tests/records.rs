@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{body, first_look, look, names, with};
+use super::{baseline_at, body, look, names, with};
 use crate::detect::{RecordState, record_absence, record_row};
 use crate::event::{Body, Origin};
 use crate::model::{EntityId, Queue, Team};
@@ -20,7 +20,7 @@ fn known(queue: &Queue) -> RecordState<Queue> {
 
 #[test]
 fn a_queue_is_added_changed_and_removed() {
-    let first = record_row(None, &queue(&json!({})), &first_look());
+    let first = record_row(None, &queue(&json!({})), &baseline_at());
     assert_eq!(names(&first.drafts), ["QueueAdded"]);
     assert_eq!(first.drafts[0].origin, Origin::Baseline);
 

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{agent_json, at, body, first_look, look, names, with};
+use super::{agent_json, at, baseline_at, body, look, names, with};
 use crate::detect::{AgentState, StatusSource, roster_absence, roster_row};
 use crate::event::{Body, Origin};
 use crate::model::{Agent, EntityId, Precision};
@@ -11,12 +11,12 @@ fn agent(changes: &Value) -> Agent {
 }
 
 fn known(changes: &Value) -> AgentState {
-    roster_row(None, &agent(changes), StatusSource::Log, &first_look()).state
+    roster_row(None, &agent(changes), StatusSource::Log, &baseline_at()).state
 }
 
 #[test]
 fn the_first_look_tells_what_stood_so_already() {
-    let change = roster_row(None, &agent(&json!({})), StatusSource::Log, &first_look());
+    let change = roster_row(None, &agent(&json!({})), StatusSource::Log, &baseline_at());
     assert_eq!(names(&change.drafts), ["AgentAdded", "AgentStatusChanged"]);
     assert!(change.drafts.iter().all(|draft| draft.origin == Origin::Baseline));
     let Body::AgentAdded(added) = body(&change.drafts[0]) else { panic!() };
@@ -35,7 +35,7 @@ fn a_status_that_began_after_the_first_look_is_left_to_the_log() {
 #[test]
 fn an_agent_that_never_logged_in_is_seeded_without_a_time() {
     let row = agent(&json!({"status_updated_at": null}));
-    let change = roster_row(None, &row, StatusSource::Log, &first_look());
+    let change = roster_row(None, &row, StatusSource::Log, &baseline_at());
     assert_eq!(change.drafts[1].occurrence.precision, Precision::Bounded);
     assert_eq!(change.state.status.unwrap().since, None);
 }
@@ -111,7 +111,7 @@ proptest! {
     fn applying_a_difference_gives_the_next_row_and_a_second_look_finds_none(
         first in any_agent(), second in any_agent(),
     ) {
-        let state = roster_row(None, &first, StatusSource::Log, &first_look()).state;
+        let state = roster_row(None, &first, StatusSource::Log, &baseline_at()).state;
         let change = roster_row(Some(&state), &second, StatusSource::Log, &look(10, 5));
         prop_assert_eq!(change.state.roster.as_ref(), Some(&second));
         for draft in &change.drafts {

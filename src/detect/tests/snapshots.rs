@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{agent_json, at, body, first_look, look, names};
+use super::{agent_json, at, baseline_at, body, look, names};
 use crate::detect::{
     AgentState, Authority, Claim, ClaimOutcome, Dispute, LogWatch, StatusSource, activity_row,
     current_status_absence, current_status_row, roster_row, watch_log,
@@ -10,7 +10,7 @@ use crate::model::{CurrentStatus, EntityId, Presence};
 
 fn seeded() -> AgentState {
     let agent = serde_json::from_value(agent_json()).unwrap();
-    roster_row(None, &agent, StatusSource::Log, &first_look()).state
+    roster_row(None, &agent, StatusSource::Log, &baseline_at()).state
 }
 
 fn claim(id: &str, since: i64) -> Claim {

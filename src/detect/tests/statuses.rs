@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{at, body, first_look, look, names};
-use crate::detect::{AgentState, Change, Look, StatusSource, roster_absence, roster_row};
+use super::{at, baseline_at, body, look, names};
+use crate::detect::{AgentState, Change, PollContext, StatusSource, roster_absence, roster_row};
 use crate::event::{AgentStatusChange, Body, Draft, Origin, StatusValue};
 use crate::model::{Agent, AgentStatus, EntityId, Precision, Presence};
 
@@ -20,7 +20,7 @@ fn agent(row: &Value) -> Agent {
     serde_json::from_value(row.clone()).unwrap()
 }
 
-fn read(state: Option<&AgentState>, row: &Agent, look: &Look) -> Change<AgentState> {
+fn read(state: Option<&AgentState>, row: &Agent, look: &PollContext) -> Change<AgentState> {
     roster_row(state, row, StatusSource::Roster, look)
 }
 
@@ -34,7 +34,7 @@ fn changes(drafts: &[Draft]) -> Vec<(&Draft, &AgentStatusChange)> {
 
 #[test]
 fn the_first_sight_of_an_agent_seeds_the_status_also_after_the_first_look() {
-    let baseline = read(None, &row("Busy", Some(-60)), &first_look());
+    let baseline = read(None, &row("Busy", Some(-60)), &baseline_at());
     assert_eq!(names(&baseline.drafts), ["AgentAdded", "AgentStatusChanged"]);
     assert!(baseline.drafts.iter().all(|draft| draft.origin == Origin::Baseline));
     let live = read(None, &row("Busy", Some(7)), &look(10, 5));
@@ -46,7 +46,7 @@ fn the_first_sight_of_an_agent_seeds_the_status_also_after_the_first_look() {
 
 #[test]
 fn a_changed_status_is_told_as_exactly_as_its_start_is_given() {
-    let from = |since| read(None, &row("Busy", since), &first_look()).state;
+    let from = |since| read(None, &row("Busy", since), &baseline_at()).state;
     let millis = agent(&json!({
         "id": "A1", "status": {"id": "Away", "presence": "AWAY"},
         "status_updated_at": at(7).millis() + 250,
@@ -78,7 +78,7 @@ fn a_changed_status_is_told_as_exactly_as_its_start_is_given() {
 
 #[test]
 fn the_same_state_with_a_newer_start_is_a_hidden_round_trip_told_as_two_changes() {
-    let state = read(None, &row("Busy", Some(-60)), &first_look()).state;
+    let state = read(None, &row("Busy", Some(-60)), &baseline_at()).state;
     let change = read(Some(&state), &row("Busy", Some(7)), &look(10, 5));
     let told = changes(&change.drafts);
     assert_eq!((told.len(), change.drafts.len()), (2, 2));
@@ -98,7 +98,7 @@ fn the_same_state_with_a_newer_start_is_a_hidden_round_trip_told_as_two_changes(
 
 #[test]
 fn the_same_start_in_another_form_or_from_an_older_copy_is_no_round_trip() {
-    let held = |since| read(None, &row("Busy", since), &first_look()).state;
+    let held = |since| read(None, &row("Busy", since), &baseline_at()).state;
     let millis = agent(&json!({
         "id": "A1", "status": {"id": "Busy", "presence": "BUSY"},
         "status_updated_at": at(-60).millis() + 900,
@@ -122,7 +122,7 @@ fn the_same_start_in_another_form_or_from_an_older_copy_is_no_round_trip() {
 #[test]
 fn activation_is_told_when_it_flips_and_never_as_an_update_or_at_first_sight() {
     let of = |active: Value| agent(&json!({"id": "A1", "active": active}));
-    let on = read(None, &of(json!(true)), &first_look());
+    let on = read(None, &of(json!(true)), &baseline_at());
     assert_eq!(names(&on.drafts), ["AgentAdded"]);
     let off = read(Some(&on.state), &of(json!(false)), &look(10, 5));
     assert_eq!(names(&off.drafts), ["AgentDeactivated"]);
@@ -146,7 +146,7 @@ fn switches_groups_and_places_are_updates_that_name_them() {
         "id": "A1", "outgoing_enabled": true, "groups": [{"id": "4", "name": "North"}, {"id": "7"}],
         "destination": {"kind": "MOBILE", "value": "+1 555 0117"}, "updated_at": at(-9).millis(),
     });
-    let state = read(None, &agent(&base), &first_look()).state;
+    let state = read(None, &agent(&base), &baseline_at()).state;
     let cases = [
         (
             json!({"outgoing_enabled": false, "whatsapp_enabled": true}),
@@ -189,7 +189,7 @@ proptest! {
         let mut shown = None;
         for (step, (status, since)) in readings.into_iter().enumerate() {
             let seconds = i64::try_from(step).unwrap() * 5;
-            let look = if step == 0 { first_look() } else { look(seconds, 5) };
+            let look = if step == 0 { baseline_at() } else { look(seconds, 5) };
             let row = match status {
                 Some(status) => row(states[status], since),
                 None => agent(&json!({"id": "A1"})),

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{at, body, look, names, with};
-use crate::detect::{InteractionState, Targets, Wait, interaction_row};
+use crate::detect::{InteractionState, SlaDeadline, Targets, interaction_row};
 use crate::event::{Body, Draft, SlaBasis};
 use crate::model::{Call, Chat};
 
@@ -30,7 +30,7 @@ fn read(
 #[test]
 fn a_wait_is_too_long_a_second_after_its_deadline_and_is_told_once_at_the_deadline() {
     let call = waiting(&json!({}));
-    assert_eq!(Wait::of(&call, &Targets::default()).unwrap().overdue_at, at(33));
+    assert_eq!(SlaDeadline::of(&call, &Targets::default()).unwrap().overdue_at, at(33));
     let (state, drafts) = read(None, &call, 32);
     assert_eq!(names(&drafts), ["CallCreated", "CallQueued"]);
     let (state, drafts) = read(Some(&state), &call, 33);
@@ -69,7 +69,7 @@ fn a_breach_that_the_vendor_denies_is_withdrawn_once() {
 #[test]
 fn a_target_is_the_rows_own_or_the_queues_or_the_configured_one() {
     let untold = waiting(&json!({"service_level_target_time": null}));
-    let overdue = |targets: &Targets| Wait::of(&untold, targets).map(|wait| wait.overdue_at);
+    let overdue = |targets: &Targets| SlaDeadline::of(&untold, targets).map(|wait| wait.overdue_at);
     assert_eq!(overdue(&Targets::default()), None);
     let mut targets = Targets::new(Some(60), None);
     assert_eq!(overdue(&targets), Some(at(73)));
@@ -89,13 +89,13 @@ fn a_queued_chat_without_a_row_waits_since_nobody_knows_when_until_its_first_row
     };
     let targets = Targets::new(Some(20), None);
     let bare = chat(&json!([]));
-    assert_eq!(Wait::of(&bare, &targets), None);
+    assert_eq!(SlaDeadline::of(&bare, &targets), None);
     let change = interaction_row(None, &bare, &look(60, 5), &targets);
     assert_eq!(names(&change.drafts), [""; 0]);
     let rows = json!([{"id": "30", "menu_path_id": "5", "transfer": false,
         "started_at": at(13).millis(), "ended_at": null}]);
     let queued = chat(&rows);
-    assert_eq!(Wait::of(&queued, &targets).map(|wait| wait.overdue_at), Some(at(34)));
+    assert_eq!(SlaDeadline::of(&queued, &targets).map(|wait| wait.overdue_at), Some(at(34)));
     let change = interaction_row(Some(&change.state), &queued, &look(70, 60), &targets);
     assert_eq!(names(&change.drafts), ["ChatQueued", "SlaBreached"]);
     let times: Vec<_> = change.drafts.iter().map(|draft| draft.occurrence.at).collect();

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::{Directory, Sight, deepcall, infobip, maqsam};
-use crate::simulate::gate::Flaws;
+use crate::simulate::fault_injector::Flaws;
 use crate::simulate::simulator::Asked;
 use crate::simulate::system::System;
 

@@ -13,7 +13,7 @@ use super::answers::{Page, Row, told};
 use super::members::{Member, ROLES};
 use super::{Directory, Sight};
 use crate::model::Timestamp;
-use crate::simulate::gate::Flaws;
+use crate::simulate::fault_injector::Flaws;
 use crate::simulate::server::Query;
 
 /// Rows in a page where nothing is asked for, and at most.

@@ -11,7 +11,7 @@ use super::answers::{Page, Row, told};
 use super::members::Member;
 use super::{Directory, Sight};
 use crate::model::Timestamp;
-use crate::simulate::gate::Flaws;
+use crate::simulate::fault_injector::Flaws;
 
 /// Rows in a page.
 const PER_PAGE: usize = 100;

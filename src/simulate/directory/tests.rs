@@ -22,7 +22,7 @@ struct Bench {
 impl Bench {
     async fn open(traps: Traps) -> Self {
         let directories = DirectorySettings { traps, ..DirectorySettings::default() };
-        let settings = Settings { directories, ..Settings::default() };
+        let settings = WorldSettings { directories, ..WorldSettings::default() };
         let clock = ManualClock::at(Timestamp::from_millis(1_772_366_400_000));
         let local = SocketAddr::from(([127, 0, 0, 1], 0));
         let simulator = Simulator::start(settings, local, Arc::new(clock.clone())).await.unwrap();
@@ -311,7 +311,7 @@ async fn what_was_served_is_taken_down_and_nothing_else() {
 fn everything_happens_in_a_minute_and_again_with_the_same_seed() {
     let noon = Timestamp::from_millis(1_772_366_400_000);
     let history = |system| {
-        let mut directory = Directory::new(system, &Settings::default(), noon);
+        let mut directory = Directory::new(system, &WorldSettings::default(), noon);
         let (mut sights, mut first) = (Vec::new(), Vec::new());
         for second in 1..=90 {
             directory.advance(noon.plus_millis(second * 1_000));

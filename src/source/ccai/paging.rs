@@ -14,8 +14,8 @@ use crate::source::Fingerprint;
 
 /// What a tail does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TailStep {
-    /// Ask for [`TailWalk::from`], [`TailWalk::page`] and [`TailWalk::per`].
+pub(super) enum IncrementalStep {
+    /// Ask for [`IncrementalPaging::from`], [`IncrementalPaging::page`] and [`IncrementalPaging::per`].
     Ask,
     /// Everything there is was read.
     Done,
@@ -50,7 +50,7 @@ const MOST_STEPPED_OVER: u32 = 20;
 /// stepped over: smaller pages isolate a row surely, while the bounds of a smaller window are
 /// fields whose documentation contradicts their names.
 #[derive(Debug)]
-pub(super) struct TailWalk {
+pub(super) struct IncrementalPaging {
     origin: Timestamp,
     from: Timestamp,
     page: u32,
@@ -73,7 +73,7 @@ pub(super) struct TailWalk {
     asked_again: bool,
 }
 
-impl TailWalk {
+impl IncrementalPaging {
     pub(super) fn new(from: Timestamp) -> Self {
         Self {
             origin: from,
@@ -118,7 +118,7 @@ impl TailWalk {
         rows: &[(Option<Timestamp>, Fingerprint)],
         has_next: Option<bool>,
         total: Option<u64>,
-    ) -> TailStep {
+    ) -> IncrementalStep {
         self.asked_again = false;
         let stamps: Vec<_> = rows.iter().filter_map(|(stamp, _)| *stamp).collect();
         let page: Vec<_> = rows.iter().map(|(_, fingerprint)| *fingerprint).collect();
@@ -132,7 +132,7 @@ impl TailWalk {
             self.sorted = false;
             if advanced {
                 self.restart(self.origin);
-                return TailStep::Ask;
+                return IncrementalStep::Ask;
             }
         }
         self.passed += rows.len() as u64;
@@ -140,7 +140,7 @@ impl TailWalk {
         self.shown.extend(&page);
         if has_next == Some(true) && !page.is_empty() && self.shown.len() == known {
             // A page that was announced and shows nothing new leads in a circle.
-            return TailStep::Done;
+            return IncrementalStep::Done;
         }
         let more = has_next.or_else(|| total.map(|total| total > self.passed));
         let full = rows.len() >= self.longest;
@@ -150,10 +150,10 @@ impl TailWalk {
             if self.sorted && advanced && self.expected.is_some_and(|expected| expected > seen) {
                 self.sorted = false;
                 self.restart(self.origin);
-                return TailStep::Ask;
+                return IncrementalStep::Ask;
             }
             self.done = true;
-            return TailStep::Done;
+            return IncrementalStep::Done;
         }
         match stamps.last() {
             Some(last) if self.sorted && last.floor_second() > self.from => {
@@ -164,7 +164,7 @@ impl TailWalk {
                 self.previous = page;
             }
         }
-        TailStep::Ask
+        IncrementalStep::Ask
     }
 
     /// A row that was stepped over can be read after all.
@@ -281,8 +281,8 @@ mod tests {
         }
 
         /// Walks from a second until it is done, or for that many requests.
-        fn walk(&self, from: i64, most: u32) -> (Vec<u32>, TailWalk, u32) {
-            let mut walk = TailWalk::new(at(from));
+        fn walk(&self, from: i64, most: u32) -> (Vec<u32>, IncrementalPaging, u32) {
+            let mut walk = IncrementalPaging::new(at(from));
             let mut found = Vec::new();
             for request in 1..=most {
                 let mut there: Vec<_> = self
@@ -310,7 +310,7 @@ mod tests {
                 found.extend(wanted.map(|row| row.1));
                 let next = self.link.then_some(start + page.len() < there.len());
                 let total = self.total.then_some(there.len() as u64);
-                if walk.page_read(&rows, next, total) == TailStep::Done {
+                if walk.page_read(&rows, next, total) == IncrementalStep::Done {
                     found.sort_unstable();
                     found.dedup();
                     return (found, walk, request);
@@ -412,7 +412,7 @@ mod tests {
     fn a_walk_that_is_cut_off_has_read_what_lies_before_its_second() {
         let (_, walk, _) = Server::new(rows(300, 10)).walk(0, 1);
         assert_eq!(walk.cursor(at(9999)), Some(at(9)));
-        assert_eq!(TailWalk::new(at(0)).cursor(at(9999)), None);
+        assert_eq!(IncrementalPaging::new(at(0)).cursor(at(9999)), None);
     }
 
     #[test]
@@ -452,32 +452,35 @@ mod tests {
     fn announced_pages_that_lead_in_a_circle_end_the_reading_without_a_cursor() {
         let row = |number: u32| (Some(at(0)), Fingerprint::of(&number.to_be_bytes()));
         for circle in [vec![row(1)], vec![row(1), row(2)], vec![row(1), row(2), row(3)]] {
-            let mut walk = TailWalk::new(at(0));
+            let mut walk = IncrementalPaging::new(at(0));
             let mut pages = circle.iter().cycle();
             let steps =
                 (0..50).map(|_| walk.page_read(&[*pages.next().unwrap()], Some(true), None));
-            assert_eq!(steps.take_while(|step| *step == TailStep::Ask).count(), circle.len());
+            assert_eq!(
+                steps.take_while(|step| *step == IncrementalStep::Ask).count(),
+                circle.len()
+            );
             assert_eq!(walk.cursor(at(9999)), None);
         }
     }
 
     #[test]
     fn an_accident_is_asked_again_and_small_pages_do_not_stay() {
-        let mut walk = TailWalk::new(at(0));
+        let mut walk = IncrementalPaging::new(at(0));
         assert_eq!(walk.unreadable(true), Narrowing::Again);
         assert_eq!((walk.page(), walk.per()), (1, 100));
         assert_eq!(walk.unreadable(true), Narrowing::Fewer);
         assert_eq!(walk.per(), 10);
         for (second, per) in [(1, 40), (2, 100), (3, 100)] {
             let row = [(Some(at(second)), Fingerprint::of(&second.to_be_bytes()))];
-            assert_eq!(walk.page_read(&row, Some(true), None), TailStep::Ask);
+            assert_eq!(walk.page_read(&row, Some(true), None), IncrementalStep::Ask);
             assert_eq!(walk.per(), per);
         }
     }
 
     #[test]
     fn a_reading_may_end_early_only_where_the_next_one_gets_on() {
-        let mut walk = TailWalk::new(at(0));
+        let mut walk = IncrementalPaging::new(at(0));
         for (second, far) in [(19, false), (20, true)] {
             let row = [(Some(at(second)), Fingerprint::of(&second.to_be_bytes()))];
             walk.page_read(&row, Some(true), None);

@@ -111,7 +111,7 @@ impl Ccai {
             offset.map_or_else(|| String::from("unknown: no Date"), seconds)
         });
         let Findings { found, requests } = findings;
-        Ok(Report { vendor: "ccai", asked_at: began_at, requests, findings: found })
+        Ok(Report { vendor: "ccai", requested_at: began_at, requests, findings: found })
     }
 
     /// Whether pages work where the document does not list them.

@@ -7,7 +7,7 @@ use super::mapping;
 use crate::model::{Agent, EntityId, Privacy, QueueStatus, Timestamp};
 use crate::source::fields::Fields;
 use crate::source::rows::{self, Format, MOST_ROWS, PageRows};
-use crate::source::{Quarantined, RowMemory, SweepBuilder, UnknownValue};
+use crate::source::{FullScanBuilder, Quarantined, RowMemory, UnknownValue};
 
 pub(super) use crate::source::rows::{Read, Row, split};
 
@@ -107,11 +107,11 @@ impl Row for QueueStatus {
 ///
 /// # Errors
 /// When the page is no list of rows.
-pub fn sweep_agents_page(
+pub fn scan_agents_page(
     body: &[u8],
     memory: &RowMemory,
     next: &mut RowMemory,
-    sweep: &mut SweepBuilder<Agent>,
+    sweep: &mut FullScanBuilder<Agent>,
 ) -> Result<(), &'static str> {
     let rows = split(body)?;
     let mut page = PageRows { memory, next, unknown: &mut Vec::new() };

@@ -7,11 +7,11 @@ use url::Url;
 
 use super::Ccai;
 use crate::secret::{Environment, SecretSource};
-use crate::source::{Access, ConnectError, Connection, ReadingSettings, SettingsReader, Source};
+use crate::source::{Access, ConnectError, Connection, PollSettings, SettingsReader, Source};
 
 /// How an account of this vendor is reached.
 #[derive(Clone, Debug)]
-pub(super) struct Settings {
+pub(super) struct CcaiSettings {
     /// `https://{subdomain}.{domain}`.
     pub(super) base_url: Url,
     /// The path before the endpoints.
@@ -32,17 +32,17 @@ pub(super) fn read(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
     let username = keys.required_text("username", "at CCAI, the subdomain");
     let password = keys.required_secret("password");
     let (base_url, username, password) = (base_url?, username?, password?);
-    Some(Arc::new(Settings { base_url, api_prefix, username, password }))
+    Some(Arc::new(CcaiSettings { base_url, api_prefix, username, password }))
 }
 
-impl fmt::Display for Settings {
+impl fmt::Display for CcaiSettings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { base_url, api_prefix, .. } = self;
         write!(out, "{}{api_prefix}", base_url.as_str().trim_end_matches('/'))
     }
 }
 
-impl Access for Settings {
+impl Access for CcaiSettings {
     fn secrets(&self) -> Vec<&SecretSource> {
         vec![&self.password]
     }
@@ -50,7 +50,7 @@ impl Access for Settings {
     fn connect(
         &self,
         environment: &Environment,
-        settings: ReadingSettings,
+        settings: PollSettings,
         connection: Connection,
     ) -> Result<Source, ConnectError> {
         let password = self.password.fetch(environment)?;

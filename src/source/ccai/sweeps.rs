@@ -15,9 +15,9 @@ use crate::model::{
     EntityId, EntityKind, Measured, QueuePath, QueueStatus, ServiceLevel, StreamName,
 };
 use crate::source::error::{Disposition, Error};
-use crate::source::gathered::{Gathered, SweepInProgress, undecodable};
-use crate::source::pages::{PageEnd, SweepStep, SweepWalk};
-use crate::source::{Partial, Reading, RowMemory, Rows, Sweep, SweepBuilder, SweepRow};
+use crate::source::gathered::{FullScanInProgress, Gathered, undecodable};
+use crate::source::pages::{FullScanPaging, FullScanStep, PageEnd};
+use crate::source::{FullScan, FullScanBuilder, FullScanRow, Partial, PollResult, RowMemory, Rows};
 
 /// Pages of one sweep, at most: two hundred thousand agents.
 const MOST_PAGES: u32 = 2_000;
@@ -28,59 +28,59 @@ const CHANNELS: [&str; 2] = ["call", "chat"];
 
 impl Ccai {
     /// All agents.
-    pub(super) async fn agents(&self, memory: &RowMemory) -> Result<Reading, Error> {
+    pub(super) async fn agents(&self, memory: &RowMemory) -> Result<PollResult, Error> {
         let (gathered, sweep) =
             self.sweep(&AGENTS, "agents", &[], split, mapping::agent, memory).await?;
-        Ok(gathered.into_reading(&AGENTS, Rows::Agents(sweep)))
+        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(sweep)))
     }
 
     /// All queues, the deleted ones too: a row that says so is better than a missing one.
-    pub(super) async fn queues(&self, memory: &RowMemory) -> Result<Reading, Error> {
+    pub(super) async fn queues(&self, memory: &RowMemory) -> Result<PollResult, Error> {
         let deleted = [("with_deleted", "true")];
         let (gathered, sweep) =
             self.sweep(&QUEUES, "menus", &deleted, entities, mapping::queue, memory).await?;
-        Ok(gathered.into_reading(&QUEUES, Rows::Queues(sweep)))
+        Ok(gathered.into_poll_result(&QUEUES, Rows::Queues(sweep)))
     }
 
     /// All teams, the deleted ones too.
-    pub(super) async fn teams(&self, memory: &RowMemory) -> Result<Reading, Error> {
+    pub(super) async fn teams(&self, memory: &RowMemory) -> Result<PollResult, Error> {
         let deleted = [("with_deleted", "true")];
         let (gathered, sweep) =
             self.sweep(&TEAMS, "teams", &deleted, entities, mapping::team, memory).await?;
-        Ok(gathered.into_reading(&TEAMS, Rows::Teams(sweep)))
+        Ok(gathered.into_poll_result(&TEAMS, Rows::Teams(sweep)))
     }
 
     /// All statuses agents may be in. One answer is everything.
-    pub(super) async fn status_definitions(&self, memory: &RowMemory) -> Result<Reading, Error> {
+    pub(super) async fn status_definitions(&self, memory: &RowMemory) -> Result<PollResult, Error> {
         let stream = &STATUS_DEFINITIONS;
         let read = mapping::status_definition;
         let (gathered, sweep) =
             self.whole(stream, "user_statuses", read, |status| status.id.clone(), memory).await?;
-        Ok(gathered.into_reading(stream, Rows::StatusDefinitions(sweep)))
+        Ok(gathered.into_poll_result(stream, Rows::StatusDefinitions(sweep)))
     }
 
     /// Who is logged in. One answer is everything; absence means not logged in.
-    pub(super) async fn agent_statuses(&self, memory: &RowMemory) -> Result<Reading, Error> {
+    pub(super) async fn agent_statuses(&self, memory: &RowMemory) -> Result<PollResult, Error> {
         let stream = &AGENT_STATUSES;
         let read = mapping::current_status;
         let path = "agents/current_status";
         let (gathered, sweep) =
             self.whole(stream, path, read, |status| status.agent_id.clone(), memory).await?;
-        Ok(gathered.into_reading(stream, Rows::AgentStatuses(sweep)))
+        Ok(gathered.into_poll_result(stream, Rows::AgentStatuses(sweep)))
     }
 
     /// Where somebody waits. One answer is everything; absence means nobody does.
-    pub(super) async fn queue_statuses(&self, memory: &RowMemory) -> Result<Reading, Error> {
+    pub(super) async fn queue_statuses(&self, memory: &RowMemory) -> Result<PollResult, Error> {
         let stream = &QUEUE_STATUSES;
         let path = "menus/current_status";
         let (gathered, sweep) = self
             .whole(stream, path, mapping::queue_status, |row: &QueueStatus| row.queue.id(), memory)
             .await?;
-        Ok(gathered.into_reading(stream, Rows::QueueStatuses(sweep)))
+        Ok(gathered.into_poll_result(stream, Rows::QueueStatuses(sweep)))
     }
 
     /// How well queues are served, by path.
-    pub(super) async fn service_levels(&self, memory: &RowMemory) -> Result<Reading, Error> {
+    pub(super) async fn service_levels(&self, memory: &RowMemory) -> Result<PollResult, Error> {
         let of = |row: &LevelRow, channel: &str| {
             Measured::Path(QueuePath {
                 path_id: row.id.clone(),
@@ -92,7 +92,10 @@ impl Ccai {
     }
 
     /// How well queues are served, by group.
-    pub(super) async fn group_service_levels(&self, memory: &RowMemory) -> Result<Reading, Error> {
+    pub(super) async fn group_service_levels(
+        &self,
+        memory: &RowMemory,
+    ) -> Result<PollResult, Error> {
         let of = |row: &LevelRow, channel: &str| Measured::Group {
             group_id: row.id.clone(),
             channel: String::from(channel),
@@ -106,7 +109,7 @@ impl Ccai {
         path: &str,
         of: impl Fn(&LevelRow, &str) -> Measured,
         memory: &RowMemory,
-    ) -> Result<Reading, Error> {
+    ) -> Result<PollResult, Error> {
         let mut gathered = Gathered::default();
         let mut levels = Vec::new();
         let minutes = self.service_level_minutes.to_string();
@@ -147,7 +150,7 @@ impl Ccai {
                 answered => answered?,
             }
         }
-        Ok(gathered.into_reading(stream, Rows::ServiceLevels(levels)))
+        Ok(gathered.into_poll_result(stream, Rows::ServiceLevels(levels)))
     }
 
     /// All entities of a kind, page by page.
@@ -159,9 +162,9 @@ impl Ccai {
         split: for<'a> fn(&'a [u8]) -> Result<Vec<&'a RawValue>, &'static str>,
         read: Read<T>,
         memory: &RowMemory,
-    ) -> Result<(Gathered, Sweep<T>), Error> {
-        let mut sweep = SweepInProgress::new(rows::format(read), memory, &self.privacy);
-        let mut walk = SweepWalk::default();
+    ) -> Result<(Gathered, FullScan<T>), Error> {
+        let mut sweep = FullScanInProgress::new(rows::format(read), memory, &self.privacy);
+        let mut walk = FullScanPaging::default();
         let per = PER_PAGE.to_string();
         loop {
             let page = walk.page().to_string();
@@ -182,7 +185,7 @@ impl Ccai {
                 has_next: answer.has_next,
                 total: answer.total,
             };
-            if walk.page_read(end) == SweepStep::Done {
+            if walk.page_read(end) == FullScanStep::Done {
                 break;
             }
             if walk.page() > MOST_PAGES {
@@ -204,12 +207,12 @@ impl Ccai {
         read: Read<T>,
         id: fn(&T) -> EntityId,
         memory: &RowMemory,
-    ) -> Result<(Gathered, Sweep<T>), Error> {
+    ) -> Result<(Gathered, FullScan<T>), Error> {
         let mut gathered = Gathered::default();
         let answer = self.client.get(stream, &self.url(path, &[])).await?;
         gathered.answer(&answer);
         let rows = split(&answer.body).map_err(|problem| undecodable(problem, &answer))?;
-        let mut sweep = SweepBuilder::default();
+        let mut sweep = FullScanBuilder::default();
         // No paging is documented here. Should it be there all the same, one page proves nothing:
         // what is absent would be called gone.
         if let Some(total) = answer.total {
@@ -225,7 +228,7 @@ impl Ccai {
             match rows::decode(row, read, &mut gathered.unknown_values) {
                 Ok(entity) => {
                     let id = id(&entity);
-                    sweep.row(&id, SweepRow::Seen(entity));
+                    sweep.row(&id, FullScanRow::Seen(entity));
                 }
                 Err(quarantined) => {
                     match &quarantined.id {
@@ -245,7 +248,7 @@ impl Ccai {
         kind: EntityKind,
         ids: &[EntityId],
         memory: &RowMemory,
-    ) -> Result<Reading, Error> {
+    ) -> Result<PollResult, Error> {
         let mut gathered = Gathered::default();
         let query: Vec<_> = ids.iter().map(|id| ("id[]", id.as_str())).collect();
         let wanted = Wanted { ids: Some(ids), most_pages: MOST_PAGES };
@@ -262,7 +265,7 @@ impl Ccai {
                     .await?,
             )
         };
-        Ok(gathered.into_reading(&RECENT, rows))
+        Ok(gathered.into_poll_result(&RECENT, rows))
     }
 
     /// Who waits. A record that waits does not move its `updated_at`, so that no tail shows it.
@@ -271,7 +274,7 @@ impl Ccai {
         ask_calls: bool,
         ask_chats: bool,
         memory: &RowMemory,
-    ) -> Result<Reading, Error> {
+    ) -> Result<PollResult, Error> {
         let mut gathered = Gathered::default();
         let wanted = Wanted { ids: None, most_pages: MOST_WAITING_PAGES };
         let (mut calls, mut chats) = (Vec::new(), Vec::new());
@@ -289,7 +292,7 @@ impl Ccai {
                 .filtered(&WAITING, "chats", &query, read, wanted, &mut gathered, memory)
                 .await?;
         }
-        Ok(gathered.into_reading(&WAITING, Rows::Waiting { calls, chats }))
+        Ok(gathered.into_poll_result(&WAITING, Rows::Waiting { calls, chats }))
     }
 
     #[allow(clippy::too_many_arguments, reason = "one question, in its parts")]
@@ -303,7 +306,7 @@ impl Ccai {
         gathered: &mut Gathered,
         memory: &RowMemory,
     ) -> Result<Vec<T>, Error> {
-        let mut walk = SweepWalk::default();
+        let mut walk = FullScanPaging::default();
         let mut seen = HashSet::new();
         let mut found = Vec::new();
         let per = PER_PAGE.to_string();
@@ -343,7 +346,7 @@ impl Ccai {
                 has_next: answer.has_next,
                 total: answer.total,
             };
-            if walk.page_read(end) == SweepStep::Done {
+            if walk.page_read(end) == FullScanStep::Done {
                 break;
             }
         }

@@ -2,7 +2,7 @@
 
 use super::Ccai;
 use super::mapping;
-use super::paging::{Narrowing, TailStep, TailWalk};
+use super::paging::{IncrementalPaging, IncrementalStep, Narrowing};
 use super::rows::{self, Read, split};
 use super::streams::{ACTIVITY_ENDS, AGENT_ACTIVITY, CALLS, CHATS};
 use crate::model::{Activity, Call, Chat, EntityId, StreamName, Timestamp};
@@ -10,7 +10,7 @@ use crate::source::error::{Disposition, Error};
 use crate::source::gathered::{Gathered, undecodable};
 use crate::source::http::Answer;
 use crate::source::{
-    Fingerprint, QuarantineReason, Quarantined, Reading, RowMemory, Rows, TailRows,
+    Fingerprint, IncrementalRows, PollResult, QuarantineReason, Quarantined, RowMemory, Rows,
 };
 
 /// Pages of one reading; the cursor then says how far it came.
@@ -23,7 +23,7 @@ const MOST_PAGES_OF_AN_OVERLAP: u32 = 500;
 const ENOUGH_PAGES: u32 = 10;
 
 /// What a tail reads.
-struct Tail<T> {
+struct Incremental<T> {
     stream: StreamName,
     path: &'static str,
     /// The field that orders the rows.
@@ -37,9 +37,9 @@ impl Ccai {
         &self,
         from: Timestamp,
         memory: &RowMemory,
-    ) -> Result<Reading, Error> {
+    ) -> Result<PollResult, Error> {
         let (gathered, found) = self.log(AGENT_ACTIVITY, "started_at", from, memory).await?;
-        Ok(gathered.into_reading(&AGENT_ACTIVITY, Rows::Activities(found)))
+        Ok(gathered.into_poll_result(&AGENT_ACTIVITY, Rows::Activities(found)))
     }
 
     /// The log, by the end of its rows: the vendor fills it in later, which moves no start.
@@ -47,9 +47,9 @@ impl Ccai {
         &self,
         from: Timestamp,
         memory: &RowMemory,
-    ) -> Result<Reading, Error> {
+    ) -> Result<PollResult, Error> {
         let (gathered, found) = self.log(ACTIVITY_ENDS, "ended_at", from, memory).await?;
-        Ok(gathered.into_reading(&ACTIVITY_ENDS, Rows::ActivityEnds(found)))
+        Ok(gathered.into_poll_result(&ACTIVITY_ENDS, Rows::ActivityEnds(found)))
     }
 
     async fn log(
@@ -58,8 +58,9 @@ impl Ccai {
         column: &'static str,
         from: Timestamp,
         memory: &RowMemory,
-    ) -> Result<(Gathered, TailRows<Activity>), Error> {
-        let tail = Tail { stream, path: "agent_activity_logs", column, read: mapping::activity };
+    ) -> Result<(Gathered, IncrementalRows<Activity>), Error> {
+        let tail =
+            Incremental { stream, path: "agent_activity_logs", column, read: mapping::activity };
         let (gathered, mut found) = self.tail(&tail, from, memory).await?;
         for activity in &mut found.rows {
             self.privacy.activity(activity);
@@ -71,39 +72,41 @@ impl Ccai {
         &self,
         from: Timestamp,
         memory: &RowMemory,
-    ) -> Result<Reading, Error> {
-        let tail = Tail { stream: CALLS, path: "calls", column: "updated_at", read: mapping::call };
+    ) -> Result<PollResult, Error> {
+        let tail =
+            Incremental { stream: CALLS, path: "calls", column: "updated_at", read: mapping::call };
         let (gathered, mut found) = self.tail(&tail, from, memory).await?;
         for call in &mut found.rows {
             self.privacy.call(call);
         }
-        Ok(gathered.into_reading(&tail.stream, Rows::Calls(found)))
+        Ok(gathered.into_poll_result(&tail.stream, Rows::Calls(found)))
     }
 
     pub(super) async fn chats(
         &self,
         from: Timestamp,
         memory: &RowMemory,
-    ) -> Result<Reading, Error> {
-        let tail = Tail { stream: CHATS, path: "chats", column: "updated_at", read: mapping::chat };
+    ) -> Result<PollResult, Error> {
+        let tail =
+            Incremental { stream: CHATS, path: "chats", column: "updated_at", read: mapping::chat };
         let (gathered, mut found) = self.tail(&tail, from, memory).await?;
         for chat in &mut found.rows {
             self.privacy.chat(chat);
         }
-        Ok(gathered.into_reading(&tail.stream, Rows::Chats(found)))
+        Ok(gathered.into_poll_result(&tail.stream, Rows::Chats(found)))
     }
 
     /// Reads until the end, or until an answer fails. What was read before it counts, and the
     /// cursor says how far it reaches; only when there is nothing yet, the failure is the result.
     async fn tail<T: Stamped>(
         &self,
-        tail: &Tail<T>,
+        tail: &Incremental<T>,
         from: Timestamp,
         memory: &RowMemory,
-    ) -> Result<(Gathered, TailRows<T>), Error> {
+    ) -> Result<(Gathered, IncrementalRows<T>), Error> {
         let mut gathered = Gathered::default();
         let mut found: Vec<T> = Vec::new();
-        let mut walk = TailWalk::new(from);
+        let mut walk = IncrementalPaging::new(from);
         // Places of rows that were stepped over since the last page that could be read.
         let mut suspects: Vec<Suspect> = Vec::new();
         for asked in 0..MOST_PAGES_OF_AN_OVERLAP {
@@ -150,8 +153,8 @@ impl Ccai {
                             }
                         }
                         match walk.page_read(&seen, answer.has_next, answer.total) {
-                            TailStep::Ask => continue,
-                            TailStep::Done => break,
+                            IncrementalStep::Ask => continue,
+                            IncrementalStep::Done => break,
                         }
                     }
                     Err(problem) => undecodable(problem, &answer),
@@ -177,7 +180,7 @@ impl Ccai {
         found.sort_by(|one, other| one.order().cmp(&other.order()));
         let vendor_now =
             gathered.answered_at.plus_millis(gathered.clock_offset_millis.unwrap_or(0));
-        Ok((gathered, TailRows { rows: found, cursor: walk.cursor(vendor_now) }))
+        Ok((gathered, IncrementalRows { rows: found, cursor: walk.cursor(vendor_now) }))
     }
 
     /// Asks once more for each row that was stepped over, now that the vendor has shown that it can
@@ -185,10 +188,10 @@ impl Ccai {
     /// rows may be missed for that.
     async fn look_again<T: Stamped>(
         &self,
-        tail: &Tail<T>,
+        tail: &Incremental<T>,
         suspects: Vec<Suspect>,
         memory: &RowMemory,
-        walk: &mut TailWalk,
+        walk: &mut IncrementalPaging,
         gathered: &mut Gathered,
         found: &mut Vec<T>,
     ) -> Result<(), Error> {
@@ -219,7 +222,7 @@ impl Ccai {
 
     async fn page<T>(
         &self,
-        tail: &Tail<T>,
+        tail: &Incremental<T>,
         from: Timestamp,
         page: u32,
         per: usize,
@@ -255,7 +258,7 @@ struct Suspect {
 }
 
 /// A row of which nothing but its place is known.
-fn stepped_over<T>(tail: &Tail<T>, place: &Suspect, error: &Error) -> Quarantined {
+fn stepped_over<T>(tail: &Incremental<T>, place: &Suspect, error: &Error) -> Quarantined {
     let kind = match error {
         Error::TooLarge { .. } => "expected a smaller row",
         _ => "expected a row that can be read",

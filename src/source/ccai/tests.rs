@@ -15,15 +15,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Ccai, Settings};
+use super::{Ccai, CcaiSettings};
 use crate::model::{EntityId, EntityKind, Privacy, StreamName, Timestamp};
-use crate::schedule::Budget;
+use crate::poll::Budget;
 use crate::secret::{Secret, SecretSource};
 use crate::source::checks::{NOON, connection, limits};
 use crate::source::loopback::{Answer, Asked, Vendor};
 use crate::source::{
-    Disposition, Error, Limits, Partial, Question, Reading, ReadingSettings, RowMemory, Rows,
-    SweepRow,
+    Disposition, Error, FullScanRow, Limits, Partial, PollRequest, PollResult, PollSettings,
+    RowMemory, Rows,
 };
 use crate::telemetry::Metrics;
 
@@ -46,13 +46,13 @@ fn account_with(vendor: &Vendor, change: impl FnOnce(&mut Limits)) -> Account {
     let (metrics, budget) = (Arc::clone(&connection.metrics), Arc::clone(&connection.budget));
     let (settings, password) = (settings(vendor), Secret::new(PASSWORD));
     let reading =
-        ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
+        PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
     Account { ccai: Ccai::new(&settings, &password, reading, connection).unwrap(), metrics, budget }
 }
 
-fn settings(vendor: &Vendor) -> Settings {
+fn settings(vendor: &Vendor) -> CcaiSettings {
     let (key, variable) = (String::from("account.password"), String::from("PASSWORD"));
-    Settings {
+    CcaiSettings {
         base_url: vendor.url(),
         api_prefix: String::from("/manager/api/v1"),
         username: String::from("acme"),
@@ -61,22 +61,22 @@ fn settings(vendor: &Vendor) -> Settings {
 }
 
 impl Account {
-    async fn ask(&self, stream: &'static str, question: Question) -> Result<Reading, Error> {
+    async fn ask(&self, stream: &'static str, question: PollRequest) -> Result<PollResult, Error> {
         self.ask_knowing(stream, question, &RowMemory::default()).await
     }
 
     async fn ask_knowing(
         &self,
         stream: &'static str,
-        question: Question,
+        question: PollRequest,
         memory: &RowMemory,
-    ) -> Result<Reading, Error> {
+    ) -> Result<PollResult, Error> {
         self.ccai.read(&StreamName::new(stream), &question, memory).await
     }
 }
 
-fn since(seconds: i64) -> Question {
-    Question::Tail { from: NOON.plus_millis(seconds * 1000) }
+fn since(seconds: i64) -> PollRequest {
+    PollRequest::Incremental { from: NOON.plus_millis(seconds * 1000) }
 }
 
 fn stamp(seconds: i64) -> String {
@@ -113,14 +113,14 @@ fn page(rows: &[Value], asked: &Asked, column: &str) -> Answer {
         .header("Link", &format!("<https://elsewhere.example/x>; rel=\"{relation}\""))
 }
 
-fn agents(reading: &Reading) -> &crate::source::Sweep<crate::model::Agent> {
+fn agents(reading: &PollResult) -> &crate::source::FullScan<crate::model::Agent> {
     match &reading.rows {
         Rows::Agents(sweep) => sweep,
         other => panic!("{other:?}"),
     }
 }
 
-fn ids(reading: &Reading) -> Vec<&str> {
+fn ids(reading: &PollResult) -> Vec<&str> {
     match &reading.rows {
         Rows::Calls(tail) => tail.rows.iter().map(|call| call.id.as_str()).collect(),
         Rows::Activities(tail) => tail.rows.iter().map(|row| row.id.as_str()).collect(),
@@ -129,7 +129,7 @@ fn ids(reading: &Reading) -> Vec<&str> {
     }
 }
 
-fn cursor(reading: &Reading) -> Option<Timestamp> {
+fn cursor(reading: &PollResult) -> Option<Timestamp> {
     match &reading.rows {
         Rows::Calls(tail) => tail.cursor,
         Rows::Activities(tail) => tail.cursor,
@@ -141,7 +141,7 @@ fn cursor(reading: &Reading) -> Option<Timestamp> {
 async fn a_sweep_takes_pages_in_order_and_never_follows_the_address_in_link() {
     let roster: Vec<_> = (0..250).map(agent).collect();
     let vendor = Vendor::answering(move |asked| page(&roster, asked, "created_at")).await;
-    let reading = account(&vendor).ask("agents", Question::Sweep).await.unwrap();
+    let reading = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap();
     let sweep = agents(&reading);
     assert!(sweep.is_complete() && sweep.was_counted());
     assert_eq!((sweep.rows().len(), reading.requests), (250, 3));
@@ -163,7 +163,7 @@ async fn rows_that_shift_between_pages_make_a_sweep_partial() {
         page(&shifted, asked, "created_at")
     })
     .await;
-    let reading = account(&vendor).ask("agents", Question::Sweep).await.unwrap();
+    let reading = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap();
     assert_eq!(agents(&reading).partial(), Some(Partial::CountDisagrees));
 }
 
@@ -176,7 +176,7 @@ async fn a_sweep_without_headers_goes_on_until_a_page_is_empty() {
         Answer::json(&json!(roster.chunks(30).nth(page - 1).unwrap_or_default()))
     })
     .await;
-    let reading = account(&vendor).ask("agents", Question::Sweep).await.unwrap();
+    let reading = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap();
     assert_eq!((agents(&reading).rows().len(), reading.requests), (70, 4));
     assert!(agents(&reading).is_complete() && !agents(&reading).was_counted());
 }
@@ -190,7 +190,7 @@ async fn a_page_that_fails_leaves_the_pages_before_it_and_proves_no_absence() {
     })
     .await;
     let account = account(&vendor);
-    let reading = account.ask("agents", Question::Sweep).await.unwrap();
+    let reading = account.ask("agents", PollRequest::FullScan).await.unwrap();
     assert_eq!(agents(&reading).rows().len(), 100);
     assert_eq!(agents(&reading).partial(), Some(Partial::PageUnanswered));
     assert_eq!(vendor.asked().len(), 1 + 3, "a failure is tried three times");
@@ -204,9 +204,9 @@ async fn rows_that_have_not_changed_by_a_byte_are_not_decoded_again() {
     let roster: Vec<_> = (0..3).map(agent).collect();
     let vendor = Vendor::answering(move |asked| page(&roster, asked, "created_at")).await;
     let account = account(&vendor);
-    let first = account.ask("agents", Question::Sweep).await.unwrap();
-    let second = account.ask_knowing("agents", Question::Sweep, &first.memory).await.unwrap();
-    let unchanged = |row: &SweepRow<_>| matches!(row, SweepRow::Unchanged(_));
+    let first = account.ask("agents", PollRequest::FullScan).await.unwrap();
+    let second = account.ask_knowing("agents", PollRequest::FullScan, &first.memory).await.unwrap();
+    let unchanged = |row: &FullScanRow<_>| matches!(row, FullScanRow::Unchanged(_));
     assert!(agents(&second).rows().iter().all(unchanged));
     assert_eq!(agents(&second).present(), agents(&first).present());
     assert_eq!(second.memory.len(), 3);
@@ -224,7 +224,7 @@ async fn an_undecodable_row_is_set_aside_counts_as_present_and_the_others_go_on(
     })
     .await;
     let account = account(&vendor);
-    let reading = account.ask("agents", Question::Sweep).await.unwrap();
+    let reading = account.ask("agents", PollRequest::FullScan).await.unwrap();
     let sweep = agents(&reading);
     assert!(sweep.is_complete(), "{:?}", sweep.partial());
     assert_eq!((sweep.rows().len(), sweep.present().len()), (2, 4));
@@ -233,10 +233,11 @@ async fn an_undecodable_row_is_set_aside_counts_as_present_and_the_others_go_on(
     assert_eq!(flag.reason.path, "online");
     assert_eq!(text.id, Some(EntityId::new("6")));
     // Shown again, they are present again, and told of no more.
-    let again = account.ask_knowing("agents", Question::Sweep, &reading.memory).await.unwrap();
+    let again =
+        account.ask_knowing("agents", PollRequest::FullScan, &reading.memory).await.unwrap();
     assert_eq!(agents(&again).present(), agents(&reading).present());
     assert_eq!(again.quarantined, []);
-    let third = account.ask_knowing("agents", Question::Sweep, &again.memory).await.unwrap();
+    let third = account.ask_knowing("agents", PollRequest::FullScan, &again.memory).await.unwrap();
     assert_eq!(third.quarantined, []);
 }
 
@@ -252,19 +253,22 @@ async fn one_id_on_two_different_people_of_one_page_concludes_nothing() {
     ])
     .await;
     let account = account(&vendor);
-    let reading = account.ask("agents", Question::Sweep).await.unwrap();
+    let reading = account.ask("agents", PollRequest::FullScan).await.unwrap();
     let sweep = agents(&reading);
     assert_eq!(sweep.partial(), Some(Partial::ConflictingDuplicate));
     // Neither is believed, and both are told of, once.
     assert_eq!((sweep.rows().len(), sweep.present().len()), (1, 2));
     let labels: Vec<_> = reading.quarantined.iter().map(|row| row.reason.label()).collect();
     assert_eq!(labels, ["conflicting_duplicate"; 2]);
-    let again = account.ask_knowing("agents", Question::Sweep, &reading.memory).await.unwrap();
+    let again =
+        account.ask_knowing("agents", PollRequest::FullScan, &reading.memory).await.unwrap();
     assert_eq!((agents(&again).rows().len(), again.quarantined.len()), (1, 0));
     // Once there is one alone, it is believed.
-    let alone = account.ask_knowing("agents", Question::Sweep, &again.memory).await.unwrap();
+    let alone = account.ask_knowing("agents", PollRequest::FullScan, &again.memory).await.unwrap();
     assert!(agents(&alone).is_complete());
-    assert!(matches!(&agents(&alone).rows()[0], SweepRow::Seen(agent) if agent.id.as_str() == "1"));
+    assert!(
+        matches!(&agents(&alone).rows()[0], FullScanRow::Seen(agent) if agent.id.as_str() == "1")
+    );
 }
 
 #[tokio::test]
@@ -273,7 +277,7 @@ async fn who_is_logged_in_is_one_answer_and_a_further_page_would_prove_it_partia
     for (total, partial) in [("1", None), ("2", Some(Partial::CountDisagrees))] {
         let status = status.clone();
         let vendor = Vendor::answering(move |_| Answer::json(&status).header("Total", total)).await;
-        let reading = account(&vendor).ask("agent_statuses", Question::Gauge).await.unwrap();
+        let reading = account(&vendor).ask("agent_statuses", PollRequest::Snapshot).await.unwrap();
         assert_eq!(reading.rows.partial(), partial);
     }
 }
@@ -397,7 +401,7 @@ async fn recent_calls_are_asked_by_id_and_others_are_not_taken() {
         Answer::json(&json!([call(3, -60), call(8, -60), call(4, -60)])).header("Total", "3")
     })
     .await;
-    let asked = Question::Probe {
+    let asked = PollRequest::Probe {
         kind: EntityKind::Call,
         ids: vec![EntityId::new("3"), EntityId::new("4")],
     };
@@ -411,7 +415,7 @@ async fn an_answer_that_is_no_list_is_an_error_and_is_never_shown() {
     for body in ["<html>Ada Sample</html>", "null", "", "{\"error\":\"Ada Sample\"}", "[1,"] {
         let vendor = Vendor::answering(move |_| Answer::body(body)).await;
         let account = account(&vendor);
-        let error = account.ask("agents", Question::Sweep).await.unwrap_err();
+        let error = account.ask("agents", PollRequest::FullScan).await.unwrap_err();
         assert_eq!(error.reason(), "undecodable", "{body}");
         let outcome = if body.starts_with(['[', '{']) { "answered" } else { "undecodable" };
         assert!(account.metrics.render().contains(&format!("outcome=\"{outcome}\"")), "{body}");
@@ -425,7 +429,7 @@ async fn an_answer_that_is_no_list_is_an_error_and_is_never_shown() {
 async fn refused_credentials_stop_the_account_after_one_request() {
     for status in [401, 403] {
         let vendor = Vendor::answering(move |_| Answer::status(status)).await;
-        let error = account(&vendor).ask("agents", Question::Sweep).await.unwrap_err();
+        let error = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap_err();
         assert_eq!(error.disposition(), Disposition::Stop);
         assert!(error.to_string().contains("check the account's credentials"), "{error}");
         assert!(!format!("{error} {error:?}").contains(PASSWORD));
@@ -438,7 +442,7 @@ async fn a_redirect_is_not_followed_and_the_other_host_sees_no_credentials() {
     let other = Vendor::answering(|_| Answer::body("[]")).await;
     let there = other.url().to_string();
     let vendor = Vendor::answering(move |_| Answer::status(302).header("Location", &there)).await;
-    let error = account(&vendor).ask("agents", Question::Sweep).await.unwrap_err();
+    let error = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap_err();
     assert_eq!((error.reason(), error.disposition()), ("redirected", Disposition::Skip));
     assert!(error.to_string().contains("base_url"), "{error}");
     assert!(other.asked().is_empty());
@@ -460,7 +464,7 @@ async fn a_refusal_for_too_many_requests_pauses_the_account_and_is_asked_again()
         ])
         .await;
         let account = account(&vendor);
-        let reading = account.ask("agent_statuses", Question::Gauge).await.unwrap();
+        let reading = account.ask("agent_statuses", PollRequest::Snapshot).await.unwrap();
         assert_eq!(reading.requests, 2, "{wish}");
         let state = account.budget.state();
         assert!(state.working_rate < 9_000.0, "{wish}: {state:?}");
@@ -478,19 +482,19 @@ async fn gzip_is_undone_and_a_bomb_stops_at_the_cap() {
         Answer::gzip(roster.as_bytes()).header("Total", "1")
     })
     .await;
-    let reading = account(&vendor).ask("agents", Question::Sweep).await.unwrap();
+    let reading = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap();
     assert_eq!(agents(&reading).rows().len(), 1);
     let bomb = Answer::gzip(&vec![b' '; 4 << 20]);
     let vendor = Vendor::answering(move |_| bomb.clone()).await;
     let account = account_with(&vendor, |limits| limits.decompressed = 1 << 20);
-    let error = account.ask("agents", Question::Sweep).await.unwrap_err();
+    let error = account.ask("agents", PollRequest::FullScan).await.unwrap_err();
     assert!(matches!(error, Error::TooLarge { what: "decompressed", .. }), "{error}");
 }
 
 #[tokio::test]
 async fn an_encoding_that_was_not_asked_for_is_an_error() {
     let vendor = Vendor::answering(|_| Answer::body("[]").header("Content-Encoding", "br")).await;
-    let error = account(&vendor).ask("agents", Question::Sweep).await.unwrap_err();
+    let error = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap_err();
     assert_eq!(error.reason(), "undecodable");
 }
 
@@ -498,7 +502,7 @@ async fn an_encoding_that_was_not_asked_for_is_an_error() {
 async fn an_endless_answer_stops_at_the_cap() {
     let vendor = Vendor::answering(|_| Answer::body("[".to_owned() + &" ".repeat(300_000))).await;
     let account = account_with(&vendor, |limits| limits.compressed = 100_000);
-    let error = account.ask("agents", Question::Sweep).await.unwrap_err();
+    let error = account.ask("agents", PollRequest::FullScan).await.unwrap_err();
     assert!(matches!(error, Error::TooLarge { what: "over the wire", .. }), "{error}");
 }
 
@@ -506,7 +510,7 @@ async fn an_endless_answer_stops_at_the_cap() {
 async fn a_body_that_drips_for_ever_ends_at_the_time_limit() {
     let vendor = Vendor::dripping().await;
     let account = account_with(&vendor, |limits| limits.body = Duration::from_millis(50));
-    let error = account.ask("agents", Question::Sweep).await.unwrap_err();
+    let error = account.ask("agents", PollRequest::FullScan).await.unwrap_err();
     assert!(matches!(error, Error::TimedOut { phase: "body", .. }), "{error}");
     assert_eq!(error.disposition(), Disposition::Retry);
 }
@@ -515,14 +519,14 @@ async fn a_body_that_drips_for_ever_ends_at_the_time_limit() {
 async fn a_server_that_says_nothing_ends_at_the_time_limit() {
     let vendor = Vendor::silent().await;
     let account = account_with(&vendor, |limits| limits.head = Duration::from_millis(50));
-    let error = account.ask("agents", Question::Sweep).await.unwrap_err();
+    let error = account.ask("agents", PollRequest::FullScan).await.unwrap_err();
     assert!(matches!(error, Error::TimedOut { phase: "head of the answer", .. }), "{error}");
 }
 
 #[tokio::test]
 async fn a_body_that_is_cut_is_no_answer() {
     let vendor = Vendor::cutting("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[{\"id\":1}").await;
-    let error = account(&vendor).ask("agents", Question::Sweep).await.unwrap_err();
+    let error = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap_err();
     assert_eq!((error.reason(), error.disposition()), ("disconnected", Disposition::Retry));
 }
 
@@ -533,12 +537,12 @@ async fn a_gateways_own_path_stays_before_the_prefix() {
     settings.base_url.set_path("/ccai/");
     settings.api_prefix = String::from("/apps/api/v1/");
     let reading =
-        ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
+        PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
     let connection = account(&vendor).ccai.client.connection().clone();
     let ccai = Ccai::new(&settings, &Secret::new(PASSWORD), reading, connection);
     let memory = RowMemory::default();
     let stream = StreamName::new("agent_statuses");
-    ccai.unwrap().read(&stream, &Question::Gauge, &memory).await.unwrap();
+    ccai.unwrap().read(&stream, &PollRequest::Snapshot, &memory).await.unwrap();
     assert_eq!(vendor.asked()[0].path, "/ccai/apps/api/v1/agents/current_status");
 }
 
@@ -547,7 +551,7 @@ async fn how_far_the_vendors_clock_is_ahead_is_told() {
     let vendor =
         Vendor::answering(|_| Answer::body("[]").header("Date", "Sun, 01 Mar 2026 12:00:30 GMT"))
             .await;
-    let reading = account(&vendor).ask("agent_statuses", Question::Gauge).await.unwrap();
+    let reading = account(&vendor).ask("agent_statuses", PollRequest::Snapshot).await.unwrap();
     assert_eq!(reading.clock_offset_millis, Some(30_500));
 }
 

@@ -80,7 +80,7 @@ impl Deepcall {
             offset.map_or_else(|| String::from("unknown: no Date"), seconds)
         });
         let Findings { found, requests } = findings;
-        Ok(Report { vendor: "deepcall", asked_at: began_at, requests, findings: found })
+        Ok(Report { vendor: "deepcall", requested_at: began_at, requests, findings: found })
     }
 
     /// One request.

@@ -9,7 +9,7 @@ use super::mapping;
 use super::scrub::{ID, scrubbed};
 use crate::model::Agent;
 use crate::source::Partial;
-use crate::source::gathered::SweepInProgress;
+use crate::source::gathered::FullScanInProgress;
 use crate::source::rows::Format;
 
 /// How the rows are read, once they are scrubbed.
@@ -17,7 +17,10 @@ pub(super) const FORMAT: Format<Agent> =
     Format { id: ID, deleted: Some("isDeleted"), read: mapping::agent };
 
 /// Takes in an answer. It is one only when it says so itself.
-pub(super) fn take_in(sweep: &mut SweepInProgress<Agent>, body: &[u8]) -> Result<(), &'static str> {
+pub(super) fn take_in(
+    sweep: &mut FullScanInProgress<Agent>,
+    body: &[u8],
+) -> Result<(), &'static str> {
     let envelope = Envelope::of(body).ok_or("it is no answer of this vendor")?;
     if !envelope.says_success() {
         return Err("it does not say success");

@@ -7,14 +7,14 @@ use url::Url;
 
 use super::{Credentials, Deepcall};
 use crate::secret::{Environment, SecretSource};
-use crate::source::{Access, ConnectError, Connection, ReadingSettings, SettingsReader, Source};
+use crate::source::{Access, ConnectError, Connection, PollSettings, SettingsReader, Source};
 
 /// Where the list of agents is, unless `path` says otherwise.
 const PATH: &str = "/api/v2/Agent/list";
 
 /// How an account of this vendor is reached.
 #[derive(Clone, Debug)]
-pub(super) struct Settings {
+pub(super) struct DeepcallSettings {
     /// The address of the brand that runs it.
     pub(super) base_url: Url,
     /// The path of the list of agents.
@@ -43,7 +43,7 @@ pub(super) fn read(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
         );
     }
     let who = who(keys);
-    Some(Arc::new(Settings { base_url: base_url?, path, who: who? }))
+    Some(Arc::new(DeepcallSettings { base_url: base_url?, path, who: who? }))
 }
 
 fn who(keys: &mut dyn SettingsReader) -> Option<Who> {
@@ -77,14 +77,14 @@ fn who(keys: &mut dyn SettingsReader) -> Option<Who> {
     }
 }
 
-impl fmt::Display for Settings {
+impl fmt::Display for DeepcallSettings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { base_url, path, .. } = self;
         write!(out, "{}{path}", base_url.as_str().trim_end_matches('/'))
     }
 }
 
-impl Access for Settings {
+impl Access for DeepcallSettings {
     fn secrets(&self) -> Vec<&SecretSource> {
         match &self.who {
             Who::Session { ssid } => vec![ssid],
@@ -95,7 +95,7 @@ impl Access for Settings {
     fn connect(
         &self,
         environment: &Environment,
-        settings: ReadingSettings,
+        settings: PollSettings,
         connection: Connection,
     ) -> Result<Source, ConnectError> {
         let secret;

@@ -10,20 +10,20 @@ mod traps;
 use serde_json::{Value, json};
 
 use super::settings::Who;
-use super::{AGENTS, Credentials, Deepcall, Settings};
+use super::{AGENTS, Credentials, Deepcall, DeepcallSettings};
 use crate::model::{Agent, EntityId, Privacy, StreamName};
 use crate::secret::{Secret, SecretSource};
 use crate::source::checks::{connection, limits};
 use crate::source::loopback::{Answer, Vendor};
 use crate::source::{
-    Disposition, Error, Partial, Question, Reading, RowMemory, Rows, Sweep, SweepRow,
+    Disposition, Error, FullScan, FullScanRow, Partial, PollRequest, PollResult, RowMemory, Rows,
 };
 
 const SSID: &str = "session-that-nobody-may-see";
 const TOKEN: &str = "token-that-nobody-may-see";
 
 fn account_as(vendor: &Vendor, credentials: Credentials, privacy: Privacy) -> Deepcall {
-    let settings = Settings {
+    let settings = DeepcallSettings {
         base_url: vendor.url(),
         path: String::from("/deepcall/api/v2/Agent/list/"),
         who: Who::Session {
@@ -38,27 +38,27 @@ fn account(vendor: &Vendor) -> Deepcall {
     account_as(vendor, Credentials::Session { ssid: &ssid }, Privacy::default())
 }
 
-async fn read(account: &Deepcall, memory: &RowMemory) -> Result<Reading, Error> {
-    account.read(&AGENTS, &Question::Sweep, memory).await
+async fn read(account: &Deepcall, memory: &RowMemory) -> Result<PollResult, Error> {
+    account.read(&AGENTS, &PollRequest::FullScan, memory).await
 }
 
 /// What is read of one answer.
-async fn reading_of(answer: Answer) -> Result<Reading, Error> {
+async fn reading_of(answer: Answer) -> Result<PollResult, Error> {
     let vendor = Vendor::answering(move |_| answer.clone()).await;
     read(&account(&vendor), &RowMemory::default()).await
 }
 
-fn sweep(reading: &Reading) -> &Sweep<Agent> {
+fn sweep(reading: &PollResult) -> &FullScan<Agent> {
     match &reading.rows {
         Rows::Agents(sweep) => sweep,
         other => panic!("{other:?}"),
     }
 }
 
-fn agents(reading: &Reading) -> Vec<&Agent> {
+fn agents(reading: &PollResult) -> Vec<&Agent> {
     let rows = sweep(reading).rows().iter();
     rows.map(|row| match row {
-        SweepRow::Seen(agent) => agent,
+        FullScanRow::Seen(agent) => agent,
         other => panic!("{other:?}"),
     })
     .collect()
@@ -118,7 +118,7 @@ async fn a_row_that_has_not_changed_is_not_read_again_also_when_its_passwords_ha
     let account = account(&vendor);
     let first = read(&account, &RowMemory::default()).await.unwrap();
     let again = read(&account, &first.memory).await.unwrap();
-    let unchanged = [2, 3].map(|id| SweepRow::Unchanged(EntityId::new(id.to_string())));
+    let unchanged = [2, 3].map(|id| FullScanRow::Unchanged(EntityId::new(id.to_string())));
     assert_eq!(sweep(&again).rows(), unchanged);
     assert!(sweep(&again).is_complete());
 }
@@ -127,10 +127,11 @@ async fn a_row_that_has_not_changed_is_not_read_again_also_when_its_passwords_ha
 async fn no_other_question_is_answered() {
     let vendor = Vendor::answering(|_| Answer::json(&list(&[]))).await;
     let account = account(&vendor);
-    for (stream, question) in [("agents", Question::Gauge), ("calls", Question::Sweep)] {
+    for (stream, question) in [("agents", PollRequest::Snapshot), ("calls", PollRequest::FullScan)]
+    {
         let stream = StreamName::new(stream);
         let error = account.read(&stream, &question, &RowMemory::default()).await.unwrap_err();
-        assert!(matches!(error, Error::Misasked(_)), "{error}");
+        assert!(matches!(error, Error::UnsupportedRequest(_)), "{error}");
     }
     assert_eq!(vendor.asked().len(), 0);
 }

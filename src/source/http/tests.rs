@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::schedule::BudgetSettings;
+use crate::poll::BudgetSettings;
 use crate::secret::Secret;
 use crate::source::loopback::{Answer as Said, Asked, Vendor};
 

@@ -27,7 +27,7 @@ impl Infobip {
     /// When the vendor refuses the credentials. Other questions that are not answered are a part
     /// of the report.
     pub(in crate::source) async fn probe(&self) -> Result<Report, Error> {
-        let asked_at = self.client.now();
+        let requested_at = self.client.now();
         let mut findings = Findings::default();
         let limit = LIMIT.to_string();
         let all = [("limit", limit.as_str()), ("page", "0")];
@@ -53,7 +53,7 @@ impl Infobip {
         });
         findings.noted(AGENTS, &first, mapping::agent);
         let Findings { found, requests } = findings;
-        Ok(Report { vendor: super::VENDOR.name, asked_at, requests, findings: found })
+        Ok(Report { vendor: super::VENDOR.name, requested_at, requests, findings: found })
     }
 
     async fn ask(&self, findings: &mut Findings, query: &[(&str, &str)]) -> Result<Asked, Error> {
@@ -162,8 +162,8 @@ mod tests {
     use crate::model::Timestamp;
 
     fn page(rows: Vec<Value>, total: Option<u64>) -> Page {
-        let asked_at = Timestamp::from_millis(0);
-        Page { rows, total, has_next: None, asked_at, clock_offset_millis: None }
+        let requested_at = Timestamp::from_millis(0);
+        Page { rows, total, has_next: None, requested_at, clock_offset_millis: None }
     }
 
     fn rows(ids: &[&str]) -> Vec<Value> {

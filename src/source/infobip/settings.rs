@@ -8,14 +8,14 @@ use url::Url;
 use super::Infobip;
 use crate::secret::{Environment, SecretSource};
 use crate::source::http::Authorization;
-use crate::source::{Access, ConnectError, Connection, ReadingSettings, SettingsReader, Source};
+use crate::source::{Access, ConnectError, Connection, PollSettings, SettingsReader, Source};
 
 /// Where the vendor's document asks.
 const BASE_URL: &str = "https://api.infobip.com";
 
 /// How an account of this vendor is reached.
 #[derive(Clone, Debug)]
-pub(super) struct Settings {
+pub(super) struct InfobipSettings {
     /// The vendor's address; newer accounts have one of their own.
     pub(super) base_url: Url,
     /// Who asks.
@@ -33,7 +33,7 @@ pub(super) enum Who {
 pub(super) fn read(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
     let base_url = keys.base_url(Some(BASE_URL), None);
     let who = who(keys);
-    Some(Arc::new(Settings { base_url: base_url?, who: who? }))
+    Some(Arc::new(InfobipSettings { base_url: base_url?, who: who? }))
 }
 
 fn who(keys: &mut dyn SettingsReader) -> Option<Who> {
@@ -64,13 +64,13 @@ fn who(keys: &mut dyn SettingsReader) -> Option<Who> {
     }
 }
 
-impl fmt::Display for Settings {
+impl fmt::Display for InfobipSettings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.base_url.as_str().trim_end_matches('/'))
     }
 }
 
-impl Access for Settings {
+impl Access for InfobipSettings {
     fn secrets(&self) -> Vec<&SecretSource> {
         match &self.who {
             Who::User { password, .. } => vec![password],
@@ -81,7 +81,7 @@ impl Access for Settings {
     fn connect(
         &self,
         environment: &Environment,
-        settings: ReadingSettings,
+        settings: PollSettings,
         connection: Connection,
     ) -> Result<Source, ConnectError> {
         let authorization = match &self.who {

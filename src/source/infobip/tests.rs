@@ -15,7 +15,7 @@ use crate::source::checks::{connection, limits};
 use crate::source::http::Authorization;
 use crate::source::loopback::{Answer, Asked, Vendor};
 use crate::source::{
-    Error, Partial, Question, Reading, ReadingSettings, RowMemory, Rows, Sweep, SweepRow,
+    Error, FullScan, FullScanRow, Partial, PollRequest, PollResult, PollSettings, RowMemory, Rows,
 };
 
 const API_KEY: &str = "key-that-nobody-may-see";
@@ -26,19 +26,19 @@ fn account(vendor: &Vendor) -> Infobip {
 
 fn account_by(vendor: &Vendor, authorization: Authorization) -> Infobip {
     let reading =
-        ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
+        PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
     Infobip::new(&vendor.url(), authorization, reading, connection(limits())).unwrap()
 }
 
-async fn sweep_of(account: &Infobip, memory: &RowMemory) -> Result<Reading, Error> {
-    account.read(&StreamName::new("agents"), &Question::Sweep, memory).await
+async fn sweep_of(account: &Infobip, memory: &RowMemory) -> Result<PollResult, Error> {
+    account.read(&StreamName::new("agents"), &PollRequest::FullScan, memory).await
 }
 
-async fn swept(vendor: &Vendor) -> Reading {
+async fn swept(vendor: &Vendor) -> PollResult {
     sweep_of(&account(vendor), &RowMemory::default()).await.unwrap()
 }
 
-fn agents(reading: &Reading) -> &Sweep<Agent> {
+fn agents(reading: &PollResult) -> &FullScan<Agent> {
     match &reading.rows {
         Rows::Agents(sweep) => sweep,
         other => panic!("{other:?}"),
@@ -183,7 +183,7 @@ async fn another_order_of_the_same_rows_is_no_change() {
     let account = account(&vendor);
     let first = sweep_of(&account, &RowMemory::default()).await.unwrap();
     let second = sweep_of(&account, &first.memory).await.unwrap();
-    let unchanged = |row: &SweepRow<_>| matches!(row, SweepRow::Unchanged(_));
+    let unchanged = |row: &FullScanRow<_>| matches!(row, FullScanRow::Unchanged(_));
     assert!(agents(&second).rows().iter().all(unchanged) && agents(&second).is_complete());
 }
 

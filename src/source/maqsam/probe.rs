@@ -30,7 +30,7 @@ impl Maqsam {
     /// When the vendor refuses the credentials. Other questions that are not answered are a part
     /// of the report.
     pub(in crate::source) async fn probe(&self) -> Result<Report, Error> {
-        let asked_at = self.client.now();
+        let requested_at = self.client.now();
         let mut findings = Findings::default();
         let first = self.ask(&mut findings, &self.url(1)).await?;
         findings
@@ -64,7 +64,7 @@ impl Maqsam {
         });
         findings.noted(AGENTS, &first, mapping::agent);
         let Findings { found, requests } = findings;
-        Ok(Report { vendor: super::VENDOR.name, asked_at, requests, findings: found })
+        Ok(Report { vendor: super::VENDOR.name, requested_at, requests, findings: found })
     }
 
     async fn ask(&self, findings: &mut Findings, url: &Url) -> Result<Asked, Error> {

@@ -8,14 +8,14 @@ use url::Url;
 use super::Maqsam;
 use crate::secret::{Environment, SecretSource};
 use crate::source::http::Authorization;
-use crate::source::{Access, ConnectError, Connection, ReadingSettings, SettingsReader, Source};
+use crate::source::{Access, ConnectError, Connection, PollSettings, SettingsReader, Source};
 
 /// Where the vendor's document asks.
 const BASE_URL: &str = "https://api.maqsam.com";
 
 /// How an account of this vendor is reached.
 #[derive(Clone, Debug)]
-pub(super) struct Settings {
+pub(super) struct MaqsamSettings {
     /// The vendor's address.
     pub(super) base_url: Url,
     /// The id of the access key.
@@ -29,16 +29,16 @@ pub(super) fn read(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
     let base_url = keys.base_url(Some(BASE_URL), None);
     let username = keys.required_text("username", "the id of the access key");
     let password = keys.required_secret("password");
-    Some(Arc::new(Settings { base_url: base_url?, username: username?, password: password? }))
+    Some(Arc::new(MaqsamSettings { base_url: base_url?, username: username?, password: password? }))
 }
 
-impl fmt::Display for Settings {
+impl fmt::Display for MaqsamSettings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.base_url.as_str().trim_end_matches('/'))
     }
 }
 
-impl Access for Settings {
+impl Access for MaqsamSettings {
     fn secrets(&self) -> Vec<&SecretSource> {
         vec![&self.password]
     }
@@ -46,7 +46,7 @@ impl Access for Settings {
     fn connect(
         &self,
         environment: &Environment,
-        settings: ReadingSettings,
+        settings: PollSettings,
         connection: Connection,
     ) -> Result<Source, ConnectError> {
         let password = self.password.fetch(environment)?;

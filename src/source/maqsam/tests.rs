@@ -15,7 +15,7 @@ use crate::source::checks::{connection, limits};
 use crate::source::http::Authorization;
 use crate::source::loopback::{Answer, Asked, Vendor};
 use crate::source::{
-    Error, Partial, Question, Reading, ReadingSettings, RowMemory, Rows, Sweep, SweepRow,
+    Error, FullScan, FullScanRow, Partial, PollRequest, PollResult, PollSettings, RowMemory, Rows,
 };
 
 const ACCESS_SECRET: &str = "secret-that-nobody-may-see";
@@ -23,19 +23,19 @@ const ACCESS_SECRET: &str = "secret-that-nobody-may-see";
 fn account(vendor: &Vendor) -> Maqsam {
     let authorization = Authorization::basic("key", &Secret::new(ACCESS_SECRET)).unwrap();
     let reading =
-        ReadingSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
+        PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
     Maqsam::new(&vendor.url(), authorization, reading, connection(limits())).unwrap()
 }
 
-async fn sweep_of(account: &Maqsam, memory: &RowMemory) -> Result<Reading, Error> {
-    account.read(&StreamName::new("agents"), &Question::Sweep, memory).await
+async fn sweep_of(account: &Maqsam, memory: &RowMemory) -> Result<PollResult, Error> {
+    account.read(&StreamName::new("agents"), &PollRequest::FullScan, memory).await
 }
 
-async fn swept(vendor: &Vendor) -> Reading {
+async fn swept(vendor: &Vendor) -> PollResult {
     sweep_of(&account(vendor), &RowMemory::default()).await.unwrap()
 }
 
-fn agents(reading: &Reading) -> &Sweep<Agent> {
+fn agents(reading: &PollResult) -> &FullScan<Agent> {
     match &reading.rows {
         Rows::Agents(sweep) => sweep,
         other => panic!("{other:?}"),
@@ -149,7 +149,7 @@ async fn rows_of_maqsam_that_have_not_changed_by_a_byte_are_not_decoded_again() 
     let account = account(&vendor);
     let first = sweep_of(&account, &RowMemory::default()).await.unwrap();
     let second = sweep_of(&account, &first.memory).await.unwrap();
-    let unchanged = |row: &SweepRow<_>| matches!(row, SweepRow::Unchanged(_));
+    let unchanged = |row: &FullScanRow<_>| matches!(row, FullScanRow::Unchanged(_));
     assert!(agents(&second).rows().iter().all(unchanged));
     assert_eq!(agents(&second).present(), agents(&first).present());
 }

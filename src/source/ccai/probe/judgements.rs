@@ -121,7 +121,7 @@ pub(super) fn waiting(rows: &[Value]) -> String {
 
 /// Whoever has waited for more than some seconds shows whether that moves the record.
 pub(super) fn waiting_moves(page: &Page) -> String {
-    let now = page.asked_at.plus_millis(page.clock_offset_millis.unwrap_or_default());
+    let now = page.requested_at.plus_millis(page.clock_offset_millis.unwrap_or_default());
     let old: Vec<_> = page
         .rows
         .iter()
@@ -157,7 +157,7 @@ pub(super) fn null_levels(page: &Page) -> String {
 /// Rows of the second answer with a stamp from before the first was asked, which did not show
 /// them.
 pub(super) fn lateness(first: &Page, second: &Page, column: &str) -> String {
-    let asked = first.asked_at.plus_millis(first.clock_offset_millis.unwrap_or_default());
+    let asked = first.requested_at.plus_millis(first.clock_offset_millis.unwrap_or_default());
     // The first answer is one page: what lies before its oldest row may have been there.
     let oldest = first.rows.iter().filter_map(|row| time(row, column)).min();
     let known: BTreeSet<_> =
@@ -173,7 +173,7 @@ pub(super) fn lateness(first: &Page, second: &Page, column: &str) -> String {
             late.push(asked.millis_since(stamp));
         }
     }
-    let gap = seconds(second.asked_at.millis_since(first.asked_at));
+    let gap = seconds(second.requested_at.millis_since(first.requested_at));
     match (new, late.iter().max()) {
         (0, _) => format!("unknown: no new row within {gap}"),
         (_, None) => format!("at once: {new} new rows, all of them from after the first look"),
@@ -284,7 +284,13 @@ mod tests {
     }
 
     fn page(asked: i64, rows: Vec<Value>) -> Page {
-        Page { rows, total: None, has_next: None, asked_at: at(asked), clock_offset_millis: None }
+        Page {
+            rows,
+            total: None,
+            has_next: None,
+            requested_at: at(asked),
+            clock_offset_millis: None,
+        }
     }
 
     fn call(updated: i64, ended: i64, work: i64) -> Value {

@@ -17,7 +17,7 @@ use crate::fuzz::{Outcome, PLANTED, run};
 use crate::model::{Measured, Privacy, QueuePath, ServiceLevel, Timestamp};
 use crate::source::checks::{look, written};
 use crate::source::rows::PageRows;
-use crate::source::{RowMemory, SweepBuilder};
+use crate::source::{FullScanBuilder, RowMemory};
 
 macro_rules! fixture {
     ($name:literal) => {
@@ -77,7 +77,7 @@ fn swept<T: Row>(bytes: &[u8], read: Read<T>) {
     }
     let Ok(rows) = split(bytes) else { return };
     let (memory, mut next) = (RowMemory::default(), RowMemory::default());
-    let mut sweep = SweepBuilder::default();
+    let mut sweep = FullScanBuilder::default();
     let mut page = PageRows { memory: &memory, next: &mut next, unknown: &mut Vec::new() };
     let unreadable = page.take_in(&rows, &format(read), &mut sweep, &Privacy::default());
     assert!(sweep.len() <= rows.len() && next.len() <= rows.len());

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{NOON, PASSWORD, account, activity, call, page, since, stamp};
 use crate::model::Measured;
 use crate::source::loopback::{Answer, Vendor};
-use crate::source::{Disposition, Question, Rows};
+use crate::source::{Disposition, PollRequest, Rows};
 
 #[tokio::test]
 async fn who_waits_is_asked_by_status_because_no_tail_shows_it() {
@@ -28,7 +28,7 @@ async fn who_waits_is_asked_by_status_because_no_tail_shows_it() {
         })
         .await;
         let reading =
-            account(&vendor).ask("waiting", Question::Waiting { calls, chats }).await.unwrap();
+            account(&vendor).ask("waiting", PollRequest::Waiting { calls, chats }).await.unwrap();
         let asked: Vec<_> = vendor
             .asked()
             .iter()
@@ -68,7 +68,7 @@ async fn a_service_level_is_asked_for_each_channel_with_the_minutes_it_looks_bac
         ("sla_by_queue_group", "/manager/api/v1/menus/sla_by_queue_groups"),
     ] {
         let vendor = Vendor::answering(|_| Answer::body("[]")).await;
-        account(&vendor).ask(stream, Question::Gauge).await.unwrap();
+        account(&vendor).ask(stream, PollRequest::Snapshot).await.unwrap();
         let asked = vendor.asked();
         let questions: Vec<_> = asked.iter().map(|asked| asked.raw_query.as_str()).collect();
         assert_eq!(questions, ["channel=call&minutes=30", "channel=chat&minutes=30"]);
@@ -90,7 +90,7 @@ async fn one_path_in_two_languages_on_two_channels_has_four_levels_and_null_is_n
         ]))
     })
     .await;
-    let reading = account(&vendor).ask("sla", Question::Gauge).await.unwrap();
+    let reading = account(&vendor).ask("sla", PollRequest::Snapshot).await.unwrap();
     let Rows::ServiceLevels(levels) = &reading.rows else { panic!("{:?}", reading.rows) };
     let told: Vec<_> = levels
         .iter()
@@ -122,21 +122,21 @@ async fn a_centre_without_chats_still_has_the_levels_of_its_calls() {
         })
     };
     let vendor = refusing("chat", 422).await;
-    let reading = account(&vendor).ask("sla", Question::Gauge).await.unwrap();
+    let reading = account(&vendor).ask("sla", PollRequest::Snapshot).await.unwrap();
     assert!(matches!(&reading.rows, Rows::ServiceLevels(levels) if levels.len() == 1));
     // One that fails is another matter, and is counted; what the first one showed counts as well.
     let vendor = refusing("chat", 503).await;
     let account_503 = account(&vendor);
-    let reading = account_503.ask("sla", Question::Gauge).await.unwrap();
+    let reading = account_503.ask("sla", PollRequest::Snapshot).await.unwrap();
     assert!(matches!(&reading.rows, Rows::ServiceLevels(levels) if levels.len() == 1));
     assert!(account_503.metrics.render().contains(
         "floorcast_requests_total{account=\"acme\",outcome=\"server_error\",stream=\"sla\"} 3"
     ));
     // The first one must be there, and refused credentials are never passed over.
     let vendor = refusing("call", 422).await;
-    account(&vendor).ask("sla", Question::Gauge).await.unwrap_err();
+    account(&vendor).ask("sla", PollRequest::Snapshot).await.unwrap_err();
     let vendor = refusing("chat", 401).await;
-    let error = account(&vendor).ask("sla", Question::Gauge).await.unwrap_err();
+    let error = account(&vendor).ask("sla", PollRequest::Snapshot).await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Stop);
     assert!(!error.to_string().contains(PASSWORD));
 }
@@ -156,7 +156,7 @@ async fn what_is_no_strict_json_is_no_answer() {
         let shown = broken.clone();
         let vendor = Vendor::answering(move |_| Answer::body(broken.clone())).await;
         let error = account(&vendor)
-            .ask("waiting", Question::Waiting { calls: true, chats: false })
+            .ask("waiting", PollRequest::Waiting { calls: true, chats: false })
             .await
             .unwrap_err();
         assert_eq!(error.reason(), "undecodable", "{shown}");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::mapping;
 use super::super::rows::{Read, decode};
 use super::NOON;
-use crate::detect::{Look, queue_status_row, record_row, service_level_row};
+use crate::detect::{PollContext, queue_status_row, record_row, service_level_row};
 use crate::event::Draft;
 use crate::model::{
     AccountName, Activity, Agent, Call, Direction, EntityKey, Measured, Presence, ServiceLevel,
@@ -151,13 +151,13 @@ fn one_number_as_queue_path_and_group_names_three_things() {
     let group = read(&json!({"queue_group_id": 5, "sla": 90.0}), mapping::level).0.unwrap();
     let of = Measured::Group { group_id: group.id, channel: String::from("call") };
     let level = ServiceLevel { of, name: group.name, percent: group.percent, minutes: 30 };
-    let look = Look {
-        asked_at: NOON,
+    let look = PollContext {
+        requested_at: NOON,
         answered_at: NOON,
-        previous_asked_at: None,
+        previous_requested_at: None,
         start: NOON,
-        first_look: NOON,
-        first_sweep: true,
+        baseline_at: NOON,
+        first_full_scan: true,
     };
     let drafts = [
         record_row(None, &queue, &look).drafts,

@@ -12,14 +12,14 @@ use crate::detect::{StatusSource, roster_row};
 use crate::fuzz::{Outcome, PLANTED, run};
 use crate::model::{Agent, Privacy};
 use crate::source::checks::{holds, hostile, look, strange, written};
-use crate::source::gathered::SweepInProgress;
-use crate::source::{RowMemory, Sweep, SweepRow};
+use crate::source::gathered::FullScanInProgress;
+use crate::source::{FullScan, FullScanRow, RowMemory};
 
 /// What is made of an answer: the sweep, and everything in words.
-fn swept(bytes: &[u8]) -> Result<(Sweep<Agent>, String), &'static str> {
+fn swept(bytes: &[u8]) -> Result<(FullScan<Agent>, String), &'static str> {
     let memory = RowMemory::default();
     let privacy = Privacy::default();
-    let mut sweep = SweepInProgress::new(FORMAT, &memory, &privacy);
+    let mut sweep = FullScanInProgress::new(FORMAT, &memory, &privacy);
     take_in(&mut sweep, bytes)?;
     let (gathered, sweep) = sweep.finish();
     let told = format!("{:?} {:?}", gathered.quarantined, gathered.unknown_values);
@@ -35,7 +35,7 @@ fn check(bytes: &[u8]) -> Outcome {
             let mut ids = BTreeSet::new();
             for row in sweep.rows() {
                 let id = match row {
-                    SweepRow::Seen(agent) => {
+                    FullScanRow::Seen(agent) => {
                         let first = roster_row(None, agent, StatusSource::Roster, &look());
                         let state = Some(&first.state);
                         let again = roster_row(state, agent, StatusSource::Roster, &look());
@@ -44,13 +44,13 @@ fn check(bytes: &[u8]) -> Outcome {
                         assert!(agent.status.is_none() && agent.status_updated_at.is_none());
                         &agent.id
                     }
-                    SweepRow::Deleted(id) | SweepRow::Unchanged(id) => id,
+                    FullScanRow::Deleted(id) | FullScanRow::Unchanged(id) => id,
                 };
                 assert!(ids.insert(id.clone()), "{id} twice");
                 assert!(sweep.present().contains(id));
             }
             let deleted =
-                sweep.rows().iter().filter(|row| matches!(row, SweepRow::Deleted(_))).count();
+                sweep.rows().iter().filter(|row| matches!(row, FullScanRow::Deleted(_))).count();
             let class = format!("{error} {} {deleted} {:?}", ids.len(), sweep.partial());
             Outcome { class, whole: format!("{:?} {told}", sweep.rows()) }
         }
@@ -121,7 +121,7 @@ fn a_list_of_nothing_but_bad_rows_is_told_of_a_thousand_at_a_time_until_all_are(
     let mut memory = RowMemory::default();
     for told in [1_000, 1_000, 500, 0, 0] {
         let privacy = Privacy::default();
-        let mut sweep = SweepInProgress::new(FORMAT, &memory, &privacy);
+        let mut sweep = FullScanInProgress::new(FORMAT, &memory, &privacy);
         take_in(&mut sweep, body.as_bytes()).unwrap();
         let (gathered, sweep) = sweep.finish();
         assert_eq!(gathered.quarantined.len(), told);

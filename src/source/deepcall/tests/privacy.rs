@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tracing::Level;
 
 use super::{
-    Answer, Credentials, Privacy, Reading, RowMemory, SSID, Secret, TOKEN, Value, Vendor,
+    Answer, Credentials, PollResult, Privacy, RowMemory, SSID, Secret, TOKEN, Value, Vendor,
     account_as, agent, agents, json, list, read, sweep, with,
 };
 use crate::model::Mode;
@@ -64,7 +64,7 @@ async fn traces(answer: Answer, credentials: Credentials<'_>) -> String {
     let read = read(&account, &RowMemory::default()).await;
     let probed = account.probe().await;
     let made = match &read {
-        Ok(Reading { rows, quarantined, memory, .. }) => {
+        Ok(PollResult { rows, quarantined, memory, .. }) => {
             format!("{rows:?} {quarantined:?} {memory:?}")
         }
         Err(error) => format!("{error:?} {error}"),

@@ -1,7 +1,7 @@
 //! What the document does not say, or says otherwise.
 
 use super::{
-    Answer, Credentials, Disposition, EntityId, Error, Partial, Privacy, SSID, Secret, SweepRow,
+    Answer, Credentials, Disposition, EntityId, Error, FullScanRow, Partial, Privacy, SSID, Secret,
     Value, Vendor, account, account_as, agent, agents, json, list, read, reading_of, sweep, with,
 };
 use crate::model::Mode;
@@ -254,7 +254,7 @@ async fn an_agent_that_is_marked_deleted_is_gone_and_the_count_may_leave_it_out(
             let vendor = Vendor::answering(move |_| Answer::json(&answer)).await;
             let account = account(&vendor);
             let first = read(&account, &RowMemory::default()).await.unwrap();
-            let gone = SweepRow::Deleted(EntityId::new("3"));
+            let gone = FullScanRow::Deleted(EntityId::new("3"));
             assert_eq!(sweep(&first).rows()[1], gone, "{deleted} {counted}");
             assert!(sweep(&first).is_complete(), "{deleted} {counted}");
             // And so it stays, also when its row is known.
@@ -265,7 +265,7 @@ async fn an_agent_that_is_marked_deleted_is_gone_and_the_count_may_leave_it_out(
     // Evidence needs no full row.
     let bare = list(&[json!({"unique_id": 3, "isDeleted": 1})]);
     let reading = reading_of(Answer::json(&bare)).await.unwrap();
-    assert_eq!(sweep(&reading).rows(), [SweepRow::Deleted(EntityId::new("3"))]);
+    assert_eq!(sweep(&reading).rows(), [FullScanRow::Deleted(EntityId::new("3"))]);
     // What comes before a deletion is none.
     let pre = list(&[with(agent(2), "preDeleted", json!(1))]);
     assert_eq!(agents(&reading_of(Answer::json(&pre)).await.unwrap())[0].pre_deleted, Some(true));

@@ -1,0 +1,23 @@
+//! One poll result in, one atomic store batch out.
+//!
+//! The engine is synchronous and has a thread of its own: it takes one poll result at a time,
+//! detects, and commits state, cursor and outbox in one batch. A poll result that fails at any point
+//! leaves nothing behind, and the next one repairs it.
+
+mod account;
+mod apply;
+mod entity_quota;
+mod output;
+mod privacy_migration;
+mod recently_ended;
+mod rows;
+mod sla_deadlines;
+#[cfg(test)]
+mod tests;
+mod thread;
+mod unit_of_work;
+
+pub use account::{EngineAccount, Start};
+pub use apply::{Applied, Engine};
+pub use output::{EngineError, Output};
+pub use thread::{EngineHandle, spawn_engine};

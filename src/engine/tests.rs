@@ -1,0 +1,695 @@
+mod overlaps;
+mod upgrade;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Applied, Engine, EngineAccount, Output, Start};
+use crate::detect::{StatusSource, Targets};
+use crate::event::avro::{Decoder, Encoders, single_object};
+use crate::model::{
+    AccountName, Activity, Agent, Call, CurrentStatus, EntityId, EntityKind, Mode, Privacy,
+    QueueStatus, ServiceLevel, StreamName, Team, Timestamp,
+};
+use crate::source::{
+    Fingerprint, FullScanBuilder, FullScanRow, IncrementalRows, Partial, PollRequest, PollResult,
+    QuarantineReason, Quarantined, RowMemory, Rows, StreamKind,
+};
+use crate::store::{Options, Store};
+use crate::telemetry::Metrics;
+
+const AGENTS: StreamName = StreamName::new("agents");
+const LOG: StreamName = StreamName::new("agent_activity");
+const STATUSES: StreamName = StreamName::new("agent_statuses");
+const DEPTHS: StreamName = StreamName::new("queue_statuses");
+const ENDS: StreamName = StreamName::new("activity_ends");
+const CALLS: StreamName = StreamName::new("calls");
+const OVERLAP: Duration = Duration::from_secs(10);
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_millis(1_772_366_400_000 + second * 1000)
+}
+
+fn acme() -> AccountName {
+    AccountName::new("acme").unwrap()
+}
+
+/// An engine over a directory that outlives it.
+struct Bench {
+    directory: tempfile::TempDir,
+    engine: Option<Engine>,
+    metrics: Arc<Metrics>,
+    status_source: StatusSource,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::of(StatusSource::Log)
+    }
+
+    fn of(status_source: StatusSource) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let mut bench = Self { directory, engine: None, metrics, status_source };
+        bench.restart();
+        bench
+    }
+
+    fn restart(&mut self) {
+        self.restart_under(Privacy::default());
+    }
+
+    fn restart_under(&mut self, privacy: Privacy) {
+        self.engine = None;
+        let options = Options { privacy: privacy.fingerprint(), ..Options::default() };
+        let (store, _) = Store::open(self.directory.path(), options).unwrap();
+        let engine = Engine::new(
+            store,
+            Arc::new(Encoders::new().unwrap()),
+            Arc::clone(&self.metrics),
+            Output::Outbox,
+            [EngineAccount {
+                name: acme(),
+                vendor: "ccai",
+                status_source: self.status_source,
+                start: Start::Now,
+                targets: Targets::new(Some(20), Some(80.0)),
+            }],
+        );
+        self.engine = Some(engine.unwrap());
+    }
+
+    fn engine(&mut self) -> &mut Engine {
+        self.engine.as_mut().unwrap()
+    }
+
+    fn read(&mut self, second: i64, stream: StreamName, rows: Rows) -> Applied {
+        self.read_with(second, stream, rows, Vec::new())
+    }
+
+    fn read_with(
+        &mut self,
+        second: i64,
+        stream: StreamName,
+        rows: Rows,
+        quarantined: Vec<Quarantined>,
+    ) -> Applied {
+        let reading = Self::reading(second, stream, rows, quarantined);
+        self.engine().apply(&acme(), reading, &PollRequest::FullScan).unwrap()
+    }
+
+    fn read_asked(&mut self, second: i64, stream: StreamName, rows: Rows, asked: &PollRequest) {
+        let reading = Self::reading(second, stream, rows, Vec::new());
+        self.engine().apply(&acme(), reading, asked).unwrap();
+    }
+
+    fn reading(
+        second: i64,
+        stream: StreamName,
+        rows: Rows,
+        quarantined: Vec<Quarantined>,
+    ) -> PollResult {
+        PollResult {
+            stream,
+            requested_at: at(second),
+            answered_at: at(second),
+            clock_offset_millis: Some(0),
+            requests: 1,
+            rows,
+            quarantined,
+            unknown_values: Vec::new(),
+            memory: RowMemory::default(),
+        }
+    }
+
+    /// Everything in the outbox: type and event.
+    fn outbox(&mut self) -> Vec<(&'static str, Value)> {
+        let decoder = Decoder::new().unwrap();
+        let entries = self.engine().store().outbox_after(0, 1000, 1 << 30).unwrap();
+        let decode = |event: crate::store::OutboxEvent| {
+            let message = single_object(event.fingerprint, &event.datum);
+            let (event, value) = decoder.decode(&message).unwrap();
+            (event.as_str(), value)
+        };
+        entries.into_iter().flat_map(|entry| entry.decision.events).map(decode).collect()
+    }
+
+    fn names(&mut self) -> Vec<&'static str> {
+        self.outbox().into_iter().map(|(name, _)| name).collect()
+    }
+}
+
+fn sweep(ids: &[&str], partial: bool) -> Rows {
+    let mut sweep = FullScanBuilder::default();
+    for id in ids {
+        let agent: Agent = serde_json::from_value(json!({"id": id, "online": true})).unwrap();
+        sweep.row(&EntityId::new(*id), FullScanRow::Seen(agent));
+    }
+    if partial {
+        sweep.mark(Partial::PageUnanswered);
+    } else {
+        sweep.counted(ids.len() as u64);
+    }
+    Rows::Agents(sweep.finish())
+}
+
+fn activity(id: &str, second: i64, ended: Option<i64>) -> Activity {
+    serde_json::from_value(json!({
+        "id": id, "agent_id": "17", "activity": "user_status_changed",
+        "started_at": at(second).millis(), "ended_at": ended.map(|ended| at(ended).millis()),
+        "status": {"id": "-2", "name": "Break", "presence": "BREAK"},
+    }))
+    .unwrap()
+}
+
+fn ends(rows: Vec<Activity>) -> Rows {
+    let cursor = rows.iter().filter_map(|row| row.ended_at).max();
+    Rows::ActivityEnds(IncrementalRows { rows, cursor })
+}
+
+fn log(rows: Vec<Activity>) -> Rows {
+    let cursor = rows.iter().map(|row| row.started_at).max();
+    Rows::Activities(IncrementalRows { rows, cursor })
+}
+
+#[test]
+fn a_partial_sweep_removes_nothing_and_two_complete_ones_do() {
+    let mut bench = Bench::new();
+    let all = ["1", "2", "3", "4", "5", "6"];
+    bench.read(0, AGENTS, sweep(&all, false));
+    for second in 1..6 {
+        bench.read(second, AGENTS, sweep(&all[1..], true));
+    }
+    bench.read(6, AGENTS, sweep(&all[1..], false));
+    assert!(!bench.names().contains(&"AgentRemoved"));
+    bench.read(7, AGENTS, sweep(&all[1..], false));
+    let removed: Vec<_> =
+        bench.outbox().into_iter().filter(|(name, _)| *name == "AgentRemoved").collect();
+    assert_eq!(removed.len(), 1);
+    assert_eq!(removed[0].1["before"]["id"], "1");
+    // It is told once.
+    bench.read(8, AGENTS, sweep(&all[1..], false));
+    bench.read(9, AGENTS, sweep(&all[1..], false));
+    assert_eq!(bench.names().iter().filter(|name| **name == "AgentRemoved").count(), 1);
+}
+
+#[test]
+fn an_answer_of_the_moment_that_suddenly_shows_nothing_is_confirmed_by_the_next_one() {
+    let mut bench = Bench::new();
+    let statuses = |ids: &[&str]| {
+        let mut sweep = FullScanBuilder::default();
+        for id in ids {
+            let status: CurrentStatus = serde_json::from_value(json!({"agent_id": id,
+                "status": {"id": "0", "presence": "AVAILABLE"}, "on_hold": true}))
+            .unwrap();
+            sweep.row(&EntityId::new(*id), FullScanRow::Seen(status));
+        }
+        Rows::AgentStatuses(sweep.finish())
+    };
+    let depths = |paths: &[&str]| {
+        let mut sweep = FullScanBuilder::default();
+        for path in paths {
+            let status: QueueStatus = serde_json::from_value(json!({
+                "queue": {"path_id": path, "lang": "en", "channel": "call"},
+                "in_queue_count": 2}))
+            .unwrap();
+            sweep.row(&status.queue.id(), FullScanRow::Seen(status));
+        }
+        Rows::QueueStatuses(sweep.finish())
+    };
+    let news = |bench: &mut Bench, told: &mut usize| {
+        let names = bench.names().split_off(*told);
+        *told += names.len();
+        names.len()
+    };
+    let mut told = 0;
+    let paths = ["5", "6", "7", "8"];
+    bench.read(0, AGENTS, sweep(&["1", "2"], false));
+    bench.read(1, STATUSES, statuses(&["1", "2"]));
+    bench.read(1, DEPTHS, depths(&paths));
+    assert_eq!(news(&mut bench, &mut told), 2 + 2 + 4);
+
+    // For a moment the vendor shows nothing.
+    for second in [2, 4] {
+        bench.read(second, STATUSES, statuses(&[]));
+        bench.read(second, DEPTHS, depths(&[]));
+        bench.read(second + 1, STATUSES, statuses(&["1", "2"]));
+        bench.read(second + 1, DEPTHS, depths(&paths));
+    }
+    assert_eq!(news(&mut bench, &mut told), 0);
+
+    // One who leaves, and the few queues that are served at last, are told at once.
+    bench.read(6, STATUSES, statuses(&["1"]));
+    bench.read(6, DEPTHS, depths(&["5"]));
+    assert_eq!(news(&mut bench, &mut told), 1 + 3);
+    bench.read(7, DEPTHS, depths(&[]));
+    assert_eq!(news(&mut bench, &mut told), 1);
+
+    // Nobody at all, twice: it is so.
+    bench.read(8, STATUSES, statuses(&[]));
+    assert_eq!(news(&mut bench, &mut told), 0);
+    bench.read(9, STATUSES, statuses(&[]));
+    assert_eq!(news(&mut bench, &mut told), 1);
+}
+
+#[test]
+fn an_agent_that_the_vendor_calls_deleted_is_gone_at_once_also_in_a_partial_sweep() {
+    let mut bench = Bench::new();
+    let all = ["1", "2", "3", "4", "5", "6"];
+    bench.read(0, AGENTS, sweep(&all, false));
+    // Missed once, so that one more sweep without it would be enough.
+    bench.read(1, AGENTS, sweep(&all[1..], false));
+    let deleted = |ids: &[&str]| {
+        let mut sweep = FullScanBuilder::<Agent>::default();
+        for id in ids {
+            let id = EntityId::new(*id);
+            sweep.row(&id, FullScanRow::Deleted(id.clone()));
+        }
+        sweep.mark(Partial::CountDisagrees);
+        Rows::Agents(sweep.finish())
+    };
+    // One that was never shown before it was deleted is no news.
+    bench.read(2, AGENTS, deleted(&["1", "9"]));
+    bench.read(3, AGENTS, deleted(&["1", "9"]));
+    // When it comes back, its absences begin anew.
+    bench.read(4, AGENTS, sweep(&all, true));
+    bench.read(5, AGENTS, sweep(&all[1..], false));
+    let told: Vec<_> = bench.outbox()[6..]
+        .iter()
+        .map(|(name, event)| format!("{name} {}", event["meta"]["entity_id"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told, ["AgentRemoved 1", "AgentAdded 1"]);
+}
+
+#[test]
+fn a_change_lies_behind_the_last_reading_that_showed_the_entity() {
+    let mut bench = Bench::new();
+    let five = ["1", "2", "3", "4", "5"];
+    bench.read(0, AGENTS, sweep(&five, false));
+    // Agent 1 was on the page that was not answered, and so may have been agent 6.
+    bench.read(10, AGENTS, sweep(&five[1..], true));
+    let mut changed = FullScanBuilder::default();
+    for id in ["1", "2", "3", "4", "6"] {
+        let online = id != "1" && id != "2";
+        let agent = serde_json::from_value(json!({"id": id, "online": online})).unwrap();
+        changed.row(&EntityId::new(id), FullScanRow::Seen(agent));
+    }
+    bench.read(20, AGENTS, Rows::Agents(changed.finish()));
+    bench.read(30, AGENTS, sweep(&["1", "2", "3", "4", "6"], false));
+    let told: Vec<_> = bench.outbox()[5..]
+        .iter()
+        .map(|(name, event)| {
+            let meta = &event["meta"];
+            let after = (meta["occurred_after"].as_i64().unwrap() - at(0).millis()) / 1000;
+            format!("{name} {} {after}", meta["entity_id"].as_str().unwrap())
+        })
+        .collect();
+    let expected = [
+        "AgentUpdated 1 0",
+        "AgentUpdated 2 10",
+        "AgentAdded 6 0",
+        "AgentUpdated 1 20",
+        "AgentUpdated 2 20",
+        // Two sweeps had to miss it: it went some time after the last one that did not.
+        "AgentRemoved 5 10",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn whom_a_partial_first_sweep_left_out_was_there_already_as_far_as_anybody_knows() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&["1"], true));
+    bench.read(10, AGENTS, sweep(&["1", "2"], true));
+    bench.read(20, AGENTS, sweep(&["1", "2"], false));
+    bench.read(30, AGENTS, sweep(&["1", "2", "3"], false));
+    let told: Vec<_> = bench
+        .outbox()
+        .into_iter()
+        .map(|(_, event)| {
+            let meta = &event["meta"];
+            let after = meta["occurred_after"].as_i64().map(|it| (it - at(0).millis()) / 1000);
+            (meta["origin"].as_str().unwrap().to_owned(), after)
+        })
+        .collect();
+    let baseline = || (String::from("BASELINE"), None);
+    assert_eq!(told, [baseline(), baseline(), (String::from("LIVE"), Some(20))]);
+}
+
+#[test]
+fn rows_that_contradict_each_other_are_told_of_and_counted_under_a_name_of_their_own() {
+    let mut bench = Bench::new();
+    let row = |bytes: &[u8]| Quarantined {
+        id: Some(EntityId::new("1")),
+        reason: QuarantineReason::conflict(),
+        fingerprint: Fingerprint::of(bytes),
+        size: bytes.len(),
+    };
+    for second in [0, 10] {
+        let rows = sweep(&["2"], true);
+        bench.read_with(second, AGENTS, rows, vec![row(b"one"), row(b"other")]);
+    }
+    let told = ["AgentAdded", "RecordQuarantined", "RecordQuarantined"];
+    assert_eq!(bench.names(), told);
+    let counted =
+        "floorcast_quarantined_total{account=\"acme\",reason=\"conflicting_duplicate\"} 2";
+    assert!(bench.metrics.render().contains(counted), "{}", bench.metrics.render());
+}
+
+#[test]
+fn without_a_log_the_roster_tells_of_statuses_and_nobody_is_asked_about_them() {
+    let mut bench = Bench::of(StatusSource::Roster);
+    for (second, status, since) in [(10, "Busy", 3), (20, "Busy", 3), (30, "Lunch", 25)] {
+        let mut sweep = FullScanBuilder::default();
+        let agent: Agent = serde_json::from_value(json!({
+            "id": "1", "status": {"id": status, "presence": "OTHER"},
+            "status_updated_at": at(since).millis(),
+        }))
+        .unwrap();
+        sweep.row(&EntityId::new("1"), FullScanRow::Seen(agent));
+        let applied = bench.read(second, AGENTS, Rows::Agents(sweep.finish()));
+        assert!(!applied.ask_log_now);
+        bench.restart();
+    }
+    let told = bench.outbox();
+    let names: Vec<_> = told.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["AgentAdded", "AgentStatusChanged", "AgentStatusChanged"]);
+    assert_eq!(told[2].1["previous_duration_ms"], json!(22_000));
+}
+
+#[test]
+fn a_row_of_the_log_is_told_once_in_whatever_form_and_however_often_it_is_shown() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&[], false));
+    // It changed between two pages of one reading.
+    bench.read(5, LOG, log(vec![activity("1", 3, None), activity("1", 3, Some(4))]));
+    bench.read(6, LOG, log(vec![activity("1", 3, Some(4))]));
+    bench.restart();
+    bench.read(7, LOG, log(vec![activity("1", 3, Some(4)), activity("2", 6, None)]));
+    let changes = |bench: &mut Bench| {
+        bench.names().iter().filter(|name| **name == "AgentStatusChanged").count()
+    };
+    assert_eq!(changes(&mut bench), 2);
+    // Nor after a quiet time: the cursor stays, and the last row is shown again.
+    bench.read(3_000, LOG, log(Vec::new()));
+    bench.engine().forget(at(3_000)).unwrap();
+    bench.restart();
+    bench.read(3_001, LOG, log(vec![activity("2", 6, None)]));
+    assert_eq!(changes(&mut bench), 2);
+}
+
+#[test]
+fn the_end_of_a_row_is_told_once_whichever_stream_shows_it_and_however_often() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&[], false));
+    bench.read(5, LOG, log(vec![activity("1", 3, None)]));
+    bench.read(20, LOG, log(vec![activity("1", 3, Some(15))]));
+    // One that began before the first look ends after it; another one ended before.
+    let old = || vec![activity("0", -50, Some(8)), activity("00", -90, Some(-50))];
+    bench.read(21, ENDS, ends(old()));
+    bench.read(22, ENDS, ends([old(), vec![activity("1", 3, Some(15))]].concat()));
+    bench.restart();
+    bench.read(23, ENDS, ends(vec![activity("1", 3, Some(15))]));
+    // A login is a point, whatever its row shows.
+    let login = Activity { activity: String::from("login"), ..activity("2", 20, Some(22)) };
+    bench.read(24, ENDS, ends(vec![login]));
+    let told = bench.outbox();
+    let names: Vec<_> = told.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["AgentStatusChanged", "AgentActivityEnded", "AgentActivityEnded"]);
+    let end = &told[1].1;
+    assert_eq!(end["meta"]["occurred_at"], at(15).millis());
+    assert_eq!(
+        (&end["activity"]["id"], &end["meta"]["precision"]),
+        (&json!("1"), &json!("SECOND"))
+    );
+    assert_eq!(told[2].1["activity"]["id"], "0");
+}
+
+#[test]
+fn a_row_that_became_visible_after_the_log_had_passed_it_is_told_by_its_end() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&[], false));
+    let asked = |bench: &mut Bench, second, from, rows| {
+        let question = PollRequest::Incremental { from: at(from) };
+        bench.read_asked(second, LOG, log(rows), &question);
+    };
+    asked(&mut bench, 40, 0, vec![activity("3", 39, None)]);
+    asked(&mut bench, 60, 29, vec![activity("4", 58, None)]);
+    // The log asks from second 29 on: it will not show row 2 any more, and may yet show row 5.
+    bench.read(61, ENDS, ends(vec![activity("2", 20, Some(39)), activity("5", 30, Some(60))]));
+    bench.read(62, ENDS, ends(vec![activity("2", 20, Some(39))]));
+    asked(&mut bench, 63, 48, Vec::new());
+    let names = bench.names();
+    assert_eq!(names[2..], ["AgentStatusRecovered", "AgentActivityEnded", "AgentActivityEnded"]);
+}
+
+#[test]
+fn revisions_and_sequences_go_on_without_a_gap_over_a_restart() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&["17"], false));
+    bench.read(5, LOG, log(vec![activity("1", 3, None)]));
+    bench.restart();
+    bench.read(10, LOG, log(vec![activity("2", 8, None)]));
+    let numbers: Vec<_> = bench
+        .outbox()
+        .into_iter()
+        .map(|(_, event)| (event["meta"]["revision"].clone(), event["meta"]["sequence"].clone()))
+        .collect();
+    assert_eq!(numbers, (1..=3).map(|n| (json!(n), json!(n))).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_tail_waits_for_the_first_look_and_then_asks_from_its_cursor_less_the_overlap() {
+    let mut bench = Bench::new();
+    let kind = StreamKind::Incremental { overlap: OVERLAP, log: true };
+    let ask = |bench: &mut Bench| bench.engine().question(&acme(), &LOG, kind, at(50)).unwrap();
+    assert_eq!(ask(&mut bench), None);
+    bench.read(0, AGENTS, sweep(&[], false));
+    assert_eq!(ask(&mut bench), Some(PollRequest::Incremental { from: at(0) }));
+    bench.read(40, LOG, log(vec![activity("1", 35, None)]));
+    assert_eq!(ask(&mut bench), Some(PollRequest::Incremental { from: at(25) }));
+    // The cursor is the vendor's stamp, and outlives the process.
+    bench.restart();
+    assert_eq!(ask(&mut bench), Some(PollRequest::Incremental { from: at(25) }));
+    // An answer without rows leaves it where it is.
+    bench.read(60, LOG, log(Vec::new()));
+    assert_eq!(ask(&mut bench), Some(PollRequest::Incremental { from: at(25) }));
+}
+
+#[test]
+fn rows_from_before_the_start_are_not_told() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&[], false));
+    bench.read(1, LOG, log(vec![activity("1", -5, None), activity("2", 0, None)]));
+    assert_eq!(bench.names(), ["AgentStatusChanged"]);
+}
+
+#[test]
+fn a_call_that_ended_is_asked_for_again_until_half_an_hour_has_passed() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&[], false));
+    let call: Call = serde_json::from_value(json!({
+        "id": "4711", "status": "finished", "created_at": at(1).millis(),
+        "ends_at": at(20).millis(), "updated_at": at(20).millis(),
+    }))
+    .unwrap();
+    let tail = IncrementalRows { rows: vec![call], cursor: Some(at(20)) };
+    bench.read(22, CALLS, Rows::Calls(tail));
+    let recent = StreamName::new("recent");
+    let mut ask =
+        |second| bench.engine().question(&acme(), &recent, StreamKind::Recent, at(second)).unwrap();
+    assert_eq!(ask(23), None);
+    assert_eq!(
+        ask(30),
+        Some(PollRequest::Probe { kind: EntityKind::Call, ids: vec![EntityId::new("4711")] })
+    );
+    bench.restart();
+    let mut ask =
+        |second| bench.engine().question(&acme(), &recent, StreamKind::Recent, at(second)).unwrap();
+    assert!(ask(40).is_some());
+    bench.engine().forget(at(20 + 1_801)).unwrap();
+    let mut ask =
+        |second| bench.engine().question(&acme(), &recent, StreamKind::Recent, at(second)).unwrap();
+    assert_eq!(ask(20 + 1_810), None);
+}
+
+#[test]
+fn a_row_that_was_set_aside_is_told_once_also_over_a_restart_and_again_when_it_changes() {
+    let row = |bytes: &[u8]| Quarantined {
+        id: Some(EntityId::new("4")),
+        reason: QuarantineReason {
+            path: String::from("started_at"),
+            kind: String::from("expected a time"),
+        },
+        fingerprint: Fingerprint::of(bytes),
+        size: bytes.len(),
+    };
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&["1"], false));
+    let told = bench.names().len();
+    for second in [10, 20] {
+        bench.read_with(second, LOG, log(Vec::new()), vec![row(b"one"), row(b"one")]);
+    }
+    bench.restart();
+    bench.read_with(30, LOG, log(Vec::new()), vec![row(b"one")]);
+    assert_eq!(bench.names()[told..], ["RecordQuarantined"]);
+    bench.read_with(40, LOG, log(Vec::new()), vec![row(b"another")]);
+    assert_eq!(bench.names()[told..], ["RecordQuarantined", "RecordQuarantined"]);
+    let (_, event) = bench.outbox().remove(told);
+    assert_eq!(event["record_id"], "4");
+    assert_eq!((&event["path"], &event["size"]), (&json!("started_at"), &json!(3)));
+
+    // Once it is forgotten, which takes a week, it would be news.
+    bench.engine().forget(at(30) + Duration::from_hours(6 * 24)).unwrap();
+    bench.read_with(50, LOG, log(Vec::new()), vec![row(b"one")]);
+    assert_eq!(bench.names().len(), told + 2);
+    bench.engine().forget(at(60) + Duration::from_hours(8 * 24)).unwrap();
+    bench.read_with(60, LOG, log(Vec::new()), vec![row(b"one")]);
+    assert_eq!(bench.names().len(), told + 3);
+}
+
+const HOURS: i64 = 3600;
+
+#[test]
+fn more_entities_than_there_may_be_are_left_out_until_there_is_room_again() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, sweep(&["1", "2"], false));
+    bench.engine().limit(|_| 3);
+    for second in 1..4 {
+        bench.read(second, AGENTS, sweep(&["1", "2", "3", "4"], false));
+    }
+    let added = |bench: &mut Bench| {
+        let all = bench.outbox().into_iter().filter(|(name, _)| *name == "AgentAdded");
+        let ids = all.map(|(_, event)| event["meta"]["entity_id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(added(&mut bench), ["1", "2", "3"]);
+    // The one that was left out is not missed either, and those who are known go on.
+    for second in 4..8 {
+        bench.read(second, AGENTS, sweep(&["1"], false));
+    }
+    assert_eq!(bench.names().iter().filter(|name| **name == "AgentRemoved").count(), 2);
+    // A restart counts what there is.
+    bench.restart();
+    bench.engine().limit(|_| 3);
+    bench.read(8, AGENTS, sweep(&["1", "5"], false));
+    assert_eq!(added(&mut bench).len(), 3);
+    // Who has been gone for a week is forgotten.
+    bench.engine().forget(at(8 * 24 * HOURS)).unwrap();
+    bench.read(8 * 24 * HOURS, AGENTS, sweep(&["1", "5"], false));
+    assert_eq!(added(&mut bench), ["1", "2", "3", "5"]);
+}
+
+#[test]
+fn what_is_no_longer_shown_is_forgotten_after_a_week_only_where_room_is_needed() {
+    assert_eq!(levels_told_again(10), [""; 0], "its revisions would begin anew");
+    assert_eq!(levels_told_again(4), ["2/call"], "it was forgotten, and the other one was not");
+}
+
+/// What is told of two levels that have not changed, one of which was not shown for nine days.
+fn levels_told_again(most: usize) -> Vec<String> {
+    let mut bench = Bench::new();
+    let level = |group: &str| -> ServiceLevel {
+        serde_json::from_value(json!({"of": {"group": {"group_id": group, "channel": "call"}},
+            "percent": 90.0, "minutes": 30}))
+        .unwrap()
+    };
+    let sla = StreamName::new("sla_by_queue_group");
+    bench.read(0, sla.clone(), Rows::ServiceLevels(vec![level("1"), level("2")]));
+    for day in 1..=9 {
+        bench.read(day * 24 * HOURS, sla.clone(), Rows::ServiceLevels(vec![level("1")]));
+        match most {
+            4 => bench.engine().limit(|_| 4),
+            _ => bench.engine().limit(|_| 10),
+        }
+        bench.engine().forget(at(day * 24 * HOURS + 60)).unwrap();
+        bench.restart();
+    }
+    assert_eq!(bench.names().len(), 2);
+    bench.read(9 * 24 * HOURS, sla, Rows::ServiceLevels(vec![level("1"), level("2")]));
+    let told = bench.outbox().split_off(2);
+    told.iter().map(|(_, event)| event["meta"]["entity_id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// An agent, a call that goes on, a call that ended and a team, all with personal fields.
+fn persons(bench: &mut Bench, second: i64, privacy: &Privacy, changed: bool) {
+    let mut agent: Agent =
+        serde_json::from_value(json!({"id": "1", "name": "Mira Sample", "online": changed}))
+            .unwrap();
+    privacy.agent(&mut agent);
+    let mut agents = FullScanBuilder::default();
+    agents.row(&EntityId::new("1"), FullScanRow::Seen(agent));
+    agents.counted(1);
+    bench.read(second, AGENTS, Rows::Agents(agents.finish()));
+
+    let mut team: Team = serde_json::from_value(
+        json!({"id": "9", "name": "Parcels", "assignees": [{"id": "1", "name": "Mira Sample"}]}),
+    )
+    .unwrap();
+    privacy.team(&mut team);
+    let mut teams = FullScanBuilder::default();
+    teams.row(&EntityId::new("9"), FullScanRow::Seen(team));
+    teams.counted(1);
+    bench.read(second, StreamName::new("teams"), Rows::Teams(teams.finish()));
+
+    let call = |id: &str, status: &str, ended: Option<i64>| {
+        let mut call: Call = serde_json::from_value(json!({"id": id, "status": status,
+            "created_at": at(5).millis(), "updated_at": at(6).millis(),
+            "ends_at": ended.map(|second| at(second).millis()),
+            "call_duration": i64::from(changed),
+            "agent_info": {"id": "1", "name": "Mira Sample"},
+            "end_user": {"id": "77", "identifier": "+99 555 0100"}}))
+        .unwrap();
+        privacy.call(&mut call);
+        call
+    };
+    let rows = vec![call("20", "connected", None), call("21", "finished", Some(6))];
+    bench.read(second, CALLS, Rows::Calls(IncrementalRows { rows, cursor: Some(at(6)) }));
+}
+
+#[test]
+fn when_privacy_settings_change_nothing_closed_is_told_and_what_opens_is_no_news() {
+    let open = Privacy { agents: Mode::Keep, customers: Mode::Keep, content: Mode::Keep };
+    let closed = Privacy { agents: Mode::Drop, customers: Mode::Drop, content: Mode::Drop };
+    for (first, then) in [(open, closed), (closed, open)] {
+        let mut bench = Bench::new();
+        bench.restart_under(first);
+        persons(&mut bench, 10, &first, false);
+        // Records of interactions that ended are given up by and by: no way around it.
+        bench.engine().forget(at(6) + Duration::from_mins(40)).unwrap();
+        let told = bench.names().len();
+
+        bench.restart_under(then);
+        persons(&mut bench, 20, &then, false);
+        assert_eq!(bench.names()[told..], [] as [&str; 0], "a changed setting is no news");
+        // A change of facts is told, under the settings of now.
+        persons(&mut bench, 30, &then, true);
+        let news = bench.outbox().split_off(told);
+        let names: Vec<_> = news.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["AgentUpdated", "CallUpdated", "CallUpdated"]);
+        let text = format!("{news:?}");
+        for planted in ["Mira Sample", "+99 555 0100"] {
+            assert_eq!(text.contains(planted), then == open, "{planted} under {then:?}");
+        }
+    }
+}
+
+#[test]
+fn who_is_gone_after_the_settings_were_closed_leaves_without_a_name() {
+    let open = Privacy { agents: Mode::Keep, customers: Mode::Keep, content: Mode::Keep };
+    let closed = Privacy { agents: Mode::Drop, customers: Mode::Drop, content: Mode::Drop };
+    let mut bench = Bench::new();
+    bench.restart_under(open);
+    persons(&mut bench, 10, &open, false);
+    let told = bench.names().len();
+    bench.restart_under(closed);
+    for second in [20, 30, 40] {
+        bench.read(second, AGENTS, sweep(&[], false));
+    }
+    let news = bench.outbox().split_off(told);
+    assert_eq!(news.len(), 1);
+    assert_eq!(news[0].0, "AgentRemoved");
+    assert!(!format!("{news:?}").contains("Mira"), "{news:?}");
+}

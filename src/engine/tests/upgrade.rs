@@ -1,0 +1,155 @@
+//! A newer model over states of an older one: what the older one could not know is no news.
+
+use serde_json::{Map, Value, json};
+
+use super::{AGENTS, Bench, CALLS, acme};
+use crate::model::{
+    Agent, Call, Chat, EntityId, EntityKey, EntityKind, MODEL_VERSION, Queue, StatusDefinition,
+    StreamName, Team,
+};
+use crate::source::{FullScan, FullScanBuilder, FullScanRow, IncrementalRows, Rows};
+use crate::store::{Key, StateRecord};
+
+/// States as each version of the model stored them, a line each. A line is never edited; a new
+/// version adds a file.
+const STORED: &[(u32, &str)] = &[(1, include_str!("../../../tests/fixtures/state/1.jsonl"))];
+
+struct Line {
+    kind: EntityKind,
+    id: EntityId,
+    value: Value,
+}
+
+fn lines(text: &str) -> Vec<Line> {
+    let line = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let text = |name: &str| line[name].as_str().unwrap();
+        Line {
+            kind: EntityKind::parse(text("kind")).unwrap(),
+            id: EntityId::new(text("id")),
+            value: line["value"].clone(),
+        }
+    };
+    text.lines().map(line).collect()
+}
+
+/// An engine over a store that holds these lines as that version stored them.
+fn stored(version: u32, lines: &[Line]) -> Bench {
+    let mut bench = Bench::new();
+    // The account was looked at long ago.
+    bench.read(0, AGENTS, Rows::Agents(FullScanBuilder::default().finish()));
+    let store = bench.engine().store().clone();
+    let mut batch = store.local_batch();
+    for Line { kind, id, value } in lines {
+        let entity = EntityKey { account: acme(), kind: *kind, id: id.clone() };
+        batch.put(Key::state(&entity), value).unwrap();
+    }
+    store.apply(batch).unwrap();
+    let older = |(key, mut value): (Vec<u8>, Vec<u8>)| -> Option<StateRecord> {
+        // Behind the format's byte stands the version of the model.
+        key.starts_with(b"s").then(|| {
+            value[1..5].copy_from_slice(&version.to_be_bytes());
+            (key, Some(value))
+        })
+    };
+    let records = store.records().map(Result::unwrap).filter_map(older).collect();
+    store.take_over(records).unwrap();
+    drop(store);
+    bench.restart();
+    bench
+}
+
+/// The row that a state holds, with whatever the model has learnt since.
+fn row<R: serde::de::DeserializeOwned>(line: &Line, place: &str, learnt: &Value) -> Option<R> {
+    let mut row = line.value["state"][place].as_object()?.clone();
+    let learnt: Map<String, Value> = learnt.as_object().unwrap().clone();
+    row.extend(learnt);
+    Some(serde_json::from_value(Value::Object(row)).unwrap())
+}
+
+fn sweep<R>(rows: Vec<(EntityId, R)>) -> FullScan<R> {
+    let mut sweep = FullScanBuilder::default();
+    for (id, row) in rows {
+        sweep.row(&id, FullScanRow::Seen(row));
+    }
+    sweep.finish()
+}
+
+/// All rows of a kind, as a vendor shows them today.
+fn rows<R: serde::de::DeserializeOwned>(
+    lines: &[Line],
+    kind: EntityKind,
+    place: &str,
+    learnt: &Value,
+) -> Vec<(EntityId, R)> {
+    let of_kind = lines.iter().filter(|line| line.kind == kind);
+    of_kind.filter_map(|line| Some((line.id.clone(), row(line, place, learnt)?))).collect()
+}
+
+fn tail<R>(rows: Vec<(EntityId, R)>) -> IncrementalRows<R> {
+    IncrementalRows { rows: rows.into_iter().map(|(_, row)| row).collect(), cursor: None }
+}
+
+/// What agents have been asked about since the first version.
+fn learnt() -> Value {
+    json!({
+        "active": true, "groups": [{"id": "7", "name": "North"}], "phone": "+1 555 0100",
+        "working_hours": [], "incoming_enabled": true,
+    })
+}
+
+#[test]
+fn a_newer_model_tells_nothing_of_what_older_states_could_not_know() {
+    for (version, text) in STORED {
+        let lines = lines(text);
+        assert!(*version < MODEL_VERSION && lines.len() > 10, "{version}");
+        let mut bench = stored(*version, &lines);
+        let told = bench.outbox().len();
+        let nothing = json!({});
+        let agents = || sweep(rows::<Agent>(&lines, EntityKind::Agent, "roster", &learnt()));
+        bench.read(10, AGENTS, Rows::Agents(agents()));
+        let calls = rows::<Call>(&lines, EntityKind::Call, "record", &nothing);
+        assert!(!calls.is_empty());
+        bench.read(11, CALLS, Rows::Calls(tail(calls)));
+        let chats = rows::<Chat>(&lines, EntityKind::Chat, "record", &nothing);
+        bench.read(12, StreamName::new("chats"), Rows::Chats(tail(chats)));
+        let queues = rows::<Queue>(&lines, EntityKind::Queue, "record", &nothing);
+        bench.read(13, StreamName::new("queues"), Rows::Queues(sweep(queues)));
+        let teams = rows::<Team>(&lines, EntityKind::Team, "record", &nothing);
+        bench.read(14, StreamName::new("teams"), Rows::Teams(sweep(teams)));
+        let statuses = rows::<StatusDefinition>(&lines, EntityKind::Status, "record", &nothing);
+        let stream = StreamName::new("status_definitions");
+        bench.read(15, stream, Rows::StatusDefinitions(sweep(statuses)));
+        assert_eq!(bench.names()[told..], [""; 0], "version {version}");
+        // What was taken over is known from now on, and its changes are told.
+        bench.restart();
+        let mut changed = learnt();
+        changed["groups"] = json!([]);
+        let agents = sweep(rows::<Agent>(&lines, EntityKind::Agent, "roster", &changed));
+        bench.read(20, AGENTS, Rows::Agents(agents));
+        let names: Vec<_> = bench.names().split_off(told);
+        assert!(!names.is_empty() && names.iter().all(|name| *name == "AgentUpdated"), "{names:?}");
+        assert_eq!(bench.outbox()[told].1["changed"], json!(["groups"]));
+    }
+}
+
+#[test]
+fn closing_what_an_older_model_stored_leaves_it_as_unknowing_as_it_was() {
+    let (version, text) = STORED[0];
+    let lines = lines(text);
+    let mut bench = stored(version, &lines);
+    let told = bench.outbox().len();
+    let closed = crate::model::Privacy {
+        agents: crate::model::Mode::Drop,
+        ..crate::model::Privacy::default()
+    };
+    bench.restart_under(closed);
+    let mut rows = rows::<Agent>(&lines, EntityKind::Agent, "roster", &learnt());
+    for (_, agent) in &mut rows {
+        // As the source closes a row.
+        use crate::model::Personal;
+        agent.close();
+    }
+    bench.read(10, AGENTS, Rows::Agents(sweep(rows)));
+    assert_eq!(bench.names()[told..], [""; 0]);
+}

@@ -1,0 +1,154 @@
+//! The engine's thread, and the handle through which polling talks to it.
+//!
+//! The store's calls block, so the engine never runs on the async workers. The queue to it is
+//! short: polling waits for the answer of each reading before it asks again.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::apply::{Applied, Engine};
+use super::output::EngineError;
+use crate::clock::Clock;
+use crate::model::{AccountName, StreamName};
+use crate::source::{PollRequest, PollResult, StreamKind};
+
+/// How many readings may wait for the engine.
+const QUEUE: usize = 16;
+/// How often the engine forgets what is no longer needed, and shows that it lives.
+const ROUND: Duration = Duration::from_secs(1);
+/// One round of forgetting in this many.
+const FORGET_EVERY: u32 = 10;
+
+enum Command {
+    PollRequest {
+        account: AccountName,
+        stream: StreamName,
+        kind: StreamKind,
+        reply: oneshot::Sender<Result<Option<PollRequest>, EngineError>>,
+    },
+    Apply {
+        account: AccountName,
+        reading: Box<PollResult>,
+        asked: PollRequest,
+        reply: oneshot::Sender<Result<Applied, EngineError>>,
+    },
+}
+
+/// Talks to the engine's thread.
+#[derive(Clone, Debug)]
+pub struct EngineHandle {
+    commands: SyncSender<Command>,
+}
+
+impl EngineHandle {
+    /// What to ask of a stream now, see [`Engine::question`].
+    ///
+    /// # Errors
+    /// As there, and when the engine has ended.
+    pub async fn question(
+        &self,
+        account: AccountName,
+        stream: StreamName,
+        kind: StreamKind,
+    ) -> Result<Option<PollRequest>, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::PollRequest { account, stream, kind, reply }).await?;
+        answer.await.map_err(|_| ended())?
+    }
+
+    /// Detects what a reading changed and commits it, see [`Engine::apply`].
+    ///
+    /// # Errors
+    /// As there, and when the engine has ended.
+    pub async fn apply(
+        &self,
+        account: AccountName,
+        reading: PollResult,
+        asked: PollRequest,
+    ) -> Result<Applied, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Apply { account, reading: Box::new(reading), asked, reply }).await?;
+        answer.await.map_err(|_| ended())?
+    }
+
+    async fn send(&self, mut command: Command) -> Result<(), EngineError> {
+        use std::sync::mpsc::TrySendError;
+        loop {
+            match self.commands.try_send(command) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Disconnected(_)) => return Err(ended()),
+                Err(TrySendError::Full(back)) => command = back,
+            }
+            // The engine is busy with a large reading; a few milliseconds change nothing.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+fn ended() -> EngineError {
+    EngineError::Stopped(String::from("the engine has ended"))
+}
+
+/// Starts the engine's thread. It ends when every handle is gone. `alive` is called at least once
+/// a second while it lives, `committed` after each batch that may have filled the outbox.
+///
+/// # Errors
+/// When no thread can be started.
+pub fn spawn_engine(
+    mut engine: Engine,
+    clock: Arc<dyn Clock>,
+    mut alive: impl FnMut() + Send + 'static,
+    mut committed: impl FnMut() + Send + 'static,
+) -> io::Result<(EngineHandle, JoinHandle<()>)> {
+    let (commands, queue) = sync_channel(QUEUE);
+    let thread = std::thread::Builder::new().name(String::from("engine")).spawn(move || {
+        run(&mut engine, &queue, clock.as_ref(), &mut alive, &mut committed);
+    })?;
+    Ok((EngineHandle { commands }, thread))
+}
+
+fn run(
+    engine: &mut Engine,
+    queue: &Receiver<Command>,
+    clock: &dyn Clock,
+    alive: &mut dyn FnMut(),
+    committed: &mut dyn FnMut(),
+) {
+    let mut rounds = 0_u32;
+    let mut last_round = clock.now();
+    loop {
+        // An answer nobody waits for any more belongs to a poll that was cut off; that is no loss.
+        match queue.recv_timeout(ROUND) {
+            Ok(Command::PollRequest { account, stream, kind, reply }) => {
+                let _ = reply.send(engine.question(&account, &stream, kind, clock.now()));
+            }
+            Ok(Command::Apply { account, reading, asked, reply }) => {
+                let applied = engine.apply(&account, *reading, &asked);
+                if applied.as_ref().is_ok_and(|applied| applied.events > 0) {
+                    committed();
+                }
+                let _ = reply.send(applied);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        let now = clock.now();
+        if now < last_round + ROUND && now >= last_round {
+            continue;
+        }
+        last_round = now;
+        alive();
+        rounds = rounds.wrapping_add(1);
+        if rounds.is_multiple_of(FORGET_EVERY)
+            && let Err(error) = engine.forget(now)
+            && !matches!(error, EngineError::Stopped(_))
+        {
+            tracing::error!(%error, "old state cannot be forgotten");
+        }
+    }
+}

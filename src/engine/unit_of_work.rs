@@ -1,0 +1,410 @@
+//! One reading's writes: states, events and cursor, gathered and committed together.
+//!
+//! A large reading is committed in several batches, each whole in itself: an entity's state goes
+//! with its events, and the cursor goes with the last one, so that a crash in between only makes
+//! rows be read again that then show no change. The same holds for what is published: the change
+//! of one entity, with its state and the counts of its topics, is one entry of the outbox.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::account::{AccountState, AgentBrief, Position};
+use super::output::{EngineError, Output};
+use crate::detect::{AgentState, Change, HoldsRow, adopt_unknown};
+use crate::event::avro::Encoders;
+use crate::event::{
+    Body, Draft, Event, EventMeta, EventType, OmittedEvent, Origin, Topic, event_id,
+};
+use crate::model::{
+    Agent, EntityId, EntityKey, EntityKind, MODEL_VERSION, Precision, StreamName, Timestamp,
+};
+use crate::store::{Batch, Key, OutboxEvent, Store, Stored};
+use crate::telemetry::Metrics;
+
+/// An event beyond this size would not fit into a broker's default `max.message.bytes` (1 MiB)
+/// together with its key and headers; it is replaced by an `EventOmitted`.
+const LARGEST_EVENT: usize = 900_000;
+/// A batch is committed when it holds this many bytes of events, so that memory stays bounded.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// A state and the count of its entity's published changes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct VersionedState<S> {
+    pub(super) revision: u64,
+    pub(super) state: S,
+    /// When it was written last; once a day, as long as rows speak of the entity.
+    #[serde(default)]
+    pub(super) touched_at: Option<Timestamp>,
+    /// It was stored by an older model, and holds what it did not know from the row at hand.
+    #[serde(skip)]
+    pub(super) outdated: bool,
+}
+
+impl<S> VersionedState<S> {
+    pub(super) const fn new(revision: u64, state: S) -> Self {
+        Self { revision, state, touched_at: None, outdated: false }
+    }
+}
+
+/// How old a state may become that rows still speak of, before it is written again as it is.
+const TOUCHED_EVERY: Duration = Duration::from_hours(24);
+
+/// What a reading writes.
+pub(super) struct UnitOfWork<'a> {
+    store: &'a Store,
+    encoders: &'a Encoders,
+    output: &'a Output,
+    metrics: &'a Metrics,
+    pub(super) account: &'a mut AccountState,
+    pub(super) stream: StreamName,
+    observed_at: Timestamp,
+    batch: Batch,
+    /// Rows of the log that this reading tells.
+    told: HashSet<Key>,
+    bytes: usize,
+    /// How many events the reading has led to.
+    pub(super) events: usize,
+}
+
+impl<'a> UnitOfWork<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        encoders: &'a Encoders,
+        output: &'a Output,
+        metrics: &'a Metrics,
+        account: &'a mut AccountState,
+        stream: StreamName,
+        observed_at: Timestamp,
+    ) -> Self {
+        Self {
+            store,
+            encoders,
+            output,
+            metrics,
+            account,
+            stream,
+            observed_at,
+            batch: output.batch(store),
+            told: HashSet::new(),
+            bytes: 0,
+            events: 0,
+        }
+    }
+
+    fn entity(&self, kind: EntityKind, id: &EntityId) -> EntityKey {
+        EntityKey { account: self.account.name.clone(), kind, id: id.clone() }
+    }
+
+    /// An entity's state, with what this reading has changed already.
+    pub(super) fn held<S: DeserializeOwned>(
+        &self,
+        kind: EntityKind,
+        id: &EntityId,
+    ) -> Result<Option<VersionedState<S>>, EngineError> {
+        let entity = self.entity(kind, id);
+        let key = Key::state(&entity);
+        let stored = match self.batch.get(&key) {
+            Some(pending) => pending,
+            None => self.store.get(&key)?,
+        };
+        Ok(stored.map(|stored| stored.value))
+    }
+
+    /// Whether one more entity of a kind may be remembered. One that may not is left out, and
+    /// counted.
+    pub(super) fn takes_in(&mut self, kind: EntityKind) -> bool {
+        let is_there = self.account.room.is_there(kind);
+        if !is_there {
+            self.metrics.quarantined(&self.account.name, "too_many_entities");
+        }
+        is_there
+    }
+
+    /// The state of the entity that a row is about, as [`UnitOfWork::held`] has it. What a state of an
+    /// older model could not know is taken over from the row.
+    pub(super) fn held_for<S, R>(
+        &self,
+        kind: EntityKind,
+        id: &EntityId,
+        row: &R,
+    ) -> Result<Option<VersionedState<S>>, EngineError>
+    where
+        S: DeserializeOwned + HoldsRow<R>,
+        R: Serialize,
+    {
+        let entity = self.entity(kind, id);
+        let key = Key::state(&entity);
+        if let Some(Some(pending)) = self.batch.get::<VersionedState<S>>(&key) {
+            return Ok(Some(pending.value));
+        }
+        let Some(version) = self.store.model_version(&key)? else { return Ok(None) };
+        if version >= MODEL_VERSION {
+            return self.held(kind, id);
+        }
+        let Some(Stored { mut value, .. }) = self.store.get::<Value>(&key)? else {
+            return Ok(None);
+        };
+        let row_now = serde_json::to_value(row)?;
+        adopt_unknown(&mut value["state"][S::ROW], &row_now);
+        let mut held: VersionedState<S> = serde_json::from_value(value)?;
+        held.state.adopted(row);
+        held.outdated = true;
+        Ok(Some(held))
+    }
+
+    /// Takes over a change. Without a difference nothing is written.
+    pub(super) fn change<S: Serialize + PartialEq>(
+        &mut self,
+        kind: EntityKind,
+        id: &EntityId,
+        before: Option<VersionedState<S>>,
+        change: Change<S>,
+    ) -> Result<(), EngineError> {
+        if before.is_none() {
+            if !self.takes_in(kind) {
+                return Ok(());
+            }
+            self.account.room.came(kind);
+        }
+        let revision = before.as_ref().map_or(0, |held| held.revision);
+        let fresh = |held: &VersionedState<S>| {
+            held.touched_at.is_some_and(|touched| self.observed_at <= touched + TOUCHED_EVERY)
+        };
+        let same =
+            before.is_some_and(|held| !held.outdated && held.state == change.state && fresh(&held));
+        if same && change.drafts.is_empty() {
+            return Ok(());
+        }
+        let topics: BTreeSet<Topic> =
+            change.drafts.iter().map(|draft| draft.body.event_type().topic()).collect();
+        let revision = self.events(change.drafts, revision)?;
+        let entity = self.entity(kind, id);
+        let held = VersionedState {
+            touched_at: Some(self.observed_at),
+            ..VersionedState::new(revision, change.state)
+        };
+        self.batch.put(Key::state(&entity), &held)?;
+        if matches!(self.output, Output::Outbox) {
+            for topic in topics {
+                let last = self.account.sequences.get(&topic).copied().unwrap_or_default();
+                self.batch.put(Key::sequence(&self.account.name, topic), &last)?;
+            }
+        }
+        self.batch.close_decision();
+        self.commit_when_large()
+    }
+
+    /// An agent's state, with what this reading has changed already.
+    pub(super) fn agent(
+        &self,
+        id: &EntityId,
+    ) -> Result<Option<VersionedState<AgentState>>, EngineError> {
+        self.held(EntityKind::Agent, id)
+    }
+
+    /// The same, for a row of the roster.
+    pub(super) fn agent_for(
+        &self,
+        row: &Agent,
+    ) -> Result<Option<VersionedState<AgentState>>, EngineError> {
+        self.held_for(EntityKind::Agent, &row.id, row)
+    }
+
+    /// Takes over an agent's change.
+    pub(super) fn change_agent(
+        &mut self,
+        id: &EntityId,
+        before: Option<VersionedState<AgentState>>,
+        change: Change<AgentState>,
+    ) -> Result<(), EngineError> {
+        if before.is_some() || self.account.room.is_there(EntityKind::Agent) {
+            self.account.agents.insert(id.clone(), AgentBrief::of(&change.state));
+        }
+        self.change(EntityKind::Agent, id, before, change)
+    }
+
+    /// Tells of a row that was set aside, unless it was told before; says whether it is news. The
+    /// id is made of the row's bytes.
+    pub(super) fn quarantine(
+        &mut self,
+        id: &EntityId,
+        reason: &'static str,
+        draft: Draft,
+    ) -> Result<bool, EngineError> {
+        if self.held::<Timestamp>(EntityKind::Record, id)?.is_some() {
+            return Ok(false);
+        }
+        self.metrics.quarantined(&self.account.name, reason);
+        if !self.account.room.is_there(EntityKind::Record) {
+            return Ok(false);
+        }
+        let change = Change { state: self.observed_at, drafts: vec![draft] };
+        self.change(EntityKind::Record, id, None, change)?;
+        Ok(true)
+    }
+
+    fn events(&mut self, drafts: Vec<Draft>, mut revision: u64) -> Result<u64, EngineError> {
+        for draft in drafts {
+            revision += 1;
+            self.event(draft, revision)?;
+        }
+        Ok(revision)
+    }
+
+    /// Takes note that a row of the log is told. `false` when it was told before, also by this
+    /// very reading: a row may change between two of its pages and be shown in both forms.
+    pub(super) fn tell_activity(
+        &mut self,
+        started_at: Timestamp,
+        id: &EntityId,
+    ) -> Result<bool, EngineError> {
+        self.tell(Key::activity_deduplication(&self.account.name, started_at, id))
+    }
+
+    /// The same of a row's end. Another end of the same row, which only a correction of the
+    /// vendor's brings, is another fact.
+    pub(super) fn tell_activity_end(
+        &mut self,
+        ended_at: Timestamp,
+        id: &EntityId,
+    ) -> Result<bool, EngineError> {
+        self.tell(Key::activity_end_deduplication(&self.account.name, ended_at, id))
+    }
+
+    fn tell(&mut self, key: Key) -> Result<bool, EngineError> {
+        if self.told.contains(&key) || self.store.get::<()>(&key)?.is_some() {
+            return Ok(false);
+        }
+        self.batch.put(key.clone(), &())?;
+        self.told.insert(key);
+        Ok(true)
+    }
+
+    pub(super) fn put<T: Serialize>(&mut self, key: Key, value: &T) -> Result<(), EngineError> {
+        self.batch.put(key, value)?;
+        Ok(())
+    }
+
+    /// Stores where the stream stands. With events it is published with the last of them; alone
+    /// only when `due`, so that a quiet account does not write on the topic at every reading.
+    pub(super) fn put_position(
+        &mut self,
+        key: Key,
+        position: &Position,
+        due: bool,
+    ) -> Result<bool, EngineError> {
+        let publish = due || self.events > 0;
+        if publish {
+            self.batch.put(key, position)?;
+        } else {
+            self.batch.put_locally(key, position)?;
+        }
+        Ok(publish)
+    }
+
+    fn event(&mut self, draft: Draft, revision: u64) -> Result<(), EngineError> {
+        let entity = self.entity(draft.kind, &draft.entity);
+        let mut event_type = draft.body.event_type();
+        let topic = event_type.topic();
+        let sequence = self.next_sequence(topic);
+        let mut meta = EventMeta {
+            event_id: event_id(&entity, revision, event_type.as_str()),
+            account: self.account.name.to_string(),
+            vendor: String::from(self.account.vendor),
+            entity_id: draft.entity.to_string(),
+            revision: i64::try_from(revision).unwrap_or(i64::MAX),
+            sequence: i64::try_from(sequence).unwrap_or(i64::MAX),
+            stream: self.stream.to_string(),
+            occurred_at: draft.occurrence.at,
+            occurred_after: draft.occurrence.after,
+            precision: draft.occurrence.precision,
+            observed_at: self.observed_at,
+            origin: draft.origin,
+            late: false,
+        };
+        self.metrics.decided(&self.account.name, event_type, draft.origin);
+        if draft.origin == Origin::Live && draft.occurrence.precision != Precision::Bounded {
+            let seen = self.observed_at.plus_millis(self.account.offset_millis());
+            #[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^52")]
+            let seconds = seen.millis_since(meta.occurred_at).max(0) as f64 / 1000.0;
+            self.metrics.detected(&self.account.name, self.stream.as_str(), seconds);
+        }
+        self.events += 1;
+        if let Output::Lines(lines) = self.output {
+            let line = serde_json::to_string(&Line {
+                event: event_type.as_str(),
+                topic: topic.as_str(),
+                key: entity.to_string(),
+                value: Event { meta: &meta, body: &draft.body },
+            })?;
+            // Whoever reads the lines may have gone; the next line will say so.
+            let _ = lines.send(line);
+            return Ok(());
+        }
+        let mut datum = self.encoders.datum(&meta, &draft.body)?;
+        if datum.len() > LARGEST_EVENT {
+            let size = i64::try_from(datum.len()).unwrap_or(i64::MAX);
+            let placeholder = Body::EventOmitted(OmittedEvent {
+                event_type: String::from(event_type.as_str()),
+                reason: format!("larger than {LARGEST_EVENT} bytes"),
+                size,
+            });
+            event_type = EventType::EventOmitted;
+            meta.event_id = event_id(&entity, revision, event_type.as_str());
+            datum = self.encoders.datum(&meta, &placeholder)?;
+            tracing::error!(entity = %entity, size, "event too large to publish; omitted in place");
+        }
+        self.bytes += datum.len();
+        self.batch.push(OutboxEvent {
+            topic,
+            account: meta.account.clone(),
+            key: entity.to_string(),
+            event_type,
+            fingerprint: self.encoders.fingerprint(event_type),
+            event_id: meta.event_id,
+            sequence,
+            revision,
+            occurred_at: meta.occurred_at,
+            observed_at: meta.observed_at,
+            datum,
+        });
+        Ok(())
+    }
+
+    fn next_sequence(&mut self, topic: Topic) -> u64 {
+        match self.account.sequences.entry(topic) {
+            Entry::Occupied(mut entry) => {
+                *entry.get_mut() += 1;
+                *entry.get()
+            }
+            Entry::Vacant(entry) => *entry.insert(1),
+        }
+    }
+
+    /// Commits what was gathered, when it has become large.
+    fn commit_when_large(&mut self) -> Result<(), EngineError> {
+        if self.bytes >= BATCH_BYTES { self.commit() } else { Ok(()) }
+    }
+
+    /// Commits what was gathered.
+    pub(super) fn commit(&mut self) -> Result<(), EngineError> {
+        let batch = std::mem::replace(&mut self.batch, self.output.batch(self.store));
+        self.bytes = 0;
+        self.store.apply(batch)?;
+        Ok(())
+    }
+}
+
+/// An event as `--dry-run` prints it.
+#[derive(Serialize)]
+struct Line<'a> {
+    event: &'static str,
+    topic: &'static str,
+    key: String,
+    value: Event<'a, Body>,
+}

@@ -1,0 +1,186 @@
+//! Whether a local store agrees with the state topic, once what waits in its outbox is published.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::generation::StoreClaim;
+use super::state_topic::{OwnerRecord, StateReader, StateTopicRecord};
+use crate::kafka::KafkaSettings;
+use crate::store::{self, Key, Store, is_position};
+
+/// How many outbox entries are looked at together.
+const AT_ONCE: usize = 1_000;
+/// How many differences are named; the others are counted.
+const NAMED: usize = 100;
+
+/// What does not agree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// Nobody has ever owned the shard on the topic, or the store never belonged to it.
+    NotOwned,
+    /// The store belongs to another state topic.
+    Lineage,
+    /// Another owner has had the shard since: the store will be filled anew.
+    Generation {
+        /// The topic's.
+        topic: u64,
+        /// The store's.
+        store: u64,
+    },
+    /// More is published than the store knows of: it is older than it was.
+    RolledBack {
+        /// The last published entry.
+        published: u64,
+        /// The store's newest.
+        newest: u64,
+    },
+    /// The topic has a record that the store lacks.
+    Missing(String),
+    /// The store has a record that the topic lacks.
+    Unpublished(String),
+    /// The two have different values.
+    Differs(String),
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOwned => out.write_str("nobody owns the shard yet, or not by this store"),
+            Self::Lineage => out.write_str("the store belongs to another state topic"),
+            Self::Generation { topic, store } => write!(
+                out,
+                "another bridge has owned the shard since (generation {topic}, the store has \
+                 {store}): it will be filled anew"
+            ),
+            Self::RolledBack { published, newest } => write!(
+                out,
+                "entry {published} is published, and the store's newest is {newest}: it is older \
+                 than it was"
+            ),
+            Self::Missing(key) => write!(out, "only on the topic: {key}"),
+            Self::Unpublished(key) => write!(out, "only in the store: {key}"),
+            Self::Differs(key) => write!(out, "not the same: {key}"),
+        }
+    }
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// Records of state that were compared.
+    pub records: u64,
+    /// Outbox entries that are not published yet, and were taken as if they were.
+    pub waiting: u64,
+    /// Differences, as many as are named.
+    pub differences: Vec<Difference>,
+    /// Differences beyond those.
+    pub further: u64,
+}
+
+impl Verification {
+    fn differs(&mut self, difference: Difference) {
+        if self.differences.len() < NAMED {
+            self.differences.push(difference);
+        } else {
+            self.further += 1;
+        }
+    }
+
+    /// Whether the two agree.
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+/// Why a store could not be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum VerificationError {
+    /// The topic cannot be read.
+    #[error("the state topic cannot be read: {0}")]
+    Topic(String),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// Compares a store that nobody uses with its shard on the topic. Blocks.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn verify(
+    settings: &KafkaSettings,
+    shard: i32,
+    store: &Store,
+) -> Result<Verification, VerificationError> {
+    let unreadable = |error: super::state_topic::Error| VerificationError::Topic(error.to_string());
+    let reader = StateReader::new(settings, shard).map_err(unreadable)?;
+    let (first, _) = reader.ends().map_err(unreadable)?;
+    let mut topic: HashMap<Vec<u8>, u128> = HashMap::new();
+    let mut owner: Option<OwnerRecord> = None;
+    let take = |_, found| match found {
+        StateTopicRecord::Owner(record) => owner = Some(record),
+        StateTopicRecord::State(key, Some(value)) => {
+            topic.insert(key, xxh3_128(&value));
+        }
+        StateTopicRecord::State(key, None) => {
+            topic.remove(&key);
+        }
+    };
+    reader.read(first, &|| false, take).map_err(unreadable)?;
+    let mut found = Verification::default();
+    let ownership = StoreClaim::load(store)?;
+    if let Some(difference) = ownership_differs(ownership.as_ref(), owner.as_ref(), store) {
+        found.differs(difference);
+    }
+    let mut after = owner.map_or(0, |owner| owner.progress);
+    loop {
+        let entries = store.outbox_after(after, AT_ONCE, usize::MAX)?;
+        let Some(last) = entries.last() else { break };
+        after = last.number;
+        found.waiting += entries.len() as u64;
+        for (key, value) in entries.into_iter().flat_map(|entry| entry.decision.records) {
+            match value {
+                Some(value) => topic.insert(key, xxh3_128(&value)),
+                None => topic.remove(&key),
+            };
+        }
+    }
+    for record in store.records() {
+        let (key, value) = record?;
+        found.records += 1;
+        match topic.remove(&key) {
+            Some(hash) if hash == xxh3_128(&value) => {}
+            // A position that moved alone is published some seconds later.
+            _ if is_position(&key) => {}
+            Some(_) => found.differs(Difference::Differs(Key::describe(&key))),
+            None => found.differs(Difference::Unpublished(Key::describe(&key))),
+        }
+    }
+    let mut missing: Vec<_> = topic.into_keys().collect();
+    missing.sort();
+    for key in missing {
+        found.differs(Difference::Missing(Key::describe(&key)));
+    }
+    Ok(found)
+}
+
+fn ownership_differs(
+    local: Option<&StoreClaim>,
+    topic: Option<&OwnerRecord>,
+    store: &Store,
+) -> Option<Difference> {
+    let (Some(local), Some(topic)) = (local, topic) else { return Some(Difference::NotOwned) };
+    if local.lineage != topic.lineage {
+        return Some(Difference::Lineage);
+    }
+    if !local.is_of(topic.generation) {
+        let held = local.held.map_or(0, |held| held.number);
+        return Some(Difference::Generation { topic: topic.generation.number, store: held });
+    }
+    let newest = store.newest_entry();
+    (newest < topic.progress)
+        .then_some(Difference::RolledBack { published: topic.progress, newest })
+}
