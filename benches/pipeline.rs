@@ -108,7 +108,7 @@ fn agent(id: usize) -> Value {
     })
 }
 
-fn sweep(pages: &[Vec<u8>], memory: &RowMemory) -> (usize, RowMemory) {
+fn scan(pages: &[Vec<u8>], memory: &RowMemory) -> (usize, RowMemory) {
     let mut next = RowMemory::default();
     let mut builder = FullScanBuilder::default();
     for page in pages {
@@ -124,7 +124,7 @@ fn unchanged_sweep(criterion: &mut Criterion) {
             serde_json::to_vec(&rows).expect("plain JSON")
         })
         .collect();
-    let (_, memory) = sweep(&pages, &RowMemory::default());
+    let (_, memory) = scan(&pages, &RowMemory::default());
     let mut group = criterion.benchmark_group("unchanged sweep of 10,000 agents");
     group.throughput(Throughput::Bytes(pages.iter().map(Vec::len).sum::<usize>() as u64));
     group.bench_function("limit: typed from_slice", |bencher| {
@@ -136,7 +136,7 @@ fn unchanged_sweep(criterion: &mut Criterion) {
         });
     });
     group.bench_function("decode and diff", |bencher| {
-        bencher.iter(|| black_box(sweep(&pages, &memory)));
+        bencher.iter(|| black_box(scan(&pages, &memory)));
     });
     group.finish();
 }
@@ -162,7 +162,7 @@ fn call(id: usize) -> Call {
     .expect("a call")
 }
 
-fn look() -> PollContext {
+fn context() -> PollContext {
     let at = Timestamp::from_millis;
     PollContext {
         requested_at: at(60_000),
@@ -175,10 +175,10 @@ fn look() -> PollContext {
 }
 
 fn changed_calls(criterion: &mut Criterion) {
-    let look = look();
+    let context = context();
     let targets = Targets::default();
     let states: Vec<InteractionState<Call>> =
-        (0..CALLS).map(|id| interaction_row(None, &call(id), &look, &targets).state).collect();
+        (0..CALLS).map(|id| interaction_row(None, &call(id), &context, &targets).state).collect();
     let rows: Vec<Call> = (0..CALLS)
         .map(|id| {
             let rating = (id % 100 == 0).then_some(5);
@@ -198,7 +198,7 @@ fn changed_calls(criterion: &mut Criterion) {
             let pairs = states.iter().zip(&rows);
             let changed = pairs.filter(|(state, row)| !is_unchanged(state, row));
             let events = changed.map(|(state, row)| {
-                interaction_row(Some(state), row, &look, &targets).drafts.len()
+                interaction_row(Some(state), row, &context, &targets).drafts.len()
             });
             black_box(events.sum::<usize>())
         });
@@ -209,7 +209,7 @@ fn changed_calls(criterion: &mut Criterion) {
 fn encode(criterion: &mut Criterion) {
     let encoders = Encoders::new().expect("the schemas are right");
     let targets = Targets::default();
-    let drafts = interaction_row(None, &call(4711), &look(), &targets).drafts;
+    let drafts = interaction_row(None, &call(4711), &context(), &targets).drafts;
     let body = drafts
         .into_iter()
         .map(|draft| draft.body)

@@ -11,6 +11,7 @@ mod checks;
 mod deepcall;
 mod error;
 mod fields;
+mod full_scan;
 mod gathered;
 mod http;
 mod infobip;
@@ -21,20 +22,19 @@ mod memory;
 mod pages;
 #[cfg(test)]
 mod parley;
+mod poll_result;
 mod probe;
-mod reading;
 mod rows;
 mod settings;
-mod sweep;
 mod vendors;
 
 pub use error::{Disposition, Error, Refusal};
+pub use full_scan::{FullScan, FullScanBuilder, FullScanRow, Partial};
 pub use http::{Connection, Limits};
 pub use memory::{Fingerprint, RowMemory};
-pub use probe::{Finding, Report};
-pub use reading::{
+pub use poll_result::{
     IncrementalRows, PollRequest, PollResult, QuarantineReason, Quarantined, Rows, UnknownValue,
 };
+pub use probe::{Finding, Report};
 pub use settings::{Access, ConnectError, PollSettings, SettingsReader};
-pub use sweep::{FullScan, FullScanBuilder, FullScanRow, Partial};
 pub use vendors::{Source, StreamKind, StreamSpec, VENDORS, Vendor};

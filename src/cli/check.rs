@@ -171,7 +171,7 @@ async fn one_request(
     let streams = parts.streams;
     let gauge = streams.iter().find(|stream| stream.kind == StreamKind::Snapshot);
     let stream = gauge.or(streams.first()).ok_or("no stream is enabled")?;
-    let question = match stream.kind {
+    let poll_request = match stream.kind {
         StreamKind::Snapshot => PollRequest::Snapshot,
         StreamKind::FullScan => PollRequest::FullScan,
         StreamKind::Incremental { .. } | StreamKind::LogEnds { .. } => {
@@ -180,9 +180,9 @@ async fn one_request(
         StreamKind::Recent => PollRequest::Probe { kind: EntityKind::Call, ids: Vec::new() },
         StreamKind::Waiting => PollRequest::Waiting { calls: true, chats: false },
     };
-    let reading = source.read(&stream.name, &question, &RowMemory::default()).await;
-    let reading = reading.map_err(|error| error.to_string())?;
-    let offset = reading.clock_offset_millis.map_or_else(String::new, |millis| {
+    let poll_result = source.read(&stream.name, &poll_request, &RowMemory::default()).await;
+    let poll_result = poll_result.map_err(|error| error.to_string())?;
+    let offset = poll_result.clock_offset_millis.map_or_else(String::new, |millis| {
         format!(", its clock is {:+.1} s off ours", seconds(millis))
     });
     Ok(format!("answers{offset}"))

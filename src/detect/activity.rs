@@ -18,16 +18,16 @@ pub(super) const WRITE_SKEW: Duration = Duration::from_secs(2);
 
 /// Whether a row belongs to the time that is wanted.
 #[must_use]
-pub fn is_activity_wanted(row: &Activity, look: &PollContext) -> bool {
-    row.started_at >= look.start
+pub fn is_activity_wanted(row: &Activity, context: &PollContext) -> bool {
+    row.started_at >= context.start
 }
 
 /// Whether the end of a row is there, belongs to the time that is wanted, and is one: login and
 /// logout are points, whatever their rows show.
 #[must_use]
-pub fn is_activity_end_wanted(row: &Activity, look: &PollContext) -> bool {
+pub fn is_activity_end_wanted(row: &Activity, context: &PollContext) -> bool {
     let is_point = matches!(row.activity.as_str(), "login" | "logout");
-    !is_point && row.ended_at.is_some_and(|ended_at| ended_at >= look.start)
+    !is_point && row.ended_at.is_some_and(|ended_at| ended_at >= context.start)
 }
 
 /// The end of a row of the log, at this time, that was not told before. It says nothing of the
@@ -37,11 +37,11 @@ pub fn activity_end(
     state: Option<&AgentState>,
     row: &Activity,
     ended_at: Timestamp,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Change<AgentState> {
     let body = Body::AgentActivityEnded(ActivityRecorded { activity: row.clone() });
     let occurrence = Occurrence::stamped(ended_at);
-    let draft = AgentState::draft(&row.agent_id, occurrence, look.origin(ended_at), body);
+    let draft = AgentState::draft(&row.agent_id, occurrence, context.origin(ended_at), body);
     Change { state: state.cloned().unwrap_or_default(), drafts: vec![draft] }
 }
 
@@ -50,10 +50,10 @@ pub fn activity_end(
 pub fn activity_row(
     state: Option<&AgentState>,
     row: &Activity,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Change<AgentState> {
     let mut next = state.cloned().unwrap_or_default();
-    let origin = look.origin(row.started_at);
+    let origin = context.origin(row.started_at);
     let point = || AgentPoint {
         activity_id: Some(row.id.clone()),
         by_agent_id: row.whodunnit.as_ref().and_then(|who| who.id.clone()),

@@ -110,7 +110,7 @@ pub fn roster_row(
     state: Option<&AgentState>,
     row: &Agent,
     source: StatusSource,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Change<AgentState> {
     let mut next = state.cloned().unwrap_or_default();
     if std::mem::take(&mut next.closed)
@@ -125,7 +125,7 @@ pub fn roster_row(
 
     match &next.roster {
         None => {
-            let (occurrence, origin) = arrival(row, look);
+            let (occurrence, origin) = arrival(row, context);
             let change = AgentChange { before: None, after: Some(row.clone()), changed: vec![] };
             say(occurrence, origin, Body::AgentAdded(change));
         }
@@ -137,7 +137,7 @@ pub fn roster_row(
                     after: Some(row.clone()),
                     changed: changed.into_iter().map(String::from).collect(),
                 };
-                say(look.between(), Origin::Live, Body::AgentUpdated(change));
+                say(context.between(), Origin::Live, Body::AgentUpdated(change));
             }
         }
     }
@@ -145,14 +145,14 @@ pub fn roster_row(
     if let Some(active) = row.active {
         if next.active.is_some_and(|before| before != active) {
             let told = if active { Body::AgentActivated } else { Body::AgentDeactivated };
-            say(look.between(), Origin::Live, told(AgentActivation {}));
+            say(context.between(), Origin::Live, told(AgentActivation {}));
         }
         next.active = Some(active);
     }
 
     let told = match source {
-        StatusSource::Log => seed(&mut next.status, row, look).into_iter().collect(),
-        StatusSource::Roster => roster_status(&mut next.status, row, look),
+        StatusSource::Log => seed(&mut next.status, row, context).into_iter().collect(),
+        StatusSource::Roster => roster_status(&mut next.status, row, context),
     };
     for (occurrence, origin, change) in told {
         say(occurrence, origin, Body::AgentStatusChanged(change));
@@ -161,15 +161,15 @@ pub fn roster_row(
     let wrapping_up = row.wrap_up.unwrap_or(false);
     match (next.wrap_up.since, wrapping_up) {
         (None, true) => {
-            next.wrap_up.since = Some(look.requested_at);
+            next.wrap_up.since = Some(context.requested_at);
             let body = Body::AgentWrapUpStarted(AgentWrapUp { duration_ms: None });
-            say(look.between(), look.origin_of_sight(), body);
+            say(context.between(), context.origin_of_sight(), body);
         }
         (Some(since), false) => {
             next.wrap_up.since = None;
-            let duration_ms = Some(look.requested_at.millis_since(since).max(0));
+            let duration_ms = Some(context.requested_at.millis_since(since).max(0));
             let body = Body::AgentWrapUpEnded(AgentWrapUp { duration_ms });
-            say(look.between(), Origin::Live, body);
+            say(context.between(), Origin::Live, body);
         }
         _ => {}
     }
@@ -180,16 +180,16 @@ pub fn roster_row(
 
 /// The status in which an agent is found, where the log will tell of all that follow. What begins
 /// after the first look is the log's to tell, so that it is told once.
-fn seed(held: &mut Option<KnownStatus>, row: &Agent, look: &PollContext) -> Option<Told> {
+fn seed(held: &mut Option<KnownStatus>, row: &Agent, context: &PollContext) -> Option<Told> {
     let since = row.status_updated_at;
     let status = row.status.as_ref().filter(|_| held.is_none())?;
-    if since.is_some_and(|since| since >= look.baseline_at) {
+    if since.is_some_and(|since| since >= context.baseline_at) {
         return None;
     }
     let current = status.value();
     let authority = Authority::Seed;
     *held = Some(KnownStatus { value: current.clone(), since, activity_id: None, authority });
-    let occurrence = since.map_or_else(|| look.between(), Occurrence::stamped);
+    let occurrence = since.map_or_else(|| context.between(), Occurrence::stamped);
     let change = AgentStatusChange {
         previous: None,
         current,
@@ -197,30 +197,34 @@ fn seed(held: &mut Option<KnownStatus>, row: &Agent, look: &PollContext) -> Opti
         activity_id: None,
         interaction: None,
     };
-    Some((occurrence, look.origin_of_sight(), change))
+    Some((occurrence, context.origin_of_sight(), change))
 }
 
 /// When an agent came: at the vendor's stamp where that lies between the two readings.
-fn arrival(row: &Agent, look: &PollContext) -> (Occurrence, Origin) {
-    let origin = look.origin_of_sight();
+fn arrival(row: &Agent, context: &PollContext) -> (Occurrence, Origin) {
+    let origin = context.origin_of_sight();
     let stamped = row.created_at.filter(|created| {
         origin == Origin::Live
-            && look.previous_requested_at.is_some_and(|previous| *created >= previous)
-            && *created <= look.answered_at
+            && context.previous_requested_at.is_some_and(|previous| *created >= previous)
+            && *created <= context.answered_at
     });
-    (stamped.map_or_else(|| look.between(), Occurrence::stamped), origin)
+    (stamped.map_or_else(|| context.between(), Occurrence::stamped), origin)
 }
 
 /// The roster no longer shows an agent, and that is certain.
 ///
 /// What was open ends with the agent: after-call work and hold leave no event behind.
 #[must_use]
-pub fn roster_absence(state: &AgentState, id: &EntityId, look: &PollContext) -> Change<AgentState> {
+pub fn roster_absence(
+    state: &AgentState,
+    id: &EntityId,
+    context: &PollContext,
+) -> Change<AgentState> {
     let mut drafts = Vec::new();
     if let Some(before) = &state.roster {
         let change = AgentChange { before: Some(before.clone()), after: None, changed: vec![] };
         let body = Body::AgentRemoved(change);
-        drafts.push(AgentState::draft(id, look.between(), Origin::Live, body));
+        drafts.push(AgentState::draft(id, context.between(), Origin::Live, body));
     }
     Change { state: AgentState::default(), drafts }
 }

@@ -171,12 +171,12 @@ pub fn is_older<I: Interaction>(state: &InteractionState<I>, row: &I) -> bool {
 pub fn interaction_row<I: Interaction>(
     state: Option<&InteractionState<I>>,
     row: &I,
-    look: &PollContext,
+    context: &PollContext,
     targets: &Targets,
 ) -> Change<InteractionState<I>> {
     let opened = state.filter(|state| state.closed).map(|state| state.opened_by(row));
     let state = opened.as_ref().or(state);
-    let overdue = waits::overdue(row, look, targets);
+    let overdue = waits::overdue(row, context, targets);
     let overdue =
         overdue.filter(|breach| state.is_none_or(|state| !state.steps.contains(&breach.step.key)));
     if let Some(state) = state
@@ -186,10 +186,10 @@ pub fn interaction_row<I: Interaction>(
         return Change { state: state.clone(), drafts: Vec::new() };
     }
     let mut next = state.cloned().unwrap_or_default();
-    let mut all = steps(row, look, &next.steps);
+    let mut all = steps(row, context, &next.steps);
     let mut drafts = Vec::new();
     let mut told: Vec<Tells> = Vec::new();
-    let unknown_past = state.is_none() && ended_long_ago(row, look);
+    let unknown_past = state.is_none() && ended_long_ago(row, context);
 
     if let Some(overdue) = overdue {
         // The vendor's own verdict comes first, where there is one already.
@@ -201,26 +201,26 @@ pub fn interaction_row<I: Interaction>(
     for Step { key, occurrence, body, tells } in all {
         let new = next.steps.insert(key);
         if new && !unknown_past {
-            drafts.push(draft(row, occurrence, look.origin(occurrence.at), body));
+            drafts.push(draft(row, occurrence, context.origin(occurrence.at), body));
             told.push(tells);
         }
     }
     if !unknown_past && row.rating() != next.rating {
         let body = I::rated(current_context(row), row.rating(), next.rating);
-        drafts.push(draft(row, seen(row, look), Origin::Live, body));
+        drafts.push(draft(row, seen(row, context), Origin::Live, body));
         told.push(Tells::Fields(&["rating", "has_feedback", "consumer_event_durations"]));
     }
     next.rating = row.rating();
 
     if let Some(body) = update(state, row, &told, unknown_past) {
         let origin = if unknown_past { Origin::Baseline } else { Origin::Live };
-        drafts.push(draft(row, seen(row, look), origin, body));
+        drafts.push(draft(row, seen(row, context), origin, body));
     }
 
     next.record = Some(Box::new(row.clone()));
     next.content = content(row);
     next.updated_at = row.updated_at();
-    let ended_at = || row.ends_at().or(row.updated_at()).unwrap_or(look.requested_at);
+    let ended_at = || row.ends_at().or(row.updated_at()).unwrap_or(context.requested_at);
     next.ended_at = row.phase().is_over().then(ended_at);
     Change { state: next, drafts }
 }
@@ -265,19 +265,20 @@ pub fn settle<I: Interaction>(state: &InteractionState<I>) -> InteractionState<I
 
 /// Whether an interaction that is not known had ended before anything was wanted, or so long ago that its
 /// state has been forgotten.
-fn ended_long_ago<I: Interaction>(row: &I, look: &PollContext) -> bool {
+fn ended_long_ago<I: Interaction>(row: &I, context: &PollContext) -> bool {
     let ended = row.ends_at().or(row.updated_at());
     row.phase().is_over()
-        && ended.is_some_and(|ended| ended < look.start || ended < look.requested_at - HORIZON)
+        && ended
+            .is_some_and(|ended| ended < context.start || ended < context.requested_at - HORIZON)
 }
 
 /// When a change without a stamp of its own was seen: no later than the record's last change.
-fn seen<I: Interaction>(row: &I, look: &PollContext) -> Occurrence {
-    let at = row.updated_at().unwrap_or(look.requested_at);
-    match look.previous_requested_at {
+fn seen<I: Interaction>(row: &I, context: &PollContext) -> Occurrence {
+    let at = row.updated_at().unwrap_or(context.requested_at);
+    match context.previous_requested_at {
         Some(previous) if at >= previous => Occurrence::bounded(at, Some(previous)),
         // The record's stamp did not move with the change.
-        Some(previous) => Occurrence::bounded(look.requested_at, Some(previous)),
+        Some(previous) => Occurrence::bounded(context.requested_at, Some(previous)),
         None => Occurrence::bounded(at, None),
     }
 }

@@ -37,7 +37,7 @@ pub struct LevelState {
 pub fn queue_status_row(
     state: Option<&LevelState>,
     row: &QueueStatus,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Change<LevelState> {
     let mut next = state.cloned().unwrap_or_default();
     let previous = next.depth;
@@ -66,8 +66,8 @@ pub fn queue_status_row(
         drafts.push(draft(
             EntityKind::QueuePath,
             row.queue.id(),
-            look,
-            look.origin_of_sight(),
+            context,
+            context.origin_of_sight(),
             body,
         ));
     }
@@ -79,7 +79,7 @@ pub fn queue_status_row(
 pub fn queue_status_absence(
     state: &LevelState,
     id: &EntityId,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Change<LevelState> {
     let mut next = state.clone();
     let previous = next.depth.replace(0);
@@ -96,7 +96,7 @@ pub fn queue_status_absence(
             total_duration: None,
             average_duration: None,
         });
-        drafts.push(draft(EntityKind::QueuePath, id.clone(), look, Origin::Live, body));
+        drafts.push(draft(EntityKind::QueuePath, id.clone(), context, Origin::Live, body));
     }
     Change { state: next, drafts }
 }
@@ -152,11 +152,11 @@ pub fn service_level_row(
     state: Option<&LevelState>,
     row: &ServiceLevel,
     target_percent: Option<f64>,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Change<LevelState> {
     let mut next = state.cloned().unwrap_or_default();
     let Named { kind, id, queue, group, language, channel } = named(row);
-    let origin = look.origin_of_sight();
+    let origin = context.origin_of_sight();
     let mut drafts = Vec::new();
     if next.percent != row.percent {
         let body = Body::ServiceLevelChanged(ServiceLevelChange {
@@ -168,7 +168,7 @@ pub fn service_level_row(
             previous: next.percent,
             current: row.percent,
         });
-        drafts.push(draft(kind, id.clone(), look, origin, body));
+        drafts.push(draft(kind, id.clone(), context, origin, body));
     }
     next.percent = row.percent;
     if let (Some(target), Some(percent)) = (target_percent, row.percent) {
@@ -188,7 +188,7 @@ pub fn service_level_row(
                 target_percent,
                 value: row.percent,
             });
-            drafts.push(draft(kind, id, look, origin, body));
+            drafts.push(draft(kind, id, context, origin, body));
         } else if next.breached && percent >= recovered {
             next.breached = false;
             let body = Body::SlaRecovered(SlaRecovery {
@@ -201,12 +201,18 @@ pub fn service_level_row(
                 target_percent,
                 value: row.percent,
             });
-            drafts.push(draft(kind, id, look, Origin::Live, body));
+            drafts.push(draft(kind, id, context, Origin::Live, body));
         }
     }
     Change { state: next, drafts }
 }
 
-fn draft(kind: EntityKind, id: EntityId, look: &PollContext, origin: Origin, body: Body) -> Draft {
-    Draft { kind, entity: id, occurrence: look.between(), origin, body }
+fn draft(
+    kind: EntityKind,
+    id: EntityId,
+    context: &PollContext,
+    origin: Origin,
+    body: Body,
+) -> Draft {
+    Draft { kind, entity: id, occurrence: context.between(), origin, body }
 }

@@ -64,7 +64,7 @@ pub fn watch_log(
     claim: Claim,
     open: Option<&Dispute>,
     log: LogWatch,
-    look: &PollContext,
+    context: &PollContext,
 ) -> ClaimOutcome {
     let held = state.status.as_ref();
     let newer = held.is_none_or(|held| match (claim.since, held.since) {
@@ -76,15 +76,15 @@ pub fn watch_log(
     }
     let outlasted = open.is_some_and(|dispute| {
         dispute.claim == claim
-            && look.requested_at >= dispute.first_seen + SILENCE
+            && context.requested_at >= dispute.first_seen + SILENCE
             && log.read_at.is_some_and(|read| read >= dispute.first_seen + SILENCE)
     });
     // The same status with a newer start is the log's to tell: a snapshot cannot say what lay
     // between.
     if !outlasted || held.is_some_and(|held| held.value.id == claim.value.id) {
-        return dispute(claim, open, look);
+        return dispute(claim, open, context);
     }
-    let occurrence = claim.since.map_or_else(|| look.between(), Occurrence::stamped);
+    let occurrence = claim.since.map_or_else(|| context.between(), Occurrence::stamped);
     let previous_duration_ms = claim
         .since
         .zip(held.and_then(|held| held.since))
@@ -98,7 +98,7 @@ pub fn watch_log(
     });
     let status = KnownStatus {
         value: claim.value,
-        since: claim.since.or(Some(look.requested_at)),
+        since: claim.since.or(Some(context.requested_at)),
         activity_id: None,
         authority: Authority::Snapshot,
     };
@@ -108,10 +108,10 @@ pub fn watch_log(
     }
 }
 
-fn dispute(claim: Claim, open: Option<&Dispute>, look: &PollContext) -> ClaimOutcome {
+fn dispute(claim: Claim, open: Option<&Dispute>, context: &PollContext) -> ClaimOutcome {
     match open {
         Some(dispute) if dispute.claim == claim => ClaimOutcome::Disputed(dispute.clone()),
-        _ => ClaimOutcome::Disputed(Dispute { claim, first_seen: look.requested_at }),
+        _ => ClaimOutcome::Disputed(Dispute { claim, first_seen: context.requested_at }),
     }
 }
 
@@ -120,10 +120,10 @@ fn dispute(claim: Claim, open: Option<&Dispute>, look: &PollContext) -> ClaimOut
 pub fn current_status_row(
     state: Option<&AgentState>,
     row: &CurrentStatus,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Change<AgentState> {
     let state = state.cloned().unwrap_or_default();
-    hold(state, &row.agent_id, row.on_hold.unwrap_or(false), row.on_hold_duration, look)
+    hold(state, &row.agent_id, row.on_hold.unwrap_or(false), row.on_hold_duration, context)
 }
 
 /// An agent the status of the moment does not show, and so has nobody on hold.
@@ -131,9 +131,9 @@ pub fn current_status_row(
 pub fn current_status_absence(
     state: &AgentState,
     id: &EntityId,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Change<AgentState> {
-    hold(state.clone(), id, false, None, look)
+    hold(state.clone(), id, false, None, context)
 }
 
 fn hold(
@@ -141,25 +141,25 @@ fn hold(
     id: &EntityId,
     on_hold: bool,
     seconds: Option<i64>,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Change<AgentState> {
     let mut drafts = Vec::new();
     match (state.hold.since, on_hold) {
         (None, true) => {
             let so_far = seconds.unwrap_or(0).clamp(0, 86_400).saturating_mul(1000);
-            let began = look.requested_at.plus_millis(-so_far);
+            let began = context.requested_at.plus_millis(-so_far);
             // The last reading showed no hold: it cannot have begun before that.
-            let began = look.previous_requested_at.map_or(began, |previous| began.max(previous));
+            let began = context.previous_requested_at.map_or(began, |previous| began.max(previous));
             state.hold.since = Some(began);
             let body = Body::AgentHoldStarted(AgentHold { duration_ms: seconds.map(|_| so_far) });
-            let occurrence = Occurrence::bounded(began, look.previous_requested_at);
-            drafts.push(AgentState::draft(id, occurrence, look.origin_of_sight(), body));
+            let occurrence = Occurrence::bounded(began, context.previous_requested_at);
+            drafts.push(AgentState::draft(id, occurrence, context.origin_of_sight(), body));
         }
         (Some(since), false) => {
             state.hold.since = None;
-            let duration_ms = Some(look.requested_at.millis_since(since).max(0));
+            let duration_ms = Some(context.requested_at.millis_since(since).max(0));
             let body = Body::AgentHoldEnded(AgentHold { duration_ms });
-            drafts.push(AgentState::draft(id, look.between(), Origin::Live, body));
+            drafts.push(AgentState::draft(id, context.between(), Origin::Live, body));
         }
         _ => {}
     }

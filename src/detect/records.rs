@@ -57,7 +57,7 @@ impl<R: Record> RecordState<R> {
 pub fn record_row<R: Record>(
     state: Option<&RecordState<R>>,
     row: &R,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Change<RecordState<R>> {
     let mut before = state.and_then(|state| state.record.clone());
     if state.is_some_and(|state| state.closed)
@@ -66,10 +66,10 @@ pub fn record_row<R: Record>(
         before.adopt_personal(row);
     }
     if row.is_deleted() {
-        return gone(before, row.id(), look);
+        return gone(before, row.id(), context);
     }
     let (origin, changed) = match &before {
-        None => (look.origin_of_sight(), Vec::new()),
+        None => (context.origin_of_sight(), Vec::new()),
         Some(before) => {
             let changed = R::changed(before, row);
             if changed.is_empty() {
@@ -81,7 +81,7 @@ pub fn record_row<R: Record>(
     };
     let changed = changed.into_iter().map(String::from).collect();
     let body = R::change(before, Some(row.clone()), changed);
-    let draft = draft::<R>(row.id(), look, origin, body);
+    let draft = draft::<R>(row.id(), context, origin, body);
     Change { state: RecordState::of(Some(row.clone())), drafts: vec![draft] }
 }
 
@@ -90,21 +90,25 @@ pub fn record_row<R: Record>(
 pub fn record_absence<R: Record>(
     state: &RecordState<R>,
     id: &EntityId,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Change<RecordState<R>> {
-    gone(state.record.clone(), id, look)
+    gone(state.record.clone(), id, context)
 }
 
-fn gone<R: Record>(before: Option<R>, id: &EntityId, look: &PollContext) -> Change<RecordState<R>> {
+fn gone<R: Record>(
+    before: Option<R>,
+    id: &EntityId,
+    context: &PollContext,
+) -> Change<RecordState<R>> {
     let drafts = before.map(|before| {
         let body = R::change(Some(before), None, Vec::new());
-        draft::<R>(id, look, Origin::Live, body)
+        draft::<R>(id, context, Origin::Live, body)
     });
     Change { state: RecordState::of(None), drafts: drafts.into_iter().collect() }
 }
 
-fn draft<R: Record>(id: &EntityId, look: &PollContext, origin: Origin, body: Body) -> Draft {
-    Draft { kind: R::KIND, entity: id.clone(), occurrence: look.between(), origin, body }
+fn draft<R: Record>(id: &EntityId, context: &PollContext, origin: Origin, body: Body) -> Draft {
+    Draft { kind: R::KIND, entity: id.clone(), occurrence: context.between(), origin, body }
 }
 
 /// Implements [`Record`] for a type whose three events share a body.

@@ -18,7 +18,7 @@ pub(super) type Told = (Occurrence, Origin, AgentStatusChange);
 pub(super) fn roster_status(
     held: &mut Option<KnownStatus>,
     row: &Agent,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Vec<Told> {
     let Some(status) = &row.status else { return Vec::new() };
     let current = status.value();
@@ -31,8 +31,8 @@ pub(super) fn roster_status(
     };
     let Some(before) = held.take() else {
         *held = Some(hold(since));
-        let occurrence = since.map_or_else(|| look.between(), Occurrence::stamped);
-        return vec![(occurrence, look.origin_of_sight(), change(None, current))];
+        let occurrence = since.map_or_else(|| context.between(), Occurrence::stamped);
+        return vec![(occurrence, context.origin_of_sight(), change(None, current))];
     };
 
     if before.value.id != current.id {
@@ -40,7 +40,7 @@ pub(super) fn roster_status(
         // one, or from an older answer: it dates nothing.
         let since = since.filter(|since| before.since.is_none_or(|began| *since > began));
         *held = Some(hold(since));
-        let occurrence = since.map_or_else(|| look.between(), Occurrence::stamped);
+        let occurrence = since.map_or_else(|| context.between(), Occurrence::stamped);
         let previous_duration_ms =
             since.zip(before.since).map(|(now, began)| now.millis_since(began));
         let change =
@@ -56,7 +56,7 @@ pub(super) fn roster_status(
     *held = Some(hold(Some(again)));
     let away = Occurrence {
         at: again,
-        after: look.previous_requested_at.map(|previous| previous.min(again)),
+        after: context.previous_requested_at.map(|previous| previous.min(again)),
         precision: Precision::Bounded,
     };
     vec![

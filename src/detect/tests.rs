@@ -22,7 +22,7 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 }
 
 /// A reading that was asked at this second, `since` seconds after the one before.
-pub(super) fn look(asked: i64, since: i64) -> PollContext {
+pub(super) fn context(asked: i64, since: i64) -> PollContext {
     PollContext {
         requested_at: at(asked),
         answered_at: at(asked),
@@ -35,7 +35,7 @@ pub(super) fn look(asked: i64, since: i64) -> PollContext {
 
 /// The first reading of all.
 pub(super) fn baseline_at() -> PollContext {
-    PollContext { previous_requested_at: None, first_full_scan: true, ..look(0, 1) }
+    PollContext { previous_requested_at: None, first_full_scan: true, ..context(0, 1) }
 }
 
 pub(super) fn names(drafts: &[Draft]) -> Vec<&'static str> {

@@ -70,8 +70,8 @@ pub(super) struct Position {
 
 impl Position {
     /// A sweep was read that began then.
-    pub(super) fn swept<T>(&mut self, sweep: &FullScan<T>, requested_at: Timestamp) {
-        if sweep.is_complete() {
+    pub(super) fn scanned<T>(&mut self, scan: &FullScan<T>, requested_at: Timestamp) {
+        if scan.is_complete() {
             self.complete = true;
             self.complete_requested_at = Some(requested_at);
         }
@@ -192,12 +192,12 @@ impl AccountState {
 
     /// The circumstances of a reading, in the vendor's clock, and the record they rest on. The
     /// first reading of an account makes the record.
-    pub(super) fn look(&mut self, reading: &PollResult) -> (PollContext, AccountRecord) {
-        if let Some(offset) = reading.clock_offset_millis {
+    pub(super) fn context(&mut self, poll_result: &PollResult) -> (PollContext, AccountRecord) {
+        if let Some(offset) = poll_result.clock_offset_millis {
             self.offset = Some(smoothed(self.offset, offset));
         }
-        let position = self.positions.get(&reading.stream).copied().unwrap_or_default();
-        let requested_at = reading.requested_at.plus_millis(self.offset_millis());
+        let position = self.positions.get(&poll_result.stream).copied().unwrap_or_default();
+        let requested_at = poll_result.requested_at.plus_millis(self.offset_millis());
         // A correction of the offset does not turn the stream's time back.
         let requested_at =
             position.requested_at.map_or(requested_at, |previous| requested_at.max(previous));
@@ -210,43 +210,46 @@ impl AccountState {
             };
             AccountRecord { start, baseline_at }
         });
-        let look = PollContext {
+        let context = PollContext {
             requested_at,
-            answered_at: reading.answered_at.plus_millis(self.offset_millis()).max(requested_at),
+            answered_at: poll_result
+                .answered_at
+                .plus_millis(self.offset_millis())
+                .max(requested_at),
             previous_requested_at: position.requested_at,
             start: record.start,
             baseline_at: record.baseline_at,
             first_full_scan: !position.complete,
         };
-        (look, record)
+        (context, record)
     }
 
     /// The look at an entity that a sweep shows: what changed about it happened after the last
     /// reading that showed it. A partial one need not have.
-    pub(super) fn look_at(
+    pub(super) fn context_at(
         &self,
         stream: &StreamName,
         kind: EntityKind,
         id: &EntityId,
-        look: &PollContext,
+        context: &PollContext,
     ) -> PollContext {
         let complete = || self.positions.get(stream)?.complete_requested_at;
         let shown = self.last_shown(kind, id);
         // As long as no sweep was complete, nobody knows whom the others left out.
-        let previous = look.previous_requested_at.filter(|_| !look.first_full_scan);
+        let previous = context.previous_requested_at.filter(|_| !context.first_full_scan);
         let previous_requested_at = shown.or_else(complete).or(previous);
-        PollContext { previous_requested_at, ..*look }
+        PollContext { previous_requested_at, ..*context }
     }
 
     /// The look at an entity that sweeps no longer show: it went after the last one that did, if
     /// that is known. Those since then led to the certainty.
-    pub(super) fn look_at_absence(
+    pub(super) fn context_at_absence(
         &self,
         kind: EntityKind,
         id: &EntityId,
-        look: &PollContext,
+        context: &PollContext,
     ) -> PollContext {
-        PollContext { previous_requested_at: self.last_shown(kind, id), ..*look }
+        PollContext { previous_requested_at: self.last_shown(kind, id), ..*context }
     }
 
     fn last_shown(&self, kind: EntityKind, id: &EntityId) -> Option<Timestamp> {

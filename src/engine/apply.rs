@@ -198,7 +198,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine has stopped.
-    pub fn question(
+    pub fn poll_request(
         &mut self,
         name: &AccountName,
         stream: &StreamName,
@@ -246,12 +246,12 @@ impl Engine {
     pub fn apply(
         &mut self,
         name: &AccountName,
-        reading: PollResult,
+        poll_result: PollResult,
         asked: &PollRequest,
     ) -> Result<Applied, EngineError> {
         self.refuse_after_failure()?;
-        self.position(name, &reading.stream)?;
-        let applied = self.commit(name, reading, asked);
+        self.position(name, &poll_result.stream)?;
+        let applied = self.commit(name, poll_result, asked);
         if let Err(error) = &applied {
             self.failed = Some(error.to_string());
         }
@@ -265,107 +265,107 @@ impl Engine {
     fn commit(
         &mut self,
         name: &AccountName,
-        reading: PollResult,
+        poll_result: PollResult,
         asked: &PollRequest,
     ) -> Result<Applied, EngineError> {
         let account =
             self.accounts.get_mut(name).ok_or_else(|| EngineError::UnknownAccount(name.clone()))?;
-        let (look, record) = account.look(&reading);
-        let stream = reading.stream.clone();
+        let (context, record) = account.context(&poll_result);
+        let stream = poll_result.stream.clone();
         let mut position = account.positions.get(&stream).copied().unwrap_or_default();
-        position.requested_at = Some(look.requested_at);
-        let mut writing = UnitOfWork::new(
+        position.requested_at = Some(context.requested_at);
+        let mut work = UnitOfWork::new(
             &self.store,
             &self.encoders,
             &self.output,
             &self.metrics,
             account,
             stream.clone(),
-            reading.answered_at,
+            poll_result.answered_at,
         );
         let mut ask_log_now = false;
-        match reading.rows {
-            Rows::Agents(sweep) => {
-                position.swept(&sweep, look.requested_at);
-                ask_log_now = roster(&mut writing, &sweep, &look)?;
+        match poll_result.rows {
+            Rows::Agents(scan) => {
+                position.scanned(&scan, context.requested_at);
+                ask_log_now = roster(&mut work, &scan, &context)?;
             }
-            Rows::AgentStatuses(sweep) => {
-                position.swept(&sweep, look.requested_at);
-                ask_log_now = current_statuses(&mut writing, &sweep, &look)?;
+            Rows::AgentStatuses(scan) => {
+                position.scanned(&scan, context.requested_at);
+                ask_log_now = current_statuses(&mut work, &scan, &context)?;
             }
             Rows::Activities(tail) => {
                 position.cursor = position.cursor.max(tail.cursor);
                 if let PollRequest::Incremental { from } = asked {
-                    writing.account.log_read_from = Some(*from);
+                    work.account.log_read_from = Some(*from);
                 }
-                activities(&mut writing, tail, &look)?;
+                activities(&mut work, tail, &context)?;
             }
             Rows::ActivityEnds(tail) => {
                 position.cursor = position.cursor.max(tail.cursor);
-                let passed = writing.account.passed_by_the_log();
-                activity_ends(&mut writing, tail, passed, &look)?;
+                let passed = work.account.passed_by_the_log();
+                activity_ends(&mut work, tail, passed, &context)?;
             }
             Rows::Calls(tail) => {
                 position.cursor = position.cursor.max(tail.cursor);
-                interactions(&mut writing, &tail.rows, &look)?;
+                interactions(&mut work, &tail.rows, &context)?;
             }
             Rows::Chats(tail) => {
                 position.cursor = position.cursor.max(tail.cursor);
-                interactions(&mut writing, &tail.rows, &look)?;
+                interactions(&mut work, &tail.rows, &context)?;
             }
-            Rows::CallsById(rows) => interactions(&mut writing, &rows, &look)?,
-            Rows::ChatsById(rows) => interactions(&mut writing, &rows, &look)?,
+            Rows::CallsById(rows) => interactions(&mut work, &rows, &context)?,
+            Rows::ChatsById(rows) => interactions(&mut work, &rows, &context)?,
             Rows::Waiting { calls, chats } => {
-                interactions(&mut writing, &calls, &look)?;
-                interactions(&mut writing, &chats, &look)?;
+                interactions(&mut work, &calls, &context)?;
+                interactions(&mut work, &chats, &context)?;
             }
-            Rows::Queues(sweep) => {
-                position.swept(&sweep, look.requested_at);
-                records(&mut writing, &sweep, &look)?;
+            Rows::Queues(scan) => {
+                position.scanned(&scan, context.requested_at);
+                records(&mut work, &scan, &context)?;
             }
-            Rows::Teams(sweep) => {
-                position.swept(&sweep, look.requested_at);
-                records(&mut writing, &sweep, &look)?;
+            Rows::Teams(scan) => {
+                position.scanned(&scan, context.requested_at);
+                records(&mut work, &scan, &context)?;
             }
-            Rows::StatusDefinitions(sweep) => {
-                position.swept(&sweep, look.requested_at);
-                records(&mut writing, &sweep, &look)?;
+            Rows::StatusDefinitions(scan) => {
+                position.scanned(&scan, context.requested_at);
+                records(&mut work, &scan, &context)?;
             }
-            Rows::QueueStatuses(sweep) => {
-                position.swept(&sweep, look.requested_at);
-                queue_statuses(&mut writing, &sweep, &look)?;
+            Rows::QueueStatuses(scan) => {
+                position.scanned(&scan, context.requested_at);
+                queue_statuses(&mut work, &scan, &context)?;
             }
             Rows::ServiceLevels(levels) => {
                 position.complete = true;
-                service_levels(&mut writing, &levels, &look)?;
+                service_levels(&mut work, &levels, &context)?;
             }
         }
         match asked {
             PollRequest::Probe { kind, ids } => {
-                writing.account.recent.asked(*kind, ids, look.requested_at);
+                work.account.recent.asked(*kind, ids, context.requested_at);
             }
             PollRequest::Waiting { calls, chats } => {
                 for (kind, was_asked) in [(EntityKind::Call, *calls), (EntityKind::Chat, *chats)] {
                     if was_asked {
-                        writing.account.waits.answered(kind, look.requested_at);
+                        work.account.waits.answered(kind, context.requested_at);
                     }
                 }
             }
             _ => {}
         }
-        quarantined(&mut writing, &stream, &reading.quarantined, &look)?;
-        if writing.account.record.is_none() {
-            writing.put(Key::account(name), &record)?;
+        quarantined(&mut work, &stream, &poll_result.quarantined, &context)?;
+        if work.account.record.is_none() {
+            work.put(Key::account(name), &record)?;
         }
-        let carried = writing.account.carried.get(&stream).copied();
+        let carried = work.account.carried.get(&stream).copied();
         let due = carried.is_none_or(|last| {
-            reading.answered_at < last || last + CARRY_POSITIONS <= reading.answered_at
+            poll_result.answered_at < last || last + CARRY_POSITIONS <= poll_result.answered_at
         });
-        if writing.put_position(Key::cursor(name, &stream), &position, due)? {
-            writing.account.carried.insert(stream.clone(), reading.answered_at);
+        if work.put_position(Key::cursor(name, &stream), &position, due)? {
+            work.account.carried.insert(stream.clone(), poll_result.answered_at);
         }
-        writing.commit()?;
-        let events = writing.events;
+        work.commit()?;
+        let events = work.events;
         account.record = Some(record);
         account.positions.insert(stream, position);
         let agents = account.agents_on_roster();
@@ -415,20 +415,20 @@ impl Engine {
         }
         self.forget_interactions::<Call>(name, now, &mut batch)?;
         self.forget_interactions::<Chat>(name, now, &mut batch)?;
-        let told = |held: &VersionedState<Timestamp>| Some(held.state);
+        let told = |versioned: &VersionedState<Timestamp>| Some(versioned.state);
         self.forget_old(name, EntityKind::Record, now, &mut batch, told)?;
         self.forget_records::<Queue>(name, now, &mut batch)?;
         self.forget_records::<Team>(name, now, &mut batch)?;
         self.forget_records::<StatusDefinition>(name, now, &mut batch)?;
         for kind in [EntityKind::QueuePath, EntityKind::QueueGroup] {
             if self.is_crowded(name, kind) {
-                let shown = |held: &VersionedState<LevelState>| held.touched_at;
+                let shown = |versioned: &VersionedState<LevelState>| versioned.touched_at;
                 self.forget_old(name, kind, now, &mut batch, shown)?;
             }
         }
         if self.is_crowded(name, EntityKind::Agent) {
-            let left = |held: &VersionedState<AgentState>| {
-                held.touched_at.filter(|_| held.state.roster.is_none())
+            let left = |versioned: &VersionedState<AgentState>| {
+                versioned.touched_at.filter(|_| versioned.state.roster.is_none())
             };
             self.forget_old(name, EntityKind::Agent, now, &mut batch, left)?;
         }
@@ -448,8 +448,8 @@ impl Engine {
         now: Timestamp,
         batch: &mut Batch,
     ) -> Result<(), EngineError> {
-        let ended = |held: &VersionedState<InteractionState<I>>| {
-            held.state.ended_at.or(held.state.updated_at).or(held.touched_at)
+        let ended = |versioned: &VersionedState<InteractionState<I>>| {
+            versioned.state.ended_at.or(versioned.state.updated_at).or(versioned.touched_at)
         };
         self.forget_old(name, I::KIND, now, batch, ended)
     }
@@ -463,8 +463,8 @@ impl Engine {
         if !self.is_crowded(name, R::KIND) {
             return Ok(());
         }
-        let removed = |held: &VersionedState<RecordState<R>>| {
-            held.touched_at.filter(|_| held.state.record.is_none())
+        let removed = |versioned: &VersionedState<RecordState<R>>| {
+            versioned.touched_at.filter(|_| versioned.state.record.is_none())
         };
         self.forget_old(name, R::KIND, now, batch, removed)
     }
@@ -544,8 +544,9 @@ fn settle_record<I: Interaction>(
     let key = state_key(name, I::KIND, id);
     if let Some(stored) = store.get::<VersionedState<InteractionState<I>>>(&key)? {
         let VersionedState { revision, state, touched_at, .. } = stored.value;
-        let held = VersionedState { touched_at, ..VersionedState::new(revision, settle(&state)) };
-        batch.put_as_of(key, &held, stored.model_version)?;
+        let versioned =
+            VersionedState { touched_at, ..VersionedState::new(revision, settle(&state)) };
+        batch.put_as_of(key, &versioned, stored.model_version)?;
     }
     Ok(())
 }

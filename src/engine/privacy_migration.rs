@@ -60,10 +60,10 @@ fn close<S: Serialize + DeserializeOwned>(
             let (id, stored) = entry?;
             seen += 1;
             if stored.privacy != store.privacy() {
-                let mut held = stored.value;
-                close(&mut held.state);
+                let mut versioned = stored.value;
+                close(&mut versioned.state);
                 let entity = EntityKey { account: account.clone(), kind, id: id.clone() };
-                batch.put_as_of(Key::state(&entity), &held, stored.model_version)?;
+                batch.put_as_of(Key::state(&entity), &versioned, stored.model_version)?;
                 batch.close_decision();
                 closed += 1;
             }

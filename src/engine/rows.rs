@@ -21,123 +21,125 @@ use crate::source::{FullScan, FullScanRow, IncrementalRows, Quarantined};
 
 /// The roster: rows, claims about the log, and who is gone.
 pub(super) fn roster(
-    writing: &mut UnitOfWork,
-    sweep: &FullScan<Agent>,
-    look: &PollContext,
+    work: &mut UnitOfWork,
+    scan: &FullScan<Agent>,
+    context: &PollContext,
 ) -> Result<bool, EngineError> {
     let mut ask_log = false;
-    let source = writing.account.status_source;
-    for row in sweep.rows() {
+    let source = work.account.status_source;
+    for row in scan.rows() {
         match row {
             FullScanRow::Seen(agent) => {
-                let before = writing.agent_for(agent)?;
-                let state = before.as_ref().map(|held| &held.state);
-                let look = &look_at(writing, EntityKind::Agent, &agent.id, look);
-                writing.account.shows(EntityKind::Agent, &agent.id, look.requested_at);
-                let change = roster_row(state, agent, source, look);
+                let before = work.agent_for(agent)?;
+                let state = before.as_ref().map(|versioned| &versioned.state);
+                let context = &context_at(work, EntityKind::Agent, &agent.id, context);
+                work.account.shows(EntityKind::Agent, &agent.id, context.requested_at);
+                let change = roster_row(state, agent, source, context);
                 let state = change.state.clone();
-                writing.change_agent(&agent.id, before, change)?;
+                work.change_agent(&agent.id, before, change)?;
                 if let (StatusSource::Log, Some(status)) = (source, &agent.status) {
                     let claim = Claim { value: status.value(), since: agent.status_updated_at };
-                    ask_log |= hold_against_log(writing, &agent.id, &state, claim, look)?;
+                    ask_log |= hold_against_log(work, &agent.id, &state, claim, context)?;
                 }
             }
             FullScanRow::Unchanged(id) => {
-                writing.account.shows(EntityKind::Agent, id, look.requested_at);
-                if let Some(dispute) = writing.account.disputes.get(id).cloned()
-                    && let Some(held) = writing.agent(id)?
+                work.account.shows(EntityKind::Agent, id, context.requested_at);
+                if let Some(dispute) = work.account.disputes.get(id).cloned()
+                    && let Some(versioned) = work.agent(id)?
                 {
-                    ask_log |= hold_against_log(writing, id, &held.state, dispute.claim, look)?;
+                    ask_log |=
+                        hold_against_log(work, id, &versioned.state, dispute.claim, context)?;
                 }
             }
             // One that was never shown before it was deleted is no news.
             FullScanRow::Deleted(id) => {
-                let look = look_at(writing, EntityKind::Agent, id, look);
-                remove_agent(writing, id, &look)?;
+                let context = context_at(work, EntityKind::Agent, id, context);
+                remove_agent(work, id, &context)?;
             }
         }
     }
-    if sweep.is_complete() {
+    if scan.is_complete() {
         let known: Vec<_> = {
-            let agents = writing.account.agents.iter();
+            let agents = work.account.agents.iter();
             agents.filter(|(_, agent)| agent.on_roster).map(|(id, _)| id.clone()).collect()
         };
-        let absences = writing.account.absences.entry(EntityKind::Agent).or_default();
-        let gone = absences.complete_sweep(known.iter(), sweep.present(), sweep.was_counted());
+        let absences = work.account.absences.entry(EntityKind::Agent).or_default();
+        let gone = absences.complete_sweep(known.iter(), scan.present(), scan.was_counted());
         for id in gone {
-            let look = writing.account.look_at_absence(EntityKind::Agent, &id, look);
-            remove_agent(writing, &id, &look)?;
+            let context = work.account.context_at_absence(EntityKind::Agent, &id, context);
+            remove_agent(work, &id, &context)?;
         }
     }
     Ok(ask_log)
 }
 
 /// The look at an entity that the sweep shows.
-fn look_at(
-    writing: &UnitOfWork,
+fn context_at(
+    work: &UnitOfWork,
     kind: EntityKind,
     id: &EntityId,
-    look: &PollContext,
+    context: &PollContext,
 ) -> PollContext {
-    writing.account.look_at(&writing.stream, kind, id, look)
+    work.account.context_at(&work.stream, kind, id, context)
 }
 
 /// An agent is gone, and that is certain.
 fn remove_agent(
-    writing: &mut UnitOfWork,
+    work: &mut UnitOfWork,
     id: &EntityId,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Result<(), EngineError> {
-    if let Some(absences) = writing.account.absences.get_mut(&EntityKind::Agent) {
+    if let Some(absences) = work.account.absences.get_mut(&EntityKind::Agent) {
         absences.forget(id);
     }
-    writing.account.forget_shown(EntityKind::Agent, id);
-    if let Some(before) = writing.agent(id)? {
-        let change = roster_absence(&before.state, id, look);
-        writing.account.disputes.remove(id);
-        writing.change_agent(id, Some(before), change)?;
+    work.account.forget_shown(EntityKind::Agent, id);
+    if let Some(before) = work.agent(id)? {
+        let change = roster_absence(&before.state, id, context);
+        work.account.disputes.remove(id);
+        work.change_agent(id, Some(before), change)?;
     }
     Ok(())
 }
 
 /// The status of the moment: hold, claims about the log, and who is not logged in.
 pub(super) fn current_statuses(
-    writing: &mut UnitOfWork,
-    sweep: &FullScan<CurrentStatus>,
-    look: &PollContext,
+    work: &mut UnitOfWork,
+    scan: &FullScan<CurrentStatus>,
+    context: &PollContext,
 ) -> Result<bool, EngineError> {
     let mut ask_log = false;
-    for row in sweep.rows() {
+    for row in scan.rows() {
         let FullScanRow::Seen(status) = row else { continue };
         let id = &status.agent_id;
-        let before = writing.agent(id)?;
-        let change = current_status_row(before.as_ref().map(|held| &held.state), status, look);
+        let before = work.agent(id)?;
+        let change =
+            current_status_row(before.as_ref().map(|versioned| &versioned.state), status, context);
         let state = change.state.clone();
         // An agent that only this stream has shown is left to the roster and the log.
         if before.is_some() || !change.drafts.is_empty() {
-            writing.change_agent(id, before, change)?;
+            work.change_agent(id, before, change)?;
         }
         let claim = Claim { value: status.status.value(), since: status.status_updated_at };
-        ask_log |= hold_against_log(writing, id, &state, claim, look)?;
+        ask_log |= hold_against_log(work, id, &state, claim, context)?;
     }
-    if sweep.is_complete() {
+    if scan.is_complete() {
         let emptiness =
-            if sweep.was_counted() { Emptiness::Ordinary } else { Emptiness::Suspicious };
-        let known = writing.account.agents.iter();
+            if scan.was_counted() { Emptiness::Ordinary } else { Emptiness::Suspicious };
+        let known = work.account.agents.iter();
         let known = known.filter(|(_, agent)| agent.on_hold || agent.is_logged_in());
-        let doubts = writing.account.doubts.entry(EntityKind::Agent).or_default();
-        let absent = doubts.complete_answer(known.map(|(id, _)| id), sweep.present(), emptiness);
+        let doubts = work.account.doubts.entry(EntityKind::Agent).or_default();
+        let absent = doubts.complete_answer(known.map(|(id, _)| id), scan.present(), emptiness);
         for id in absent {
-            let Some(agent) = writing.account.agents.get(&id).copied() else { continue };
+            let Some(agent) = work.account.agents.get(&id).copied() else { continue };
             if agent.on_hold
-                && let Some(before) = writing.agent(&id)?
+                && let Some(before) = work.agent(&id)?
             {
-                let change = current_status_absence(&before.state, &id, look);
-                writing.change_agent(&id, Some(before), change)?;
+                let change = current_status_absence(&before.state, &id, context);
+                work.change_agent(&id, Some(before), change)?;
             }
             // Absence means not logged in; the log will have the row.
-            ask_log |=
-                agent.is_logged_in() && agent.since.is_some_and(|since| since < look.requested_at);
+            ask_log |= agent.is_logged_in()
+                && agent.since.is_some_and(|since| since < context.requested_at);
         }
     }
     Ok(ask_log)
@@ -145,30 +147,30 @@ pub(super) fn current_statuses(
 
 /// Whether the log is to be asked now about what a snapshot claims.
 fn hold_against_log(
-    writing: &mut UnitOfWork,
+    work: &mut UnitOfWork,
     id: &EntityId,
     state: &AgentState,
     claim: Claim,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Result<bool, EngineError> {
-    let log = LogWatch { read_at: writing.account.log_read_at };
-    let open = writing.account.disputes.get(id);
-    match watch_log(id, state, claim, open, log, look) {
+    let log = LogWatch { read_at: work.account.log_read_at };
+    let open = work.account.disputes.get(id);
+    match watch_log(id, state, claim, open, log, context) {
         ClaimOutcome::Agrees => {
-            writing.account.disputes.remove(id);
+            work.account.disputes.remove(id);
             Ok(false)
         }
         ClaimOutcome::Disputed(dispute) => {
             let new = open != Some(&dispute);
-            writing.account.disputes.insert(id.clone(), dispute);
+            work.account.disputes.insert(id.clone(), dispute);
             Ok(new)
         }
         ClaimOutcome::TakeOver { state, draft } => {
-            writing.account.disputes.remove(id);
+            work.account.disputes.remove(id);
             tracing::warn!(agent = %id, "the activity log is silent; the snapshot takes over");
-            let before = writing.agent(id)?;
+            let before = work.agent(id)?;
             let change = Change { state: *state, drafts: vec![*draft] };
-            writing.change_agent(id, before, change)?;
+            work.change_agent(id, before, change)?;
             Ok(false)
         }
     }
@@ -176,84 +178,84 @@ fn hold_against_log(
 
 /// Rows of the activity log, each told once.
 pub(super) fn activities(
-    writing: &mut UnitOfWork,
+    work: &mut UnitOfWork,
     tail: IncrementalRows<Activity>,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Result<(), EngineError> {
     for row in tail.rows {
-        start_of_activity(writing, &row, look)?;
-        end_of_activity(writing, &row, look)?;
+        start_of_activity(work, &row, context)?;
+        end_of_activity(work, &row, context)?;
     }
-    writing.account.log_read_at = Some(look.requested_at);
+    work.account.log_read_at = Some(context.requested_at);
     Ok(())
 }
 
 /// Rows of the activity log that ended. A row that became visible so late that the log's own tail
 /// had passed its start is told here, as long as its mark would still be there.
 pub(super) fn activity_ends(
-    writing: &mut UnitOfWork,
+    work: &mut UnitOfWork,
     tail: IncrementalRows<Activity>,
     passed: Option<Range<Timestamp>>,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Result<(), EngineError> {
     for row in tail.rows {
         if passed.as_ref().is_some_and(|passed| passed.contains(&row.started_at)) {
-            start_of_activity(writing, &row, look)?;
+            start_of_activity(work, &row, context)?;
         }
-        end_of_activity(writing, &row, look)?;
+        end_of_activity(work, &row, context)?;
     }
     Ok(())
 }
 
 fn start_of_activity(
-    writing: &mut UnitOfWork,
+    work: &mut UnitOfWork,
     row: &Activity,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Result<(), EngineError> {
-    if !is_activity_wanted(row, look) || !writing.tell_activity(row.started_at, &row.id)? {
+    if !is_activity_wanted(row, context) || !work.tell_activity(row.started_at, &row.id)? {
         return Ok(());
     }
-    let before = writing.agent(&row.agent_id)?;
-    let change = activity_row(before.as_ref().map(|held| &held.state), row, look);
-    writing.change_agent(&row.agent_id, before, change)
+    let before = work.agent(&row.agent_id)?;
+    let change = activity_row(before.as_ref().map(|versioned| &versioned.state), row, context);
+    work.change_agent(&row.agent_id, before, change)
 }
 
 fn end_of_activity(
-    writing: &mut UnitOfWork,
+    work: &mut UnitOfWork,
     row: &Activity,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Result<(), EngineError> {
-    let wanted = is_activity_end_wanted(row, look);
+    let wanted = is_activity_end_wanted(row, context);
     let Some(ended_at) = row.ended_at.filter(|_| wanted) else { return Ok(()) };
-    if !writing.tell_activity_end(ended_at, &row.id)? {
+    if !work.tell_activity_end(ended_at, &row.id)? {
         return Ok(());
     }
-    let before = writing.agent(&row.agent_id)?;
-    let state = before.as_ref().map(|held| &held.state);
-    let change = activity_end(state, row, ended_at, look);
-    writing.change_agent(&row.agent_id, before, change)
+    let before = work.agent(&row.agent_id)?;
+    let state = before.as_ref().map(|versioned| &versioned.state);
+    let change = activity_end(state, row, ended_at, context);
+    work.change_agent(&row.agent_id, before, change)
 }
 
 /// Rows of calls or chats, wherever they were read.
 pub(super) fn interactions<I: Interaction>(
-    writing: &mut UnitOfWork,
+    work: &mut UnitOfWork,
     rows: &[I],
-    look: &PollContext,
+    context: &PollContext,
 ) -> Result<(), EngineError> {
     for row in rows {
         let id = row.id();
-        writing.account.targets.learn(row);
-        let before = writing.held_for::<InteractionState<I>, _>(I::KIND, id, row)?;
-        let outdated = before.as_ref().is_some_and(|held| held.outdated);
-        let wait = SlaDeadline::of(row, &writing.account.targets);
-        let state = before.as_ref().map(|held| &held.state);
+        work.account.targets.learn(row);
+        let before = work.versioned_for::<InteractionState<I>, _>(I::KIND, id, row)?;
+        let outdated = before.as_ref().is_some_and(|versioned| versioned.outdated);
+        let wait = SlaDeadline::of(row, &work.account.targets);
+        let state = before.as_ref().map(|versioned| &versioned.state);
         // Readings overlap: one that was answered earlier may be committed later, and would take
         // the record back to what it was, which no tail would ever mend.
         if state.is_some_and(|state| is_older(state, row)) {
             continue;
         }
         let told = wait.as_ref().is_none_or(|wait| state.is_some_and(|state| wait.is_told(state)));
-        let overdue = |wait: &SlaDeadline| wait.overdue_at <= look.requested_at;
+        let overdue = |wait: &SlaDeadline| wait.overdue_at <= context.requested_at;
         if let Some(state) = state
             && !outdated
             && is_unchanged(state, row)
@@ -261,45 +263,45 @@ pub(super) fn interactions<I: Interaction>(
         {
             // Nothing new. It may have come from another stream than the one that knew of it.
             if let Some(ended_at) = state.ended_at {
-                writing.account.recent.saw(I::KIND, id, ended_at, look.requested_at);
+                work.account.recent.saw(I::KIND, id, ended_at, context.requested_at);
             }
             let overdue_at = wait.filter(|_| !told).map(|wait| wait.overdue_at);
-            writing.account.waits.set(I::KIND, id, overdue_at);
+            work.account.waits.set(I::KIND, id, overdue_at);
             continue;
         }
-        let change = interaction_row(state, row, look, &writing.account.targets);
+        let change = interaction_row(state, row, context, &work.account.targets);
         if let Some(ended_at) = change.state.ended_at {
-            writing.account.recent.saw(I::KIND, id, ended_at, look.requested_at);
+            work.account.recent.saw(I::KIND, id, ended_at, context.requested_at);
         }
         let open = wait.filter(|wait| !wait.is_told(&change.state));
-        writing.account.waits.set(I::KIND, id, open.map(|wait| wait.overdue_at));
-        writing.change(I::KIND, id, before, change)?;
+        work.account.waits.set(I::KIND, id, open.map(|wait| wait.overdue_at));
+        work.change(I::KIND, id, before, change)?;
     }
     Ok(())
 }
 
 /// Queues, teams or statuses: rows, and what is gone.
 pub(super) fn records<R: Record>(
-    writing: &mut UnitOfWork,
-    sweep: &FullScan<R>,
-    look: &PollContext,
+    work: &mut UnitOfWork,
+    scan: &FullScan<R>,
+    context: &PollContext,
 ) -> Result<(), EngineError> {
-    for row in sweep.rows() {
+    for row in scan.rows() {
         let row = match row {
             FullScanRow::Seen(row) => row,
             FullScanRow::Unchanged(id) | FullScanRow::Deleted(id) => {
-                writing.account.shows(R::KIND, id, look.requested_at);
+                work.account.shows(R::KIND, id, context.requested_at);
                 continue;
             }
         };
-        let before = writing.held_for::<RecordState<R>, _>(R::KIND, row.id(), row)?;
-        if before.is_none() && !writing.takes_in(R::KIND) {
+        let before = work.versioned_for::<RecordState<R>, _>(R::KIND, row.id(), row)?;
+        if before.is_none() && !work.takes_in(R::KIND) {
             continue;
         }
-        let look = &look_at(writing, R::KIND, row.id(), look);
-        writing.account.shows(R::KIND, row.id(), look.requested_at);
-        let change = record_row(before.as_ref().map(|held| &held.state), row, look);
-        let defined = writing.account.defined.entry(R::KIND).or_default();
+        let context = &context_at(work, R::KIND, row.id(), context);
+        work.account.shows(R::KIND, row.id(), context.requested_at);
+        let change = record_row(before.as_ref().map(|versioned| &versioned.state), row, context);
+        let defined = work.account.defined.entry(R::KIND).or_default();
         if change.state.record.is_some() {
             defined.insert(row.id().clone());
         } else {
@@ -307,22 +309,22 @@ pub(super) fn records<R: Record>(
         }
         // What was deleted before it was ever seen leaves no trace.
         if before.is_some() || change.state.record.is_some() {
-            writing.change(R::KIND, row.id(), before, change)?;
+            work.change(R::KIND, row.id(), before, change)?;
         }
     }
-    if !sweep.is_complete() {
+    if !scan.is_complete() {
         return Ok(());
     }
-    let known = writing.account.defined.entry(R::KIND).or_default().clone();
-    let absences = writing.account.absences.entry(R::KIND).or_default();
-    let gone = absences.complete_sweep(known.iter(), sweep.present(), sweep.was_counted());
+    let known = work.account.defined.entry(R::KIND).or_default().clone();
+    let absences = work.account.absences.entry(R::KIND).or_default();
+    let gone = absences.complete_sweep(known.iter(), scan.present(), scan.was_counted());
     for id in gone {
-        writing.account.defined.entry(R::KIND).or_default().remove(&id);
-        let look = &writing.account.look_at_absence(R::KIND, &id, look);
-        writing.account.forget_shown(R::KIND, &id);
-        if let Some(before) = writing.held::<RecordState<R>>(R::KIND, &id)? {
-            let change = record_absence(&before.state, &id, look);
-            writing.change(R::KIND, &id, Some(before), change)?;
+        work.account.defined.entry(R::KIND).or_default().remove(&id);
+        let context = &work.account.context_at_absence(R::KIND, &id, context);
+        work.account.forget_shown(R::KIND, &id);
+        if let Some(before) = work.versioned::<RecordState<R>>(R::KIND, &id)? {
+            let change = record_absence(&before.state, &id, context);
+            work.change(R::KIND, &id, Some(before), change)?;
         }
     }
     Ok(())
@@ -330,36 +332,37 @@ pub(super) fn records<R: Record>(
 
 /// Where somebody waits, and where nobody does any more.
 pub(super) fn queue_statuses(
-    writing: &mut UnitOfWork,
-    sweep: &FullScan<QueueStatus>,
-    look: &PollContext,
+    work: &mut UnitOfWork,
+    scan: &FullScan<QueueStatus>,
+    context: &PollContext,
 ) -> Result<(), EngineError> {
     let kind = EntityKind::QueuePath;
-    for row in sweep.rows() {
+    for row in scan.rows() {
         let FullScanRow::Seen(row) = row else { continue };
         let id = row.queue.id();
-        let before = writing.held::<LevelState>(kind, &id)?;
-        if before.is_none() && !writing.takes_in(kind) {
+        let before = work.versioned::<LevelState>(kind, &id)?;
+        if before.is_none() && !work.takes_in(kind) {
             continue;
         }
-        let change = queue_status_row(before.as_ref().map(|held| &held.state), row, look);
+        let change =
+            queue_status_row(before.as_ref().map(|versioned| &versioned.state), row, context);
         if change.state.depth.is_some_and(|depth| depth != 0) {
-            writing.account.queued_paths.insert(id.clone());
+            work.account.queued_paths.insert(id.clone());
         } else {
-            writing.account.queued_paths.remove(&id);
+            work.account.queued_paths.remove(&id);
         }
-        writing.change(kind, &id, before, change)?;
+        work.change(kind, &id, before, change)?;
     }
-    if sweep.is_complete() {
-        let doubts = writing.account.doubts.entry(kind).or_default();
-        let queued = writing.account.queued_paths.iter();
+    if scan.is_complete() {
+        let doubts = work.account.doubts.entry(kind).or_default();
+        let queued = work.account.queued_paths.iter();
         // Every queue is empty at times.
-        let emptied = doubts.complete_answer(queued, sweep.present(), Emptiness::Ordinary);
+        let emptied = doubts.complete_answer(queued, scan.present(), Emptiness::Ordinary);
         for id in emptied {
-            writing.account.queued_paths.remove(&id);
-            if let Some(before) = writing.held::<LevelState>(kind, &id)? {
-                let change = queue_status_absence(&before.state, &id, look);
-                writing.change(kind, &id, Some(before), change)?;
+            work.account.queued_paths.remove(&id);
+            if let Some(before) = work.versioned::<LevelState>(kind, &id)? {
+                let change = queue_status_absence(&before.state, &id, context);
+                work.change(kind, &id, Some(before), change)?;
             }
         }
     }
@@ -368,9 +371,9 @@ pub(super) fn queue_statuses(
 
 /// How well queues are served.
 pub(super) fn service_levels(
-    writing: &mut UnitOfWork,
+    work: &mut UnitOfWork,
     levels: &[ServiceLevel],
-    look: &PollContext,
+    context: &PollContext,
 ) -> Result<(), EngineError> {
     for level in levels {
         let (kind, id) = level.entity();
@@ -378,13 +381,13 @@ pub(super) fn service_levels(
             Measured::Path(path) => Some(&path.path_id),
             Measured::Group { .. } => None,
         };
-        let target = writing.account.targets.percent(path);
-        let before = writing.held::<LevelState>(kind, &id)?;
-        let state = before.as_ref().map(|held| &held.state);
-        let change = service_level_row(state, level, target, look);
+        let target = work.account.targets.percent(path);
+        let before = work.versioned::<LevelState>(kind, &id)?;
+        let state = before.as_ref().map(|versioned| &versioned.state);
+        let change = service_level_row(state, level, target, context);
         // A level that was never there, of which there is nothing to say, leaves no trace.
         if before.is_some() || !change.drafts.is_empty() {
-            writing.change(kind, &id, before, change)?;
+            work.change(kind, &id, before, change)?;
         }
     }
     Ok(())
@@ -392,10 +395,10 @@ pub(super) fn service_levels(
 
 /// Rows that were set aside, each told once.
 pub(super) fn quarantined(
-    writing: &mut UnitOfWork,
+    work: &mut UnitOfWork,
     stream: &StreamName,
     rows: &[Quarantined],
-    look: &PollContext,
+    context: &PollContext,
 ) -> Result<(), EngineError> {
     for row in rows {
         let id = EntityId::new(format!("{stream}/{}", row.fingerprint));
@@ -409,13 +412,13 @@ pub(super) fn quarantined(
         let draft = Draft {
             kind: EntityKind::Record,
             entity: id.clone(),
-            occurrence: Occurrence::bounded(look.requested_at, look.previous_requested_at),
-            origin: look.origin_of_sight(),
+            occurrence: Occurrence::bounded(context.requested_at, context.previous_requested_at),
+            origin: context.origin_of_sight(),
             body,
         };
-        if writing.quarantine(&id, row.reason.label(), draft)? {
+        if work.quarantine(&id, row.reason.label(), draft)? {
             tracing::warn!(
-                account = %writing.account.name, %stream, path = %row.reason.path,
+                account = %work.account.name, %stream, path = %row.reason.path,
                 kind = %row.reason.kind, size = row.size,
                 "a row is set aside"
             );

@@ -96,16 +96,16 @@ impl Bench {
         rows: Rows,
         quarantined: Vec<Quarantined>,
     ) -> Applied {
-        let reading = Self::reading(second, stream, rows, quarantined);
-        self.engine().apply(&acme(), reading, &PollRequest::FullScan).unwrap()
+        let poll_result = Self::poll_result(second, stream, rows, quarantined);
+        self.engine().apply(&acme(), poll_result, &PollRequest::FullScan).unwrap()
     }
 
     fn read_asked(&mut self, second: i64, stream: StreamName, rows: Rows, asked: &PollRequest) {
-        let reading = Self::reading(second, stream, rows, Vec::new());
-        self.engine().apply(&acme(), reading, asked).unwrap();
+        let poll_result = Self::poll_result(second, stream, rows, Vec::new());
+        self.engine().apply(&acme(), poll_result, asked).unwrap();
     }
 
-    fn reading(
+    fn poll_result(
         second: i64,
         stream: StreamName,
         rows: Rows,
@@ -141,18 +141,18 @@ impl Bench {
     }
 }
 
-fn sweep(ids: &[&str], partial: bool) -> Rows {
-    let mut sweep = FullScanBuilder::default();
+fn scan(ids: &[&str], partial: bool) -> Rows {
+    let mut scan = FullScanBuilder::default();
     for id in ids {
         let agent: Agent = serde_json::from_value(json!({"id": id, "online": true})).unwrap();
-        sweep.row(&EntityId::new(*id), FullScanRow::Seen(agent));
+        scan.row(&EntityId::new(*id), FullScanRow::Seen(agent));
     }
     if partial {
-        sweep.mark(Partial::PageUnanswered);
+        scan.mark(Partial::PageUnanswered);
     } else {
-        sweep.counted(ids.len() as u64);
+        scan.counted(ids.len() as u64);
     }
-    Rows::Agents(sweep.finish())
+    Rows::Agents(scan.finish())
 }
 
 fn activity(id: &str, second: i64, ended: Option<i64>) -> Activity {
@@ -178,20 +178,20 @@ fn log(rows: Vec<Activity>) -> Rows {
 fn a_partial_sweep_removes_nothing_and_two_complete_ones_do() {
     let mut bench = Bench::new();
     let all = ["1", "2", "3", "4", "5", "6"];
-    bench.read(0, AGENTS, sweep(&all, false));
+    bench.read(0, AGENTS, scan(&all, false));
     for second in 1..6 {
-        bench.read(second, AGENTS, sweep(&all[1..], true));
+        bench.read(second, AGENTS, scan(&all[1..], true));
     }
-    bench.read(6, AGENTS, sweep(&all[1..], false));
+    bench.read(6, AGENTS, scan(&all[1..], false));
     assert!(!bench.names().contains(&"AgentRemoved"));
-    bench.read(7, AGENTS, sweep(&all[1..], false));
+    bench.read(7, AGENTS, scan(&all[1..], false));
     let removed: Vec<_> =
         bench.outbox().into_iter().filter(|(name, _)| *name == "AgentRemoved").collect();
     assert_eq!(removed.len(), 1);
     assert_eq!(removed[0].1["before"]["id"], "1");
     // It is told once.
-    bench.read(8, AGENTS, sweep(&all[1..], false));
-    bench.read(9, AGENTS, sweep(&all[1..], false));
+    bench.read(8, AGENTS, scan(&all[1..], false));
+    bench.read(9, AGENTS, scan(&all[1..], false));
     assert_eq!(bench.names().iter().filter(|name| **name == "AgentRemoved").count(), 1);
 }
 
@@ -199,25 +199,25 @@ fn a_partial_sweep_removes_nothing_and_two_complete_ones_do() {
 fn an_answer_of_the_moment_that_suddenly_shows_nothing_is_confirmed_by_the_next_one() {
     let mut bench = Bench::new();
     let statuses = |ids: &[&str]| {
-        let mut sweep = FullScanBuilder::default();
+        let mut scan = FullScanBuilder::default();
         for id in ids {
             let status: CurrentStatus = serde_json::from_value(json!({"agent_id": id,
                 "status": {"id": "0", "presence": "AVAILABLE"}, "on_hold": true}))
             .unwrap();
-            sweep.row(&EntityId::new(*id), FullScanRow::Seen(status));
+            scan.row(&EntityId::new(*id), FullScanRow::Seen(status));
         }
-        Rows::AgentStatuses(sweep.finish())
+        Rows::AgentStatuses(scan.finish())
     };
     let depths = |paths: &[&str]| {
-        let mut sweep = FullScanBuilder::default();
+        let mut scan = FullScanBuilder::default();
         for path in paths {
             let status: QueueStatus = serde_json::from_value(json!({
                 "queue": {"path_id": path, "lang": "en", "channel": "call"},
                 "in_queue_count": 2}))
             .unwrap();
-            sweep.row(&status.queue.id(), FullScanRow::Seen(status));
+            scan.row(&status.queue.id(), FullScanRow::Seen(status));
         }
-        Rows::QueueStatuses(sweep.finish())
+        Rows::QueueStatuses(scan.finish())
     };
     let news = |bench: &mut Bench, told: &mut usize| {
         let names = bench.names().split_off(*told);
@@ -226,7 +226,7 @@ fn an_answer_of_the_moment_that_suddenly_shows_nothing_is_confirmed_by_the_next_
     };
     let mut told = 0;
     let paths = ["5", "6", "7", "8"];
-    bench.read(0, AGENTS, sweep(&["1", "2"], false));
+    bench.read(0, AGENTS, scan(&["1", "2"], false));
     bench.read(1, STATUSES, statuses(&["1", "2"]));
     bench.read(1, DEPTHS, depths(&paths));
     assert_eq!(news(&mut bench, &mut told), 2 + 2 + 4);
@@ -258,24 +258,24 @@ fn an_answer_of_the_moment_that_suddenly_shows_nothing_is_confirmed_by_the_next_
 fn an_agent_that_the_vendor_calls_deleted_is_gone_at_once_also_in_a_partial_sweep() {
     let mut bench = Bench::new();
     let all = ["1", "2", "3", "4", "5", "6"];
-    bench.read(0, AGENTS, sweep(&all, false));
+    bench.read(0, AGENTS, scan(&all, false));
     // Missed once, so that one more sweep without it would be enough.
-    bench.read(1, AGENTS, sweep(&all[1..], false));
+    bench.read(1, AGENTS, scan(&all[1..], false));
     let deleted = |ids: &[&str]| {
-        let mut sweep = FullScanBuilder::<Agent>::default();
+        let mut scan = FullScanBuilder::<Agent>::default();
         for id in ids {
             let id = EntityId::new(*id);
-            sweep.row(&id, FullScanRow::Deleted(id.clone()));
+            scan.row(&id, FullScanRow::Deleted(id.clone()));
         }
-        sweep.mark(Partial::CountDisagrees);
-        Rows::Agents(sweep.finish())
+        scan.mark(Partial::CountDisagrees);
+        Rows::Agents(scan.finish())
     };
     // One that was never shown before it was deleted is no news.
     bench.read(2, AGENTS, deleted(&["1", "9"]));
     bench.read(3, AGENTS, deleted(&["1", "9"]));
     // When it comes back, its absences begin anew.
-    bench.read(4, AGENTS, sweep(&all, true));
-    bench.read(5, AGENTS, sweep(&all[1..], false));
+    bench.read(4, AGENTS, scan(&all, true));
+    bench.read(5, AGENTS, scan(&all[1..], false));
     let told: Vec<_> = bench.outbox()[6..]
         .iter()
         .map(|(name, event)| format!("{name} {}", event["meta"]["entity_id"].as_str().unwrap()))
@@ -287,9 +287,9 @@ fn an_agent_that_the_vendor_calls_deleted_is_gone_at_once_also_in_a_partial_swee
 fn a_change_lies_behind_the_last_reading_that_showed_the_entity() {
     let mut bench = Bench::new();
     let five = ["1", "2", "3", "4", "5"];
-    bench.read(0, AGENTS, sweep(&five, false));
+    bench.read(0, AGENTS, scan(&five, false));
     // Agent 1 was on the page that was not answered, and so may have been agent 6.
-    bench.read(10, AGENTS, sweep(&five[1..], true));
+    bench.read(10, AGENTS, scan(&five[1..], true));
     let mut changed = FullScanBuilder::default();
     for id in ["1", "2", "3", "4", "6"] {
         let online = id != "1" && id != "2";
@@ -297,7 +297,7 @@ fn a_change_lies_behind_the_last_reading_that_showed_the_entity() {
         changed.row(&EntityId::new(id), FullScanRow::Seen(agent));
     }
     bench.read(20, AGENTS, Rows::Agents(changed.finish()));
-    bench.read(30, AGENTS, sweep(&["1", "2", "3", "4", "6"], false));
+    bench.read(30, AGENTS, scan(&["1", "2", "3", "4", "6"], false));
     let told: Vec<_> = bench.outbox()[5..]
         .iter()
         .map(|(name, event)| {
@@ -321,10 +321,10 @@ fn a_change_lies_behind_the_last_reading_that_showed_the_entity() {
 #[test]
 fn whom_a_partial_first_sweep_left_out_was_there_already_as_far_as_anybody_knows() {
     let mut bench = Bench::new();
-    bench.read(0, AGENTS, sweep(&["1"], true));
-    bench.read(10, AGENTS, sweep(&["1", "2"], true));
-    bench.read(20, AGENTS, sweep(&["1", "2"], false));
-    bench.read(30, AGENTS, sweep(&["1", "2", "3"], false));
+    bench.read(0, AGENTS, scan(&["1"], true));
+    bench.read(10, AGENTS, scan(&["1", "2"], true));
+    bench.read(20, AGENTS, scan(&["1", "2"], false));
+    bench.read(30, AGENTS, scan(&["1", "2", "3"], false));
     let told: Vec<_> = bench
         .outbox()
         .into_iter()
@@ -348,7 +348,7 @@ fn rows_that_contradict_each_other_are_told_of_and_counted_under_a_name_of_their
         size: bytes.len(),
     };
     for second in [0, 10] {
-        let rows = sweep(&["2"], true);
+        let rows = scan(&["2"], true);
         bench.read_with(second, AGENTS, rows, vec![row(b"one"), row(b"other")]);
     }
     let told = ["AgentAdded", "RecordQuarantined", "RecordQuarantined"];
@@ -362,14 +362,14 @@ fn rows_that_contradict_each_other_are_told_of_and_counted_under_a_name_of_their
 fn without_a_log_the_roster_tells_of_statuses_and_nobody_is_asked_about_them() {
     let mut bench = Bench::of(StatusSource::Roster);
     for (second, status, since) in [(10, "Busy", 3), (20, "Busy", 3), (30, "Lunch", 25)] {
-        let mut sweep = FullScanBuilder::default();
+        let mut scan = FullScanBuilder::default();
         let agent: Agent = serde_json::from_value(json!({
             "id": "1", "status": {"id": status, "presence": "OTHER"},
             "status_updated_at": at(since).millis(),
         }))
         .unwrap();
-        sweep.row(&EntityId::new("1"), FullScanRow::Seen(agent));
-        let applied = bench.read(second, AGENTS, Rows::Agents(sweep.finish()));
+        scan.row(&EntityId::new("1"), FullScanRow::Seen(agent));
+        let applied = bench.read(second, AGENTS, Rows::Agents(scan.finish()));
         assert!(!applied.ask_log_now);
         bench.restart();
     }
@@ -382,7 +382,7 @@ fn without_a_log_the_roster_tells_of_statuses_and_nobody_is_asked_about_them() {
 #[test]
 fn a_row_of_the_log_is_told_once_in_whatever_form_and_however_often_it_is_shown() {
     let mut bench = Bench::new();
-    bench.read(0, AGENTS, sweep(&[], false));
+    bench.read(0, AGENTS, scan(&[], false));
     // It changed between two pages of one reading.
     bench.read(5, LOG, log(vec![activity("1", 3, None), activity("1", 3, Some(4))]));
     bench.read(6, LOG, log(vec![activity("1", 3, Some(4))]));
@@ -403,7 +403,7 @@ fn a_row_of_the_log_is_told_once_in_whatever_form_and_however_often_it_is_shown(
 #[test]
 fn the_end_of_a_row_is_told_once_whichever_stream_shows_it_and_however_often() {
     let mut bench = Bench::new();
-    bench.read(0, AGENTS, sweep(&[], false));
+    bench.read(0, AGENTS, scan(&[], false));
     bench.read(5, LOG, log(vec![activity("1", 3, None)]));
     bench.read(20, LOG, log(vec![activity("1", 3, Some(15))]));
     // One that began before the first look ends after it; another one ended before.
@@ -430,10 +430,10 @@ fn the_end_of_a_row_is_told_once_whichever_stream_shows_it_and_however_often() {
 #[test]
 fn a_row_that_became_visible_after_the_log_had_passed_it_is_told_by_its_end() {
     let mut bench = Bench::new();
-    bench.read(0, AGENTS, sweep(&[], false));
+    bench.read(0, AGENTS, scan(&[], false));
     let asked = |bench: &mut Bench, second, from, rows| {
-        let question = PollRequest::Incremental { from: at(from) };
-        bench.read_asked(second, LOG, log(rows), &question);
+        let poll_request = PollRequest::Incremental { from: at(from) };
+        bench.read_asked(second, LOG, log(rows), &poll_request);
     };
     asked(&mut bench, 40, 0, vec![activity("3", 39, None)]);
     asked(&mut bench, 60, 29, vec![activity("4", 58, None)]);
@@ -448,7 +448,7 @@ fn a_row_that_became_visible_after_the_log_had_passed_it_is_told_by_its_end() {
 #[test]
 fn revisions_and_sequences_go_on_without_a_gap_over_a_restart() {
     let mut bench = Bench::new();
-    bench.read(0, AGENTS, sweep(&["17"], false));
+    bench.read(0, AGENTS, scan(&["17"], false));
     bench.read(5, LOG, log(vec![activity("1", 3, None)]));
     bench.restart();
     bench.read(10, LOG, log(vec![activity("2", 8, None)]));
@@ -464,9 +464,9 @@ fn revisions_and_sequences_go_on_without_a_gap_over_a_restart() {
 fn a_tail_waits_for_the_first_look_and_then_asks_from_its_cursor_less_the_overlap() {
     let mut bench = Bench::new();
     let kind = StreamKind::Incremental { overlap: OVERLAP, log: true };
-    let ask = |bench: &mut Bench| bench.engine().question(&acme(), &LOG, kind, at(50)).unwrap();
+    let ask = |bench: &mut Bench| bench.engine().poll_request(&acme(), &LOG, kind, at(50)).unwrap();
     assert_eq!(ask(&mut bench), None);
-    bench.read(0, AGENTS, sweep(&[], false));
+    bench.read(0, AGENTS, scan(&[], false));
     assert_eq!(ask(&mut bench), Some(PollRequest::Incremental { from: at(0) }));
     bench.read(40, LOG, log(vec![activity("1", 35, None)]));
     assert_eq!(ask(&mut bench), Some(PollRequest::Incremental { from: at(25) }));
@@ -481,7 +481,7 @@ fn a_tail_waits_for_the_first_look_and_then_asks_from_its_cursor_less_the_overla
 #[test]
 fn rows_from_before_the_start_are_not_told() {
     let mut bench = Bench::new();
-    bench.read(0, AGENTS, sweep(&[], false));
+    bench.read(0, AGENTS, scan(&[], false));
     bench.read(1, LOG, log(vec![activity("1", -5, None), activity("2", 0, None)]));
     assert_eq!(bench.names(), ["AgentStatusChanged"]);
 }
@@ -489,7 +489,7 @@ fn rows_from_before_the_start_are_not_told() {
 #[test]
 fn a_call_that_ended_is_asked_for_again_until_half_an_hour_has_passed() {
     let mut bench = Bench::new();
-    bench.read(0, AGENTS, sweep(&[], false));
+    bench.read(0, AGENTS, scan(&[], false));
     let call: Call = serde_json::from_value(json!({
         "id": "4711", "status": "finished", "created_at": at(1).millis(),
         "ends_at": at(20).millis(), "updated_at": at(20).millis(),
@@ -498,20 +498,23 @@ fn a_call_that_ended_is_asked_for_again_until_half_an_hour_has_passed() {
     let tail = IncrementalRows { rows: vec![call], cursor: Some(at(20)) };
     bench.read(22, CALLS, Rows::Calls(tail));
     let recent = StreamName::new("recent");
-    let mut ask =
-        |second| bench.engine().question(&acme(), &recent, StreamKind::Recent, at(second)).unwrap();
+    let mut ask = |second| {
+        bench.engine().poll_request(&acme(), &recent, StreamKind::Recent, at(second)).unwrap()
+    };
     assert_eq!(ask(23), None);
     assert_eq!(
         ask(30),
         Some(PollRequest::Probe { kind: EntityKind::Call, ids: vec![EntityId::new("4711")] })
     );
     bench.restart();
-    let mut ask =
-        |second| bench.engine().question(&acme(), &recent, StreamKind::Recent, at(second)).unwrap();
+    let mut ask = |second| {
+        bench.engine().poll_request(&acme(), &recent, StreamKind::Recent, at(second)).unwrap()
+    };
     assert!(ask(40).is_some());
     bench.engine().forget(at(20 + 1_801)).unwrap();
-    let mut ask =
-        |second| bench.engine().question(&acme(), &recent, StreamKind::Recent, at(second)).unwrap();
+    let mut ask = |second| {
+        bench.engine().poll_request(&acme(), &recent, StreamKind::Recent, at(second)).unwrap()
+    };
     assert_eq!(ask(20 + 1_810), None);
 }
 
@@ -527,7 +530,7 @@ fn a_row_that_was_set_aside_is_told_once_also_over_a_restart_and_again_when_it_c
         size: bytes.len(),
     };
     let mut bench = Bench::new();
-    bench.read(0, AGENTS, sweep(&["1"], false));
+    bench.read(0, AGENTS, scan(&["1"], false));
     let told = bench.names().len();
     for second in [10, 20] {
         bench.read_with(second, LOG, log(Vec::new()), vec![row(b"one"), row(b"one")]);
@@ -555,10 +558,10 @@ const HOURS: i64 = 3600;
 #[test]
 fn more_entities_than_there_may_be_are_left_out_until_there_is_room_again() {
     let mut bench = Bench::new();
-    bench.read(0, AGENTS, sweep(&["1", "2"], false));
+    bench.read(0, AGENTS, scan(&["1", "2"], false));
     bench.engine().limit(|_| 3);
     for second in 1..4 {
-        bench.read(second, AGENTS, sweep(&["1", "2", "3", "4"], false));
+        bench.read(second, AGENTS, scan(&["1", "2", "3", "4"], false));
     }
     let added = |bench: &mut Bench| {
         let all = bench.outbox().into_iter().filter(|(name, _)| *name == "AgentAdded");
@@ -568,17 +571,17 @@ fn more_entities_than_there_may_be_are_left_out_until_there_is_room_again() {
     assert_eq!(added(&mut bench), ["1", "2", "3"]);
     // The one that was left out is not missed either, and those who are known go on.
     for second in 4..8 {
-        bench.read(second, AGENTS, sweep(&["1"], false));
+        bench.read(second, AGENTS, scan(&["1"], false));
     }
     assert_eq!(bench.names().iter().filter(|name| **name == "AgentRemoved").count(), 2);
     // A restart counts what there is.
     bench.restart();
     bench.engine().limit(|_| 3);
-    bench.read(8, AGENTS, sweep(&["1", "5"], false));
+    bench.read(8, AGENTS, scan(&["1", "5"], false));
     assert_eq!(added(&mut bench).len(), 3);
     // Who has been gone for a week is forgotten.
     bench.engine().forget(at(8 * 24 * HOURS)).unwrap();
-    bench.read(8 * 24 * HOURS, AGENTS, sweep(&["1", "5"], false));
+    bench.read(8 * 24 * HOURS, AGENTS, scan(&["1", "5"], false));
     assert_eq!(added(&mut bench), ["1", "2", "3", "5"]);
 }
 
@@ -686,7 +689,7 @@ fn who_is_gone_after_the_settings_were_closed_leaves_without_a_name() {
     let told = bench.names().len();
     bench.restart_under(closed);
     for second in [20, 30, 40] {
-        bench.read(second, AGENTS, sweep(&[], false));
+        bench.read(second, AGENTS, scan(&[], false));
     }
     let news = bench.outbox().split_off(told);
     assert_eq!(news.len(), 1);

@@ -33,7 +33,7 @@ enum Command {
     },
     Apply {
         account: AccountName,
-        reading: Box<PollResult>,
+        poll_result: Box<PollResult>,
         asked: PollRequest,
         reply: oneshot::Sender<Result<Applied, EngineError>>,
     },
@@ -46,11 +46,11 @@ pub struct EngineHandle {
 }
 
 impl EngineHandle {
-    /// What to ask of a stream now, see [`Engine::question`].
+    /// What to ask of a stream now, see [`Engine::poll_request`].
     ///
     /// # Errors
     /// As there, and when the engine has ended.
-    pub async fn question(
+    pub async fn poll_request(
         &self,
         account: AccountName,
         stream: StreamName,
@@ -68,11 +68,12 @@ impl EngineHandle {
     pub async fn apply(
         &self,
         account: AccountName,
-        reading: PollResult,
+        poll_result: PollResult,
         asked: PollRequest,
     ) -> Result<Applied, EngineError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Apply { account, reading: Box::new(reading), asked, reply }).await?;
+        self.send(Command::Apply { account, poll_result: Box::new(poll_result), asked, reply })
+            .await?;
         answer.await.map_err(|_| ended())?
     }
 
@@ -125,10 +126,10 @@ fn run(
         // An answer nobody waits for any more belongs to a poll that was cut off; that is no loss.
         match queue.recv_timeout(ROUND) {
             Ok(Command::PollRequest { account, stream, kind, reply }) => {
-                let _ = reply.send(engine.question(&account, &stream, kind, clock.now()));
+                let _ = reply.send(engine.poll_request(&account, &stream, kind, clock.now()));
             }
-            Ok(Command::Apply { account, reading, asked, reply }) => {
-                let applied = engine.apply(&account, *reading, &asked);
+            Ok(Command::Apply { account, poll_result, asked, reply }) => {
+                let applied = engine.apply(&account, *poll_result, &asked);
                 if applied.as_ref().is_ok_and(|applied| applied.events > 0) {
                     committed();
                 }

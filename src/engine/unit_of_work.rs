@@ -101,7 +101,7 @@ impl<'a> UnitOfWork<'a> {
     }
 
     /// An entity's state, with what this reading has changed already.
-    pub(super) fn held<S: DeserializeOwned>(
+    pub(super) fn versioned<S: DeserializeOwned>(
         &self,
         kind: EntityKind,
         id: &EntityId,
@@ -125,9 +125,9 @@ impl<'a> UnitOfWork<'a> {
         is_there
     }
 
-    /// The state of the entity that a row is about, as [`UnitOfWork::held`] has it. What a state of an
+    /// The state of the entity that a row is about, as [`UnitOfWork::versioned`] has it. What a state of an
     /// older model could not know is taken over from the row.
-    pub(super) fn held_for<S, R>(
+    pub(super) fn versioned_for<S, R>(
         &self,
         kind: EntityKind,
         id: &EntityId,
@@ -144,17 +144,17 @@ impl<'a> UnitOfWork<'a> {
         }
         let Some(version) = self.store.model_version(&key)? else { return Ok(None) };
         if version >= MODEL_VERSION {
-            return self.held(kind, id);
+            return self.versioned(kind, id);
         }
         let Some(Stored { mut value, .. }) = self.store.get::<Value>(&key)? else {
             return Ok(None);
         };
         let row_now = serde_json::to_value(row)?;
         adopt_unknown(&mut value["state"][S::ROW], &row_now);
-        let mut held: VersionedState<S> = serde_json::from_value(value)?;
-        held.state.adopted(row);
-        held.outdated = true;
-        Ok(Some(held))
+        let mut versioned: VersionedState<S> = serde_json::from_value(value)?;
+        versioned.state.adopted(row);
+        versioned.outdated = true;
+        Ok(Some(versioned))
     }
 
     /// Takes over a change. Without a difference nothing is written.
@@ -171,12 +171,13 @@ impl<'a> UnitOfWork<'a> {
             }
             self.account.room.came(kind);
         }
-        let revision = before.as_ref().map_or(0, |held| held.revision);
-        let fresh = |held: &VersionedState<S>| {
-            held.touched_at.is_some_and(|touched| self.observed_at <= touched + TOUCHED_EVERY)
+        let revision = before.as_ref().map_or(0, |versioned| versioned.revision);
+        let fresh = |versioned: &VersionedState<S>| {
+            versioned.touched_at.is_some_and(|touched| self.observed_at <= touched + TOUCHED_EVERY)
         };
-        let same =
-            before.is_some_and(|held| !held.outdated && held.state == change.state && fresh(&held));
+        let same = before.is_some_and(|versioned| {
+            !versioned.outdated && versioned.state == change.state && fresh(&versioned)
+        });
         if same && change.drafts.is_empty() {
             return Ok(());
         }
@@ -184,11 +185,11 @@ impl<'a> UnitOfWork<'a> {
             change.drafts.iter().map(|draft| draft.body.event_type().topic()).collect();
         let revision = self.events(change.drafts, revision)?;
         let entity = self.entity(kind, id);
-        let held = VersionedState {
+        let versioned = VersionedState {
             touched_at: Some(self.observed_at),
             ..VersionedState::new(revision, change.state)
         };
-        self.batch.put(Key::state(&entity), &held)?;
+        self.batch.put(Key::state(&entity), &versioned)?;
         if matches!(self.output, Output::Outbox) {
             for topic in topics {
                 let last = self.account.sequences.get(&topic).copied().unwrap_or_default();
@@ -204,7 +205,7 @@ impl<'a> UnitOfWork<'a> {
         &self,
         id: &EntityId,
     ) -> Result<Option<VersionedState<AgentState>>, EngineError> {
-        self.held(EntityKind::Agent, id)
+        self.versioned(EntityKind::Agent, id)
     }
 
     /// The same, for a row of the roster.
@@ -212,7 +213,7 @@ impl<'a> UnitOfWork<'a> {
         &self,
         row: &Agent,
     ) -> Result<Option<VersionedState<AgentState>>, EngineError> {
-        self.held_for(EntityKind::Agent, &row.id, row)
+        self.versioned_for(EntityKind::Agent, &row.id, row)
     }
 
     /// Takes over an agent's change.
@@ -236,7 +237,7 @@ impl<'a> UnitOfWork<'a> {
         reason: &'static str,
         draft: Draft,
     ) -> Result<bool, EngineError> {
-        if self.held::<Timestamp>(EntityKind::Record, id)?.is_some() {
+        if self.versioned::<Timestamp>(EntityKind::Record, id)?.is_some() {
             return Ok(false);
         }
         self.metrics.quarantined(&self.account.name, reason);

@@ -221,43 +221,44 @@ impl StreamTask {
     async fn turn(&self, memory: &mut RowMemory, incomplete: &mut u32) -> Result<Turn, Ended> {
         let Polling { engine, health, metrics, clock, .. } = &*self.polling;
         let (account, stream) = (&self.account, &self.plan.name);
-        let question = engine.question(account.clone(), stream.clone(), self.plan.kind).await;
-        let question = match question {
-            Ok(Some(question)) => question,
+        let poll_request =
+            engine.poll_request(account.clone(), stream.clone(), self.plan.kind).await;
+        let poll_request = match poll_request {
+            Ok(Some(poll_request)) => poll_request,
             Ok(None) => return Ok(Turn::Nothing),
             Err(_) => return Err(Ended::EngineGone),
         };
-        let is_sweep = matches!(self.plan.kind, StreamKind::FullScan);
+        let is_full_scan = matches!(self.plan.kind, StreamKind::FullScan);
         let began = Instant::now();
-        let reading = match self.source.read(stream, &question, memory).await {
-            Ok(reading) => reading,
+        let poll_result = match self.source.read(stream, &poll_request, memory).await {
+            Ok(poll_result) => poll_result,
             // The gate closes a moment later, and says why.
             Err(Error::NotOwner) => return Ok(Turn::Nothing),
             Err(error) => {
-                if is_sweep {
+                if is_full_scan {
                     *incomplete += 1;
-                    metrics.swept(account, stream, FullScanOutcome::Failed, *incomplete);
+                    metrics.scanned(account, stream, FullScanOutcome::Failed, *incomplete);
                 }
                 return self.failed(&error);
             }
         };
         metrics.polled(account, stream, began.elapsed().as_secs_f64());
         self.budget.answered();
-        for unknown in &reading.unknown_values {
+        for unknown in &poll_result.unknown_values {
             metrics.unknown_value(account, unknown.field);
         }
-        if let Some(partial) = is_sweep.then(|| reading.rows.partial()).flatten() {
+        if let Some(partial) = is_full_scan.then(|| poll_result.rows.partial()).flatten() {
             *incomplete += 1;
-            metrics.swept(account, stream, FullScanOutcome::Partial, *incomplete);
+            metrics.scanned(account, stream, FullScanOutcome::Partial, *incomplete);
             tracing::debug!(%account, %stream, reason = partial.as_str(), "partial sweep");
-        } else if is_sweep {
+        } else if is_full_scan {
             *incomplete = 0;
-            metrics.swept(account, stream, FullScanOutcome::Complete, 0);
+            metrics.scanned(account, stream, FullScanOutcome::Complete, 0);
         }
-        let mut reading = reading;
-        let requests = reading.requests;
-        let seen = std::mem::take(&mut reading.memory);
-        match engine.apply(account.clone(), reading, question).await {
+        let mut poll_result = poll_result;
+        let requests = poll_result.requests;
+        let seen = std::mem::take(&mut poll_result.memory);
+        match engine.apply(account.clone(), poll_result, poll_request).await {
             Ok(applied) => {
                 *memory = seen;
                 if applied.ask_log_now {

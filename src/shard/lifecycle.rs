@@ -205,12 +205,12 @@ impl Shard {
 
     /// Stops asking, lets readings under way end for a moment, and commits what was read. Returns
     /// the store, which nobody of this shard uses any more.
-    async fn end(&mut self, readings: Duration, engine_end: Duration) -> Option<Store> {
+    async fn end(&mut self, poll_results: Duration, engine_end: Duration) -> Option<Store> {
         let Running { store, mut tasks, turns, engine } = self.running.take()?;
         let until = Instant::now() + engine_end;
         // Answers that were given already would be thrown away with the tasks, and the moment that
         // they show would never be told of.
-        let no_turn = tokio::time::timeout(readings, turns.write()).await;
+        let no_turn = tokio::time::timeout(poll_results, turns.write()).await;
         tasks.shutdown().await;
         drop(no_turn);
         let ended = tokio::task::spawn_blocking(move || {

@@ -4,14 +4,14 @@
 //! most 100 rows, whatever is asked for. Calls, chats and the activity log are tailed by their
 //! stamps; agents, queues and teams are swept; what stands at the moment is one answer.
 
+mod full_scans;
+mod incremental_polls;
 mod mapping;
 mod paging;
 mod probe;
 mod rows;
 mod settings;
 mod streams;
-mod sweeps;
-mod tails;
 mod vocabulary;
 
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl Ccai {
     fn new(
         settings: &CcaiSettings,
         password: &Secret,
-        reading: PollSettings,
+        poll_result: PollSettings,
         connection: Connection,
     ) -> Result<Self, Error> {
         let authorization = Authorization::basic(&settings.username, password)?;
@@ -62,7 +62,7 @@ impl Ccai {
         root.set_path(&format!("{before}/{prefix}/"));
         root.set_query(None);
         root.set_fragment(None);
-        let PollSettings { privacy, service_level_minutes, overlap } = reading;
+        let PollSettings { privacy, service_level_minutes, overlap } = poll_result;
         let overlap = overlap.unwrap_or(OVERLAP);
         Ok(Self { client, root, privacy, service_level_minutes, overlap })
     }
@@ -70,10 +70,10 @@ impl Ccai {
     pub(super) async fn read(
         &self,
         stream: &StreamName,
-        question: &PollRequest,
+        poll_request: &PollRequest,
         memory: &RowMemory,
     ) -> Result<PollResult, Error> {
-        match (stream.as_str(), question) {
+        match (stream.as_str(), poll_request) {
             ("agents", PollRequest::FullScan) => self.agents(memory).await,
             ("agent_statuses", PollRequest::Snapshot) => self.agent_statuses(memory).await,
             ("agent_activity", PollRequest::Incremental { from }) => {

@@ -45,7 +45,7 @@ pub(super) fn limits() -> Limits {
 }
 
 /// A reading of a stream that was read a second ago.
-pub(super) fn look() -> PollContext {
+pub(super) fn context() -> PollContext {
     PollContext {
         requested_at: NOON,
         answered_at: NOON,
@@ -131,7 +131,7 @@ impl Roster {
                     }
                     whole += &one.whole;
                 }
-                self.swept(&rows);
+                self.scanned(&rows);
                 Outcome { class, whole }
             },
         );
@@ -142,7 +142,7 @@ impl Roster {
         match decode(row, self.format.id, self.format.read, &mut unknown) {
             Ok(agent) => {
                 let read =
-                    |state: Option<&_>| roster_row(state, &agent, StatusSource::Roster, &look());
+                    |state: Option<&_>| roster_row(state, &agent, StatusSource::Roster, &context());
                 let first = read(None);
                 written(&first.drafts);
                 assert_eq!(read(Some(&first.state)).drafts, []);
@@ -160,17 +160,17 @@ impl Roster {
     }
 
     /// A sweep shows each id once, and none that was not there.
-    fn swept(&self, rows: &[Box<RawValue>]) {
+    fn scanned(&self, rows: &[Box<RawValue>]) {
         let rows: Vec<&RawValue> = rows.iter().map(AsRef::as_ref).collect();
         let (memory, mut next) = (RowMemory::default(), RowMemory::default());
-        let mut sweep = FullScanBuilder::default();
+        let mut scan = FullScanBuilder::default();
         let mut page = PageRows { memory: &memory, next: &mut next, unknown: &mut Vec::new() };
-        let set_aside = page.take_in(&rows, &self.format, &mut sweep, &Privacy::default());
-        assert!(sweep.len() <= rows.len());
-        let sweep = sweep.finish();
-        assert!(sweep.rows().len() <= sweep.present().len());
+        let set_aside = page.take_in(&rows, &self.format, &mut scan, &Privacy::default());
+        assert!(scan.len() <= rows.len());
+        let scan = scan.finish();
+        assert!(scan.rows().len() <= scan.present().len());
         if set_aside.iter().any(|row| row.id.is_none()) {
-            assert!(!sweep.is_complete(), "a row without an id, and yet all are known");
+            assert!(!scan.is_complete(), "a row without an id, and yet all are known");
         }
     }
 }

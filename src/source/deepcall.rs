@@ -128,10 +128,10 @@ impl Deepcall {
     pub(super) async fn read(
         &self,
         stream: &StreamName,
-        question: &PollRequest,
+        poll_request: &PollRequest,
         memory: &RowMemory,
     ) -> Result<PollResult, Error> {
-        match (stream.as_str(), question) {
+        match (stream.as_str(), poll_request) {
             ("agents", PollRequest::FullScan) => self.agents(memory).await,
             _ => Err(Error::UnsupportedRequest(stream.to_string())),
         }
@@ -139,14 +139,14 @@ impl Deepcall {
 
     /// All agents, in one answer.
     async fn agents(&self, memory: &RowMemory) -> Result<PollResult, Error> {
-        let mut sweep = FullScanInProgress::new(rows::FORMAT, memory, &self.privacy);
+        let mut scan = FullScanInProgress::new(rows::FORMAT, memory, &self.privacy);
         let answered = self.client.post(&AGENTS, &self.url, &self.questions.all).await;
-        if let Some(answer) = sweep.answered(answered)? {
-            let taken_in = rows::take_in(&mut sweep, &answer.body);
-            sweep.readable(taken_in, &answer)?;
+        if let Some(answer) = scan.answered(answered)? {
+            let taken_in = rows::take_in(&mut scan, &answer.body);
+            scan.readable(taken_in, &answer)?;
         }
-        let (gathered, sweep) = sweep.finish();
-        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(sweep)))
+        let (gathered, scan) = scan.finish();
+        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(scan)))
     }
 }
 

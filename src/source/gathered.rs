@@ -80,7 +80,7 @@ pub(super) struct FullScanInProgress<'a, T> {
     memory: &'a RowMemory,
     privacy: &'a Privacy,
     gathered: Gathered,
-    sweep: FullScanBuilder<T>,
+    scan: FullScanBuilder<T>,
     pages: u32,
 }
 
@@ -88,23 +88,23 @@ impl<'a, T: Row> FullScanInProgress<'a, T> {
     /// A sweep of which nothing has been read. `memory` is that of the stream's last committed
     /// reading.
     pub(super) fn new(format: Format<T>, memory: &'a RowMemory, privacy: &'a Privacy) -> Self {
-        let (gathered, sweep) = (Gathered::default(), FullScanBuilder::default());
-        Self { format, memory, privacy, gathered, sweep, pages: 0 }
+        let (gathered, scan) = (Gathered::default(), FullScanBuilder::default());
+        Self { format, memory, privacy, gathered, scan, pages: 0 }
     }
 
     /// How many different ids there are so far.
     pub(super) fn len(&self) -> usize {
-        self.sweep.len()
+        self.scan.len()
     }
 
     /// The count a page named.
     pub(super) fn counted(&mut self, total: u64) {
-        self.sweep.counted(total);
+        self.scan.counted(total);
     }
 
     /// Something that makes the sweep prove nothing about absence.
     pub(super) fn mark(&mut self, reason: Partial) {
-        self.sweep.mark(reason);
+        self.scan.mark(reason);
     }
 
     /// Takes in what came of asking for the next page. `None`: the sweep ends here.
@@ -120,7 +120,7 @@ impl<'a, T: Row> FullScanInProgress<'a, T> {
             }
             Err(error) if self.pages > 0 && error.disposition() != Disposition::Stop => {
                 tracing::debug!(%error, pages = self.pages, "a page of a sweep was not answered");
-                self.sweep.mark(Partial::PageUnanswered);
+                self.scan.mark(Partial::PageUnanswered);
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -137,7 +137,7 @@ impl<'a, T: Row> FullScanInProgress<'a, T> {
             Ok(page) => Ok(Some(page)),
             Err(problem) if self.pages > 1 => {
                 tracing::debug!(problem, pages = self.pages, "a page of a sweep cannot be read");
-                self.sweep.mark(Partial::PageUnanswered);
+                self.scan.mark(Partial::PageUnanswered);
                 Ok(None)
             }
             Err(problem) => Err(undecodable(problem, answer)),
@@ -146,20 +146,20 @@ impl<'a, T: Row> FullScanInProgress<'a, T> {
 
     /// Takes in the rows of a page; says how many ids are new.
     pub(super) fn take_in(&mut self, rows: &[&RawValue]) -> usize {
-        let before = self.sweep.len();
+        let before = self.scan.len();
         let Gathered { memory: next, unknown_values: unknown, .. } = &mut self.gathered;
         let mut page = PageRows { memory: self.memory, next, unknown };
-        for row in page.take_in(rows, &self.format, &mut self.sweep, self.privacy) {
+        for row in page.take_in(rows, &self.format, &mut self.scan, self.privacy) {
             self.tell_set_aside(row);
         }
-        self.sweep.len() - before
+        self.scan.len() - before
     }
 
     /// Steps over a row that could not be read on the way to [`Self::take_in`].
     pub(super) fn set_aside(&mut self, quarantined: Quarantined) {
         match &quarantined.id {
-            Some(id) => self.sweep.present(id.clone()),
-            None => self.sweep.mark(Partial::RowWithoutId),
+            Some(id) => self.scan.present(id.clone()),
+            None => self.scan.mark(Partial::RowWithoutId),
         }
         self.tell_set_aside(quarantined);
     }
@@ -173,8 +173,8 @@ impl<'a, T: Row> FullScanInProgress<'a, T> {
 
     /// The sweep, and what was gathered besides.
     pub(super) fn finish(mut self) -> (Gathered, FullScan<T>) {
-        let sweep = self.sweep.finish();
-        self.gathered.memory.keep(|id| !sweep.disbelieved().contains(id));
-        (self.gathered, sweep)
+        let scan = self.scan.finish();
+        self.gathered.memory.keep(|id| !scan.disbelieved().contains(id));
+        (self.gathered, scan)
     }
 }

@@ -63,22 +63,22 @@ impl Infobip {
     fn new(
         base_url: &Url,
         authorization: Authorization,
-        reading: PollSettings,
+        poll_result: PollSettings,
         connection: Connection,
     ) -> Result<Self, Error> {
         let client = Client::new(connection, authorization, answer::find_error)?;
         let mut endpoint = base_url.clone();
         endpoint.set_path("/ccaas/1/agents");
-        Ok(Self { client, endpoint, privacy: reading.privacy })
+        Ok(Self { client, endpoint, privacy: poll_result.privacy })
     }
 
     pub(super) async fn read(
         &self,
         stream: &StreamName,
-        question: &PollRequest,
+        poll_request: &PollRequest,
         memory: &RowMemory,
     ) -> Result<PollResult, Error> {
-        match (stream.as_str(), question) {
+        match (stream.as_str(), poll_request) {
             ("agents", PollRequest::FullScan) => self.agents(memory).await,
             _ => Err(Error::UnsupportedRequest(stream.to_string())),
         }
@@ -93,32 +93,32 @@ impl Infobip {
     /// All agents, page by page. Complete when as many different ids were shown as the vendor says
     /// there are.
     async fn agents(&self, memory: &RowMemory) -> Result<PollResult, Error> {
-        let mut sweep = FullScanInProgress::new(FORMAT, memory, &self.privacy);
+        let mut scan = FullScanInProgress::new(FORMAT, memory, &self.privacy);
         let mut walk = PageWalk::default();
         let limit = LIMIT.to_string();
         loop {
             let page = walk.page().to_string();
             let url = self.url(&[("limit", &limit), ("page", &page)]);
             let answered = self.client.get(&AGENTS, &url).await;
-            let Some(answer) = sweep.answered(answered)? else { break };
+            let Some(answer) = scan.answered(answered)? else { break };
             let page = answer::page(&answer.body);
-            let Some(page) = sweep.readable(page, &answer)? else { break };
+            let Some(page) = scan.readable(page, &answer)? else { break };
             match page.total {
-                Some(total) => sweep.counted(total),
-                None => sweep.mark(Partial::CountMissing),
+                Some(total) => scan.counted(total),
+                None => scan.mark(Partial::CountMissing),
             }
-            let new = sweep.take_in(&page.rows);
-            let end = PageEnd { rows: page.rows.len(), new, ids: sweep.len(), total: page.total };
+            let new = scan.take_in(&page.rows);
+            let end = PageEnd { rows: page.rows.len(), new, ids: scan.len(), total: page.total };
             if walk.page_read(end) == Step::Done {
                 break;
             }
             if walk.asked() == MOST_PAGES {
-                sweep.mark(Partial::TooLong);
+                scan.mark(Partial::TooLong);
                 break;
             }
         }
-        let (gathered, sweep) = sweep.finish();
-        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(sweep)))
+        let (gathered, scan) = scan.finish();
+        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(scan)))
     }
 }
 

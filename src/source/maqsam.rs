@@ -55,20 +55,20 @@ impl Maqsam {
     fn new(
         base_url: &Url,
         authorization: Authorization,
-        reading: PollSettings,
+        poll_result: PollSettings,
         connection: Connection,
     ) -> Result<Self, Error> {
         let client = Client::new(connection, authorization, answer::find_error)?;
-        Ok(Self { client, base_url: base_url.clone(), privacy: reading.privacy })
+        Ok(Self { client, base_url: base_url.clone(), privacy: poll_result.privacy })
     }
 
     pub(super) async fn read(
         &self,
         stream: &StreamName,
-        question: &PollRequest,
+        poll_request: &PollRequest,
         memory: &RowMemory,
     ) -> Result<PollResult, Error> {
-        match (stream.as_str(), question) {
+        match (stream.as_str(), poll_request) {
             ("agents", PollRequest::FullScan) => self.agents(memory).await,
             _ => Err(Error::UnsupportedRequest(stream.to_string())),
         }
@@ -84,28 +84,28 @@ impl Maqsam {
     /// All agents, page by page, until one is empty or shows nothing new. A page that is not full
     /// proves nothing: how many rows it holds is the vendor's to say.
     async fn agents(&self, memory: &RowMemory) -> Result<PollResult, Error> {
-        let mut sweep = FullScanInProgress::new(FORMAT, memory, &self.privacy);
+        let mut scan = FullScanInProgress::new(FORMAT, memory, &self.privacy);
         let mut walk = FullScanPaging::default();
         loop {
             let answered = self.client.get(&AGENTS, &self.url(walk.page())).await;
-            let Some(answer) = sweep.answered(answered)? else { break };
+            let Some(answer) = scan.answered(answered)? else { break };
             let list = answer::list(&answer.body);
-            let Some(list) = sweep.readable(list, &answer)? else { break };
-            let Some(rows) = sweep.readable(answer::rows(&list), &answer)? else { break };
-            let end = PageEnd { rows: rows.len(), new: sweep.take_in(&rows), ..PageEnd::default() };
+            let Some(list) = scan.readable(list, &answer)? else { break };
+            let Some(rows) = scan.readable(answer::rows(&list), &answer)? else { break };
+            let end = PageEnd { rows: rows.len(), new: scan.take_in(&rows), ..PageEnd::default() };
             if walk.page_read(end) == FullScanStep::Done {
                 break;
             }
             if walk.page() > MOST_PAGES {
-                sweep.mark(Partial::TooLong);
+                scan.mark(Partial::TooLong);
                 break;
             }
         }
         if let Some(doubt) = walk.doubt() {
-            sweep.mark(doubt);
+            scan.mark(doubt);
         }
-        let (gathered, sweep) = sweep.finish();
-        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(sweep)))
+        let (gathered, scan) = scan.finish();
+        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(scan)))
     }
 }
 

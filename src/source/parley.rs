@@ -111,10 +111,10 @@ impl Parley {
     pub(super) async fn read(
         &self,
         stream: &StreamName,
-        question: &PollRequest,
+        poll_request: &PollRequest,
         memory: &RowMemory,
     ) -> Result<PollResult, Error> {
-        match (stream.as_str(), question) {
+        match (stream.as_str(), poll_request) {
             ("agents", PollRequest::FullScan) => self.agents(memory).await,
             _ => Err(Error::UnsupportedRequest(stream.to_string())),
         }
@@ -122,17 +122,17 @@ impl Parley {
 
     /// All agents, in one answer.
     async fn agents(&self, memory: &RowMemory) -> Result<PollResult, Error> {
-        let mut sweep = FullScanInProgress::new(FORMAT, memory, &self.privacy);
+        let mut scan = FullScanInProgress::new(FORMAT, memory, &self.privacy);
         let answered = self.client.get(&AGENTS, &self.url).await;
-        if let Some(answer) = sweep.answered(answered)? {
+        if let Some(answer) = scan.answered(answered)? {
             let page = people(&answer.body);
-            if let Some(page) = sweep.readable(page, &answer)? {
-                sweep.counted(page.count);
-                sweep.take_in(&page.people);
+            if let Some(page) = scan.readable(page, &answer)? {
+                scan.counted(page.count);
+                scan.take_in(&page.people);
             }
         }
-        let (gathered, sweep) = sweep.finish();
-        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(sweep)))
+        let (gathered, scan) = scan.finish();
+        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(scan)))
     }
 
     /// Asks what the document leaves open.
@@ -213,18 +213,18 @@ mod tests {
             {"key": "8", "name": "Tom", "mood": "dancing"}]});
         let vendor = Loopback::answering(move |_| Answer::json(&body)).await;
         let source = source(&vendor);
-        let reading =
+        let poll_result =
             source.read(&AGENTS, &PollRequest::FullScan, &RowMemory::default()).await.unwrap();
-        let Rows::Agents(sweep) = &reading.rows else { panic!("{reading:?}") };
-        assert!(sweep.is_complete() && sweep.was_counted());
+        let Rows::Agents(scan) = &poll_result.rows else { panic!("{poll_result:?}") };
+        assert!(scan.is_complete() && scan.was_counted());
         let mira = Agent {
             name: Some(String::from("Mira")),
             status: Some(AgentStatus::of_word(String::from("ready"), Presence::Available)),
             status_updated_at: Some(NOON),
             ..Agent::new(EntityId::new("7"))
         };
-        assert_eq!(sweep.rows()[0], FullScanRow::Seen(mira));
-        assert_eq!(reading.unknown_values, [UnknownValue { field: "agent.mood" }]);
+        assert_eq!(scan.rows()[0], FullScanRow::Seen(mira));
+        assert_eq!(poll_result.unknown_values, [UnknownValue { field: "agent.mood" }]);
         let asked = vendor.asked().remove(0);
         assert_eq!(asked.header("authorization").as_deref(), Some("Token k-1"));
         assert_eq!(asked.path, "/v1/people");

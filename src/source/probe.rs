@@ -23,7 +23,7 @@ pub struct Finding {
     /// What it is about, such as `calls`.
     pub topic: &'static str,
     /// The question.
-    pub question: &'static str,
+    pub poll_request: &'static str,
     /// The answer: counts, times and names of fields. It holds no value of a row.
     pub answer: String,
 }
@@ -57,7 +57,7 @@ impl fmt::Display for Report {
         for topic in topics {
             writeln!(formatter, "\n{topic}")?;
             for finding in findings.iter().filter(|finding| finding.topic == topic) {
-                writeln!(formatter, "  {:<58} {}", finding.question, finding.answer)?;
+                writeln!(formatter, "  {:<58} {}", finding.poll_request, finding.answer)?;
             }
         }
         Ok(())
@@ -122,7 +122,7 @@ impl Findings {
     pub(super) fn add(
         &mut self,
         topic: &'static str,
-        question: &'static str,
+        poll_request: &'static str,
         asked: &Asked,
         judge: impl FnOnce(&Page) -> String,
     ) {
@@ -130,7 +130,7 @@ impl Findings {
             Ok(page) => judge(page),
             Err(reason) => format!("not answered ({reason})"),
         };
-        self.found.push(Finding { topic, question, answer });
+        self.found.push(Finding { topic, poll_request, answer });
     }
 
     /// Adds what the rows hold beyond what is read, and what cannot be read.
@@ -146,8 +146,8 @@ impl Findings {
             ("fields with values that no table knows", answer(|noted| &noted.unknown)),
             ("fields that cannot be read", answer(|noted| &noted.undecodable)),
         ];
-        for (question, answer) in lines {
-            self.found.push(Finding { topic, question, answer });
+        for (poll_request, answer) in lines {
+            self.found.push(Finding { topic, poll_request, answer });
         }
     }
 }

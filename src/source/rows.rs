@@ -248,7 +248,7 @@ impl PageRows<'_> {
         &mut self,
         rows: &[&RawValue],
         format: &Format<T>,
-        sweep: &mut FullScanBuilder<T>,
+        scan: &mut FullScanBuilder<T>,
         privacy: &Privacy,
     ) -> Vec<Quarantined> {
         let mut set_aside = Vec::new();
@@ -267,11 +267,11 @@ impl PageRows<'_> {
                             Some(id) => {
                                 let first = *first_of.entry(id.clone()).or_insert(*row);
                                 if first.get() != row.get() {
-                                    sweep.disbelieve(id.clone());
+                                    scan.disbelieve(id.clone());
                                 }
-                                sweep.present(id.clone());
+                                scan.present(id.clone());
                             }
-                            None => sweep.mark(Partial::RowWithoutId),
+                            None => scan.mark(Partial::RowWithoutId),
                         }
                         set_aside.push(quarantined);
                         continue;
@@ -279,7 +279,7 @@ impl PageRows<'_> {
                 }
             };
             let first = *first_of.entry(id.clone()).or_insert(*row);
-            if sweep.row(&id, seen) {
+            if scan.row(&id, seen) {
                 self.next.remember(fingerprint, id);
                 continue;
             }
@@ -289,7 +289,7 @@ impl PageRows<'_> {
             }
             if first.get() == row.get() {
                 // On another page it may have changed in between: the count decides.
-                sweep.came_otherwise(id);
+                scan.came_otherwise(id);
                 continue;
             }
             // The id does not tell entities apart: neither row is believed.
@@ -297,7 +297,7 @@ impl PageRows<'_> {
             // One that cannot be read was set aside for that.
             let first_was_read =
                 self.next.recall(Fingerprint::of(first.get().as_bytes())).is_some();
-            if sweep.disbelieve(id.clone()) && first_was_read {
+            if scan.disbelieve(id.clone()) && first_was_read {
                 set_aside.push(conflict(first));
             }
             set_aside.push(conflict(row));
@@ -323,15 +323,15 @@ mod tests {
         let rows: Vec<_> = rows.iter().map(|row| to_raw_value(row).unwrap()).collect();
         let rows: Vec<&RawValue> = rows.iter().map(AsRef::as_ref).collect();
         let (memory, mut next) = (RowMemory::default(), RowMemory::default());
-        let mut sweep = FullScanBuilder::default();
+        let mut scan = FullScanBuilder::default();
         let mut page = PageRows { memory: &memory, next: &mut next, unknown: &mut Vec::new() };
-        let set_aside = page.take_in(&rows, &FORMAT, &mut sweep, &Privacy::default());
-        let sweep = sweep.finish();
-        let believed = sweep.rows().iter().map(|row| match row {
+        let set_aside = page.take_in(&rows, &FORMAT, &mut scan, &Privacy::default());
+        let scan = scan.finish();
+        let believed = scan.rows().iter().map(|row| match row {
             FullScanRow::Seen(agent) => agent.id.clone(),
             other => panic!("{other:?}"),
         });
-        (believed.collect(), sweep.partial(), set_aside.len())
+        (believed.collect(), scan.partial(), set_aside.len())
     }
 
     #[test]

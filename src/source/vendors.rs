@@ -7,8 +7,8 @@ use super::error::Error;
 use super::memory::RowMemory;
 #[cfg(test)]
 use super::parley;
+use super::poll_result::{PollRequest, PollResult};
 use super::probe::Report;
-use super::reading::{PollRequest, PollResult};
 use super::settings::{Access, SettingsReader};
 use super::{ccai, deepcall, infobip, maqsam};
 use crate::model::StreamName;
@@ -130,12 +130,12 @@ macro_rules! vendors {
             pub async fn read(
                 &self,
                 stream: &StreamName,
-                question: &PollRequest,
+                poll_request: &PollRequest,
                 memory: &RowMemory,
             ) -> Result<PollResult, Error> {
                 match &self.client {
                     $( $( #[$only] )* VendorClient::$client(client) => {
-                        client.read(stream, question, memory).await
+                        client.read(stream, poll_request, memory).await
                     } )*
                 }
             }

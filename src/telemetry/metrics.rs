@@ -81,7 +81,7 @@ pub struct Metrics {
     rate_limit_unspent: GaugeVec,
     rate_limited: IntCounterVec,
     staleness: GaugeVec,
-    sweeps: IntCounterVec,
+    scans: IntCounterVec,
     incomplete_sweeps: IntGaugeVec,
     detection_latency: HistogramVec,
     publish_latency: Histogram,
@@ -163,7 +163,7 @@ impl Metrics {
                 "age of the last committed reading of a stream",
                 stream,
             )?,
-            sweeps: counter(
+            scans: counter(
                 "floorcast_sweeps_total",
                 "sweeps, by how they ended",
                 &["account", "stream", "outcome"],
@@ -287,7 +287,7 @@ impl Metrics {
     }
 
     /// A sweep ended; `in_a_row` counts the ones since the last complete one.
-    pub fn swept(
+    pub fn scanned(
         &self,
         account: &AccountName,
         stream: &StreamName,
@@ -295,7 +295,7 @@ impl Metrics {
         in_a_row: u32,
     ) {
         let labels = &[account.as_str(), stream.as_str(), outcome.label()];
-        self.sweeps.with_label_values(labels).inc();
+        self.scans.with_label_values(labels).inc();
         let labels = &[account.as_str(), stream.as_str()];
         self.incomplete_sweeps.with_label_values(labels).set(i64::from(in_a_row));
     }

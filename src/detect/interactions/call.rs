@@ -1,7 +1,7 @@
 //! Calls as interactions.
 
 use super::Interaction;
-use super::steps::{LifeCycle, Tells, context};
+use super::steps::{LifeCycle, Tells, interaction_context};
 use crate::detect::fields::changed_in_call;
 use crate::event::{
     Body, CallAssignment, CallConnection, CallCreation, CallDeflection, CallEnd, CallFailure,
@@ -136,7 +136,7 @@ impl Interaction for Call {
 
     fn arrival(life: &mut LifeCycle<'_, Self>) {
         let call = life.record;
-        let bare = context(call, None, None);
+        let bare = interaction_context(call, None, None);
         let created = CallCreation {
             call: bare.clone(),
             call_type: call.call_type.clone(),

@@ -90,7 +90,7 @@ const TRANSFER_CONNECTED: &[&str] = &[
 #[derive(Debug)]
 pub struct LifeCycle<'a, I> {
     pub(super) record: &'a I,
-    pub(super) look: &'a PollContext,
+    pub(super) context: &'a PollContext,
     /// The steps that were told before.
     told: &'a BTreeSet<String>,
     steps: Vec<Step>,
@@ -100,10 +100,10 @@ pub struct LifeCycle<'a, I> {
 /// that were told before.
 pub(super) fn steps<I: Interaction>(
     record: &I,
-    look: &PollContext,
+    context: &PollContext,
     told: &BTreeSet<String>,
 ) -> Vec<Step> {
-    let mut life = LifeCycle { record, look, told, steps: Vec::new() };
+    let mut life = LifeCycle { record, context, told, steps: Vec::new() };
     I::arrival(&mut life);
     life.first_stay();
     for transfer in record.transfers() {
@@ -117,7 +117,7 @@ pub(super) fn steps<I: Interaction>(
 }
 
 /// The context at the step where this queue and this agent were the interaction's.
-pub(super) fn context<I: Interaction>(
+pub(super) fn interaction_context<I: Interaction>(
     record: &I,
     queue: Option<QueueReference>,
     agent_id: Option<EntityId>,
@@ -133,7 +133,7 @@ pub(super) fn context<I: Interaction>(
 
 /// The context as the record stands now.
 pub(super) fn current_context<I: Interaction>(record: &I) -> InteractionContext {
-    context(record, Some(first_queue(record)).filter(is_named), last_agent(record))
+    interaction_context(record, Some(first_queue(record)).filter(is_named), last_agent(record))
 }
 
 fn is_named(queue: &QueueReference) -> bool {
@@ -264,8 +264,8 @@ impl<I: Interaction> LifeCycle<'_, I> {
     pub(super) fn at(&self, stamp: Option<Timestamp>) -> Occurrence {
         stamp.map_or_else(
             || {
-                let at = self.record.updated_at().unwrap_or(self.look.requested_at);
-                let after = self.look.previous_requested_at.filter(|previous| *previous <= at);
+                let at = self.record.updated_at().unwrap_or(self.context.requested_at);
+                let after = self.context.previous_requested_at.filter(|previous| *previous <= at);
                 Occurrence::bounded(at, after)
             },
             Occurrence::stamped,
@@ -284,10 +284,10 @@ impl<I: Interaction> LifeCycle<'_, I> {
         let row = first_row(record);
         if let Some(queued_at) = record.queued_at().or_else(|| row.and_then(|row| row.started_at)) {
             let row_id = row.and_then(|row| row.id.clone());
-            let body = I::queued(context(record, queue.clone(), None), row_id, None);
+            let body = I::queued(interaction_context(record, queue.clone(), None), row_id, None);
             self.add("queued", Occurrence::stamped(queued_at), body, Tells::Fields(QUEUED));
         }
-        let with_agent = context(record, queue, first_agent(record));
+        let with_agent = interaction_context(record, queue, first_agent(record));
         if let Some(assigned_at) = record.assigned_at() {
             let body = I::assigned(with_agent.clone(), None);
             self.add("assigned", Occurrence::stamped(assigned_at), body, Tells::Fields(ASSIGNED));
@@ -319,13 +319,14 @@ impl<I: Interaction> LifeCycle<'_, I> {
             .or_else(|| queue_row.and_then(|row| row.agent_id.clone()))
             .or_else(|| handle_row.and_then(|row| row.agent_id.clone()));
 
-        let body = I::transferred(context(record, queue.clone(), from), transfer.clone());
+        let body =
+            I::transferred(interaction_context(record, queue.clone(), from), transfer.clone());
         let at = self.at(transfer.created_at);
         self.add(format!("transferred:{key}"), at, body, Tells::Fields(TRANSFERRED));
         if let Some(row) = queue_row {
             self.transfer_queue_row(row);
         }
-        let with_agent = context(record, queue, to);
+        let with_agent = interaction_context(record, queue, to);
         // The new agent's row begins with the step that makes them the one who handles it.
         let handled_at = handle_row.and_then(|row| row.started_at);
         let assigned_at = transfer.assigned_at.or(handled_at.filter(|_| !I::CONNECTS));
@@ -343,7 +344,7 @@ impl<I: Interaction> LifeCycle<'_, I> {
     }
 
     fn transfer_queue_row(&mut self, row: &QueueDuration) {
-        let context = context(self.record, Some(row_queue(row)), None);
+        let context = interaction_context(self.record, Some(row_queue(row)), None);
         let body = I::queued(context, row.id.clone(), row.transfer_id.clone());
         let at = self.at(row.started_at);
         let key = format!("queued:{}", queue_row_key(row));
@@ -360,7 +361,8 @@ impl<I: Interaction> LifeCycle<'_, I> {
         for row in record.handle_durations().iter().filter(handles) {
             let transfer_id = row.transfer_id.clone();
             let key = transfer_id.as_ref().map_or_else(|| handle_row_key(row), EntityId::to_string);
-            let context = context(record, Some(handle_row_queue(row)), row.agent_id.clone());
+            let context =
+                interaction_context(record, Some(handle_row_queue(row)), row.agent_id.clone());
             let at = self.at(row.started_at);
             match I::connected(context.clone(), transfer_id.clone()) {
                 Some(body) => {
@@ -386,7 +388,8 @@ impl<I: Interaction> LifeCycle<'_, I> {
             if !row.transfer {
                 queue.id = first_queue(record).id;
             }
-            let interaction = context(record, Some(queue.clone()), row.agent_id.clone());
+            let interaction =
+                interaction_context(record, Some(queue.clone()), row.agent_id.clone());
             let at = self.at(row.ended_at);
             match verdict.as_str() {
                 "not_in_sla" => {
@@ -426,7 +429,8 @@ impl<I: Interaction> LifeCycle<'_, I> {
         let ended =
             |row: &&HandleDuration| row.acw_duration.unwrap_or(0) > 0 && row.ended_at.is_some();
         for row in record.handle_durations().iter().filter(ended) {
-            let context = context(record, Some(handle_row_queue(row)), row.agent_id.clone());
+            let context =
+                interaction_context(record, Some(handle_row_queue(row)), row.agent_id.clone());
             let body = I::wrap_up_ended(context, row.clone(), Box::new(record.clone()));
             let at = self.at(row.ended_at);
             self.add(format!("wrap_up:{}", handle_row_key(row)), at, body, Tells::Everything);

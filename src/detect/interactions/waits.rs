@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 
 use super::Interaction;
-use super::steps::{Step, Tells, context, first_queue, first_row, queue_row_key, row_queue};
+use super::steps::{
+    Step, Tells, first_queue, first_row, interaction_context, queue_row_key, row_queue,
+};
 use crate::detect::PollContext;
 use crate::event::{Body, Occurrence, QueueReference, SlaBasis, SlaBreach, SlaScope};
 use crate::model::{EntityId, Phase, QueueDuration, Timestamp};
@@ -161,20 +163,20 @@ pub(super) struct Overdue {
 /// interaction waiting.
 pub(super) fn overdue<I: Interaction>(
     record: &I,
-    look: &PollContext,
+    context: &PollContext,
     targets: &Targets,
 ) -> Option<Overdue> {
     let wait = SlaDeadline::of(record, targets)?;
-    if look.requested_at < wait.overdue_at {
+    if context.requested_at < wait.overdue_at {
         return None;
     }
     let deadline = wait.since.plus_millis(wait.target_seconds.saturating_mul(1000));
     #[allow(clippy::cast_precision_loss, reason = "milliseconds are far below 2^52")]
-    let waited = look.requested_at.millis_since(wait.since) as f64 / 1000.0;
+    let waited = context.requested_at.millis_since(wait.since) as f64 / 1000.0;
     let body = Body::SlaBreached(SlaBreach {
         scope: SlaScope::Interaction,
         basis: SlaBasis::Deadline,
-        interaction: Some(context(record, Some(wait.queue.clone()), None)),
+        interaction: Some(interaction_context(record, Some(wait.queue.clone()), None)),
         queue: Some(wait.queue.clone()),
         group: None,
         language: record.language().cloned(),

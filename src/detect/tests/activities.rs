@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{agent_json, at, baseline_at, look, names, with};
+use super::{agent_json, at, baseline_at, context, names, with};
 use crate::detect::{AgentState, Authority, StatusSource, activity_row, roster_row};
 use crate::event::{AgentStatusChange, Body, Draft, Origin};
 use crate::model::Activity;
@@ -28,7 +28,7 @@ fn apply(state: Option<AgentState>, rows: &[Activity]) -> (Option<AgentState>, V
     let mut state = state;
     let mut drafts = Vec::new();
     for row in rows {
-        let change = activity_row(state.as_ref(), row, &look(100, 5));
+        let change = activity_row(state.as_ref(), row, &context(100, 5));
         drafts.extend(change.drafts);
         state = Some(change.state);
     }

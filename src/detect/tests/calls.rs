@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{at, body, look, names, with};
+use super::{at, body, context, names, with};
 use crate::detect::{
     Change, HORIZON, InteractionState, PollContext, Targets, interaction_row, settle,
 };
@@ -41,13 +41,13 @@ fn finished() -> Call {
 fn row_of(
     state: Option<&InteractionState<Call>>,
     row: &Call,
-    look: &PollContext,
+    context: &PollContext,
 ) -> Change<InteractionState<Call>> {
-    interaction_row(state, row, look, &Targets::default())
+    interaction_row(state, row, context, &Targets::default())
 }
 
 fn first(row: &Call, asked: i64) -> (InteractionState<Call>, Vec<Draft>) {
-    let change = row_of(None, row, &look(asked, 5));
+    let change = row_of(None, row, &context(asked, 5));
     (change.state, change.drafts)
 }
 
@@ -113,7 +113,7 @@ fn the_first_queue_row_without_a_transfer_is_the_stamped_step() {
 fn a_transfer_repeats_the_steps_it_brings_and_each_once() {
     let before = first(&finished_open(), 40).0;
     let row = with_transfer(&json!({"assigned_at": at(44).millis()}), &json!([]));
-    let change = row_of(Some(&before), &row, &look(45, 5));
+    let change = row_of(Some(&before), &row, &context(45, 5));
     assert_eq!(names(&change.drafts), ["CallTransferred", "CallQueued", "CallAssigned"]);
     let Body::CallAssigned(assigned) = body(&change.drafts[2]) else { panic!() };
     assert_eq!(assigned.transfer_id, Some(EntityId::new("9")));
@@ -121,11 +121,12 @@ fn a_transfer_repeats_the_steps_it_brings_and_each_once() {
 
     // The connection is told by the transfer, and the handling row that comes later is the same.
     let connected = json!({"assigned_at": at(44).millis(), "connected_at": at(47).millis()});
-    let change = row_of(Some(&change.state), &with_transfer(&connected, &json!([])), &look(50, 5));
+    let change =
+        row_of(Some(&change.state), &with_transfer(&connected, &json!([])), &context(50, 5));
     assert_eq!(names(&change.drafts), ["CallConnected"]);
     let handled = json!([{"id": "31", "agent_id": "18", "transfer": true, "transfer_id": "9",
         "call_duration": 5, "started_at": at(47).millis(), "ended_at": at(52).millis()}]);
-    let change = row_of(Some(&change.state), &with_transfer(&connected, &handled), &look(55, 5));
+    let change = row_of(Some(&change.state), &with_transfer(&connected, &handled), &context(55, 5));
     assert_eq!(names(&change.drafts), ["CallUpdated"]);
 }
 
@@ -157,7 +158,7 @@ fn rows_without_an_id_are_known_by_what_they_say() {
     let (state, drafts) = first(&row, 60);
     assert!(names(&drafts).contains(&"SlaBreached"));
     row.rating = Some(4);
-    let again = row_of(Some(&state), &row, &look(65, 5));
+    let again = row_of(Some(&state), &row, &context(65, 5));
     assert_eq!(names(&again.drafts), ["CallRated"]);
 }
 
@@ -183,11 +184,11 @@ fn after_call_work_that_comes_late_is_told_with_the_whole_record() {
             "call_duration": 0, "started_at": at(50).millis(), "ended_at": at(75).millis()}))
         .unwrap(),
     );
-    let change = row_of(Some(&state), &row, &look(90, 30));
+    let change = row_of(Some(&state), &row, &context(90, 30));
     assert_eq!(names(&change.drafts), ["CallWrapUpEnded"]);
     assert_eq!(change.drafts[0].occurrence.at, at(75));
     // Also after the record itself was forgotten.
-    let change = row_of(Some(&settle(&change.state)), &row, &look(95, 5));
+    let change = row_of(Some(&settle(&change.state)), &row, &context(95, 5));
     assert_eq!(change.drafts, []);
 }
 
@@ -231,7 +232,7 @@ fn voicemails_deflections_and_schedules_are_steps_of_their_own() {
 fn a_stamp_that_moves_without_a_row_is_an_update() {
     let (state, _) = first(&finished_open(), 40);
     let moved = Call { connected_at: Some(at(21)), ..finished_open() };
-    let change = row_of(Some(&state), &moved, &look(45, 5));
+    let change = row_of(Some(&state), &moved, &context(45, 5));
     let Body::CallUpdated(update) = body(&change.drafts[0]) else { panic!() };
     assert_eq!(update.changed, ["connected_at"]);
     assert!(update.before.is_some());
@@ -241,7 +242,7 @@ fn a_stamp_that_moves_without_a_row_is_an_update() {
 fn a_record_whose_bookkeeping_alone_moved_tells_nothing() {
     let (state, _) = first(&finished(), 60);
     let touched = Call { updated_at: Some(at(55)), ..finished() };
-    assert_eq!(row_of(Some(&state), &touched, &look(65, 5)).drafts, []);
+    assert_eq!(row_of(Some(&state), &touched, &context(65, 5)).drafts, []);
 }
 
 #[test]
@@ -258,7 +259,7 @@ fn what_ended_before_the_start_or_the_horizon_yields_only_an_update_without_a_pa
     let Body::CallUpdated(update) = body(&drafts[0]) else { panic!() };
     assert_eq!(update.before, None);
     // And from then on it is known.
-    assert_eq!(row_of(Some(&state), &old, &look(30, 5)).drafts, []);
+    assert_eq!(row_of(Some(&state), &old, &context(30, 5)).drafts, []);
 
     let horizon = i64::try_from(HORIZON.as_secs()).unwrap();
     let (_, drafts) = first(&finished(), 50 + horizon + 1);
@@ -289,7 +290,7 @@ proptest! {
                     continue;
                 }
                 let asked = 60 + 10 * i64::try_from(n).unwrap_or(0);
-                let change = row_of(state.as_ref(), version, &look(asked, 10));
+                let change = row_of(state.as_ref(), version, &context(asked, 10));
                 for draft in change.drafts {
                     let name = draft.body.event_type().as_str();
                     if !matches!(name, "CallUpdated" | "CallRated") {

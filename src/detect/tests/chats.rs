@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{at, body, look, names, with};
+use super::{at, body, context, names, with};
 use crate::detect::{Targets, interaction_row};
 use crate::event::Body;
 use crate::model::{Chat, EntityId};
@@ -22,7 +22,7 @@ fn chat(changes: &Value) -> Chat {
 }
 
 fn told(chat: &Chat) -> Vec<crate::event::Draft> {
-    interaction_row(None, chat, &look(100, 5), &Targets::default()).drafts
+    interaction_row(None, chat, &context(100, 5), &Targets::default()).drafts
 }
 
 #[test]

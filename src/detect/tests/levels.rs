@@ -1,4 +1,4 @@
-use super::{at, baseline_at, body, look, names};
+use super::{at, baseline_at, body, context, names};
 use crate::detect::{
     Change, LevelState, queue_status_absence, queue_status_row, service_level_row,
 };
@@ -23,7 +23,7 @@ fn told(target: Option<f64>, percents: &[Option<f64>]) -> Vec<Vec<&'static str>>
     let mut all = Vec::new();
     for percent in percents {
         let Change { state: next, drafts } =
-            service_level_row(state.as_ref(), &level(*percent), target, &look(100, 5));
+            service_level_row(state.as_ref(), &level(*percent), target, &context(100, 5));
         all.push(names(&drafts));
         state = Some(next);
     }
@@ -95,15 +95,15 @@ fn a_path_that_a_complete_answer_does_not_show_has_nobody_waiting() {
     assert_eq!(first.drafts[0].origin, Origin::Baseline);
     assert_eq!(first.drafts[0].kind, EntityKind::QueuePath);
 
-    let same = queue_status_row(Some(&first.state), &status(2), &look(105, 5));
+    let same = queue_status_row(Some(&first.state), &status(2), &context(105, 5));
     assert!(same.drafts.is_empty());
 
     let id = path().id();
-    let gone = queue_status_absence(&first.state, &id, &look(110, 5));
+    let gone = queue_status_absence(&first.state, &id, &context(110, 5));
     let Body::QueueDepthChanged(change) = body(&gone.drafts[0]) else { panic!() };
     assert_eq!((change.previous, change.depth, change.oldest_queued_at), (Some(2), 0, None));
     assert_eq!(change.queue.id, Some(EntityId::new("10")));
 
-    let still = queue_status_absence(&gone.state, &id, &look(115, 5));
+    let still = queue_status_absence(&gone.state, &id, &context(115, 5));
     assert!(still.drafts.is_empty());
 }

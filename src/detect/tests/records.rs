@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{baseline_at, body, look, names, with};
+use super::{baseline_at, body, context, names, with};
 use crate::detect::{RecordState, record_absence, record_row};
 use crate::event::{Body, Origin};
 use crate::model::{EntityId, Queue, Team};
@@ -25,24 +25,24 @@ fn a_queue_is_added_changed_and_removed() {
     assert_eq!(first.drafts[0].origin, Origin::Baseline);
 
     let renamed = queue(&json!({"name": "Dispatch"}));
-    let second = record_row(Some(&first.state), &renamed, &look(100, 5));
+    let second = record_row(Some(&first.state), &renamed, &context(100, 5));
     let Body::QueueUpdated(change) = body(&second.drafts[0]) else { panic!() };
     assert_eq!(change.changed, ["name"]);
     assert_eq!(change.before.as_ref().unwrap().name.as_deref(), Some("Shipping"));
 
-    let third = record_absence(&second.state, &EntityId::new("10"), &look(105, 5));
+    let third = record_absence(&second.state, &EntityId::new("10"), &context(105, 5));
     assert_eq!(names(&third.drafts), ["QueueRemoved"]);
-    assert!(record_absence(&third.state, &EntityId::new("10"), &look(110, 5)).drafts.is_empty());
+    assert!(record_absence(&third.state, &EntityId::new("10"), &context(110, 5)).drafts.is_empty());
 }
 
 #[test]
 fn a_row_that_the_vendor_calls_deleted_is_evidence_enough() {
     let deleted = queue(&json!({"deleted": true}));
-    let gone = record_row(Some(&known(&queue(&json!({})))), &deleted, &look(100, 5));
+    let gone = record_row(Some(&known(&queue(&json!({})))), &deleted, &context(100, 5));
     assert_eq!(names(&gone.drafts), ["QueueRemoved"]);
     // One that nobody was ever told of is no news.
-    assert!(record_row(None, &deleted, &look(100, 5)).drafts.is_empty());
-    let back = record_row(Some(&gone.state), &queue(&json!({})), &look(105, 5));
+    assert!(record_row(None, &deleted, &context(100, 5)).drafts.is_empty());
+    let back = record_row(Some(&gone.state), &queue(&json!({})), &context(105, 5));
     assert_eq!(names(&back.drafts), ["QueueAdded"]);
 }
 
@@ -50,12 +50,15 @@ fn a_row_that_the_vendor_calls_deleted_is_evidence_enough() {
 fn who_belongs_to_a_team_is_the_teams_fact_and_not_the_queues() {
     let larger = json!({"team_assignments": [{"lang": "en",
         "team": {"id": "11", "agents_count": 4}}]});
-    let change = record_row(Some(&known(&queue(&json!({})))), &queue(&larger), &look(100, 5));
+    let change = record_row(Some(&known(&queue(&json!({})))), &queue(&larger), &context(100, 5));
     assert!(change.drafts.is_empty(), "{:?}", names(&change.drafts));
 
     let team = |count: i64| -> Team {
         serde_json::from_value(json!({"id": "11", "agents_count": count, "assignees": []})).unwrap()
     };
     let state = RecordState { record: Some(team(3)), closed: false };
-    assert_eq!(names(&record_row(Some(&state), &team(4), &look(100, 5)).drafts), ["TeamUpdated"]);
+    assert_eq!(
+        names(&record_row(Some(&state), &team(4), &context(100, 5)).drafts),
+        ["TeamUpdated"]
+    );
 }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{agent_json, at, baseline_at, body, look, names, with};
+use super::{agent_json, at, baseline_at, body, context, names, with};
 use crate::detect::{AgentState, StatusSource, roster_absence, roster_row};
 use crate::event::{Body, Origin};
 use crate::model::{Agent, EntityId, Precision};
@@ -27,7 +27,7 @@ fn the_first_look_tells_what_stood_so_already() {
 #[test]
 fn a_status_that_began_after_the_first_look_is_left_to_the_log() {
     let row = agent(&json!({"status_updated_at": at(3).millis()}));
-    let change = roster_row(None, &row, StatusSource::Log, &look(5, 2));
+    let change = roster_row(None, &row, StatusSource::Log, &context(5, 2));
     assert_eq!(names(&change.drafts), ["AgentAdded"]);
     assert_eq!(change.state.status, None);
 }
@@ -43,7 +43,7 @@ fn an_agent_that_never_logged_in_is_seeded_without_a_time() {
 #[test]
 fn the_same_row_again_tells_nothing() {
     let state = known(&json!({}));
-    let again = roster_row(Some(&state), &agent(&json!({})), StatusSource::Log, &look(10, 5));
+    let again = roster_row(Some(&state), &agent(&json!({})), StatusSource::Log, &context(10, 5));
     assert_eq!(again.drafts, []);
     assert_eq!(again.state, state);
 }
@@ -62,9 +62,13 @@ fn each_fact_of_the_roster_is_an_update_that_names_it() {
         (json!({"status_updated_at": at(-30).millis()}), vec![]),
     ];
     for (change, expected) in cases {
-        let drafts =
-            roster_row(Some(&known(&json!({}))), &agent(&change), StatusSource::Log, &look(10, 5))
-                .drafts;
+        let drafts = roster_row(
+            Some(&known(&json!({}))),
+            &agent(&change),
+            StatusSource::Log,
+            &context(10, 5),
+        )
+        .drafts;
         let changed = drafts.iter().flat_map(|draft| match &draft.body {
             Body::AgentUpdated(update) => update.changed.clone(),
             other => panic!("{other:?}"),
@@ -76,10 +80,10 @@ fn each_fact_of_the_roster_is_an_update_that_names_it() {
 #[test]
 fn a_new_agent_is_stamped_when_the_stamp_lies_between_the_readings() {
     let row = |created: i64| agent(&json!({"id": "18", "created_at": at(created).millis()}));
-    let inside = roster_row(None, &row(7), StatusSource::Log, &look(10, 5)).drafts.remove(0);
+    let inside = roster_row(None, &row(7), StatusSource::Log, &context(10, 5)).drafts.remove(0);
     assert_eq!((inside.occurrence.at, inside.occurrence.precision), (at(7), Precision::Second));
     assert_eq!(inside.origin, Origin::Live);
-    let before = roster_row(None, &row(-900), StatusSource::Log, &look(10, 5)).drafts.remove(0);
+    let before = roster_row(None, &row(-900), StatusSource::Log, &context(10, 5)).drafts.remove(0);
     assert_eq!(before.occurrence.precision, Precision::Bounded);
     assert_eq!(before.occurrence.after, Some(at(5)));
 }
@@ -87,11 +91,16 @@ fn a_new_agent_is_stamped_when_the_stamp_lies_between_the_readings() {
 #[test]
 fn after_call_work_begins_and_ends_between_readings() {
     let idle = known(&json!({}));
-    let begun =
-        roster_row(Some(&idle), &agent(&json!({"wrap_up": true})), StatusSource::Log, &look(10, 5));
+    let begun = roster_row(
+        Some(&idle),
+        &agent(&json!({"wrap_up": true})),
+        StatusSource::Log,
+        &context(10, 5),
+    );
     assert_eq!(names(&begun.drafts), ["AgentWrapUpStarted"]);
     assert_eq!(begun.drafts[0].occurrence.after, Some(at(5)));
-    let ended = roster_row(Some(&begun.state), &agent(&json!({})), StatusSource::Log, &look(25, 5));
+    let ended =
+        roster_row(Some(&begun.state), &agent(&json!({})), StatusSource::Log, &context(25, 5));
     let Body::AgentWrapUpEnded(wrap_up) = body(&ended.drafts[0]) else { panic!() };
     assert_eq!(wrap_up.duration_ms, Some(15_000));
 }
@@ -99,10 +108,11 @@ fn after_call_work_begins_and_ends_between_readings() {
 #[test]
 fn a_removed_agent_leaves_with_what_was_known_and_may_come_back() {
     let id = EntityId::new("17");
-    let gone = roster_absence(&known(&json!({})), &id, &look(10, 5));
+    let gone = roster_absence(&known(&json!({})), &id, &context(10, 5));
     assert_eq!(names(&gone.drafts), ["AgentRemoved"]);
-    assert_eq!(roster_absence(&gone.state, &id, &look(15, 5)).drafts, []);
-    let back = roster_row(Some(&gone.state), &agent(&json!({})), StatusSource::Log, &look(20, 5));
+    assert_eq!(roster_absence(&gone.state, &id, &context(15, 5)).drafts, []);
+    let back =
+        roster_row(Some(&gone.state), &agent(&json!({})), StatusSource::Log, &context(20, 5));
     assert_eq!(names(&back.drafts)[0], "AgentAdded");
 }
 
@@ -112,7 +122,7 @@ proptest! {
         first in any_agent(), second in any_agent(),
     ) {
         let state = roster_row(None, &first, StatusSource::Log, &baseline_at()).state;
-        let change = roster_row(Some(&state), &second, StatusSource::Log, &look(10, 5));
+        let change = roster_row(Some(&state), &second, StatusSource::Log, &context(10, 5));
         prop_assert_eq!(change.state.roster.as_ref(), Some(&second));
         for draft in &change.drafts {
             if let Body::AgentUpdated(update) = &draft.body {
@@ -121,7 +131,7 @@ proptest! {
                 prop_assert!(!update.changed.is_empty());
             }
         }
-        let again = roster_row(Some(&change.state), &second, StatusSource::Log, &look(15, 5));
+        let again = roster_row(Some(&change.state), &second, StatusSource::Log, &context(15, 5));
         prop_assert!(again.drafts.is_empty());
     }
 }

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{agent_json, at, baseline_at, body, look, names};
+use super::{agent_json, at, baseline_at, body, context, names};
 use crate::detect::{
     AgentState, Authority, Claim, ClaimOutcome, Dispute, LogWatch, StatusSource, activity_row,
     current_status_absence, current_status_row, roster_row, watch_log,
@@ -20,7 +20,7 @@ fn claim(id: &str, since: i64) -> Claim {
 
 fn watch(claim: Claim, open: Option<&Dispute>, log_read: i64, now: i64) -> ClaimOutcome {
     let log = LogWatch { read_at: Some(at(log_read)) };
-    watch_log(&EntityId::new("17"), &seeded(), claim, open, log, &look(now, 5))
+    watch_log(&EntityId::new("17"), &seeded(), claim, open, log, &context(now, 5))
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_snapshot_takes_over_only_when_the_log_was_read_and_stayed_silent() {
         "started_at": at(6).millis(),
         "status": {"id": "-2", "name": "Break", "presence": "BREAK"},
     }));
-    let late = activity_row(Some(&state), &row.unwrap(), &look(95, 5));
+    let late = activity_row(Some(&state), &row.unwrap(), &context(95, 5));
     assert_eq!(names(&late.drafts), ["AgentStatusRecovered"]);
     assert_eq!(late.state, *state);
 }
@@ -74,15 +74,17 @@ fn hold_begins_no_earlier_than_the_last_reading_and_ends_with_absence() {
         on_hold: Some(on_hold),
         on_hold_duration: Some(seconds),
     };
-    let begun = current_status_row(Some(&seeded()), &row(true, 3), &look(20, 5));
+    let begun = current_status_row(Some(&seeded()), &row(true, 3), &context(20, 5));
     assert_eq!(names(&begun.drafts), ["AgentHoldStarted"]);
     assert_eq!(begun.drafts[0].occurrence.at, at(17));
     assert_eq!(begun.drafts[0].occurrence.after, Some(at(15)));
-    let long = current_status_row(Some(&seeded()), &row(true, 999), &look(20, 5));
+    let long = current_status_row(Some(&seeded()), &row(true, 999), &context(20, 5));
     assert_eq!(long.drafts[0].occurrence.at, at(15));
 
-    assert!(current_status_row(Some(&begun.state), &row(true, 8), &look(25, 5)).drafts.is_empty());
-    let ended = current_status_absence(&begun.state, &EntityId::new("17"), &look(30, 5));
+    assert!(
+        current_status_row(Some(&begun.state), &row(true, 8), &context(25, 5)).drafts.is_empty()
+    );
+    let ended = current_status_absence(&begun.state, &EntityId::new("17"), &context(30, 5));
     let Body::AgentHoldEnded(hold) = body(&ended.drafts[0]) else { panic!() };
     assert_eq!(hold.duration_ms, Some(13_000));
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{at, baseline_at, body, look, names};
+use super::{at, baseline_at, body, context, names};
 use crate::detect::{AgentState, Change, PollContext, StatusSource, roster_absence, roster_row};
 use crate::event::{AgentStatusChange, Body, Draft, Origin, StatusValue};
 use crate::model::{Agent, AgentStatus, EntityId, Precision, Presence};
@@ -20,8 +20,8 @@ fn agent(row: &Value) -> Agent {
     serde_json::from_value(row.clone()).unwrap()
 }
 
-fn read(state: Option<&AgentState>, row: &Agent, look: &PollContext) -> Change<AgentState> {
-    roster_row(state, row, StatusSource::Roster, look)
+fn read(state: Option<&AgentState>, row: &Agent, context: &PollContext) -> Change<AgentState> {
+    roster_row(state, row, StatusSource::Roster, context)
 }
 
 fn changes(drafts: &[Draft]) -> Vec<(&Draft, &AgentStatusChange)> {
@@ -37,7 +37,7 @@ fn the_first_sight_of_an_agent_seeds_the_status_also_after_the_first_look() {
     let baseline = read(None, &row("Busy", Some(-60)), &baseline_at());
     assert_eq!(names(&baseline.drafts), ["AgentAdded", "AgentStatusChanged"]);
     assert!(baseline.drafts.iter().all(|draft| draft.origin == Origin::Baseline));
-    let live = read(None, &row("Busy", Some(7)), &look(10, 5));
+    let live = read(None, &row("Busy", Some(7)), &context(10, 5));
     assert_eq!(names(&live.drafts), ["AgentAdded", "AgentStatusChanged"]);
     assert!(live.drafts.iter().all(|draft| draft.origin == Origin::Live));
     let (draft, change) = changes(&live.drafts)[0];
@@ -61,7 +61,7 @@ fn a_changed_status_is_told_as_exactly_as_its_start_is_given() {
         (Some(-60), row("Away", Some(-90)), Precision::Bounded, at(10), Some(at(5)), None),
     ];
     for (since, next, precision, when, after, duration) in cases {
-        let change = read(Some(&from(since)), &next, &look(10, 5));
+        let change = read(Some(&from(since)), &next, &context(10, 5));
         assert_eq!(names(&change.drafts), ["AgentStatusChanged"]);
         let (draft, told) = changes(&change.drafts)[0];
         let occurrence = draft.occurrence;
@@ -79,7 +79,7 @@ fn a_changed_status_is_told_as_exactly_as_its_start_is_given() {
 #[test]
 fn the_same_state_with_a_newer_start_is_a_hidden_round_trip_told_as_two_changes() {
     let state = read(None, &row("Busy", Some(-60)), &baseline_at()).state;
-    let change = read(Some(&state), &row("Busy", Some(7)), &look(10, 5));
+    let change = read(Some(&state), &row("Busy", Some(7)), &context(10, 5));
     let told = changes(&change.drafts);
     assert_eq!((told.len(), change.drafts.len()), (2, 2));
     let (away, back) = (told[0], told[1]);
@@ -92,7 +92,7 @@ fn the_same_state_with_a_newer_start_is_a_hidden_round_trip_told_as_two_changes(
     assert_eq!(back.1.current.id.as_str(), "Busy");
     assert_eq!((back.0.occurrence.precision, back.0.occurrence.at), (Precision::Second, at(7)));
     // The start may lie before the last reading, which was answered from an older copy.
-    let stale = read(Some(&state), &row("Busy", Some(3)), &look(10, 5));
+    let stale = read(Some(&state), &row("Busy", Some(3)), &context(10, 5));
     assert_eq!(stale.drafts[0].occurrence.after, Some(at(3)));
 }
 
@@ -111,10 +111,10 @@ fn the_same_start_in_another_form_or_from_an_older_copy_is_no_round_trip() {
         (Some(-60), agent(&json!({"id": "A1"}))),
     ];
     for (since, next) in cases {
-        let change = read(Some(&held(since)), &next, &look(10, 5));
+        let change = read(Some(&held(since)), &next, &context(10, 5));
         assert_eq!(change.drafts, [], "{next:?}");
         // And the first form again is none either.
-        let again = read(Some(&change.state), &row("Busy", since), &look(15, 5));
+        let again = read(Some(&change.state), &row("Busy", since), &context(15, 5));
         assert_eq!(again.drafts, [], "{next:?}");
     }
 }
@@ -124,19 +124,19 @@ fn activation_is_told_when_it_flips_and_never_as_an_update_or_at_first_sight() {
     let of = |active: Value| agent(&json!({"id": "A1", "active": active}));
     let on = read(None, &of(json!(true)), &baseline_at());
     assert_eq!(names(&on.drafts), ["AgentAdded"]);
-    let off = read(Some(&on.state), &of(json!(false)), &look(10, 5));
+    let off = read(Some(&on.state), &of(json!(false)), &context(10, 5));
     assert_eq!(names(&off.drafts), ["AgentDeactivated"]);
     assert_eq!(off.drafts[0].occurrence.after, Some(at(5)));
     // A row that says nothing changes nothing, and hides no flip.
-    let silent = read(Some(&off.state), &of(json!(null)), &look(15, 5));
+    let silent = read(Some(&off.state), &of(json!(null)), &context(15, 5));
     assert_eq!(silent.drafts, []);
-    assert_eq!(read(Some(&silent.state), &of(json!(false)), &look(20, 5)).drafts, []);
-    let back = read(Some(&silent.state), &of(json!(true)), &look(20, 5));
+    assert_eq!(read(Some(&silent.state), &of(json!(false)), &context(20, 5)).drafts, []);
+    let back = read(Some(&silent.state), &of(json!(true)), &context(20, 5));
     assert_eq!(names(&back.drafts), ["AgentActivated"]);
     // One that is found switched off is no news, nor is one that comes back.
-    assert_eq!(names(&read(None, &of(json!(false)), &look(10, 5)).drafts), ["AgentAdded"]);
-    let gone = roster_absence(&off.state, &EntityId::new("A1"), &look(15, 5)).state;
-    let again = read(Some(&gone), &of(json!(true)), &look(20, 5));
+    assert_eq!(names(&read(None, &of(json!(false)), &context(10, 5)).drafts), ["AgentAdded"]);
+    let gone = roster_absence(&off.state, &EntityId::new("A1"), &context(15, 5)).state;
+    let again = read(Some(&gone), &of(json!(true)), &context(20, 5));
     assert_eq!(names(&again.drafts), ["AgentAdded"]);
 }
 
@@ -165,7 +165,7 @@ fn switches_groups_and_places_are_updates_that_name_them() {
     ];
     for (change, expected) in cases {
         let next = agent(&super::with(base.clone(), &change));
-        let drafts = read(Some(&state), &next, &look(10, 5)).drafts;
+        let drafts = read(Some(&state), &next, &context(10, 5)).drafts;
         let changed = drafts.iter().flat_map(|draft| match &draft.body {
             Body::AgentUpdated(update) => update.changed.clone(),
             other => panic!("{other:?}"),
@@ -175,27 +175,27 @@ fn switches_groups_and_places_are_updates_that_name_them() {
 }
 
 /// Readings of one agent, five seconds apart: a state of three and its start, each perhaps missing.
-fn readings() -> impl Strategy<Value = Vec<(Option<usize>, Option<i64>)>> {
+fn poll_results() -> impl Strategy<Value = Vec<(Option<usize>, Option<i64>)>> {
     prop::collection::vec((prop::option::of(0..3_usize), prop::option::of(-9..60_i64)), 1..12)
 }
 
 proptest! {
     #[test]
     fn the_changes_of_any_readings_make_one_chain_that_ends_in_the_state_shown_last(
-        readings in readings(),
+        poll_results in poll_results(),
     ) {
         let states = ["Available", "Busy", "Lunch"];
         let (mut state, mut chain): (Option<AgentState>, Option<StatusValue>) = (None, None);
         let mut shown = None;
-        for (step, (status, since)) in readings.into_iter().enumerate() {
+        for (step, (status, since)) in poll_results.into_iter().enumerate() {
             let seconds = i64::try_from(step).unwrap() * 5;
-            let look = if step == 0 { baseline_at() } else { look(seconds, 5) };
+            let context = if step == 0 { baseline_at() } else { context(seconds, 5) };
             let row = match status {
                 Some(status) => row(states[status], since),
                 None => agent(&json!({"id": "A1"})),
             };
             shown = row.status.as_ref().map(AgentStatus::value).or(shown);
-            let change = read(state.as_ref(), &row, &look);
+            let change = read(state.as_ref(), &row, &context);
             for (draft, told) in changes(&change.drafts) {
                 prop_assert_eq!(&told.previous, &chain);
                 prop_assert!(told.previous.as_ref() != Some(&told.current));
@@ -205,7 +205,7 @@ proptest! {
                 chain = Some(told.current.clone());
             }
             prop_assert_eq!(&chain, &shown);
-            let again = read(Some(&change.state), &row, &look);
+            let again = read(Some(&change.state), &row, &context);
             prop_assert_eq!(changes(&again.drafts), vec![]);
             state = Some(change.state);
         }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{at, body, look, names, with};
+use super::{at, body, context, names, with};
 use crate::detect::{InteractionState, SlaDeadline, Targets, interaction_row};
 use crate::event::{Body, Draft, SlaBasis};
 use crate::model::{Call, Chat};
@@ -23,7 +23,7 @@ fn read(
     call: &Call,
     asked: i64,
 ) -> (InteractionState<Call>, Vec<Draft>) {
-    let change = interaction_row(state, call, &look(asked, 5), &Targets::default());
+    let change = interaction_row(state, call, &context(asked, 5), &Targets::default());
     (change.state, change.drafts)
 }
 
@@ -90,16 +90,16 @@ fn a_queued_chat_without_a_row_waits_since_nobody_knows_when_until_its_first_row
     let targets = Targets::new(Some(20), None);
     let bare = chat(&json!([]));
     assert_eq!(SlaDeadline::of(&bare, &targets), None);
-    let change = interaction_row(None, &bare, &look(60, 5), &targets);
+    let change = interaction_row(None, &bare, &context(60, 5), &targets);
     assert_eq!(names(&change.drafts), [""; 0]);
     let rows = json!([{"id": "30", "menu_path_id": "5", "transfer": false,
         "started_at": at(13).millis(), "ended_at": null}]);
     let queued = chat(&rows);
     assert_eq!(SlaDeadline::of(&queued, &targets).map(|wait| wait.overdue_at), Some(at(34)));
-    let change = interaction_row(Some(&change.state), &queued, &look(70, 60), &targets);
+    let change = interaction_row(Some(&change.state), &queued, &context(70, 60), &targets);
     assert_eq!(names(&change.drafts), ["ChatQueued", "SlaBreached"]);
     let times: Vec<_> = change.drafts.iter().map(|draft| draft.occurrence.at).collect();
     assert_eq!(times, [at(13), at(33)]);
-    let again = interaction_row(Some(&change.state), &queued, &look(75, 70), &targets);
+    let again = interaction_row(Some(&change.state), &queued, &context(75, 70), &targets);
     assert_eq!(names(&again.drafts), [""; 0]);
 }

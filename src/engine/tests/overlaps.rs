@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{AGENTS, Bench, CALLS, at, sweep};
+use super::{AGENTS, Bench, CALLS, at, scan};
 use crate::model::{Call, StreamName};
 use crate::source::{IncrementalRows, Rows};
 
@@ -21,7 +21,7 @@ fn call(status: &str, updated: i64, ended: Option<i64>, verdict: Option<&str>) -
 #[test]
 fn a_call_is_not_taken_back_by_a_reading_that_showed_it_earlier_and_is_committed_later() {
     let mut bench = Bench::new();
-    bench.read(0, AGENTS, sweep(&[], false));
+    bench.read(0, AGENTS, scan(&[], false));
     let tail = |call: Call| Rows::Calls(IncrementalRows { rows: vec![call], cursor: None });
     bench.read(6, CALLS, tail(call("queued", 5, None, None)));
     bench.read(12, CALLS, tail(call("connected", 11, Some(11), Some("in_sla"))));

@@ -67,12 +67,12 @@ fn row<R: serde::de::DeserializeOwned>(line: &Line, place: &str, learnt: &Value)
     Some(serde_json::from_value(Value::Object(row)).unwrap())
 }
 
-fn sweep<R>(rows: Vec<(EntityId, R)>) -> FullScan<R> {
-    let mut sweep = FullScanBuilder::default();
+fn scan<R>(rows: Vec<(EntityId, R)>) -> FullScan<R> {
+    let mut scan = FullScanBuilder::default();
     for (id, row) in rows {
-        sweep.row(&id, FullScanRow::Seen(row));
+        scan.row(&id, FullScanRow::Seen(row));
     }
-    sweep.finish()
+    scan.finish()
 }
 
 /// All rows of a kind, as a vendor shows them today.
@@ -106,7 +106,7 @@ fn a_newer_model_tells_nothing_of_what_older_states_could_not_know() {
         let mut bench = stored(*version, &lines);
         let told = bench.outbox().len();
         let nothing = json!({});
-        let agents = || sweep(rows::<Agent>(&lines, EntityKind::Agent, "roster", &learnt()));
+        let agents = || scan(rows::<Agent>(&lines, EntityKind::Agent, "roster", &learnt()));
         bench.read(10, AGENTS, Rows::Agents(agents()));
         let calls = rows::<Call>(&lines, EntityKind::Call, "record", &nothing);
         assert!(!calls.is_empty());
@@ -114,18 +114,18 @@ fn a_newer_model_tells_nothing_of_what_older_states_could_not_know() {
         let chats = rows::<Chat>(&lines, EntityKind::Chat, "record", &nothing);
         bench.read(12, StreamName::new("chats"), Rows::Chats(tail(chats)));
         let queues = rows::<Queue>(&lines, EntityKind::Queue, "record", &nothing);
-        bench.read(13, StreamName::new("queues"), Rows::Queues(sweep(queues)));
+        bench.read(13, StreamName::new("queues"), Rows::Queues(scan(queues)));
         let teams = rows::<Team>(&lines, EntityKind::Team, "record", &nothing);
-        bench.read(14, StreamName::new("teams"), Rows::Teams(sweep(teams)));
+        bench.read(14, StreamName::new("teams"), Rows::Teams(scan(teams)));
         let statuses = rows::<StatusDefinition>(&lines, EntityKind::Status, "record", &nothing);
         let stream = StreamName::new("status_definitions");
-        bench.read(15, stream, Rows::StatusDefinitions(sweep(statuses)));
+        bench.read(15, stream, Rows::StatusDefinitions(scan(statuses)));
         assert_eq!(bench.names()[told..], [""; 0], "version {version}");
         // What was taken over is known from now on, and its changes are told.
         bench.restart();
         let mut changed = learnt();
         changed["groups"] = json!([]);
-        let agents = sweep(rows::<Agent>(&lines, EntityKind::Agent, "roster", &changed));
+        let agents = scan(rows::<Agent>(&lines, EntityKind::Agent, "roster", &changed));
         bench.read(20, AGENTS, Rows::Agents(agents));
         let names: Vec<_> = bench.names().split_off(told);
         assert!(!names.is_empty() && names.iter().all(|name| *name == "AgentUpdated"), "{names:?}");
@@ -150,6 +150,6 @@ fn closing_what_an_older_model_stored_leaves_it_as_unknowing_as_it_was() {
         use crate::model::Personal;
         agent.close();
     }
-    bench.read(10, AGENTS, Rows::Agents(sweep(rows)));
+    bench.read(10, AGENTS, Rows::Agents(scan(rows)));
     assert_eq!(bench.names()[told..], [""; 0]);
 }

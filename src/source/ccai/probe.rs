@@ -147,15 +147,15 @@ impl Ccai {
             Ok(shown) => shown.rows.iter().filter_map(judge::id).take(2).collect(),
             Err(_) => Vec::new(),
         };
-        let question = "does id[] work";
+        let poll_request = "does id[] work";
         if ids.is_empty() {
             let answer = String::from("unknown: no rows within a day");
-            findings.found.push(Finding { topic, question, answer });
+            findings.found.push(Finding { topic, poll_request, answer });
             return Ok(());
         }
         let query: Vec<_> = ids.iter().map(|id| ("id[]", id.as_str())).collect();
         let asked = self.ask(findings, topic, &query).await?;
-        findings.add(topic, question, &asked, |page| judge::only_these(&page.rows, &ids));
+        findings.add(topic, poll_request, &asked, |page| judge::only_these(&page.rows, &ids));
         Ok(())
     }
 
@@ -168,19 +168,19 @@ impl Ccai {
         path: &'static str,
         column: &'static str,
     ) -> Result<(), Error> {
-        let question = "how late do rows become visible";
+        let poll_request = "how late do rows become visible";
         let (Ok(first), from) = (first, format!("{column}[from]")) else { return Ok(()) };
         let Some(newest) = first.rows.iter().filter_map(|row| judge::time(row, column)).max()
         else {
             let answer = String::from("unknown: no rows within a day");
-            findings.found.push(Finding { topic, question, answer });
+            findings.found.push(Finding { topic, poll_request, answer });
             return Ok(());
         };
         let since = newest.plus_millis(-60_000).to_rfc3339_millis();
         let query =
             [(from.as_str(), since.as_str()), ("sort_column", column), ("sort_direction", "DESC")];
         let second = self.ask(findings, path, &query).await?;
-        findings.add(topic, question, &second, |second| judge::lateness(first, second, column));
+        findings.add(topic, poll_request, &second, |second| judge::lateness(first, second, column));
         let at_newest = newest.to_rfc3339_millis();
         let query = [(from.as_str(), at_newest.as_str()), ("page", "1"), ("per", "100")];
         let inclusive = self.ask(findings, path, &query).await?;
@@ -208,8 +208,8 @@ impl Ccai {
 impl Findings {
     fn tail(&mut self, topic: &'static str, asked: &Asked, column: &'static str) {
         self.add(topic, "are there Total and Link", asked, judge::headers);
-        let question = "are rows sorted as asked for";
-        self.add(topic, question, asked, |page| judge::sorted_down(&page.rows, column));
+        let poll_request = "are rows sorted as asked for";
+        self.add(topic, poll_request, asked, |page| judge::sorted_down(&page.rows, column));
         self.add(topic, "do stamps have milliseconds", asked, |page| {
             judge::milliseconds(&page.rows, column)
         });

@@ -111,10 +111,10 @@ pub fn scan_agents_page(
     body: &[u8],
     memory: &RowMemory,
     next: &mut RowMemory,
-    sweep: &mut FullScanBuilder<Agent>,
+    scan: &mut FullScanBuilder<Agent>,
 ) -> Result<(), &'static str> {
     let rows = split(body)?;
     let mut page = PageRows { memory, next, unknown: &mut Vec::new() };
-    page.take_in(&rows, &format(mapping::agent), sweep, &Privacy::default());
+    page.take_in(&rows, &format(mapping::agent), scan, &Privacy::default());
     Ok(())
 }

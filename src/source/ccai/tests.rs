@@ -45,9 +45,13 @@ fn account_with(vendor: &Vendor, change: impl FnOnce(&mut Limits)) -> Account {
     let connection = connection(limits);
     let (metrics, budget) = (Arc::clone(&connection.metrics), Arc::clone(&connection.budget));
     let (settings, password) = (settings(vendor), Secret::new(PASSWORD));
-    let reading =
+    let poll_result =
         PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
-    Account { ccai: Ccai::new(&settings, &password, reading, connection).unwrap(), metrics, budget }
+    Account {
+        ccai: Ccai::new(&settings, &password, poll_result, connection).unwrap(),
+        metrics,
+        budget,
+    }
 }
 
 fn settings(vendor: &Vendor) -> CcaiSettings {
@@ -61,17 +65,21 @@ fn settings(vendor: &Vendor) -> CcaiSettings {
 }
 
 impl Account {
-    async fn ask(&self, stream: &'static str, question: PollRequest) -> Result<PollResult, Error> {
-        self.ask_knowing(stream, question, &RowMemory::default()).await
+    async fn ask(
+        &self,
+        stream: &'static str,
+        poll_request: PollRequest,
+    ) -> Result<PollResult, Error> {
+        self.ask_knowing(stream, poll_request, &RowMemory::default()).await
     }
 
     async fn ask_knowing(
         &self,
         stream: &'static str,
-        question: PollRequest,
+        poll_request: PollRequest,
         memory: &RowMemory,
     ) -> Result<PollResult, Error> {
-        self.ccai.read(&StreamName::new(stream), &question, memory).await
+        self.ccai.read(&StreamName::new(stream), &poll_request, memory).await
     }
 }
 
@@ -113,15 +121,15 @@ fn page(rows: &[Value], asked: &Asked, column: &str) -> Answer {
         .header("Link", &format!("<https://elsewhere.example/x>; rel=\"{relation}\""))
 }
 
-fn agents(reading: &PollResult) -> &crate::source::FullScan<crate::model::Agent> {
-    match &reading.rows {
-        Rows::Agents(sweep) => sweep,
+fn agents(poll_result: &PollResult) -> &crate::source::FullScan<crate::model::Agent> {
+    match &poll_result.rows {
+        Rows::Agents(scan) => scan,
         other => panic!("{other:?}"),
     }
 }
 
-fn ids(reading: &PollResult) -> Vec<&str> {
-    match &reading.rows {
+fn ids(poll_result: &PollResult) -> Vec<&str> {
+    match &poll_result.rows {
         Rows::Calls(tail) => tail.rows.iter().map(|call| call.id.as_str()).collect(),
         Rows::Activities(tail) => tail.rows.iter().map(|row| row.id.as_str()).collect(),
         Rows::CallsById(calls) => calls.iter().map(|call| call.id.as_str()).collect(),
@@ -129,8 +137,8 @@ fn ids(reading: &PollResult) -> Vec<&str> {
     }
 }
 
-fn cursor(reading: &PollResult) -> Option<Timestamp> {
-    match &reading.rows {
+fn cursor(poll_result: &PollResult) -> Option<Timestamp> {
+    match &poll_result.rows {
         Rows::Calls(tail) => tail.cursor,
         Rows::Activities(tail) => tail.cursor,
         other => panic!("{other:?}"),
@@ -141,10 +149,10 @@ fn cursor(reading: &PollResult) -> Option<Timestamp> {
 async fn a_sweep_takes_pages_in_order_and_never_follows_the_address_in_link() {
     let roster: Vec<_> = (0..250).map(agent).collect();
     let vendor = Vendor::answering(move |asked| page(&roster, asked, "created_at")).await;
-    let reading = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap();
-    let sweep = agents(&reading);
-    assert!(sweep.is_complete() && sweep.was_counted());
-    assert_eq!((sweep.rows().len(), reading.requests), (250, 3));
+    let poll_result = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap();
+    let scan = agents(&poll_result);
+    assert!(scan.is_complete() && scan.was_counted());
+    assert_eq!((scan.rows().len(), poll_result.requests), (250, 3));
     let pages: Vec<_> = vendor.asked().iter().map(|asked| asked.query("page").unwrap()).collect();
     assert_eq!(pages, ["1", "2", "3"]);
     assert_eq!(vendor.asked()[0].path, "/manager/api/v1/agents");
@@ -163,8 +171,8 @@ async fn rows_that_shift_between_pages_make_a_sweep_partial() {
         page(&shifted, asked, "created_at")
     })
     .await;
-    let reading = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap();
-    assert_eq!(agents(&reading).partial(), Some(Partial::CountDisagrees));
+    let poll_result = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap();
+    assert_eq!(agents(&poll_result).partial(), Some(Partial::CountDisagrees));
 }
 
 #[tokio::test]
@@ -176,9 +184,9 @@ async fn a_sweep_without_headers_goes_on_until_a_page_is_empty() {
         Answer::json(&json!(roster.chunks(30).nth(page - 1).unwrap_or_default()))
     })
     .await;
-    let reading = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap();
-    assert_eq!((agents(&reading).rows().len(), reading.requests), (70, 4));
-    assert!(agents(&reading).is_complete() && !agents(&reading).was_counted());
+    let poll_result = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap();
+    assert_eq!((agents(&poll_result).rows().len(), poll_result.requests), (70, 4));
+    assert!(agents(&poll_result).is_complete() && !agents(&poll_result).was_counted());
 }
 
 #[tokio::test]
@@ -190,9 +198,9 @@ async fn a_page_that_fails_leaves_the_pages_before_it_and_proves_no_absence() {
     })
     .await;
     let account = account(&vendor);
-    let reading = account.ask("agents", PollRequest::FullScan).await.unwrap();
-    assert_eq!(agents(&reading).rows().len(), 100);
-    assert_eq!(agents(&reading).partial(), Some(Partial::PageUnanswered));
+    let poll_result = account.ask("agents", PollRequest::FullScan).await.unwrap();
+    assert_eq!(agents(&poll_result).rows().len(), 100);
+    assert_eq!(agents(&poll_result).partial(), Some(Partial::PageUnanswered));
     assert_eq!(vendor.asked().len(), 1 + 3, "a failure is tried three times");
     assert!(account.metrics.render().contains(
         "floorcast_requests_total{account=\"acme\",outcome=\"server_error\",stream=\"agents\"} 3"
@@ -224,18 +232,20 @@ async fn an_undecodable_row_is_set_aside_counts_as_present_and_the_others_go_on(
     })
     .await;
     let account = account(&vendor);
-    let reading = account.ask("agents", PollRequest::FullScan).await.unwrap();
-    let sweep = agents(&reading);
-    assert!(sweep.is_complete(), "{:?}", sweep.partial());
-    assert_eq!((sweep.rows().len(), sweep.present().len()), (2, 4));
-    let [flag, text] = &reading.quarantined[..] else { panic!("{:?}", reading.quarantined) };
+    let poll_result = account.ask("agents", PollRequest::FullScan).await.unwrap();
+    let scan = agents(&poll_result);
+    assert!(scan.is_complete(), "{:?}", scan.partial());
+    assert_eq!((scan.rows().len(), scan.present().len()), (2, 4));
+    let [flag, text] = &poll_result.quarantined[..] else {
+        panic!("{:?}", poll_result.quarantined)
+    };
     assert_eq!(flag.id, Some(EntityId::new("5")));
     assert_eq!(flag.reason.path, "online");
     assert_eq!(text.id, Some(EntityId::new("6")));
     // Shown again, they are present again, and told of no more.
     let again =
-        account.ask_knowing("agents", PollRequest::FullScan, &reading.memory).await.unwrap();
-    assert_eq!(agents(&again).present(), agents(&reading).present());
+        account.ask_knowing("agents", PollRequest::FullScan, &poll_result.memory).await.unwrap();
+    assert_eq!(agents(&again).present(), agents(&poll_result).present());
     assert_eq!(again.quarantined, []);
     let third = account.ask_knowing("agents", PollRequest::FullScan, &again.memory).await.unwrap();
     assert_eq!(third.quarantined, []);
@@ -253,15 +263,15 @@ async fn one_id_on_two_different_people_of_one_page_concludes_nothing() {
     ])
     .await;
     let account = account(&vendor);
-    let reading = account.ask("agents", PollRequest::FullScan).await.unwrap();
-    let sweep = agents(&reading);
-    assert_eq!(sweep.partial(), Some(Partial::ConflictingDuplicate));
+    let poll_result = account.ask("agents", PollRequest::FullScan).await.unwrap();
+    let scan = agents(&poll_result);
+    assert_eq!(scan.partial(), Some(Partial::ConflictingDuplicate));
     // Neither is believed, and both are told of, once.
-    assert_eq!((sweep.rows().len(), sweep.present().len()), (1, 2));
-    let labels: Vec<_> = reading.quarantined.iter().map(|row| row.reason.label()).collect();
+    assert_eq!((scan.rows().len(), scan.present().len()), (1, 2));
+    let labels: Vec<_> = poll_result.quarantined.iter().map(|row| row.reason.label()).collect();
     assert_eq!(labels, ["conflicting_duplicate"; 2]);
     let again =
-        account.ask_knowing("agents", PollRequest::FullScan, &reading.memory).await.unwrap();
+        account.ask_knowing("agents", PollRequest::FullScan, &poll_result.memory).await.unwrap();
     assert_eq!((agents(&again).rows().len(), again.quarantined.len()), (1, 0));
     // Once there is one alone, it is believed.
     let alone = account.ask_knowing("agents", PollRequest::FullScan, &again.memory).await.unwrap();
@@ -277,8 +287,9 @@ async fn who_is_logged_in_is_one_answer_and_a_further_page_would_prove_it_partia
     for (total, partial) in [("1", None), ("2", Some(Partial::CountDisagrees))] {
         let status = status.clone();
         let vendor = Vendor::answering(move |_| Answer::json(&status).header("Total", total)).await;
-        let reading = account(&vendor).ask("agent_statuses", PollRequest::Snapshot).await.unwrap();
-        assert_eq!(reading.rows.partial(), partial);
+        let poll_result =
+            account(&vendor).ask("agent_statuses", PollRequest::Snapshot).await.unwrap();
+        assert_eq!(poll_result.rows.partial(), partial);
     }
 }
 
@@ -286,9 +297,9 @@ async fn who_is_logged_in_is_one_answer_and_a_further_page_would_prove_it_partia
 async fn a_tail_pages_by_key_and_its_names_have_encoded_brackets() {
     let calls: Vec<_> = (0..230_u32).map(|n| call(n, i64::from(n) - 500)).collect();
     let vendor = Vendor::answering(move |asked| page(&calls, asked, "updated_at")).await;
-    let reading = account(&vendor).ask("calls", since(-500)).await.unwrap();
-    assert_eq!(ids(&reading).len(), 230);
-    assert_eq!(cursor(&reading), Some(NOON.plus_millis(-271_000)));
+    let poll_result = account(&vendor).ask("calls", since(-500)).await.unwrap();
+    assert_eq!(ids(&poll_result).len(), 230);
+    assert_eq!(cursor(&poll_result), Some(NOON.plus_millis(-271_000)));
     let asked = vendor.asked();
     assert!(asked[0].raw_query.contains("updated_at%5Bfrom%5D="), "{}", asked[0].raw_query);
     assert!(asked.iter().all(|asked| asked.query("page").as_deref() == Some("1")));
@@ -301,9 +312,9 @@ async fn a_tail_pages_by_key_and_its_names_have_encoded_brackets() {
 async fn rows_of_one_second_come_in_the_order_of_their_numbers() {
     let rows: Vec<_> = [10_u32, 9, 100].iter().map(|id| activity(*id, -30)).collect();
     let vendor = Vendor::answering(move |asked| page(&rows, asked, "started_at")).await;
-    let reading = account(&vendor).ask("agent_activity", since(-60)).await.unwrap();
-    assert_eq!(ids(&reading), ["9", "10", "100"]);
-    assert_eq!(cursor(&reading), Some(NOON.plus_millis(-30_000)));
+    let poll_result = account(&vendor).ask("agent_activity", since(-60)).await.unwrap();
+    assert_eq!(ids(&poll_result), ["9", "10", "100"]);
+    assert_eq!(cursor(&poll_result), Some(NOON.plus_millis(-30_000)));
 }
 
 #[tokio::test]
@@ -328,9 +339,9 @@ async fn a_tail_that_fails_in_the_middle_says_how_far_it_came() {
         if late { Answer::status(404) } else { page(&calls, asked, "updated_at") }
     })
     .await;
-    let reading = account(&vendor).ask("calls", since(-500)).await.unwrap();
-    assert_eq!(ids(&reading).len(), 100);
-    assert_eq!(cursor(&reading), Some(NOON.plus_millis(-401_000)));
+    let poll_result = account(&vendor).ask("calls", since(-500)).await.unwrap();
+    assert_eq!(ids(&poll_result).len(), 100);
+    assert_eq!(cursor(&poll_result), Some(NOON.plus_millis(-401_000)));
 }
 
 #[tokio::test]
@@ -350,11 +361,11 @@ async fn a_row_that_makes_every_answer_too_large_is_stepped_over_visibly() {
     let (mut from, mut found, mut told) = (-500, BTreeSet::new(), Vec::new());
     let mut memory = RowMemory::default();
     for _ in 0..10 {
-        let reading = account.ask_knowing("calls", since(from), &memory).await.unwrap();
-        found.extend(ids(&reading).into_iter().map(String::from));
-        told.extend(reading.quarantined.iter().map(|row| row.reason.kind.clone()));
-        from = cursor(&reading).unwrap().millis_since(NOON) / 1000 - 10;
-        memory = reading.memory;
+        let poll_result = account.ask_knowing("calls", since(from), &memory).await.unwrap();
+        found.extend(ids(&poll_result).into_iter().map(String::from));
+        told.extend(poll_result.quarantined.iter().map(|row| row.reason.kind.clone()));
+        from = cursor(&poll_result).unwrap().millis_since(NOON) / 1000 - 10;
+        memory = poll_result.memory;
     }
     assert_eq!(from, -381, "the newest row, less the overlap");
     assert_eq!(found.len(), 129);
@@ -375,10 +386,10 @@ async fn a_vendor_that_answers_nothing_right_for_a_while_has_no_bad_rows_and_non
         page(&calls, asked, "updated_at")
     })
     .await;
-    let reading = account(&vendor).ask("calls", since(-500)).await.unwrap();
-    assert_eq!(ids(&reading).len(), 15);
-    assert_eq!(reading.quarantined, []);
-    assert_eq!(cursor(&reading), Some(NOON.plus_millis(-486_000)));
+    let poll_result = account(&vendor).ask("calls", since(-500)).await.unwrap();
+    assert_eq!(ids(&poll_result).len(), 15);
+    assert_eq!(poll_result.quarantined, []);
+    assert_eq!(cursor(&poll_result), Some(NOON.plus_millis(-486_000)));
 }
 
 #[tokio::test]
@@ -390,8 +401,8 @@ async fn an_answer_that_breaks_once_is_asked_for_again() {
         Answer::body(calls).header("Total", "2"),
     ])
     .await;
-    let reading = account(&vendor).ask("calls", since(-100)).await.unwrap();
-    assert_eq!(ids(&reading), ["1", "2"]);
+    let poll_result = account(&vendor).ask("calls", since(-100)).await.unwrap();
+    assert_eq!(ids(&poll_result), ["1", "2"]);
     assert_eq!(vendor.asked()[1].query("per").as_deref(), Some("100"));
 }
 
@@ -405,8 +416,8 @@ async fn recent_calls_are_asked_by_id_and_others_are_not_taken() {
         kind: EntityKind::Call,
         ids: vec![EntityId::new("3"), EntityId::new("4")],
     };
-    let reading = account(&vendor).ask("recent", asked).await.unwrap();
-    assert_eq!(ids(&reading), ["3", "4"]);
+    let poll_result = account(&vendor).ask("recent", asked).await.unwrap();
+    assert_eq!(ids(&poll_result), ["3", "4"]);
     assert!(vendor.asked()[0].raw_query.starts_with("id%5B%5D=3&id%5B%5D=4&"));
 }
 
@@ -464,8 +475,8 @@ async fn a_refusal_for_too_many_requests_pauses_the_account_and_is_asked_again()
         ])
         .await;
         let account = account(&vendor);
-        let reading = account.ask("agent_statuses", PollRequest::Snapshot).await.unwrap();
-        assert_eq!(reading.requests, 2, "{wish}");
+        let poll_result = account.ask("agent_statuses", PollRequest::Snapshot).await.unwrap();
+        assert_eq!(poll_result.requests, 2, "{wish}");
         let state = account.budget.state();
         assert!(state.working_rate < 9_000.0, "{wish}: {state:?}");
         assert!(
@@ -482,8 +493,8 @@ async fn gzip_is_undone_and_a_bomb_stops_at_the_cap() {
         Answer::gzip(roster.as_bytes()).header("Total", "1")
     })
     .await;
-    let reading = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap();
-    assert_eq!(agents(&reading).rows().len(), 1);
+    let poll_result = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap();
+    assert_eq!(agents(&poll_result).rows().len(), 1);
     let bomb = Answer::gzip(&vec![b' '; 4 << 20]);
     let vendor = Vendor::answering(move |_| bomb.clone()).await;
     let account = account_with(&vendor, |limits| limits.decompressed = 1 << 20);
@@ -536,10 +547,10 @@ async fn a_gateways_own_path_stays_before_the_prefix() {
     let mut settings = settings(&vendor);
     settings.base_url.set_path("/ccai/");
     settings.api_prefix = String::from("/apps/api/v1/");
-    let reading =
+    let poll_result =
         PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
     let connection = account(&vendor).ccai.client.connection().clone();
-    let ccai = Ccai::new(&settings, &Secret::new(PASSWORD), reading, connection);
+    let ccai = Ccai::new(&settings, &Secret::new(PASSWORD), poll_result, connection);
     let memory = RowMemory::default();
     let stream = StreamName::new("agent_statuses");
     ccai.unwrap().read(&stream, &PollRequest::Snapshot, &memory).await.unwrap();
@@ -551,8 +562,8 @@ async fn how_far_the_vendors_clock_is_ahead_is_told() {
     let vendor =
         Vendor::answering(|_| Answer::body("[]").header("Date", "Sun, 01 Mar 2026 12:00:30 GMT"))
             .await;
-    let reading = account(&vendor).ask("agent_statuses", PollRequest::Snapshot).await.unwrap();
-    assert_eq!(reading.clock_offset_millis, Some(30_500));
+    let poll_result = account(&vendor).ask("agent_statuses", PollRequest::Snapshot).await.unwrap();
+    assert_eq!(poll_result.clock_offset_millis, Some(30_500));
 }
 
 #[test]

@@ -41,8 +41,8 @@ impl Deepcall {
         let began_at = self.client.now();
         let mut findings = Findings::default();
         let (agents, beside) = self.ask(&mut findings, &self.questions.all).await?;
-        let mut say = |topic, question, answer: String| {
-            findings.found.push(Finding { topic, question, answer });
+        let mut say = |topic, poll_request, answer: String| {
+            findings.found.push(Finding { topic, poll_request, answer });
         };
         match (&agents, beside) {
             (Ok(agents), Some(beside)) => {
@@ -87,9 +87,9 @@ impl Deepcall {
     async fn ask(
         &self,
         findings: &mut Findings,
-        question: &JsonBody,
+        poll_request: &JsonBody,
     ) -> Result<(Asked, Option<Beside>), Error> {
-        let answered = self.client.post(&PROBE, &self.url, question).await;
+        let answered = self.client.post(&PROBE, &self.url, poll_request).await;
         let mut beside = None;
         let asked = findings.take(answered, |answer| {
             let envelope = Envelope::of(&answer.body).ok_or("it is no answer of this vendor")?;

@@ -18,7 +18,7 @@ pub(super) const FORMAT: Format<Agent> =
 
 /// Takes in an answer. It is one only when it says so itself.
 pub(super) fn take_in(
-    sweep: &mut FullScanInProgress<Agent>,
+    scan: &mut FullScanInProgress<Agent>,
     body: &[u8],
 ) -> Result<(), &'static str> {
     let envelope = Envelope::of(body).ok_or("it is no answer of this vendor")?;
@@ -33,23 +33,23 @@ pub(super) fn take_in(
                 deleted.extend(row.deleted);
                 rows.push(row.text);
             }
-            Err(quarantined) => sweep.set_aside(quarantined),
+            Err(quarantined) => scan.set_aside(quarantined),
         }
     }
     let rows: Vec<&RawValue> = rows.iter().map(AsRef::as_ref).collect();
-    sweep.take_in(&rows);
+    scan.take_in(&rows);
     if !envelope.is_whole() {
-        sweep.mark(Partial::PageUnanswered);
+        scan.mark(Partial::PageUnanswered);
     }
     match envelope.total_records() {
         Count::Missing => {}
-        Count::Unreadable => sweep.mark(Partial::CountDisagrees),
+        Count::Unreadable => scan.mark(Partial::CountDisagrees),
         // Whether deleted agents are counted is not documented. When the others alone reach the
         // count, all are shown: were the deleted ones counted, others would be missing.
-        Count::Of(total) if total + deleted.len() as u64 == sweep.len() as u64 => {
-            sweep.counted(sweep.len() as u64);
+        Count::Of(total) if total + deleted.len() as u64 == scan.len() as u64 => {
+            scan.counted(scan.len() as u64);
         }
-        Count::Of(total) => sweep.counted(total),
+        Count::Of(total) => scan.counted(total),
     }
     Ok(())
 }

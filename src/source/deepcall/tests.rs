@@ -48,15 +48,15 @@ async fn reading_of(answer: Answer) -> Result<PollResult, Error> {
     read(&account(&vendor), &RowMemory::default()).await
 }
 
-fn sweep(reading: &PollResult) -> &FullScan<Agent> {
-    match &reading.rows {
-        Rows::Agents(sweep) => sweep,
+fn scan(poll_result: &PollResult) -> &FullScan<Agent> {
+    match &poll_result.rows {
+        Rows::Agents(scan) => scan,
         other => panic!("{other:?}"),
     }
 }
 
-fn agents(reading: &PollResult) -> Vec<&Agent> {
-    let rows = sweep(reading).rows().iter();
+fn agents(poll_result: &PollResult) -> Vec<&Agent> {
+    let rows = scan(poll_result).rows().iter();
     rows.map(|row| match row {
         FullScanRow::Seen(agent) => agent,
         other => panic!("{other:?}"),
@@ -85,9 +85,9 @@ fn with(mut answer: Value, field: &str, value: Value) -> Value {
 #[tokio::test]
 async fn all_agents_are_asked_for_in_one_post_with_the_session_in_its_body() {
     let vendor = Vendor::answering(|_| Answer::json(&list(&[agent(2)]))).await;
-    let reading = read(&account(&vendor), &RowMemory::default()).await.unwrap();
-    assert!(sweep(&reading).is_complete() && sweep(&reading).was_counted());
-    assert_eq!((agents(&reading).len(), reading.requests), (1, 1));
+    let poll_result = read(&account(&vendor), &RowMemory::default()).await.unwrap();
+    assert!(scan(&poll_result).is_complete() && scan(&poll_result).was_counted());
+    assert_eq!((agents(&poll_result).len(), poll_result.requests), (1, 1));
     let asked = vendor.asked().remove(0);
     assert_eq!(asked.method, "POST");
     assert_eq!((asked.path.as_str(), &*asked.raw_query), ("/deepcall/api/v2/Agent/list/", ""));
@@ -119,18 +119,19 @@ async fn a_row_that_has_not_changed_is_not_read_again_also_when_its_passwords_ha
     let first = read(&account, &RowMemory::default()).await.unwrap();
     let again = read(&account, &first.memory).await.unwrap();
     let unchanged = [2, 3].map(|id| FullScanRow::Unchanged(EntityId::new(id.to_string())));
-    assert_eq!(sweep(&again).rows(), unchanged);
-    assert!(sweep(&again).is_complete());
+    assert_eq!(scan(&again).rows(), unchanged);
+    assert!(scan(&again).is_complete());
 }
 
 #[tokio::test]
 async fn no_other_question_is_answered() {
     let vendor = Vendor::answering(|_| Answer::json(&list(&[]))).await;
     let account = account(&vendor);
-    for (stream, question) in [("agents", PollRequest::Snapshot), ("calls", PollRequest::FullScan)]
+    for (stream, poll_request) in
+        [("agents", PollRequest::Snapshot), ("calls", PollRequest::FullScan)]
     {
         let stream = StreamName::new(stream);
-        let error = account.read(&stream, &question, &RowMemory::default()).await.unwrap_err();
+        let error = account.read(&stream, &poll_request, &RowMemory::default()).await.unwrap_err();
         assert!(matches!(error, Error::UnsupportedRequest(_)), "{error}");
     }
     assert_eq!(vendor.asked().len(), 0);

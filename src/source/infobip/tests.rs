@@ -25,22 +25,22 @@ fn account(vendor: &Vendor) -> Infobip {
 }
 
 fn account_by(vendor: &Vendor, authorization: Authorization) -> Infobip {
-    let reading =
+    let poll_result =
         PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
-    Infobip::new(&vendor.url(), authorization, reading, connection(limits())).unwrap()
+    Infobip::new(&vendor.url(), authorization, poll_result, connection(limits())).unwrap()
 }
 
 async fn sweep_of(account: &Infobip, memory: &RowMemory) -> Result<PollResult, Error> {
     account.read(&StreamName::new("agents"), &PollRequest::FullScan, memory).await
 }
 
-async fn swept(vendor: &Vendor) -> PollResult {
+async fn scanned(vendor: &Vendor) -> PollResult {
     sweep_of(&account(vendor), &RowMemory::default()).await.unwrap()
 }
 
-fn agents(reading: &PollResult) -> &FullScan<Agent> {
-    match &reading.rows {
-        Rows::Agents(sweep) => sweep,
+fn agents(poll_result: &PollResult) -> &FullScan<Agent> {
+    match &poll_result.rows {
+        Rows::Agents(scan) => scan,
         other => panic!("{other:?}"),
     }
 }
@@ -76,10 +76,10 @@ fn pages(vendor: &Vendor) -> Vec<String> {
 async fn pages_of_999_are_counted_from_0_until_the_ids_reach_the_count() {
     let roster: Vec<_> = (0..2100).map(agent).collect();
     let vendor = Vendor::answering(move |asked| page_of(&roster, asked)).await;
-    let reading = swept(&vendor).await;
-    let sweep = agents(&reading);
-    assert!(sweep.is_complete() && sweep.was_counted(), "{:?}", sweep.partial());
-    assert_eq!((sweep.rows().len(), reading.requests), (2100, 3));
+    let poll_result = scanned(&vendor).await;
+    let scan = agents(&poll_result);
+    assert!(scan.is_complete() && scan.was_counted(), "{:?}", scan.partial());
+    assert_eq!((scan.rows().len(), poll_result.requests), (2100, 3));
     assert_eq!(pages(&vendor), ["0", "1", "2"]);
     let first = &vendor.asked()[0];
     assert_eq!(
@@ -99,9 +99,9 @@ async fn a_server_on_which_page_skips_rows_is_read_to_its_end_all_the_same() {
         envelope(&rows, &json!(25))
     })
     .await;
-    let reading = swept(&vendor).await;
-    assert!(agents(&reading).is_complete(), "{:?}", agents(&reading).partial());
-    assert_eq!(agents(&reading).rows().len(), 25);
+    let poll_result = scanned(&vendor).await;
+    assert!(agents(&poll_result).is_complete(), "{:?}", agents(&poll_result).partial());
+    assert_eq!(agents(&poll_result).rows().len(), 25);
     assert_eq!(pages(&vendor), ["0", "1", "11", "21"]);
 }
 
@@ -123,7 +123,7 @@ async fn a_sweep_whose_ids_do_not_reach_the_count_or_that_has_none_is_partial() 
             envelope(&rows, &shown)
         })
         .await;
-        assert_eq!(agents(&swept(&vendor).await).partial(), partial, "{total}");
+        assert_eq!(agents(&scanned(&vendor).await).partial(), partial, "{total}");
     }
 }
 
@@ -140,7 +140,7 @@ async fn rows_of_infobip_that_shift_between_pages_leave_the_count_unreached() {
         page_of(&shifted, asked)
     })
     .await;
-    assert_eq!(agents(&swept(&vendor).await).partial(), Some(Partial::CountDisagrees));
+    assert_eq!(agents(&scanned(&vendor).await).partial(), Some(Partial::CountDisagrees));
 }
 
 #[tokio::test]
@@ -148,27 +148,27 @@ async fn one_id_on_two_different_people_makes_the_sweep_partial_and_neither_is_b
     let document = include_str!("../../../tests/fixtures/infobip/agents.json");
     let vendor = Vendor::answering(move |_| Answer::body(document)).await;
     let account = account(&vendor);
-    let reading = sweep_of(&account, &RowMemory::default()).await.unwrap();
-    let sweep = agents(&reading);
-    assert_eq!(sweep.partial(), Some(Partial::ConflictingDuplicate));
-    assert_eq!((sweep.rows().len(), sweep.present().len(), reading.requests), (4, 5, 1));
-    let set_aside: Vec<_> = reading
+    let poll_result = sweep_of(&account, &RowMemory::default()).await.unwrap();
+    let scan = agents(&poll_result);
+    assert_eq!(scan.partial(), Some(Partial::ConflictingDuplicate));
+    assert_eq!((scan.rows().len(), scan.present().len(), poll_result.requests), (4, 5, 1));
+    let set_aside: Vec<_> = poll_result
         .quarantined
         .iter()
         .map(|row| (row.id.as_ref().unwrap().as_str(), row.reason.label()))
         .collect();
     assert_eq!(set_aside, [("4D6D67327326FCCB027BEAA916B94504", "conflicting_duplicate"); 2]);
     // They are told of once.
-    let again = sweep_of(&account, &reading.memory).await.unwrap();
+    let again = sweep_of(&account, &poll_result.memory).await.unwrap();
     assert_eq!((again.quarantined.len(), agents(&again).rows().len()), (0, 4));
 }
 
 #[tokio::test]
 async fn the_same_row_twice_is_no_contradiction_and_the_count_decides() {
     let vendor = Vendor::answering(|_| envelope(&[agent(1), agent(1), agent(2)], &json!(2))).await;
-    let reading = swept(&vendor).await;
-    assert!(agents(&reading).is_complete());
-    assert_eq!((agents(&reading).rows().len(), reading.quarantined.len()), (2, 0));
+    let poll_result = scanned(&vendor).await;
+    assert!(agents(&poll_result).is_complete());
+    assert_eq!((agents(&poll_result).rows().len(), poll_result.quarantined.len()), (2, 0));
 }
 
 #[tokio::test]
@@ -197,8 +197,8 @@ async fn a_page_of_infobip_that_fails_leaves_the_pages_before_it_and_proves_no_a
             _ => page_of(&roster, asked),
         })
         .await;
-        let reading = swept(&vendor).await;
-        assert_eq!(agents(&reading).rows().len(), 999);
-        assert_eq!(agents(&reading).partial(), Some(Partial::PageUnanswered));
+        let poll_result = scanned(&vendor).await;
+        assert_eq!(agents(&poll_result).rows().len(), 999);
+        assert_eq!(agents(&poll_result).partial(), Some(Partial::PageUnanswered));
     }
 }

@@ -38,12 +38,12 @@ impl Maqsam {
         findings.add(AGENTS, "does an id stand on two rows", &first, repeated);
         let mut bare = self.base_url.clone();
         bare.set_path("/v1/agents");
-        for (question, url) in [
+        for (poll_request, url) in [
             ("is page 0 the same as page 1", self.url(0)),
             ("is the list without a page the same as page 1", bare),
         ] {
             let other = self.ask(&mut findings, &url).await?;
-            compare(&mut findings, question, &first, &other, same_page);
+            compare(&mut findings, poll_request, &first, &other, same_page);
         }
         let second = self.ask(&mut findings, &self.url(2)).await?;
         compare(&mut findings, "does page 2 show others", &first, &second, others);
@@ -52,12 +52,12 @@ impl Maqsam {
         findings.add(AGENTS, "which forms has state", &first, |page| forms(&page.rows, "state"));
         findings
             .add(AGENTS, "which form has the start of a state", &first, |page| starts(&page.rows));
-        for (question, name) in [
+        for (poll_request, name) in [
             ("which forms has created_at", "created_at"),
             ("which forms has identifier", "identifier"),
             ("which forms has groups", "groups"),
         ] {
-            findings.add(AGENTS, question, &first, |page| forms(&page.rows, name));
+            findings.add(AGENTS, poll_request, &first, |page| forms(&page.rows, name));
         }
         findings.add(AGENTS, "how far the vendor's clock is ahead of ours", &first, |page| {
             page.clock_offset_millis.map_or_else(|| String::from("unknown: no Date"), seconds)
@@ -79,12 +79,12 @@ impl Maqsam {
 
 fn compare(
     findings: &mut Findings,
-    question: &'static str,
+    poll_request: &'static str,
     first: &Asked,
     other: &Asked,
     judge: fn(&[Value], &[Value]) -> String,
 ) {
-    findings.add(AGENTS, question, first, |first| match other {
+    findings.add(AGENTS, poll_request, first, |first| match other {
         Ok(other) => judge(&first.rows, &other.rows),
         Err(reason) => format!("not answered ({reason})"),
     });

@@ -22,22 +22,22 @@ const ACCESS_SECRET: &str = "secret-that-nobody-may-see";
 
 fn account(vendor: &Vendor) -> Maqsam {
     let authorization = Authorization::basic("key", &Secret::new(ACCESS_SECRET)).unwrap();
-    let reading =
+    let poll_result =
         PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
-    Maqsam::new(&vendor.url(), authorization, reading, connection(limits())).unwrap()
+    Maqsam::new(&vendor.url(), authorization, poll_result, connection(limits())).unwrap()
 }
 
 async fn sweep_of(account: &Maqsam, memory: &RowMemory) -> Result<PollResult, Error> {
     account.read(&StreamName::new("agents"), &PollRequest::FullScan, memory).await
 }
 
-async fn swept(vendor: &Vendor) -> PollResult {
+async fn scanned(vendor: &Vendor) -> PollResult {
     sweep_of(&account(vendor), &RowMemory::default()).await.unwrap()
 }
 
-fn agents(reading: &PollResult) -> &FullScan<Agent> {
-    match &reading.rows {
-        Rows::Agents(sweep) => sweep,
+fn agents(poll_result: &PollResult) -> &FullScan<Agent> {
+    match &poll_result.rows {
+        Rows::Agents(scan) => scan,
         other => panic!("{other:?}"),
     }
 }
@@ -74,10 +74,10 @@ fn pages(vendor: &Vendor) -> Vec<usize> {
 async fn pages_of_maqsam_are_counted_from_1_until_one_is_empty() {
     let roster: Vec<_> = (0..230).map(agent).collect();
     let vendor = Vendor::answering(move |asked| page_of(&roster, asked)).await;
-    let reading = swept(&vendor).await;
-    let sweep = agents(&reading);
-    assert!(sweep.is_complete() && !sweep.was_counted(), "{:?}", sweep.partial());
-    assert_eq!((sweep.rows().len(), reading.requests), (230, 4));
+    let poll_result = scanned(&vendor).await;
+    let scan = agents(&poll_result);
+    assert!(scan.is_complete() && !scan.was_counted(), "{:?}", scan.partial());
+    assert_eq!((scan.rows().len(), poll_result.requests), (230, 4));
     // Page 0 is page 1: it is not asked for.
     assert_eq!(pages(&vendor), [1, 2, 3, 4]);
     let credentials = vendor.asked()[0].header("authorization").unwrap();
@@ -93,9 +93,9 @@ async fn a_page_that_comes_again_ends_a_sweep() {
         envelope(roster.chunks(100).nth(page - 1).unwrap())
     })
     .await;
-    let reading = swept(&vendor).await;
-    assert!(agents(&reading).is_complete());
-    assert_eq!((agents(&reading).rows().len(), reading.requests), (150, 3));
+    let poll_result = scanned(&vendor).await;
+    assert!(agents(&poll_result).is_complete());
+    assert_eq!((agents(&poll_result).rows().len(), poll_result.requests), (150, 3));
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_page_of_maqsam_that_is_not_full_proves_nothing() {
         envelope(roster.chunks(30).nth(number(asked) - 1).unwrap_or_default())
     })
     .await;
-    assert_eq!(agents(&swept(&vendor).await).rows().len(), 70);
+    assert_eq!(agents(&scanned(&vendor).await).rows().len(), 70);
 }
 
 #[tokio::test]
@@ -119,15 +119,15 @@ async fn rows_of_maqsam_that_shift_between_pages_make_a_sweep_partial() {
         page_of(&shifted, asked)
     })
     .await;
-    assert_eq!(agents(&swept(&vendor).await).partial(), Some(Partial::RowsShifted));
+    assert_eq!(agents(&scanned(&vendor).await).partial(), Some(Partial::RowsShifted));
 }
 
 #[tokio::test]
 async fn pages_without_end_are_capped() {
     let vendor = Vendor::answering(|asked| envelope(&[agent(number(asked))])).await;
-    let reading = swept(&vendor).await;
-    assert_eq!(agents(&reading).partial(), Some(Partial::TooLong));
-    assert_eq!(reading.requests, MOST_PAGES);
+    let poll_result = scanned(&vendor).await;
+    assert_eq!(agents(&poll_result).partial(), Some(Partial::TooLong));
+    assert_eq!(poll_result.requests, MOST_PAGES);
 }
 
 #[tokio::test]
@@ -136,10 +136,10 @@ async fn one_identifier_on_two_agents_of_a_page_makes_it_partial_and_neither_is_
     other["name"] = json!("Jonas Sample");
     let rows = [agent(1), agent(2), other];
     let vendor = Vendor::answering(move |asked| page_of(&rows, asked)).await;
-    let reading = swept(&vendor).await;
-    assert_eq!(agents(&reading).partial(), Some(Partial::ConflictingDuplicate));
-    assert_eq!((agents(&reading).rows().len(), agents(&reading).present().len()), (1, 2));
-    assert_eq!(reading.quarantined.len(), 2);
+    let poll_result = scanned(&vendor).await;
+    assert_eq!(agents(&poll_result).partial(), Some(Partial::ConflictingDuplicate));
+    assert_eq!((agents(&poll_result).rows().len(), agents(&poll_result).present().len()), (1, 2));
+    assert_eq!(poll_result.quarantined.len(), 2);
 }
 
 #[tokio::test]
@@ -168,8 +168,8 @@ async fn a_page_of_maqsam_that_fails_leaves_the_pages_before_it_and_proves_no_ab
             _ => page_of(&roster, asked),
         })
         .await;
-        let reading = swept(&vendor).await;
-        assert_eq!(agents(&reading).rows().len(), 100);
-        assert_eq!(agents(&reading).partial(), Some(Partial::PageUnanswered));
+        let poll_result = scanned(&vendor).await;
+        assert_eq!(agents(&poll_result).rows().len(), 100);
+        assert_eq!(agents(&poll_result).partial(), Some(Partial::PageUnanswered));
     }
 }

@@ -15,7 +15,7 @@ use crate::detect::{
 };
 use crate::fuzz::{Outcome, PLANTED, run};
 use crate::model::{Measured, Privacy, QueuePath, ServiceLevel, Timestamp};
-use crate::source::checks::{look, written};
+use crate::source::checks::{context, written};
 use crate::source::rows::PageRows;
 use crate::source::{FullScanBuilder, RowMemory};
 
@@ -71,30 +71,30 @@ fn outcome<T: Serialize>(row: &RawValue, read: Read<T>, detect: fn(&T)) -> Outco
 }
 
 /// A sweep shows each id once, and none that was not there.
-fn swept<T: Row>(bytes: &[u8], read: Read<T>) {
+fn scanned<T: Row>(bytes: &[u8], read: Read<T>) {
     if let (Ok(list), Ok(all)) = (split(bytes), entities(bytes)) {
         assert!(all.len() >= list.len(), "a tree has its top at least");
     }
     let Ok(rows) = split(bytes) else { return };
     let (memory, mut next) = (RowMemory::default(), RowMemory::default());
-    let mut sweep = FullScanBuilder::default();
+    let mut scan = FullScanBuilder::default();
     let mut page = PageRows { memory: &memory, next: &mut next, unknown: &mut Vec::new() };
-    let unreadable = page.take_in(&rows, &format(read), &mut sweep, &Privacy::default());
-    assert!(sweep.len() <= rows.len() && next.len() <= rows.len());
-    let sweep = sweep.finish();
-    assert!(sweep.rows().len() + unreadable.len() <= rows.len());
+    let unreadable = page.take_in(&rows, &format(read), &mut scan, &Privacy::default());
+    assert!(scan.len() <= rows.len() && next.len() <= rows.len());
+    let scan = scan.finish();
+    assert!(scan.rows().len() + unreadable.len() <= rows.len());
     if unreadable.iter().any(|row| row.id.is_none()) {
-        assert!(!sweep.is_complete(), "a row without an id, and yet all are known");
+        assert!(!scan.is_complete(), "a row without an id, and yet all are known");
     }
 }
 
 macro_rules! endpoints {
-    ($( $test:ident, $target:literal, $read:expr, [$($file:literal),*], $detect:expr $(, $swept:expr)?; )*) => {$(
+    ($( $test:ident, $target:literal, $read:expr, [$($file:literal),*], $detect:expr $(, $scanned:expr)?; )*) => {$(
         #[test]
         fn $test() {
             let corpus: &[&[u8]] = &[$( fixture!($file) ),*];
             run($target, corpus, &[], |bytes| {
-                $( $swept(bytes, $read); )?
+                $( $scanned(bytes, $read); )?
                 endpoint(bytes, $read, $detect)
             });
         }
@@ -104,63 +104,63 @@ macro_rules! endpoints {
 endpoints! {
     fuzzed_agents_are_read_or_set_aside, "agents", mapping::agent,
         ["agents.json", "agents_model.json"], |agent| {
-            let first = roster_row(None, agent, StatusSource::Log, &look());
+            let first = roster_row(None, agent, StatusSource::Log, &context());
             written(&first.drafts);
-            assert_eq!(roster_row(Some(&first.state), agent, StatusSource::Log, &look()).drafts, []);
-        }, swept;
+            assert_eq!(roster_row(Some(&first.state), agent, StatusSource::Log, &context()).drafts, []);
+        }, scanned;
     fuzzed_current_statuses_are_read_or_set_aside, "agents_current_status",
         mapping::current_status, ["agents_current_status.json"], |status| {
-            let first = current_status_row(None, status, &look());
+            let first = current_status_row(None, status, &context());
             written(&first.drafts);
-            assert_eq!(current_status_row(Some(&first.state), status, &look()).drafts, []);
+            assert_eq!(current_status_row(Some(&first.state), status, &context()).drafts, []);
         };
     fuzzed_activities_are_read_or_set_aside, "agent_activity_logs", mapping::activity,
         ["agent_activity_logs.json", "agent_activity_logs_model.json"], |activity| {
-            written(&activity_row(None, activity, &look()).drafts);
+            written(&activity_row(None, activity, &context()).drafts);
             assert!((Timestamp::EARLIEST..=Timestamp::LATEST).contains(&activity.started_at));
         };
     fuzzed_calls_are_read_or_set_aside, "calls", mapping::call,
         ["calls.json", "calls_model.json"], |call| {
             let targets = Targets::new(Some(20), None);
-            let first = interaction_row(None, call, &look(), &targets);
+            let first = interaction_row(None, call, &context(), &targets);
             written(&first.drafts);
             assert!(is_unchanged(&first.state, call));
-            let again = interaction_row(Some(&first.state), call, &look(), &targets);
+            let again = interaction_row(Some(&first.state), call, &context(), &targets);
             assert_eq!(again.drafts, []);
         };
     fuzzed_chats_are_read_or_set_aside, "chats", mapping::chat,
         ["chats.json", "chats_model.json"], |chat| {
             let targets = Targets::new(Some(20), None);
-            let first = interaction_row(None, chat, &look(), &targets);
+            let first = interaction_row(None, chat, &context(), &targets);
             written(&first.drafts);
             assert!(is_unchanged(&first.state, chat));
-            let again = interaction_row(Some(&first.state), chat, &look(), &targets);
+            let again = interaction_row(Some(&first.state), chat, &context(), &targets);
             assert_eq!(again.drafts, []);
         };
     fuzzed_queues_are_read_or_set_aside, "menus", mapping::queue,
         ["menus.json", "menus_one.json", "menus_tree.json"], |queue| {
-            let first = record_row(None, queue, &look());
+            let first = record_row(None, queue, &context());
             written(&first.drafts);
-            assert_eq!(record_row(Some(&first.state), queue, &look()).drafts, []);
-        }, swept;
+            assert_eq!(record_row(Some(&first.state), queue, &context()).drafts, []);
+        }, scanned;
     fuzzed_teams_are_read_or_set_aside, "teams", mapping::team,
         ["teams.json", "teams_tree.json"], |team| {
-            let first = record_row(None, team, &look());
+            let first = record_row(None, team, &context());
             written(&first.drafts);
-            assert_eq!(record_row(Some(&first.state), team, &look()).drafts, []);
-        }, swept;
+            assert_eq!(record_row(Some(&first.state), team, &context()).drafts, []);
+        }, scanned;
     fuzzed_status_definitions_are_read_or_set_aside, "user_statuses",
         mapping::status_definition, ["user_statuses.json", "user_statuses_model.json"], |status| {
-            let first = record_row(None, status, &look());
+            let first = record_row(None, status, &context());
             written(&first.drafts);
-            assert_eq!(record_row(Some(&first.state), status, &look()).drafts, []);
-        }, swept;
+            assert_eq!(record_row(Some(&first.state), status, &context()).drafts, []);
+        }, scanned;
     fuzzed_queue_statuses_are_read_or_set_aside, "menus_current_status",
         mapping::queue_status, ["menus_current_status.json"], |row| {
-            let first = queue_status_row(None, row, &look());
+            let first = queue_status_row(None, row, &context());
             written(&first.drafts);
-            assert_eq!(queue_status_row(Some(&first.state), row, &look()).drafts, []);
-        }, swept;
+            assert_eq!(queue_status_row(Some(&first.state), row, &context()).drafts, []);
+        }, scanned;
 }
 
 #[test]
@@ -190,9 +190,9 @@ fn fuzzed_service_levels_are_read_or_set_aside() {
                 percent: level.percent,
                 minutes: 30,
             };
-            let first = service_level_row(None::<&LevelState>, &level, Some(80.0), &look());
+            let first = service_level_row(None::<&LevelState>, &level, Some(80.0), &context());
             written(&first.drafts);
-            let again = service_level_row(Some(&first.state), &level, Some(80.0), &look());
+            let again = service_level_row(Some(&first.state), &level, Some(80.0), &context());
             assert_eq!(again.drafts, []);
             write!(whole, "{:?}", level.percent).unwrap();
         }

@@ -38,10 +38,11 @@ fn answer(asked: &Asked, ids_work: bool) -> Answer {
     }
 }
 
-fn said<'a>(report: &'a Report, topic: &str, question: &str) -> &'a str {
-    let found =
-        |finding: &&crate::source::Finding| finding.topic == topic && finding.question == question;
-    &report.findings.iter().find(found).unwrap_or_else(|| panic!("{topic}: {question}")).answer
+fn said<'a>(report: &'a Report, topic: &str, poll_request: &str) -> &'a str {
+    let found = |finding: &&crate::source::Finding| {
+        finding.topic == topic && finding.poll_request == poll_request
+    };
+    &report.findings.iter().find(found).unwrap_or_else(|| panic!("{topic}: {poll_request}")).answer
 }
 
 #[tokio::test]

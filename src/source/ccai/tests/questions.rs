@@ -27,7 +27,7 @@ async fn who_waits_is_asked_by_status_because_no_tail_shows_it() {
             Answer::json(&json!([row])).header("Total", "1")
         })
         .await;
-        let reading =
+        let poll_result =
             account(&vendor).ask("waiting", PollRequest::Waiting { calls, chats }).await.unwrap();
         let asked: Vec<_> = vendor
             .asked()
@@ -37,8 +37,8 @@ async fn who_waits_is_asked_by_status_because_no_tail_shows_it() {
             })
             .collect();
         assert_eq!(asked, expected);
-        let Rows::Waiting { calls: waiting_calls, chats: waiting_chats } = &reading.rows else {
-            panic!("{:?}", reading.rows)
+        let Rows::Waiting { calls: waiting_calls, chats: waiting_chats } = &poll_result.rows else {
+            panic!("{:?}", poll_result.rows)
         };
         assert_eq!((waiting_calls.len(), waiting_chats.len()), (calls.into(), chats.into()));
     }
@@ -51,8 +51,8 @@ async fn the_log_is_asked_for_what_ended_too_because_ends_are_filled_in_later() 
     rows[1]["ended_at"] = json!(stamp(-30));
     rows[2]["ended_at"] = json!(null);
     let vendor = Vendor::answering(move |asked| page(&rows, asked, "ended_at")).await;
-    let reading = account(&vendor).ask("activity_ends", since(-60)).await.unwrap();
-    let Rows::ActivityEnds(tail) = &reading.rows else { panic!("{:?}", reading.rows) };
+    let poll_result = account(&vendor).ask("activity_ends", since(-60)).await.unwrap();
+    let Rows::ActivityEnds(tail) = &poll_result.rows else { panic!("{:?}", poll_result.rows) };
     let ids: Vec<_> = tail.rows.iter().map(|row| row.id.as_str()).collect();
     assert_eq!((ids, tail.cursor), (vec!["1"], Some(NOON.plus_millis(-30_000))));
     let asked = &vendor.asked()[0];
@@ -90,8 +90,8 @@ async fn one_path_in_two_languages_on_two_channels_has_four_levels_and_null_is_n
         ]))
     })
     .await;
-    let reading = account(&vendor).ask("sla", PollRequest::Snapshot).await.unwrap();
-    let Rows::ServiceLevels(levels) = &reading.rows else { panic!("{:?}", reading.rows) };
+    let poll_result = account(&vendor).ask("sla", PollRequest::Snapshot).await.unwrap();
+    let Rows::ServiceLevels(levels) = &poll_result.rows else { panic!("{:?}", poll_result.rows) };
     let told: Vec<_> = levels
         .iter()
         .map(|level| match &level.of {
@@ -122,13 +122,13 @@ async fn a_centre_without_chats_still_has_the_levels_of_its_calls() {
         })
     };
     let vendor = refusing("chat", 422).await;
-    let reading = account(&vendor).ask("sla", PollRequest::Snapshot).await.unwrap();
-    assert!(matches!(&reading.rows, Rows::ServiceLevels(levels) if levels.len() == 1));
+    let poll_result = account(&vendor).ask("sla", PollRequest::Snapshot).await.unwrap();
+    assert!(matches!(&poll_result.rows, Rows::ServiceLevels(levels) if levels.len() == 1));
     // One that fails is another matter, and is counted; what the first one showed counts as well.
     let vendor = refusing("chat", 503).await;
     let account_503 = account(&vendor);
-    let reading = account_503.ask("sla", PollRequest::Snapshot).await.unwrap();
-    assert!(matches!(&reading.rows, Rows::ServiceLevels(levels) if levels.len() == 1));
+    let poll_result = account_503.ask("sla", PollRequest::Snapshot).await.unwrap();
+    assert!(matches!(&poll_result.rows, Rows::ServiceLevels(levels) if levels.len() == 1));
     assert!(account_503.metrics.render().contains(
         "floorcast_requests_total{account=\"acme\",outcome=\"server_error\",stream=\"sla\"} 3"
     ));

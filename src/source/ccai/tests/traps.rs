@@ -151,7 +151,7 @@ fn one_number_as_queue_path_and_group_names_three_things() {
     let group = read(&json!({"queue_group_id": 5, "sla": 90.0}), mapping::level).0.unwrap();
     let of = Measured::Group { group_id: group.id, channel: String::from("call") };
     let level = ServiceLevel { of, name: group.name, percent: group.percent, minutes: 30 };
-    let look = PollContext {
+    let context = PollContext {
         requested_at: NOON,
         answered_at: NOON,
         previous_requested_at: None,
@@ -160,9 +160,9 @@ fn one_number_as_queue_path_and_group_names_three_things() {
         first_full_scan: true,
     };
     let drafts = [
-        record_row(None, &queue, &look).drafts,
-        queue_status_row(None, &path, &look).drafts,
-        service_level_row(None, &level, None, &look).drafts,
+        record_row(None, &queue, &context).drafts,
+        queue_status_row(None, &path, &context).drafts,
+        service_level_row(None, &level, None, &context).drafts,
     ];
     let account = AccountName::new("acme").unwrap();
     let key = |draft: Draft| {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Answer, EntityId, Value, agents, reading_of, sweep};
+use super::{Answer, EntityId, Value, agents, reading_of, scan};
 use crate::model::{Agent, Destination, GroupReference, Timestamp, WorkingHours};
 
 macro_rules! fixture {
@@ -14,10 +14,10 @@ macro_rules! fixture {
 
 #[tokio::test]
 async fn the_example_of_the_document_is_read_in_full() {
-    let reading = reading_of(Answer::body(fixture!("list.json"))).await.unwrap();
-    assert!(sweep(&reading).is_complete() && sweep(&reading).was_counted());
-    assert_eq!((reading.quarantined.len(), reading.unknown_values.len()), (0, 0));
-    let agents = agents(&reading);
+    let poll_result = reading_of(Answer::body(fixture!("list.json"))).await.unwrap();
+    assert!(scan(&poll_result).is_complete() && scan(&poll_result).was_counted());
+    assert_eq!((poll_result.quarantined.len(), poll_result.unknown_values.len()), (0, 0));
+    let agents = agents(&poll_result);
     let ids: Vec<_> = agents.iter().map(|agent| agent.id.as_str()).collect();
     assert_eq!(ids, ["2", "3", "4", "5", "6", "8", "9"]);
 
@@ -62,8 +62,8 @@ async fn the_example_of_the_document_is_read_in_full() {
 async fn every_value_of_the_example_reaches_the_model_but_the_passwords() {
     let document: Value = serde_json::from_str(fixture!("list.json")).unwrap();
     let mut lost = BTreeSet::new();
-    let reading = reading_of(Answer::body(fixture!("list.json"))).await.unwrap();
-    for (row, agent) in document["response"].as_array().unwrap().iter().zip(agents(&reading)) {
+    let poll_result = reading_of(Answer::body(fixture!("list.json"))).await.unwrap();
+    for (row, agent) in document["response"].as_array().unwrap().iter().zip(agents(&poll_result)) {
         let model = serde_json::to_string(agent).unwrap();
         let mut missing = |field: &str, text: &str| {
             if !text.is_empty() && !model.contains(text) {
@@ -104,14 +104,14 @@ async fn every_value_of_the_example_reaches_the_model_but_the_passwords() {
 
 #[tokio::test]
 async fn the_map_of_the_documents_table_is_read_in_full() {
-    let reading = reading_of(Answer::body(fixture!("list_map.json"))).await.unwrap();
-    let agents = agents(&reading);
+    let poll_result = reading_of(Answer::body(fixture!("list_map.json"))).await.unwrap();
+    let agents = agents(&poll_result);
     assert_eq!(agents.len(), 3);
     assert_eq!((agents[1].id.as_str(), agents[1].active), ("3", Some(false)));
     assert_eq!(agents[2].name.as_deref(), Some("Tom Example"));
     let groups: Vec<_> = agents[2].groups.iter().map(|group| &group.id).collect();
     assert_eq!(groups.len(), 4);
-    assert!(sweep(&reading).is_complete() && !sweep(&reading).was_counted());
+    assert!(scan(&poll_result).is_complete() && !scan(&poll_result).was_counted());
 }
 
 #[tokio::test]

@@ -11,34 +11,34 @@ use super::{Answer, Value, agent, list, reading_of};
 use crate::detect::{StatusSource, roster_row};
 use crate::fuzz::{Outcome, PLANTED, run};
 use crate::model::{Agent, Privacy};
-use crate::source::checks::{holds, hostile, look, strange, written};
+use crate::source::checks::{context, holds, hostile, strange, written};
 use crate::source::gathered::FullScanInProgress;
 use crate::source::{FullScan, FullScanRow, RowMemory};
 
 /// What is made of an answer: the sweep, and everything in words.
-fn swept(bytes: &[u8]) -> Result<(FullScan<Agent>, String), &'static str> {
+fn scanned(bytes: &[u8]) -> Result<(FullScan<Agent>, String), &'static str> {
     let memory = RowMemory::default();
     let privacy = Privacy::default();
-    let mut sweep = FullScanInProgress::new(FORMAT, &memory, &privacy);
-    take_in(&mut sweep, bytes)?;
-    let (gathered, sweep) = sweep.finish();
+    let mut scan = FullScanInProgress::new(FORMAT, &memory, &privacy);
+    take_in(&mut scan, bytes)?;
+    let (gathered, scan) = scan.finish();
     let told = format!("{:?} {:?}", gathered.quarantined, gathered.unknown_values);
-    Ok((sweep, told))
+    Ok((scan, told))
 }
 
 fn check(bytes: &[u8]) -> Outcome {
     let error = find_error(200, bytes).map(|error| error.to_string()).unwrap_or_default();
     assert!(!error.contains(PLANTED), "{error}");
-    match swept(bytes) {
+    match scanned(bytes) {
         Err(problem) => Outcome { class: format!("{error} {problem}"), whole: error },
-        Ok((sweep, told)) => {
+        Ok((scan, told)) => {
             let mut ids = BTreeSet::new();
-            for row in sweep.rows() {
+            for row in scan.rows() {
                 let id = match row {
                     FullScanRow::Seen(agent) => {
-                        let first = roster_row(None, agent, StatusSource::Roster, &look());
+                        let first = roster_row(None, agent, StatusSource::Roster, &context());
                         let state = Some(&first.state);
-                        let again = roster_row(state, agent, StatusSource::Roster, &look());
+                        let again = roster_row(state, agent, StatusSource::Roster, &context());
                         assert_eq!(again.drafts, []);
                         written(&first.drafts);
                         assert!(agent.status.is_none() && agent.status_updated_at.is_none());
@@ -47,12 +47,12 @@ fn check(bytes: &[u8]) -> Outcome {
                     FullScanRow::Deleted(id) | FullScanRow::Unchanged(id) => id,
                 };
                 assert!(ids.insert(id.clone()), "{id} twice");
-                assert!(sweep.present().contains(id));
+                assert!(scan.present().contains(id));
             }
             let deleted =
-                sweep.rows().iter().filter(|row| matches!(row, FullScanRow::Deleted(_))).count();
-            let class = format!("{error} {} {deleted} {:?}", ids.len(), sweep.partial());
-            Outcome { class, whole: format!("{:?} {told}", sweep.rows()) }
+                scan.rows().iter().filter(|row| matches!(row, FullScanRow::Deleted(_))).count();
+            let class = format!("{error} {} {deleted} {:?}", ids.len(), scan.partial());
+            Outcome { class, whole: format!("{:?} {told}", scan.rows()) }
         }
     }
 }
@@ -80,12 +80,12 @@ proptest! {
         let fields: Vec<_> = row.as_object().unwrap().keys().cloned().collect();
         let Some(name) = fields.get(field) else { return Ok(()) };
         row[name] = new;
-        let (sweep, told) = swept(list(&[row, agent(99)]).to_string().as_bytes()).unwrap();
+        let (scan, told) = scanned(list(&[row, agent(99)]).to_string().as_bytes()).unwrap();
         // The one beside it is read, and no value is shown.
-        let ids: Vec<_> = sweep.present().iter().map(crate::model::EntityId::as_str).collect();
+        let ids: Vec<_> = scan.present().iter().map(crate::model::EntityId::as_str).collect();
         assert!(ids.contains(&"99") && (ids.contains(&"6") || name == "unique_id"), "{name} {ids:?}");
         assert!(!told.contains("SECRET"), "{told}");
-        assert!(sweep.rows().len() + told.matches("reason").count() >= 2, "{name} {told}");
+        assert!(scan.rows().len() + told.matches("reason").count() >= 2, "{name} {told}");
     }
 
     #[test]
@@ -121,13 +121,13 @@ fn a_list_of_nothing_but_bad_rows_is_told_of_a_thousand_at_a_time_until_all_are(
     let mut memory = RowMemory::default();
     for told in [1_000, 1_000, 500, 0, 0] {
         let privacy = Privacy::default();
-        let mut sweep = FullScanInProgress::new(FORMAT, &memory, &privacy);
-        take_in(&mut sweep, body.as_bytes()).unwrap();
-        let (gathered, sweep) = sweep.finish();
+        let mut scan = FullScanInProgress::new(FORMAT, &memory, &privacy);
+        take_in(&mut scan, body.as_bytes()).unwrap();
+        let (gathered, scan) = scan.finish();
         assert_eq!(gathered.quarantined.len(), told);
         // All of them are there all the same.
-        assert_eq!(sweep.present().len(), 2_500);
-        assert!(sweep.is_complete());
+        assert_eq!(scan.present().len(), 2_500);
+        assert!(scan.is_complete());
         memory = gathered.memory;
     }
 }

@@ -7,7 +7,7 @@ use tracing::Level;
 
 use super::{
     Answer, Credentials, PollResult, Privacy, RowMemory, SSID, Secret, TOKEN, Value, Vendor,
-    account_as, agent, agents, json, list, read, sweep, with,
+    account_as, agent, agents, json, list, read, scan, with,
 };
 use crate::model::Mode;
 
@@ -130,9 +130,9 @@ async fn what_is_set_aside_has_the_same_hash_whatever_the_passwords_are() {
             let vendor = Vendor::answering(move |_| Answer::body(body.clone())).await;
             let session = Credentials::Session { ssid: &ssid };
             let account = account_as(&vendor, session, Privacy::default());
-            let reading = read(&account, &RowMemory::default()).await.unwrap();
-            assert_eq!(reading.quarantined.len(), 1, "{fault}");
-            hashes.push(reading.quarantined[0].fingerprint);
+            let poll_result = read(&account, &RowMemory::default()).await.unwrap();
+            assert_eq!(poll_result.quarantined.len(), 1, "{fault}");
+            hashes.push(poll_result.quarantined[0].fingerprint);
         }
         assert_eq!(hashes[0], hashes[1], "{fault}: the hash tells the code");
     }
@@ -150,8 +150,8 @@ async fn what_tells_of_agents_is_left_out_before_anything_keeps_it() {
     for (mode, shown) in [(Mode::Keep, 6), (Mode::Drop, 0)] {
         let privacy = Privacy { agents: mode, customers: mode, content: mode };
         let account = account_as(&vendor, Credentials::Session { ssid: &ssid }, privacy);
-        let reading = read(&account, &RowMemory::default()).await.unwrap();
-        assert_eq!(format!("{:?}", agents(&reading)).matches("Planted").count(), shown);
-        assert!(sweep(&reading).is_complete());
+        let poll_result = read(&account, &RowMemory::default()).await.unwrap();
+        assert_eq!(format!("{:?}", agents(&poll_result)).matches("Planted").count(), shown);
+        assert!(scan(&poll_result).is_complete());
     }
 }

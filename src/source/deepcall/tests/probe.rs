@@ -26,9 +26,9 @@ fn answer(asked: &Asked, pages: u32) -> Answer {
     Answer::json(&with(with(all, "totalPages", json!(pages)), "currentPage", json!(page)))
 }
 
-fn said<'a>(report: &'a Report, question: &str) -> &'a str {
-    let found = |finding: &&crate::source::Finding| finding.question == question;
-    &report.findings.iter().find(found).unwrap_or_else(|| panic!("{question}")).answer
+fn said<'a>(report: &'a Report, poll_request: &str) -> &'a str {
+    let found = |finding: &&crate::source::Finding| finding.poll_request == poll_request;
+    &report.findings.iter().find(found).unwrap_or_else(|| panic!("{poll_request}")).answer
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::{
     Answer, Credentials, Disposition, EntityId, Error, FullScanRow, Partial, Privacy, SSID, Secret,
-    Value, Vendor, account, account_as, agent, agents, json, list, read, reading_of, sweep, with,
+    Value, Vendor, account, account_as, agent, agents, json, list, read, reading_of, scan, with,
 };
 use crate::model::Mode;
 use crate::source::{QuarantineReason, RowMemory};
@@ -27,10 +27,10 @@ async fn the_table_has_a_map_the_example_a_list_and_both_are_read() {
 #[tokio::test]
 async fn an_empty_map_is_an_answer_without_a_count() {
     let empty = json!({"response": {}, "status": "success", "code": 200});
-    let reading = reading_of(Answer::json(&empty)).await.unwrap();
-    assert!(agents(&reading).is_empty() && sweep(&reading).is_complete());
+    let poll_result = reading_of(Answer::json(&empty)).await.unwrap();
+    assert!(agents(&poll_result).is_empty() && scan(&poll_result).is_complete());
     // So that it is confirmed before anybody is called gone.
-    assert!(!sweep(&reading).was_counted());
+    assert!(!scan(&poll_result).was_counted());
 }
 
 #[tokio::test]
@@ -50,9 +50,9 @@ async fn more_pages_or_another_count_than_rows_prove_no_absence() {
         ),
     ];
     for (answer, partial) in cases {
-        let reading = reading_of(Answer::json(&answer)).await.unwrap();
-        assert_eq!(sweep(&reading).partial(), partial, "{answer}");
-        assert!(!agents(&reading).is_empty());
+        let poll_result = reading_of(Answer::json(&answer)).await.unwrap();
+        assert_eq!(scan(&poll_result).partial(), partial, "{answer}");
+        assert!(!agents(&poll_result).is_empty());
     }
 }
 
@@ -154,11 +154,11 @@ async fn status_is_activation_and_never_presence() {
     ];
     for (status, active, unknown) in cases {
         let answer = list(&[with(agent(2), "status", status.clone())]);
-        let reading = reading_of(Answer::json(&answer)).await.unwrap();
-        let agent = agents(&reading)[0];
+        let poll_result = reading_of(Answer::json(&answer)).await.unwrap();
+        let agent = agents(&poll_result)[0];
         assert_eq!(agent.active, active, "{status}");
         assert_eq!((&agent.status, agent.status_updated_at, agent.online), (&None, None, None));
-        assert_eq!(reading.unknown_values.len(), unknown, "{status}");
+        assert_eq!(poll_result.unknown_values.len(), unknown, "{status}");
     }
 }
 
@@ -173,8 +173,8 @@ async fn allowed_numbers_are_a_list_or_an_empty_text_and_so_is_what_is_a_favouri
     ];
     for (did, expected) in cases {
         let answer = list(&[with(agent(2), "allowDid", did.clone())]);
-        let reading = reading_of(Answer::json(&answer)).await.unwrap();
-        assert_eq!(agents(&reading)[0].allowed_dids, expected, "{did}");
+        let poll_result = reading_of(Answer::json(&answer)).await.unwrap();
+        assert_eq!(agents(&poll_result)[0].allowed_dids, expected, "{did}");
     }
     let favourites = [(json!(""), None), (json!("3"), Some("3")), (json!([3, 4]), Some("3,4"))];
     for (favorite, expected) in favourites {
@@ -184,8 +184,8 @@ async fn allowed_numbers_are_a_list_or_an_empty_text_and_so_is_what_is_a_favouri
         let open = Privacy { agents: Mode::Keep, customers: Mode::Keep, content: Mode::Keep };
         let ssid = Secret::new(SSID);
         let account = account_as(&vendor, Credentials::Session { ssid: &ssid }, open);
-        let reading = read(&account, &RowMemory::default()).await.unwrap();
-        assert_eq!(agents(&reading)[0].favorite.as_deref(), expected, "{favorite}");
+        let poll_result = read(&account, &RowMemory::default()).await.unwrap();
+        assert_eq!(agents(&poll_result)[0].favorite.as_deref(), expected, "{favorite}");
     }
 }
 
@@ -199,8 +199,8 @@ async fn groups_are_known_by_their_ids_in_any_order_with_and_without_names() {
         row(json!([4, 17]), json!({"17": "Sales"})),
     ];
     for row in cases {
-        let reading = reading_of(Answer::json(&list(&[row]))).await.unwrap();
-        let groups: Vec<_> = agents(&reading)[0]
+        let poll_result = reading_of(Answer::json(&list(&[row]))).await.unwrap();
+        let groups: Vec<_> = agents(&poll_result)[0]
             .groups
             .iter()
             .map(|group| (group.id.as_ref().unwrap().as_str(), group.name.as_deref()))
@@ -213,17 +213,17 @@ async fn groups_are_known_by_their_ids_in_any_order_with_and_without_names() {
 
 #[tokio::test]
 async fn names_and_telephone_numbers_repeat_and_the_id_tells_agents_apart() {
-    let reading = reading_of(Answer::json(&list(&[agent(2), agent(3)]))).await.unwrap();
-    let agents = agents(&reading);
+    let poll_result = reading_of(Answer::json(&list(&[agent(2), agent(3)]))).await.unwrap();
+    let agents = agents(&poll_result);
     assert_eq!((&agents[0].name, &agents[0].phone), (&agents[1].name, &agents[1].phone));
-    assert!(sweep(&reading).is_complete());
+    assert!(scan(&poll_result).is_complete());
     // Two that differ and share an id are believed neither.
     let mut other = agent(2);
     other["email"] = json!("other@example.com");
-    let reading = reading_of(Answer::json(&list(&[agent(2), other, agent(3)]))).await.unwrap();
-    assert_eq!(sweep(&reading).partial(), Some(Partial::ConflictingDuplicate));
-    assert_eq!(sweep(&reading).rows().len(), 1);
-    assert!(sweep(&reading).present().contains(&EntityId::new("2")));
+    let poll_result = reading_of(Answer::json(&list(&[agent(2), other, agent(3)]))).await.unwrap();
+    assert_eq!(scan(&poll_result).partial(), Some(Partial::ConflictingDuplicate));
+    assert_eq!(scan(&poll_result).rows().len(), 1);
+    assert!(scan(&poll_result).present().contains(&EntityId::new("2")));
 }
 
 #[tokio::test]
@@ -231,14 +231,14 @@ async fn a_row_that_lacks_what_is_always_there_is_set_aside_and_has_lost_nothing
     for field in ["name", "email", "phone", "dest_type", "dest_value", "group", "status"] {
         let mut quick = agent(2);
         quick.as_object_mut().unwrap().remove(field);
-        let reading = reading_of(Answer::json(&list(&[quick, agent(3)]))).await.unwrap();
+        let poll_result = reading_of(Answer::json(&list(&[quick, agent(3)]))).await.unwrap();
         // It is there, and nothing is concluded from what it does not show.
-        assert_eq!(agents(&reading).len(), 1, "{field}");
-        assert!(sweep(&reading).is_complete());
-        assert!(sweep(&reading).present().contains(&EntityId::new("2")));
+        assert_eq!(agents(&poll_result).len(), 1, "{field}");
+        assert!(scan(&poll_result).is_complete());
+        assert!(scan(&poll_result).present().contains(&EntityId::new("2")));
         let field = if field == "name" { "nm" } else { field };
         let reason = QuarantineReason { path: field.into(), kind: "expected a full row".into() };
-        assert_eq!(reading.quarantined[0].reason, reason);
+        assert_eq!(poll_result.quarantined[0].reason, reason);
         // What is there and empty is told as such.
         let emptied = list(&[with(agent(2), field, Value::Null)]);
         assert!(reading_of(Answer::json(&emptied)).await.unwrap().quarantined.is_empty());
@@ -255,17 +255,17 @@ async fn an_agent_that_is_marked_deleted_is_gone_and_the_count_may_leave_it_out(
             let account = account(&vendor);
             let first = read(&account, &RowMemory::default()).await.unwrap();
             let gone = FullScanRow::Deleted(EntityId::new("3"));
-            assert_eq!(sweep(&first).rows()[1], gone, "{deleted} {counted}");
-            assert!(sweep(&first).is_complete(), "{deleted} {counted}");
+            assert_eq!(scan(&first).rows()[1], gone, "{deleted} {counted}");
+            assert!(scan(&first).is_complete(), "{deleted} {counted}");
             // And so it stays, also when its row is known.
             let again = read(&account, &first.memory).await.unwrap();
-            assert!(sweep(&again).is_complete(), "{deleted} {counted}");
+            assert!(scan(&again).is_complete(), "{deleted} {counted}");
         }
     }
     // Evidence needs no full row.
     let bare = list(&[json!({"unique_id": 3, "isDeleted": 1})]);
-    let reading = reading_of(Answer::json(&bare)).await.unwrap();
-    assert_eq!(sweep(&reading).rows(), [FullScanRow::Deleted(EntityId::new("3"))]);
+    let poll_result = reading_of(Answer::json(&bare)).await.unwrap();
+    assert_eq!(scan(&poll_result).rows(), [FullScanRow::Deleted(EntityId::new("3"))]);
     // What comes before a deletion is none.
     let pre = list(&[with(agent(2), "preDeleted", json!(1))]);
     assert_eq!(agents(&reading_of(Answer::json(&pre)).await.unwrap())[0].pre_deleted, Some(true));
@@ -275,9 +275,9 @@ async fn an_agent_that_is_marked_deleted_is_gone_and_the_count_may_leave_it_out(
 async fn a_row_without_an_id_proves_that_not_all_are_known() {
     let mut nobody = agent(2);
     nobody.as_object_mut().unwrap().remove("unique_id");
-    let reading = reading_of(Answer::json(&list(&[nobody, agent(3)]))).await.unwrap();
-    assert_eq!(sweep(&reading).partial(), Some(Partial::RowWithoutId));
-    assert_eq!(agents(&reading).len(), 1);
+    let poll_result = reading_of(Answer::json(&list(&[nobody, agent(3)]))).await.unwrap();
+    assert_eq!(scan(&poll_result).partial(), Some(Partial::RowWithoutId));
+    assert_eq!(agents(&poll_result).len(), 1);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use super::super::{FORMAT, mapping};
 use crate::detect::{StatusSource, roster_row};
 use crate::event::Body;
 use crate::model::{Agent, EntityId, Precision, Presence, Timestamp};
-use crate::source::checks::look;
+use crate::source::checks::context;
 use crate::source::fields::Fields;
 use crate::source::rows::decode;
 
@@ -89,8 +89,9 @@ fn updated_at_is_not_the_start_of_a_status_and_a_change_lies_between_two_sweeps(
     let stamps = agents[..5].iter().map(|agent| agent.updated_at);
     assert!(stamps.clone().all(|stamp| stamp == agents[0].updated_at));
     assert!(agents.iter().all(|agent| agent.status_updated_at.is_none()));
-    let told =
-        |state: Option<&_>, agent: &Agent| roster_row(state, agent, StatusSource::Roster, &look());
+    let told = |state: Option<&_>, agent: &Agent| {
+        roster_row(state, agent, StatusSource::Roster, &context())
+    };
     let before = told(None, &agents[3]).state;
     let mut busy = agents[3].clone();
     busy.status = read(&AGENTS.replace("\"ACTIVE\"", "\"BUSY\"")).0[3].status.clone();
@@ -110,8 +111,9 @@ fn updated_at_is_not_the_start_of_a_status_and_a_change_lies_between_two_sweeps(
 #[test]
 fn enabled_is_activation_and_name_and_role_are_updates() {
     let (agents, _) = read(AGENTS);
-    let told =
-        |state: Option<&_>, agent: &Agent| roster_row(state, agent, StatusSource::Roster, &look());
+    let told = |state: Option<&_>, agent: &Agent| {
+        roster_row(state, agent, StatusSource::Roster, &context())
+    };
     let state = told(None, &agents[0]).state;
     let mut next = agents[0].clone();
     next.active = Some(false);

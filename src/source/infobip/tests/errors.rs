@@ -70,9 +70,9 @@ async fn too_many_requests_are_waited_out_and_asked_again() {
         let whole = envelope(&[agent(1)], &json!(1));
         let vendor = Vendor::answering_in_turn(vec![refusal, whole]).await;
         let account = account(&vendor);
-        let reading = sweep_of(&account, &RowMemory::default()).await.unwrap();
-        assert!(agents(&reading).is_complete());
-        assert_eq!(reading.requests, 2);
+        let poll_result = sweep_of(&account, &RowMemory::default()).await.unwrap();
+        assert!(agents(&poll_result).is_complete());
+        assert_eq!(poll_result.requests, 2);
     }
 }
 
@@ -83,8 +83,8 @@ async fn an_error_on_a_later_page_stops_only_what_it_has_to() {
         envelope(&rows, &json!(total))
     };
     let vendor = Vendor::answering_in_turn(vec![page(4), Answer::body(ERROR)]).await;
-    let reading = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap();
-    assert_eq!(agents(&reading).rows().len(), 2);
+    let poll_result = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap();
+    assert_eq!(agents(&poll_result).rows().len(), 2);
     let vendor = Vendor::answering_in_turn(vec![page(4), Answer::body(EXCEPTION)]).await;
     let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Stop);

@@ -24,7 +24,7 @@ async fn a_report_on_infobip_answers_by_what_was_shown_and_names_nobody() {
     .await;
     let report = account(&vendor).probe().await.unwrap();
     let said: Vec<_> =
-        report.findings.iter().map(|found| (found.question, found.answer.as_str())).collect();
+        report.findings.iter().map(|found| (found.poll_request, found.answer.as_str())).collect();
     let expected = [
         ("does totalItems agree with the rows", "yes: 5 different ids of 5"),
         ("does an id stand on two rows", "no: 0 of 5 rows"),

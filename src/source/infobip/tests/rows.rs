@@ -88,12 +88,12 @@ async fn bad_rows_of_infobip_beside_good_ones_are_set_aside_and_the_good_ones_st
     );
     let body = format!(r#"{{"agents":[{rows}],"pagination":{{"totalItems":6}}}}"#);
     let vendor = Vendor::answering(move |_| Answer::body(body.clone())).await;
-    let reading = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap();
-    let sweep = agents(&reading);
-    assert_eq!((sweep.rows().len(), sweep.present().len()), (2, 4));
-    assert_eq!(sweep.partial(), Some(Partial::RowWithoutId));
-    assert_eq!(reading.quarantined.len(), 4);
-    assert_eq!(reading.quarantined[0].reason.path, "enabled");
+    let poll_result = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap();
+    let scan = agents(&poll_result);
+    assert_eq!((scan.rows().len(), scan.present().len()), (2, 4));
+    assert_eq!(scan.partial(), Some(Partial::RowWithoutId));
+    assert_eq!(poll_result.quarantined.len(), 4);
+    assert_eq!(poll_result.quarantined[0].reason.path, "enabled");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::super::{FORMAT, mapping};
 use crate::detect::{StatusSource, roster_row};
 use crate::event::{Body, StatusValue};
 use crate::model::{Agent, EntityId, GroupReference, Precision, Presence, Timestamp};
-use crate::source::checks::look;
+use crate::source::checks::context;
 use crate::source::fields::Fields;
 use crate::source::rows::decode;
 
@@ -148,8 +148,9 @@ fn groups_come_by_name_by_number_or_as_objects() {
 }
 
 fn told(before: &Agent, after: &Agent) -> Vec<(Body, Precision)> {
-    let read =
-        |state: Option<&_>, agent: &Agent| roster_row(state, agent, StatusSource::Roster, &look());
+    let read = |state: Option<&_>, agent: &Agent| {
+        roster_row(state, agent, StatusSource::Roster, &context())
+    };
     let drafts = read(Some(&read(None, before).state), after).drafts;
     drafts.into_iter().map(|draft| (draft.body, draft.occurrence.precision)).collect()
 }

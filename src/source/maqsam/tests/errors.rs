@@ -76,9 +76,9 @@ async fn a_fault_of_the_vendors_is_asked_again() {
     for refusal in [Answer::body(FAILED), Answer::body(FAILED).with_status(500)] {
         let answers = vec![refusal, envelope(&[agent(1)]), envelope(&[])];
         let vendor = Vendor::answering_in_turn(answers).await;
-        let reading = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap();
-        assert!(agents(&reading).is_complete());
-        assert_eq!(reading.requests, 3);
+        let poll_result = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap();
+        assert!(agents(&poll_result).is_complete());
+        assert_eq!(poll_result.requests, 3);
     }
 }
 

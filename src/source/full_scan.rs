@@ -212,7 +212,7 @@ impl<T> FullScanBuilder<T> {
 mod tests {
     use super::*;
 
-    fn sweep(total: Option<u64>, ids: &[&str]) -> FullScan<()> {
+    fn scan(total: Option<u64>, ids: &[&str]) -> FullScan<()> {
         let mut builder = FullScanBuilder::default();
         if let Some(total) = total {
             builder.counted(total);
@@ -225,9 +225,9 @@ mod tests {
 
     #[test]
     fn a_sweep_is_complete_when_its_different_ids_reach_the_count() {
-        assert!(sweep(Some(2), &["1", "2"]).is_complete());
-        assert!(sweep(None, &["1"]).is_complete());
-        let shifted = sweep(Some(3), &["1", "2", "2"]);
+        assert!(scan(Some(2), &["1", "2"]).is_complete());
+        assert!(scan(None, &["1"]).is_complete());
+        let shifted = scan(Some(3), &["1", "2", "2"]);
         assert_eq!(shifted.partial(), Some(Partial::CountDisagrees));
         assert_eq!(shifted.rows().len(), 2);
     }
@@ -253,8 +253,8 @@ mod tests {
         };
         let mut builder = two(3);
         builder.disbelieve(EntityId::new("1"));
-        let sweep = builder.finish();
-        assert_eq!((sweep.rows().len(), sweep.present().len()), (1, 2));
+        let scan = builder.finish();
+        assert_eq!((scan.rows().len(), scan.present().len()), (1, 2));
         // On two pages: when the count agrees, it was one entity that changed in between.
         for (total, believed) in [(2, 2), (3, 1)] {
             let mut builder = two(total);
@@ -268,8 +268,8 @@ mod tests {
         let mut builder = FullScanBuilder::<()>::default();
         builder.counted(1);
         builder.present(EntityId::new("1"));
-        let sweep = builder.finish();
-        assert!(sweep.is_complete());
-        assert!(sweep.present().contains(&EntityId::new("1")));
+        let scan = builder.finish();
+        assert!(scan.is_complete());
+        assert!(scan.present().contains(&EntityId::new("1")));
     }
 }

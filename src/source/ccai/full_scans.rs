@@ -29,34 +29,34 @@ const CHANNELS: [&str; 2] = ["call", "chat"];
 impl Ccai {
     /// All agents.
     pub(super) async fn agents(&self, memory: &RowMemory) -> Result<PollResult, Error> {
-        let (gathered, sweep) =
-            self.sweep(&AGENTS, "agents", &[], split, mapping::agent, memory).await?;
-        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(sweep)))
+        let (gathered, scan) =
+            self.scan(&AGENTS, "agents", &[], split, mapping::agent, memory).await?;
+        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(scan)))
     }
 
     /// All queues, the deleted ones too: a row that says so is better than a missing one.
     pub(super) async fn queues(&self, memory: &RowMemory) -> Result<PollResult, Error> {
         let deleted = [("with_deleted", "true")];
-        let (gathered, sweep) =
-            self.sweep(&QUEUES, "menus", &deleted, entities, mapping::queue, memory).await?;
-        Ok(gathered.into_poll_result(&QUEUES, Rows::Queues(sweep)))
+        let (gathered, scan) =
+            self.scan(&QUEUES, "menus", &deleted, entities, mapping::queue, memory).await?;
+        Ok(gathered.into_poll_result(&QUEUES, Rows::Queues(scan)))
     }
 
     /// All teams, the deleted ones too.
     pub(super) async fn teams(&self, memory: &RowMemory) -> Result<PollResult, Error> {
         let deleted = [("with_deleted", "true")];
-        let (gathered, sweep) =
-            self.sweep(&TEAMS, "teams", &deleted, entities, mapping::team, memory).await?;
-        Ok(gathered.into_poll_result(&TEAMS, Rows::Teams(sweep)))
+        let (gathered, scan) =
+            self.scan(&TEAMS, "teams", &deleted, entities, mapping::team, memory).await?;
+        Ok(gathered.into_poll_result(&TEAMS, Rows::Teams(scan)))
     }
 
     /// All statuses agents may be in. One answer is everything.
     pub(super) async fn status_definitions(&self, memory: &RowMemory) -> Result<PollResult, Error> {
         let stream = &STATUS_DEFINITIONS;
         let read = mapping::status_definition;
-        let (gathered, sweep) =
+        let (gathered, scan) =
             self.whole(stream, "user_statuses", read, |status| status.id.clone(), memory).await?;
-        Ok(gathered.into_poll_result(stream, Rows::StatusDefinitions(sweep)))
+        Ok(gathered.into_poll_result(stream, Rows::StatusDefinitions(scan)))
     }
 
     /// Who is logged in. One answer is everything; absence means not logged in.
@@ -64,19 +64,19 @@ impl Ccai {
         let stream = &AGENT_STATUSES;
         let read = mapping::current_status;
         let path = "agents/current_status";
-        let (gathered, sweep) =
+        let (gathered, scan) =
             self.whole(stream, path, read, |status| status.agent_id.clone(), memory).await?;
-        Ok(gathered.into_poll_result(stream, Rows::AgentStatuses(sweep)))
+        Ok(gathered.into_poll_result(stream, Rows::AgentStatuses(scan)))
     }
 
     /// Where somebody waits. One answer is everything; absence means nobody does.
     pub(super) async fn queue_statuses(&self, memory: &RowMemory) -> Result<PollResult, Error> {
         let stream = &QUEUE_STATUSES;
         let path = "menus/current_status";
-        let (gathered, sweep) = self
+        let (gathered, scan) = self
             .whole(stream, path, mapping::queue_status, |row: &QueueStatus| row.queue.id(), memory)
             .await?;
-        Ok(gathered.into_poll_result(stream, Rows::QueueStatuses(sweep)))
+        Ok(gathered.into_poll_result(stream, Rows::QueueStatuses(scan)))
     }
 
     /// How well queues are served, by path.
@@ -154,7 +154,7 @@ impl Ccai {
     }
 
     /// All entities of a kind, page by page.
-    async fn sweep<T: Row>(
+    async fn scan<T: Row>(
         &self,
         stream: &StreamName,
         path: &str,
@@ -163,7 +163,7 @@ impl Ccai {
         read: Read<T>,
         memory: &RowMemory,
     ) -> Result<(Gathered, FullScan<T>), Error> {
-        let mut sweep = FullScanInProgress::new(rows::format(read), memory, &self.privacy);
+        let mut scan = FullScanInProgress::new(rows::format(read), memory, &self.privacy);
         let mut walk = FullScanPaging::default();
         let per = PER_PAGE.to_string();
         loop {
@@ -171,17 +171,17 @@ impl Ccai {
             let mut query = query.to_vec();
             query.extend([("page", page.as_str()), ("per", per.as_str())]);
             let answered = self.client.get(stream, &self.url(path, &query)).await;
-            let Some(answer) = sweep.answered(answered)? else { break };
-            let Some(rows) = sweep.readable(split(&answer.body), &answer)? else { break };
+            let Some(answer) = scan.answered(answered)? else { break };
+            let Some(rows) = scan.readable(split(&answer.body), &answer)? else { break };
             if let Some(total) = answer.total {
-                sweep.counted(total);
+                scan.counted(total);
             }
             if answer.count_unreadable {
-                sweep.mark(Partial::CountDisagrees);
+                scan.mark(Partial::CountDisagrees);
             }
             let end = PageEnd {
                 rows: rows.len(),
-                new: sweep.take_in(&rows),
+                new: scan.take_in(&rows),
                 has_next: answer.has_next,
                 total: answer.total,
             };
@@ -189,14 +189,14 @@ impl Ccai {
                 break;
             }
             if walk.page() > MOST_PAGES {
-                sweep.mark(Partial::TooLong);
+                scan.mark(Partial::TooLong);
                 break;
             }
         }
         if let Some(doubt) = walk.doubt() {
-            sweep.mark(doubt);
+            scan.mark(doubt);
         }
-        Ok(sweep.finish())
+        Ok(scan.finish())
     }
 
     /// All there is, in one answer.
@@ -212,34 +212,34 @@ impl Ccai {
         let answer = self.client.get(stream, &self.url(path, &[])).await?;
         gathered.answer(&answer);
         let rows = split(&answer.body).map_err(|problem| undecodable(problem, &answer))?;
-        let mut sweep = FullScanBuilder::default();
+        let mut scan = FullScanBuilder::default();
         // No paging is documented here. Should it be there all the same, one page proves nothing:
         // what is absent would be called gone.
         if let Some(total) = answer.total {
-            sweep.counted(total);
+            scan.counted(total);
         }
         if answer.count_unreadable {
-            sweep.mark(Partial::CountDisagrees);
+            scan.mark(Partial::CountDisagrees);
         }
         if answer.has_next == Some(true) {
-            sweep.mark(Partial::PageUnanswered);
+            scan.mark(Partial::PageUnanswered);
         }
         for row in rows {
             match rows::decode(row, read, &mut gathered.unknown_values) {
                 Ok(entity) => {
                     let id = id(&entity);
-                    sweep.row(&id, FullScanRow::Seen(entity));
+                    scan.row(&id, FullScanRow::Seen(entity));
                 }
                 Err(quarantined) => {
                     match &quarantined.id {
-                        Some(id) => sweep.present(id.clone()),
-                        None => sweep.mark(Partial::RowWithoutId),
+                        Some(id) => scan.present(id.clone()),
+                        None => scan.mark(Partial::RowWithoutId),
                     }
                     gathered.set_aside(quarantined, memory);
                 }
             }
         }
-        Ok((gathered, sweep.finish()))
+        Ok((gathered, scan.finish()))
     }
 
     /// Interactions asked for by their ids. One that is not shown is not there; that says nothing.

@@ -1,7 +1,7 @@
 //! Questions to a vendor, and the readings that answer them.
 
+use super::full_scan::{FullScan, Partial};
 use super::memory::RowMemory;
-use super::sweep::{FullScan, Partial};
 use crate::model::{
     Activity, Agent, Call, Chat, CurrentStatus, EntityId, EntityKind, Queue, QueueStatus,
     ServiceLevel, StatusDefinition, StreamName, Team, Timestamp,
@@ -89,12 +89,12 @@ impl Rows {
     #[must_use]
     pub const fn partial(&self) -> Option<Partial> {
         match self {
-            Self::Agents(sweep) => sweep.partial(),
-            Self::AgentStatuses(sweep) => sweep.partial(),
-            Self::Queues(sweep) => sweep.partial(),
-            Self::QueueStatuses(sweep) => sweep.partial(),
-            Self::Teams(sweep) => sweep.partial(),
-            Self::StatusDefinitions(sweep) => sweep.partial(),
+            Self::Agents(scan) => scan.partial(),
+            Self::AgentStatuses(scan) => scan.partial(),
+            Self::Queues(scan) => scan.partial(),
+            Self::QueueStatuses(scan) => scan.partial(),
+            Self::Teams(scan) => scan.partial(),
+            Self::StatusDefinitions(scan) => scan.partial(),
             Self::Activities(_)
             | Self::ActivityEnds(_)
             | Self::Calls(_)
