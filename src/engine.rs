@@ -10,12 +10,15 @@ mod entity_quota;
 mod output;
 mod privacy_migration;
 mod recently_ended;
+mod requests;
+mod retention;
 mod rows;
 mod sla_deadlines;
 #[cfg(test)]
 mod tests;
 mod thread;
 mod unit_of_work;
+mod versioned_state;
 
 pub use account::{EngineAccount, Start};
 pub use apply::{Applied, Engine};

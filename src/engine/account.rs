@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::apply::DEDUPLICATION_KEPT;
 use super::entity_quota::EntityQuota;
 use super::recently_ended::RecentlyEnded;
 use super::sla_deadlines::SlaDeadlines;
@@ -17,6 +16,9 @@ use crate::event::Topic;
 use crate::model::{AccountName, EntityId, EntityKind, Presence, StreamName, Timestamp};
 use crate::source::{FullScan, PollResult, VENDORS};
 
+/// How long the marks of rows that were told are kept behind the cursors of the log. A dispute may
+/// look back no further than ten minutes, so a row that is read again always finds its mark.
+pub(super) const DEDUPLICATION_KEPT: Duration = Duration::from_mins(15);
 /// How long the marks of the log wait for a stream that does not get on.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 

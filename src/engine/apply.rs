@@ -8,8 +8,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
-
 use super::account::{AccountRecord, AccountState, AgentBrief, EngineAccount, Position};
 use super::output::{EngineError, Output};
 use super::privacy_migration::migrate_privacy;
@@ -17,32 +15,23 @@ use super::rows::{
     activities, activity_ends, current_statuses, interactions, quarantined, queue_statuses,
     records, roster, service_levels,
 };
-use super::unit_of_work::{UnitOfWork, VersionedState};
+use super::unit_of_work::UnitOfWork;
+use super::versioned_state::VersionedState;
 use crate::detect::{
-    AgentState, HORIZON, Interaction, InteractionState, LevelState, Record, RecordState,
-    SlaDeadline, settle,
+    AgentState, Interaction, InteractionState, LevelState, Record, RecordState, SlaDeadline,
 };
 use crate::event::Topic;
 use crate::event::avro::Encoders;
 use crate::model::{
-    AccountName, Call, Chat, EntityId, EntityKey, EntityKind, Queue, StatusDefinition, StreamName,
-    Team, Timestamp,
+    AccountName, Call, Chat, EntityId, EntityKind, Queue, StatusDefinition, StreamName, Team,
+    Timestamp,
 };
-use crate::source::{PollRequest, PollResult, Rows, StreamKind};
-use crate::store::{Batch, Key, Store};
+use crate::source::{PollRequest, PollResult, Rows};
+use crate::store::{Key, Store};
 use crate::telemetry::Metrics;
 
-/// How long the marks of rows that were told are kept behind the cursors of the log. A dispute may
-/// look back no further than [`LOOK_BACK`], so a row that is read again always finds its mark.
-pub(super) const DEDUPLICATION_KEPT: Duration = Duration::from_mins(15);
-/// How far a dispute makes the log be read again.
-const LOOK_BACK: Duration = Duration::from_mins(10);
 /// How often a position that moved alone is published.
 const CARRY_POSITIONS: Duration = Duration::from_secs(30);
-/// How many interactions are asked for at once: one page.
-const PROBE: usize = 100;
-/// How many entries one round of forgetting looks at.
-const FORGET_AT_ONCE: usize = 500;
 
 /// What a committed reading led to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,14 +45,14 @@ pub struct Applied {
 /// The engine of one shard.
 #[derive(Debug)]
 pub struct Engine {
-    store: Store,
-    encoders: Arc<Encoders>,
-    metrics: Arc<Metrics>,
-    output: Output,
-    accounts: HashMap<AccountName, AccountState>,
-    failed: Option<String>,
+    pub(super) store: Store,
+    pub(super) encoders: Arc<Encoders>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) output: Output,
+    pub(super) accounts: HashMap<AccountName, AccountState>,
+    pub(super) failed: Option<String>,
     /// How far each round of forgetting came.
-    forgetting: HashMap<(AccountName, EntityKind), EntityId>,
+    pub(super) forgetting: HashMap<(AccountName, EntityKind), EntityId>,
 }
 
 impl Engine {
@@ -173,7 +162,7 @@ impl Engine {
         Ok(())
     }
 
-    fn position(
+    pub(super) fn position(
         &mut self,
         name: &AccountName,
         stream: &StreamName,
@@ -189,53 +178,8 @@ impl Engine {
         Ok(position)
     }
 
-    fn account(&mut self, name: &AccountName) -> Result<&mut AccountState, EngineError> {
+    pub(super) fn account(&mut self, name: &AccountName) -> Result<&mut AccountState, EngineError> {
         self.accounts.get_mut(name).ok_or_else(|| EngineError::UnknownAccount(name.clone()))
-    }
-
-    /// What to ask of a stream now; `None` when there is nothing to ask yet: a tail waits for the
-    /// first look, a probe for an interaction that ended.
-    ///
-    /// # Errors
-    /// When the engine has stopped.
-    pub fn poll_request(
-        &mut self,
-        name: &AccountName,
-        stream: &StreamName,
-        kind: StreamKind,
-        now: Timestamp,
-    ) -> Result<Option<PollRequest>, EngineError> {
-        self.refuse_after_failure()?;
-        let position = self.position(name, stream)?;
-        let account = self.account(name)?;
-        let vendor_now = now.plus_millis(account.offset_millis());
-        Ok(match kind {
-            StreamKind::FullScan => Some(PollRequest::FullScan),
-            StreamKind::Snapshot => Some(PollRequest::Snapshot),
-            StreamKind::Incremental { overlap, log } => account.record.map(|record| {
-                let mut from = position.cursor.map_or(record.start, |cursor| cursor - overlap);
-                let disputed =
-                    account.disputes.values().filter_map(|dispute| dispute.claim.since).min();
-                if let (true, Some(since), Some(cursor)) = (log, disputed, position.cursor) {
-                    // The row may have come later than the overlap reaches.
-                    from = from.min(since - overlap).max(cursor - LOOK_BACK);
-                }
-                PollRequest::Incremental { from: from.max(record.start).floor_second() }
-            }),
-            StreamKind::LogEnds { overlap } => account.record.map(|record| {
-                let from = position.cursor.map_or(record.start, |cursor| cursor - overlap);
-                PollRequest::Incremental { from: from.max(record.start).floor_second() }
-            }),
-            StreamKind::Recent => {
-                let due = account.recent.due(vendor_now, PROBE);
-                due.map(|(kind, ids)| PollRequest::Probe { kind, ids })
-            }
-            StreamKind::Waiting => {
-                let calls = account.waits.is_due(EntityKind::Call, vendor_now);
-                let chats = account.waits.is_due(EntityKind::Chat, vendor_now);
-                (calls || chats).then_some(PollRequest::Waiting { calls, chats })
-            }
-        })
     }
 
     /// Detects what a reading changed and commits it.
@@ -258,7 +202,7 @@ impl Engine {
         applied
     }
 
-    fn refuse_after_failure(&self) -> Result<(), EngineError> {
+    pub(super) fn refuse_after_failure(&self) -> Result<(), EngineError> {
         self.failed.as_ref().map_or(Ok(()), |why| Err(EngineError::Stopped(why.clone())))
     }
 
@@ -381,140 +325,6 @@ impl Engine {
         Ok(Applied { events, ask_log_now })
     }
 
-    /// Forgets what is no longer needed: the records of interactions that ended half an hour ago, the
-    /// marks of old rows, and states older than the horizon. A little at a time.
-    ///
-    /// # Errors
-    /// As [`Engine::apply`].
-    pub fn forget(&mut self, now: Timestamp) -> Result<(), EngineError> {
-        self.refuse_after_failure()?;
-        let names: Vec<_> = self.accounts.keys().cloned().collect();
-        for name in names {
-            if let Err(error) = self.forget_of(&name, now) {
-                self.failed = Some(error.to_string());
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    fn forget_of(&mut self, name: &AccountName, now: Timestamp) -> Result<(), EngineError> {
-        let Some(account) = self.accounts.get_mut(name) else { return Ok(()) };
-        let now = now.plus_millis(account.offset_millis());
-        let mut batch = self.output.batch(&self.store);
-        for (kind, id) in account.recent.expired(now) {
-            match kind {
-                EntityKind::Chat => settle_record::<Chat>(&self.store, name, id, &mut batch)?,
-                _ => settle_record::<Call>(&self.store, name, id, &mut batch)?,
-            }
-        }
-        if let Some(old) = account.told_and_passed() {
-            for key in self.store.activity_deduplication_keys_before(name, old, FORGET_AT_ONCE)? {
-                batch.remove(key);
-            }
-        }
-        self.forget_interactions::<Call>(name, now, &mut batch)?;
-        self.forget_interactions::<Chat>(name, now, &mut batch)?;
-        let told = |versioned: &VersionedState<Timestamp>| Some(versioned.state);
-        self.forget_old(name, EntityKind::Record, now, &mut batch, told)?;
-        self.forget_records::<Queue>(name, now, &mut batch)?;
-        self.forget_records::<Team>(name, now, &mut batch)?;
-        self.forget_records::<StatusDefinition>(name, now, &mut batch)?;
-        for kind in [EntityKind::QueuePath, EntityKind::QueueGroup] {
-            if self.is_crowded(name, kind) {
-                let shown = |versioned: &VersionedState<LevelState>| versioned.touched_at;
-                self.forget_old(name, kind, now, &mut batch, shown)?;
-            }
-        }
-        if self.is_crowded(name, EntityKind::Agent) {
-            let left = |versioned: &VersionedState<AgentState>| {
-                versioned.touched_at.filter(|_| versioned.state.roster.is_none())
-            };
-            self.forget_old(name, EntityKind::Agent, now, &mut batch, left)?;
-        }
-        if !batch.is_empty() {
-            self.store.apply(batch)?;
-        }
-        Ok(())
-    }
-
-    fn is_crowded(&self, name: &AccountName, kind: EntityKind) -> bool {
-        self.accounts.get(name).is_some_and(|account| account.room.is_crowded(kind))
-    }
-
-    fn forget_interactions<I: Interaction>(
-        &mut self,
-        name: &AccountName,
-        now: Timestamp,
-        batch: &mut Batch,
-    ) -> Result<(), EngineError> {
-        let ended = |versioned: &VersionedState<InteractionState<I>>| {
-            versioned.state.ended_at.or(versioned.state.updated_at).or(versioned.touched_at)
-        };
-        self.forget_old(name, I::KIND, now, batch, ended)
-    }
-
-    fn forget_records<R: Record>(
-        &mut self,
-        name: &AccountName,
-        now: Timestamp,
-        batch: &mut Batch,
-    ) -> Result<(), EngineError> {
-        if !self.is_crowded(name, R::KIND) {
-            return Ok(());
-        }
-        let removed = |versioned: &VersionedState<RecordState<R>>| {
-            versioned.touched_at.filter(|_| versioned.state.record.is_none())
-        };
-        self.forget_old(name, R::KIND, now, batch, removed)
-    }
-
-    /// Removes the states of a kind that were last touched before the horizon: the next entries
-    /// after the last round's, so that a round costs the same however many there are. What has no
-    /// such time stays.
-    fn forget_old<S: DeserializeOwned>(
-        &mut self,
-        name: &AccountName,
-        kind: EntityKind,
-        now: Timestamp,
-        batch: &mut Batch,
-        touched: impl Fn(&VersionedState<S>) -> Option<Timestamp>,
-    ) -> Result<(), EngineError> {
-        let round = (name.clone(), kind);
-        let from = self.forgetting.remove(&round);
-        let (mut seen, mut gone, mut last) = (0, Vec::new(), None);
-        for entry in self.store.states_after::<VersionedState<S>>(name, kind, from.as_ref()) {
-            let (id, stored) = entry?;
-            seen += 1;
-            if touched(&stored.value).is_some_and(|touched| touched + HORIZON < now) {
-                batch.remove(state_key(name, kind, id.clone()));
-                gone.push(id.clone());
-            }
-            last = Some(id);
-            if seen == FORGET_AT_ONCE {
-                break;
-            }
-        }
-        if let Some(last) = last.filter(|_| seen == FORGET_AT_ONCE) {
-            self.forgetting.insert(round, last);
-        }
-        if let Some(account) = self.accounts.get_mut(name) {
-            account.room.went(kind, gone.len());
-            for id in &gone {
-                match kind {
-                    EntityKind::Agent => {
-                        account.agents.remove(id);
-                    }
-                    EntityKind::QueuePath => {
-                        account.queued_paths.remove(id);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Lets an account remember no more entities than this.
     #[cfg(test)]
     pub(super) fn limit(&mut self, most: fn(EntityKind) -> usize) {
@@ -528,25 +338,4 @@ impl Engine {
     pub fn store(&self) -> &Store {
         &self.store
     }
-}
-
-fn state_key(name: &AccountName, kind: EntityKind, id: EntityId) -> Key {
-    Key::state(&EntityKey { account: name.clone(), kind, id })
-}
-
-/// Gives up the record of an interaction that ended.
-fn settle_record<I: Interaction>(
-    store: &Store,
-    name: &AccountName,
-    id: EntityId,
-    batch: &mut Batch,
-) -> Result<(), EngineError> {
-    let key = state_key(name, I::KIND, id);
-    if let Some(stored) = store.get::<VersionedState<InteractionState<I>>>(&key)? {
-        let VersionedState { revision, state, touched_at, .. } = stored.value;
-        let versioned =
-            VersionedState { touched_at, ..VersionedState::new(revision, settle(&state)) };
-        batch.put_as_of(key, &versioned, stored.model_version)?;
-    }
-    Ok(())
 }

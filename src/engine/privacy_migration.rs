@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::output::EngineError;
-use super::unit_of_work::VersionedState;
+use super::versioned_state::VersionedState;
 use crate::detect::{AgentState, Interaction, InteractionState, Record, RecordState};
 use crate::model::{
     AccountName, Call, Chat, EntityId, EntityKey, EntityKind, Queue, StatusDefinition, Team,

@@ -9,12 +9,13 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::account::{AccountState, AgentBrief, Position};
 use super::output::{EngineError, Output};
+use super::versioned_state::VersionedState;
 use crate::detect::{AgentState, Change, HoldsRow, adopt_unknown};
 use crate::event::avro::Encoders;
 use crate::event::{
@@ -31,25 +32,6 @@ use crate::telemetry::Metrics;
 const LARGEST_EVENT: usize = 900_000;
 /// A batch is committed when it holds this many bytes of events, so that memory stays bounded.
 const BATCH_BYTES: usize = 1 << 20;
-
-/// A state and the count of its entity's published changes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct VersionedState<S> {
-    pub(super) revision: u64,
-    pub(super) state: S,
-    /// When it was written last; once a day, as long as rows speak of the entity.
-    #[serde(default)]
-    pub(super) touched_at: Option<Timestamp>,
-    /// It was stored by an older model, and holds what it did not know from the row at hand.
-    #[serde(skip)]
-    pub(super) outdated: bool,
-}
-
-impl<S> VersionedState<S> {
-    pub(super) const fn new(revision: u64, state: S) -> Self {
-        Self { revision, state, touched_at: None, outdated: false }
-    }
-}
 
 /// How old a state may become that rows still speak of, before it is written again as it is.
 const TOUCHED_EVERY: Duration = Duration::from_hours(24);

@@ -1,0 +1,175 @@
+//! What is no longer needed is forgotten, in bounded rounds.
+
+use serde::de::DeserializeOwned;
+
+use super::apply::Engine;
+use super::output::EngineError;
+use super::versioned_state::VersionedState;
+use crate::detect::{
+    AgentState, HORIZON, Interaction, InteractionState, LevelState, Record, RecordState, settle,
+};
+use crate::model::{
+    AccountName, Call, Chat, EntityId, EntityKey, EntityKind, Queue, StatusDefinition, Team,
+    Timestamp,
+};
+use crate::store::{Batch, Key, Store};
+
+/// How many entries one round of forgetting looks at.
+const FORGET_AT_ONCE: usize = 500;
+
+impl Engine {
+    /// Forgets what is no longer needed: the records of interactions that ended half an hour ago, the
+    /// marks of old rows, and states older than the horizon. A little at a time.
+    ///
+    /// # Errors
+    /// As [`Engine::apply`].
+    pub fn forget(&mut self, now: Timestamp) -> Result<(), EngineError> {
+        self.refuse_after_failure()?;
+        let names: Vec<_> = self.accounts.keys().cloned().collect();
+        for name in names {
+            if let Err(error) = self.forget_of(&name, now) {
+                self.failed = Some(error.to_string());
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_of(&mut self, name: &AccountName, now: Timestamp) -> Result<(), EngineError> {
+        let Some(account) = self.accounts.get_mut(name) else { return Ok(()) };
+        let now = now.plus_millis(account.offset_millis());
+        let mut batch = self.output.batch(&self.store);
+        for (kind, id) in account.recent.expired(now) {
+            match kind {
+                EntityKind::Chat => settle_record::<Chat>(&self.store, name, id, &mut batch)?,
+                _ => settle_record::<Call>(&self.store, name, id, &mut batch)?,
+            }
+        }
+        if let Some(old) = account.told_and_passed() {
+            for key in self.store.activity_deduplication_keys_before(name, old, FORGET_AT_ONCE)? {
+                batch.remove(key);
+            }
+        }
+        self.forget_interactions::<Call>(name, now, &mut batch)?;
+        self.forget_interactions::<Chat>(name, now, &mut batch)?;
+        let told = |versioned: &VersionedState<Timestamp>| Some(versioned.state);
+        self.forget_old(name, EntityKind::Record, now, &mut batch, told)?;
+        self.forget_records::<Queue>(name, now, &mut batch)?;
+        self.forget_records::<Team>(name, now, &mut batch)?;
+        self.forget_records::<StatusDefinition>(name, now, &mut batch)?;
+        for kind in [EntityKind::QueuePath, EntityKind::QueueGroup] {
+            if self.is_crowded(name, kind) {
+                let shown = |versioned: &VersionedState<LevelState>| versioned.touched_at;
+                self.forget_old(name, kind, now, &mut batch, shown)?;
+            }
+        }
+        if self.is_crowded(name, EntityKind::Agent) {
+            let left = |versioned: &VersionedState<AgentState>| {
+                versioned.touched_at.filter(|_| versioned.state.roster.is_none())
+            };
+            self.forget_old(name, EntityKind::Agent, now, &mut batch, left)?;
+        }
+        if !batch.is_empty() {
+            self.store.apply(batch)?;
+        }
+        Ok(())
+    }
+
+    fn is_crowded(&self, name: &AccountName, kind: EntityKind) -> bool {
+        self.accounts.get(name).is_some_and(|account| account.room.is_crowded(kind))
+    }
+
+    fn forget_interactions<I: Interaction>(
+        &mut self,
+        name: &AccountName,
+        now: Timestamp,
+        batch: &mut Batch,
+    ) -> Result<(), EngineError> {
+        let ended = |versioned: &VersionedState<InteractionState<I>>| {
+            versioned.state.ended_at.or(versioned.state.updated_at).or(versioned.touched_at)
+        };
+        self.forget_old(name, I::KIND, now, batch, ended)
+    }
+
+    fn forget_records<R: Record>(
+        &mut self,
+        name: &AccountName,
+        now: Timestamp,
+        batch: &mut Batch,
+    ) -> Result<(), EngineError> {
+        if !self.is_crowded(name, R::KIND) {
+            return Ok(());
+        }
+        let removed = |versioned: &VersionedState<RecordState<R>>| {
+            versioned.touched_at.filter(|_| versioned.state.record.is_none())
+        };
+        self.forget_old(name, R::KIND, now, batch, removed)
+    }
+
+    /// Removes the states of a kind that were last touched before the horizon: the next entries
+    /// after the last round's, so that a round costs the same however many there are. What has no
+    /// such time stays.
+    fn forget_old<S: DeserializeOwned>(
+        &mut self,
+        name: &AccountName,
+        kind: EntityKind,
+        now: Timestamp,
+        batch: &mut Batch,
+        touched: impl Fn(&VersionedState<S>) -> Option<Timestamp>,
+    ) -> Result<(), EngineError> {
+        let round = (name.clone(), kind);
+        let from = self.forgetting.remove(&round);
+        let (mut seen, mut gone, mut last) = (0, Vec::new(), None);
+        for entry in self.store.states_after::<VersionedState<S>>(name, kind, from.as_ref()) {
+            let (id, stored) = entry?;
+            seen += 1;
+            if touched(&stored.value).is_some_and(|touched| touched + HORIZON < now) {
+                batch.remove(state_key(name, kind, id.clone()));
+                gone.push(id.clone());
+            }
+            last = Some(id);
+            if seen == FORGET_AT_ONCE {
+                break;
+            }
+        }
+        if let Some(last) = last.filter(|_| seen == FORGET_AT_ONCE) {
+            self.forgetting.insert(round, last);
+        }
+        if let Some(account) = self.accounts.get_mut(name) {
+            account.room.went(kind, gone.len());
+            for id in &gone {
+                match kind {
+                    EntityKind::Agent => {
+                        account.agents.remove(id);
+                    }
+                    EntityKind::QueuePath => {
+                        account.queued_paths.remove(id);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn state_key(name: &AccountName, kind: EntityKind, id: EntityId) -> Key {
+    Key::state(&EntityKey { account: name.clone(), kind, id })
+}
+
+/// Gives up the record of an interaction that ended.
+fn settle_record<I: Interaction>(
+    store: &Store,
+    name: &AccountName,
+    id: EntityId,
+    batch: &mut Batch,
+) -> Result<(), EngineError> {
+    let key = state_key(name, I::KIND, id);
+    if let Some(stored) = store.get::<VersionedState<InteractionState<I>>>(&key)? {
+        let VersionedState { revision, state, touched_at, .. } = stored.value;
+        let versioned =
+            VersionedState { touched_at, ..VersionedState::new(revision, settle(&state)) };
+        batch.put_as_of(key, &versioned, stored.model_version)?;
+    }
+    Ok(())
+}
