@@ -17,7 +17,7 @@ use crate::model::{
     Activity, Agent, CurrentStatus, EntityId, EntityKind, Measured, QueueStatus, ServiceLevel,
     StreamName, Timestamp,
 };
-use crate::source::{FullScan, FullScanRow, IncrementalRows, Quarantined};
+use crate::source::{FullScan, FullScanRow, IncrementalRows, Quarantined, RowsById};
 
 /// The roster: rows, claims about the log, and who is gone.
 pub(super) fn roster(
@@ -277,6 +277,29 @@ pub(super) fn interactions<I: Interaction>(
         work.account.waits.set(I::KIND, id, open.map(|wait| wait.overdue_at));
         work.change(I::KIND, id, before, change)?;
     }
+    Ok(())
+}
+
+/// Interactions that were requested by their ids. Those that are not shown are polled again after
+/// the others.
+pub(super) fn looked_up<I: Interaction>(
+    work: &mut UnitOfWork,
+    lookup: &RowsById<I>,
+    context: &PollContext,
+) -> Result<(), EngineError> {
+    interactions(work, &lookup.rows, context)?;
+    work.account.recent.asked(I::KIND, &lookup.ids, context.requested_at);
+    Ok(())
+}
+
+/// The interactions of one channel that wait.
+pub(super) fn waiting<I: Interaction>(
+    work: &mut UnitOfWork,
+    rows: &[I],
+    context: &PollContext,
+) -> Result<(), EngineError> {
+    interactions(work, rows, context)?;
+    work.account.waits.answered(I::KIND, context.requested_at);
     Ok(())
 }
 

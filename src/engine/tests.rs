@@ -10,12 +10,12 @@ use super::{Applied, Engine, EngineAccount, Output, Start};
 use crate::detect::{StatusSource, Targets};
 use crate::event::avro::{Decoder, Encoders, single_object};
 use crate::model::{
-    AccountName, Activity, Agent, Call, CurrentStatus, EntityId, EntityKind, Mode, Privacy,
-    QueueStatus, ServiceLevel, StreamName, Team, Timestamp,
+    AccountName, Activity, Agent, Call, CurrentStatus, EntityId, Mode, Privacy, QueueStatus,
+    ServiceLevel, StreamName, Team, Timestamp,
 };
 use crate::source::{
-    Fingerprint, FullScanBuilder, FullScanRow, IncrementalRows, Partial, PollRequest, PollResult,
-    QuarantineReason, Quarantined, RowMemory, Rows, StreamKind,
+    ActivityLogRequest, Fingerprint, FullScanBuilder, FullScanRow, IncrementalRows, LookupRequest,
+    Partial, PollResult, QuarantineReason, Quarantined, RowMemory, Rows,
 };
 use crate::store::{Options, Store};
 use crate::telemetry::Metrics;
@@ -27,6 +27,8 @@ const DEPTHS: StreamName = StreamName::new("queue_statuses");
 const ENDS: StreamName = StreamName::new("activity_ends");
 const CALLS: StreamName = StreamName::new("calls");
 const OVERLAP: Duration = Duration::from_secs(10);
+/// A lower bound that no row is older than.
+const LONG_AGO: Timestamp = Timestamp::from_millis(0);
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_millis(1_772_366_400_000 + second * 1000)
@@ -97,12 +99,7 @@ impl Bench {
         quarantined: Vec<Quarantined>,
     ) -> Applied {
         let poll_result = Self::poll_result(second, stream, rows, quarantined);
-        self.engine().apply(&acme(), poll_result, &PollRequest::FullScan).unwrap()
-    }
-
-    fn read_asked(&mut self, second: i64, stream: StreamName, rows: Rows, asked: &PollRequest) {
-        let poll_result = Self::poll_result(second, stream, rows, Vec::new());
-        self.engine().apply(&acme(), poll_result, asked).unwrap();
+        self.engine().apply(&acme(), poll_result).unwrap()
     }
 
     fn poll_result(
@@ -111,8 +108,8 @@ impl Bench {
         rows: Rows,
         quarantined: Vec<Quarantined>,
     ) -> PollResult {
+        assert_eq!(rows.stream(), stream);
         PollResult {
-            stream,
             requested_at: at(second),
             answered_at: at(second),
             clock_offset_millis: Some(0),
@@ -166,12 +163,16 @@ fn activity(id: &str, second: i64, ended: Option<i64>) -> Activity {
 
 fn ends(rows: Vec<Activity>) -> Rows {
     let cursor = rows.iter().filter_map(|row| row.ended_at).max();
-    Rows::ActivityEnds(IncrementalRows { rows, cursor })
+    Rows::ActivityEnds(IncrementalRows { from: LONG_AGO, rows, cursor })
 }
 
 fn log(rows: Vec<Activity>) -> Rows {
+    log_since(LONG_AGO, rows)
+}
+
+fn log_since(from: Timestamp, rows: Vec<Activity>) -> Rows {
     let cursor = rows.iter().map(|row| row.started_at).max();
-    Rows::Activities(IncrementalRows { rows, cursor })
+    Rows::AgentActivity(IncrementalRows { from, rows, cursor })
 }
 
 #[test]
@@ -432,8 +433,7 @@ fn a_row_that_became_visible_after_the_log_had_passed_it_is_told_by_its_end() {
     let mut bench = Bench::new();
     bench.read(0, AGENTS, scan(&[], false));
     let asked = |bench: &mut Bench, second, from, rows| {
-        let poll_request = PollRequest::Incremental { from: at(from) };
-        bench.read_asked(second, LOG, log(rows), &poll_request);
+        bench.read(second, LOG, log_since(at(from), rows));
     };
     asked(&mut bench, 40, 0, vec![activity("3", 39, None)]);
     asked(&mut bench, 60, 29, vec![activity("4", 58, None)]);
@@ -463,19 +463,18 @@ fn revisions_and_sequences_go_on_without_a_gap_over_a_restart() {
 #[test]
 fn a_tail_waits_for_the_first_look_and_then_asks_from_its_cursor_less_the_overlap() {
     let mut bench = Bench::new();
-    let kind = StreamKind::Incremental { overlap: OVERLAP, log: true };
-    let ask = |bench: &mut Bench| bench.engine().poll_request(&acme(), &LOG, kind, at(50)).unwrap();
+    let ask = |bench: &mut Bench| bench.engine().request(&acme(), &LOG, OVERLAP, at(50)).unwrap();
     assert_eq!(ask(&mut bench), None);
     bench.read(0, AGENTS, scan(&[], false));
-    assert_eq!(ask(&mut bench), Some(PollRequest::Incremental { from: at(0) }));
+    assert_eq!(ask(&mut bench), Some(ActivityLogRequest { from: at(0) }));
     bench.read(40, LOG, log(vec![activity("1", 35, None)]));
-    assert_eq!(ask(&mut bench), Some(PollRequest::Incremental { from: at(25) }));
+    assert_eq!(ask(&mut bench), Some(ActivityLogRequest { from: at(25) }));
     // The cursor is the vendor's stamp, and outlives the process.
     bench.restart();
-    assert_eq!(ask(&mut bench), Some(PollRequest::Incremental { from: at(25) }));
+    assert_eq!(ask(&mut bench), Some(ActivityLogRequest { from: at(25) }));
     // An answer without rows leaves it where it is.
     bench.read(60, LOG, log(Vec::new()));
-    assert_eq!(ask(&mut bench), Some(PollRequest::Incremental { from: at(25) }));
+    assert_eq!(ask(&mut bench), Some(ActivityLogRequest { from: at(25) }));
 }
 
 #[test]
@@ -495,26 +494,20 @@ fn a_call_that_ended_is_asked_for_again_until_half_an_hour_has_passed() {
         "ends_at": at(20).millis(), "updated_at": at(20).millis(),
     }))
     .unwrap();
-    let tail = IncrementalRows { rows: vec![call], cursor: Some(at(20)) };
+    let tail = IncrementalRows { from: LONG_AGO, rows: vec![call], cursor: Some(at(20)) };
     bench.read(22, CALLS, Rows::Calls(tail));
     let recent = StreamName::new("recent");
-    let mut ask = |second| {
-        bench.engine().poll_request(&acme(), &recent, StreamKind::Recent, at(second)).unwrap()
-    };
+    let mut ask =
+        |second| bench.engine().request::<LookupRequest>(&acme(), &recent, (), at(second)).unwrap();
     assert_eq!(ask(23), None);
-    assert_eq!(
-        ask(30),
-        Some(PollRequest::Probe { kind: EntityKind::Call, ids: vec![EntityId::new("4711")] })
-    );
+    assert_eq!(ask(30), Some(LookupRequest::Calls(vec![EntityId::new("4711")])));
     bench.restart();
-    let mut ask = |second| {
-        bench.engine().poll_request(&acme(), &recent, StreamKind::Recent, at(second)).unwrap()
-    };
+    let mut ask =
+        |second| bench.engine().request::<LookupRequest>(&acme(), &recent, (), at(second)).unwrap();
     assert!(ask(40).is_some());
     bench.engine().forget(at(20 + 1_801)).unwrap();
-    let mut ask = |second| {
-        bench.engine().poll_request(&acme(), &recent, StreamKind::Recent, at(second)).unwrap()
-    };
+    let mut ask =
+        |second| bench.engine().request::<LookupRequest>(&acme(), &recent, (), at(second)).unwrap();
     assert_eq!(ask(20 + 1_810), None);
 }
 
@@ -600,9 +593,9 @@ fn levels_told_again(most: usize) -> Vec<String> {
         .unwrap()
     };
     let sla = StreamName::new("sla_by_queue_group");
-    bench.read(0, sla.clone(), Rows::ServiceLevels(vec![level("1"), level("2")]));
+    bench.read(0, sla.clone(), Rows::QueueGroupServiceLevels(vec![level("1"), level("2")]));
     for day in 1..=9 {
-        bench.read(day * 24 * HOURS, sla.clone(), Rows::ServiceLevels(vec![level("1")]));
+        bench.read(day * 24 * HOURS, sla.clone(), Rows::QueueGroupServiceLevels(vec![level("1")]));
         match most {
             4 => bench.engine().limit(|_| 4),
             _ => bench.engine().limit(|_| 10),
@@ -611,7 +604,7 @@ fn levels_told_again(most: usize) -> Vec<String> {
         bench.restart();
     }
     assert_eq!(bench.names().len(), 2);
-    bench.read(9 * 24 * HOURS, sla, Rows::ServiceLevels(vec![level("1"), level("2")]));
+    bench.read(9 * 24 * HOURS, sla, Rows::QueueGroupServiceLevels(vec![level("1"), level("2")]));
     let told = bench.outbox().split_off(2);
     told.iter().map(|(_, event)| event["meta"]["entity_id"].as_str().unwrap().to_owned()).collect()
 }
@@ -649,7 +642,11 @@ fn persons(bench: &mut Bench, second: i64, privacy: &Privacy, changed: bool) {
         call
     };
     let rows = vec![call("20", "connected", None), call("21", "finished", Some(6))];
-    bench.read(second, CALLS, Rows::Calls(IncrementalRows { rows, cursor: Some(at(6)) }));
+    bench.read(
+        second,
+        CALLS,
+        Rows::Calls(IncrementalRows { from: LONG_AGO, rows, cursor: Some(at(6)) }),
+    );
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod rows;
 mod scrub;
 mod settings;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -23,30 +24,15 @@ use url::Url;
 use super::error::Error;
 use super::gathered::FullScanInProgress;
 use super::http::{Authorization, Client, Connection, JsonBody};
-use super::{PollRequest, PollResult, RowMemory, Rows, StreamKind, StreamSpec, Vendor};
-use crate::model::{Privacy, StreamName};
+use super::stream::{Agents, StreamType};
+use super::{
+    Access, FullScanRequest, Pace, Poll, Polled, Report, RowMemory, SettingsReader, VendorClient,
+    VendorStream,
+};
+use crate::model::Privacy;
 use crate::secret::Secret;
 
 use self::settings::DeepcallSettings;
-
-/// The vendor's line in the table. Its document names no limit; the endpoint, it says, "can be
-/// resource-intensive".
-pub(super) const VENDOR: Vendor = Vendor {
-    name: "deepcall",
-    streams: STREAMS,
-    requests_per_second: 0.2,
-    settings: settings::read,
-};
-
-const AGENTS: StreamName = StreamName::new("agents");
-
-const STREAMS: &[StreamSpec] = &[StreamSpec {
-    name: AGENTS,
-    kind: StreamKind::FullScan,
-    weight: 1.0,
-    max_interval: Duration::from_secs(30),
-    min_interval: Duration::from_secs(2),
-}];
 
 /// One account.
 #[derive(Debug)]
@@ -112,6 +98,25 @@ impl Questions {
     }
 }
 
+impl VendorClient for Deepcall {
+    const NAME: &'static str = "deepcall";
+    // The document names no limit; the endpoint, it says, "can be resource-intensive".
+    const REQUESTS_PER_SECOND: f64 = 0.2;
+    const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Agents>(Pace {
+        weight: 1.0,
+        max_interval: Duration::from_secs(30),
+        min_interval: Duration::from_secs(2),
+    })];
+
+    fn settings(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
+        settings::read(keys)
+    }
+
+    async fn probe(&self) -> Result<Report, Error> {
+        self.report().await
+    }
+}
+
 impl Deepcall {
     fn new(
         settings: &DeepcallSettings,
@@ -124,29 +129,19 @@ impl Deepcall {
         url.set_path(&settings.path);
         Ok(Self { client, url, questions: Questions::of(credentials)?, privacy })
     }
+}
 
-    pub(super) async fn read(
-        &self,
-        stream: &StreamName,
-        poll_request: &PollRequest,
-        memory: &RowMemory,
-    ) -> Result<PollResult, Error> {
-        match (stream.as_str(), poll_request) {
-            ("agents", PollRequest::FullScan) => self.agents(memory).await,
-            _ => Err(Error::UnsupportedRequest(stream.to_string())),
-        }
-    }
-
-    /// All agents, in one answer.
-    async fn agents(&self, memory: &RowMemory) -> Result<PollResult, Error> {
+impl Poll<Agents> for Deepcall {
+    /// All agents come in one answer.
+    async fn poll(&self, _: FullScanRequest, memory: &RowMemory) -> Polled<Agents> {
         let mut scan = FullScanInProgress::new(rows::FORMAT, memory, &self.privacy);
-        let answered = self.client.post(&AGENTS, &self.url, &self.questions.all).await;
+        let answered = self.client.post(&Agents::NAME, &self.url, &self.questions.all).await;
         if let Some(answer) = scan.answered(answered)? {
             let taken_in = rows::take_in(&mut scan, &answer.body);
             scan.readable(taken_in, &answer)?;
         }
         let (gathered, scan) = scan.finish();
-        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(scan)))
+        Ok(gathered.into_poll_result(scan))
     }
 }
 

@@ -108,9 +108,6 @@ pub enum Error {
     /// Nothing is asked while another bridge may own the account.
     #[error("nothing is asked: the ownership of the account is not confirmed")]
     NotOwner,
-    /// A question that the stream cannot answer; that is a fault of this program.
-    #[error("the stream {0} cannot answer such a question")]
-    UnsupportedRequest(String),
 }
 
 /// What follows from an error.
@@ -140,8 +137,7 @@ impl Error {
             | Self::Refused(_)
             | Self::TooLarge { .. }
             | Self::Undecodable { .. }
-            | Self::NotOwner
-            | Self::UnsupportedRequest(_) => Disposition::Skip,
+            | Self::NotOwner => Disposition::Skip,
             // A person has to look.
             Self::Unauthorized(_) | Self::Client(_) => Disposition::Stop,
         }
@@ -162,7 +158,6 @@ impl Error {
             Self::Undecodable { .. } => "undecodable",
             Self::Client(_) => "client",
             Self::NotOwner => "not_owner",
-            Self::UnsupportedRequest(_) => "misasked",
         }
     }
 }

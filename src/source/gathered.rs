@@ -5,10 +5,8 @@ use serde_json::value::RawValue;
 use super::error::{Disposition, Error};
 use super::http::Answer;
 use super::rows::{Format, PageRows, Row};
-use super::{
-    FullScan, FullScanBuilder, Partial, PollResult, Quarantined, RowMemory, Rows, UnknownValue,
-};
-use crate::model::{Privacy, StreamName, Timestamp};
+use super::{FullScan, FullScanBuilder, Partial, PollResult, Quarantined, RowMemory, UnknownValue};
+use crate::model::{Privacy, Timestamp};
 
 /// Rows of one sweep that are told of as set aside, at most. A list of nothing but such rows would
 /// be a flood of events; those that are left out are told of by the readings that follow.
@@ -45,9 +43,8 @@ impl Gathered {
     }
 
     /// The reading, with its rows.
-    pub(super) fn into_poll_result(self, stream: &StreamName, rows: Rows) -> PollResult {
+    pub(super) fn into_poll_result<R>(self, rows: R) -> PollResult<R> {
         PollResult {
-            stream: stream.clone(),
             requested_at: self.requested_at.unwrap_or(self.answered_at),
             answered_at: self.answered_at,
             clock_offset_millis: self.clock_offset_millis,

@@ -209,12 +209,9 @@ impl Client {
             Err(Error::ServerError(_)) => RequestOutcome::ServerError,
             Err(Error::TooLarge { .. }) => RequestOutcome::TooLarge,
             Err(Error::Undecodable { .. }) => RequestOutcome::Undecodable,
-            Err(
-                Error::Redirected { .. }
-                | Error::Refused(_)
-                | Error::UnsupportedRequest(_)
-                | Error::NotOwner,
-            ) => RequestOutcome::Refused,
+            Err(Error::Redirected { .. } | Error::Refused(_) | Error::NotOwner) => {
+                RequestOutcome::Refused
+            }
         };
         self.connection.metrics.requested(&self.connection.account, stream, outcome);
         answer

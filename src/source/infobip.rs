@@ -10,6 +10,7 @@ mod paging;
 mod probe;
 mod settings;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
@@ -18,30 +19,14 @@ use super::error::Error;
 use super::gathered::FullScanInProgress;
 use super::http::{Authorization, Client, Connection};
 use super::rows::Format;
+use super::stream::{Agents, StreamType};
 use super::{
-    Partial, PollRequest, PollResult, PollSettings, RowMemory, Rows, StreamKind, StreamSpec, Vendor,
+    Access, FullScanRequest, Pace, Partial, Poll, PollSettings, Polled, Report, RowMemory,
+    SettingsReader, VendorClient, VendorStream,
 };
-use crate::model::{Agent, Privacy, StreamName};
+use crate::model::{Agent, Privacy};
 
 use self::paging::{PageEnd, PageWalk, Step};
-
-/// The vendor's line in the table. Its document names no limit.
-pub(super) const VENDOR: Vendor = Vendor {
-    name: "infobip",
-    streams: STREAMS,
-    requests_per_second: 0.2,
-    settings: settings::read,
-};
-
-const AGENTS: StreamName = StreamName::new("agents");
-
-const STREAMS: &[StreamSpec] = &[StreamSpec {
-    name: AGENTS,
-    kind: StreamKind::FullScan,
-    weight: 1.0,
-    max_interval: Duration::from_secs(30),
-    min_interval: Duration::from_secs(2),
-}];
 
 /// The rows of the list.
 const FORMAT: Format<Agent> = Format { id: "id", deleted: None, read: mapping::agent };
@@ -59,29 +44,36 @@ pub(super) struct Infobip {
     privacy: Privacy,
 }
 
+impl VendorClient for Infobip {
+    const NAME: &'static str = "infobip";
+    // The document names no limit.
+    const REQUESTS_PER_SECOND: f64 = 0.2;
+    const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Agents>(Pace {
+        weight: 1.0,
+        max_interval: Duration::from_secs(30),
+        min_interval: Duration::from_secs(2),
+    })];
+
+    fn settings(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
+        settings::read(keys)
+    }
+
+    async fn probe(&self) -> Result<Report, Error> {
+        self.report().await
+    }
+}
+
 impl Infobip {
     fn new(
         base_url: &Url,
         authorization: Authorization,
-        poll_result: PollSettings,
+        settings: PollSettings,
         connection: Connection,
     ) -> Result<Self, Error> {
         let client = Client::new(connection, authorization, answer::find_error)?;
         let mut endpoint = base_url.clone();
         endpoint.set_path("/ccaas/1/agents");
-        Ok(Self { client, endpoint, privacy: poll_result.privacy })
-    }
-
-    pub(super) async fn read(
-        &self,
-        stream: &StreamName,
-        poll_request: &PollRequest,
-        memory: &RowMemory,
-    ) -> Result<PollResult, Error> {
-        match (stream.as_str(), poll_request) {
-            ("agents", PollRequest::FullScan) => self.agents(memory).await,
-            _ => Err(Error::UnsupportedRequest(stream.to_string())),
-        }
+        Ok(Self { client, endpoint, privacy: settings.privacy })
     }
 
     fn url(&self, query: &[(&str, &str)]) -> Url {
@@ -89,17 +81,19 @@ impl Infobip {
         url.query_pairs_mut().extend_pairs(query);
         url
     }
+}
 
+impl Poll<Agents> for Infobip {
     /// All agents, page by page. Complete when as many different ids were shown as the vendor says
     /// there are.
-    async fn agents(&self, memory: &RowMemory) -> Result<PollResult, Error> {
+    async fn poll(&self, _: FullScanRequest, memory: &RowMemory) -> Polled<Agents> {
         let mut scan = FullScanInProgress::new(FORMAT, memory, &self.privacy);
         let mut walk = PageWalk::default();
         let limit = LIMIT.to_string();
         loop {
             let page = walk.page().to_string();
             let url = self.url(&[("limit", &limit), ("page", &page)]);
-            let answered = self.client.get(&AGENTS, &url).await;
+            let answered = self.client.get(&Agents::NAME, &url).await;
             let Some(answer) = scan.answered(answered)? else { break };
             let page = answer::page(&answer.body);
             let Some(page) = scan.readable(page, &answer)? else { break };
@@ -118,7 +112,7 @@ impl Infobip {
             }
         }
         let (gathered, scan) = scan.finish();
-        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(scan)))
+        Ok(gathered.into_poll_result(scan))
     }
 }
 

@@ -9,6 +9,7 @@ mod mapping;
 mod probe;
 mod settings;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
@@ -18,24 +19,12 @@ use super::gathered::FullScanInProgress;
 use super::http::{Authorization, Client, Connection};
 use super::pages::{FullScanPaging, FullScanStep, PageEnd};
 use super::rows::Format;
+use super::stream::{Agents, StreamType};
 use super::{
-    Partial, PollRequest, PollResult, PollSettings, RowMemory, Rows, StreamKind, StreamSpec, Vendor,
+    Access, FullScanRequest, Pace, Partial, Poll, PollSettings, Polled, Report, RowMemory,
+    SettingsReader, VendorClient, VendorStream,
 };
-use crate::model::{Agent, Privacy, StreamName};
-
-/// The vendor's line in the table. Its document names no limit.
-pub(super) const VENDOR: Vendor =
-    Vendor { name: "maqsam", streams: STREAMS, requests_per_second: 0.2, settings: settings::read };
-
-const AGENTS: StreamName = StreamName::new("agents");
-
-const STREAMS: &[StreamSpec] = &[StreamSpec {
-    name: AGENTS,
-    kind: StreamKind::FullScan,
-    weight: 1.0,
-    max_interval: Duration::from_secs(30),
-    min_interval: Duration::from_secs(2),
-}];
+use crate::model::{Agent, Privacy};
 
 /// The rows of the list.
 const FORMAT: Format<Agent> = Format { id: "identifier", deleted: None, read: mapping::agent };
@@ -51,27 +40,34 @@ pub(super) struct Maqsam {
     privacy: Privacy,
 }
 
+impl VendorClient for Maqsam {
+    const NAME: &'static str = "maqsam";
+    // The document names no limit.
+    const REQUESTS_PER_SECOND: f64 = 0.2;
+    const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Agents>(Pace {
+        weight: 1.0,
+        max_interval: Duration::from_secs(30),
+        min_interval: Duration::from_secs(2),
+    })];
+
+    fn settings(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
+        settings::read(keys)
+    }
+
+    async fn probe(&self) -> Result<Report, Error> {
+        self.report().await
+    }
+}
+
 impl Maqsam {
     fn new(
         base_url: &Url,
         authorization: Authorization,
-        poll_result: PollSettings,
+        settings: PollSettings,
         connection: Connection,
     ) -> Result<Self, Error> {
         let client = Client::new(connection, authorization, answer::find_error)?;
-        Ok(Self { client, base_url: base_url.clone(), privacy: poll_result.privacy })
-    }
-
-    pub(super) async fn read(
-        &self,
-        stream: &StreamName,
-        poll_request: &PollRequest,
-        memory: &RowMemory,
-    ) -> Result<PollResult, Error> {
-        match (stream.as_str(), poll_request) {
-            ("agents", PollRequest::FullScan) => self.agents(memory).await,
-            _ => Err(Error::UnsupportedRequest(stream.to_string())),
-        }
+        Ok(Self { client, base_url: base_url.clone(), privacy: settings.privacy })
     }
 
     /// A page of the list. Pages 0 and 1 are the same, and so is the list without a number.
@@ -80,14 +76,16 @@ impl Maqsam {
         url.set_path(&format!("/v1/agents/page/{page}"));
         url
     }
+}
 
+impl Poll<Agents> for Maqsam {
     /// All agents, page by page, until one is empty or shows nothing new. A page that is not full
     /// proves nothing: how many rows it holds is the vendor's to say.
-    async fn agents(&self, memory: &RowMemory) -> Result<PollResult, Error> {
+    async fn poll(&self, _: FullScanRequest, memory: &RowMemory) -> Polled<Agents> {
         let mut scan = FullScanInProgress::new(FORMAT, memory, &self.privacy);
         let mut walk = FullScanPaging::default();
         loop {
-            let answered = self.client.get(&AGENTS, &self.url(walk.page())).await;
+            let answered = self.client.get(&Agents::NAME, &self.url(walk.page())).await;
             let Some(answer) = scan.answered(answered)? else { break };
             let list = answer::list(&answer.body);
             let Some(list) = scan.readable(list, &answer)? else { break };
@@ -105,7 +103,7 @@ impl Maqsam {
             scan.mark(doubt);
         }
         let (gathered, scan) = scan.finish();
-        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(scan)))
+        Ok(gathered.into_poll_result(scan))
     }
 }
 

@@ -17,40 +17,20 @@ use super::gathered::FullScanInProgress;
 use super::http::{Authorization, Client};
 use super::probe::{Asked, Findings};
 use super::rows::Format;
+use super::stream::{Agents, StreamType};
 use super::{
-    Access, ConnectError, Connection, Error, PollRequest, PollResult, PollSettings,
-    QuarantineReason, Refusal, Report, RowMemory, Rows, SettingsReader, Source, StreamKind,
-    StreamSpec, UnknownValue, Vendor,
+    Access, ConnectError, Connection, Error, FullScanRequest, Pace, Poll, PollSettings, Polled,
+    QuarantineReason, Refusal, Report, RowMemory, SettingsReader, Source, UnknownValue,
+    VendorClient, VendorStream,
 };
 use crate::model::{Agent, AgentStatus, Presence, Privacy, StreamName};
 use crate::secret::{Environment, SecretSource};
-
-/// The vendor's line in the table. Its document names no limit.
-pub(super) const VENDOR: Vendor =
-    Vendor { name: "parley", streams: STREAMS, requests_per_second: 0.2, settings };
-
-const AGENTS: StreamName = StreamName::new("agents");
-
-const STREAMS: &[StreamSpec] = &[StreamSpec {
-    name: AGENTS,
-    kind: StreamKind::FullScan,
-    weight: 1.0,
-    max_interval: Duration::from_secs(30),
-    min_interval: Duration::from_secs(2),
-}];
 
 /// How an account of this vendor is reached.
 #[derive(Debug)]
 struct ParleySettings {
     base_url: Url,
     key: SecretSource,
-}
-
-/// Reads the keys `base_url` and `key`.
-fn settings(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
-    let base_url = keys.base_url(Some("https://api.parley.example.com"), None);
-    let key = keys.required_secret("key");
-    Some(Arc::new(ParleySettings { base_url: base_url?, key: key? }))
 }
 
 impl fmt::Display for ParleySettings {
@@ -73,7 +53,7 @@ impl Access for ParleySettings {
         let authorization = Authorization::key("Token", &self.key.fetch(environment)?)?;
         let client = Client::new(connection, authorization, find_error)?;
         let url = self.base_url.join("/v1/people").unwrap_or_else(|_| self.base_url.clone());
-        Ok(Parley { client, url, privacy: settings.privacy }.into())
+        Ok(Source::new(Parley { client, url, privacy: settings.privacy }, settings))
     }
 }
 
@@ -107,36 +87,22 @@ struct People<'a> {
     count: u64,
 }
 
-impl Parley {
-    pub(super) async fn read(
-        &self,
-        stream: &StreamName,
-        poll_request: &PollRequest,
-        memory: &RowMemory,
-    ) -> Result<PollResult, Error> {
-        match (stream.as_str(), poll_request) {
-            ("agents", PollRequest::FullScan) => self.agents(memory).await,
-            _ => Err(Error::UnsupportedRequest(stream.to_string())),
-        }
+impl VendorClient for Parley {
+    const NAME: &'static str = "parley";
+    const REQUESTS_PER_SECOND: f64 = 0.2;
+    const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Agents>(Pace {
+        weight: 1.0,
+        max_interval: Duration::from_secs(30),
+        min_interval: Duration::from_secs(2),
+    })];
+
+    fn settings(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
+        let base_url = keys.base_url(Some("https://api.parley.example.com"), None);
+        let key = keys.required_secret("key");
+        Some(Arc::new(ParleySettings { base_url: base_url?, key: key? }))
     }
 
-    /// All agents, in one answer.
-    async fn agents(&self, memory: &RowMemory) -> Result<PollResult, Error> {
-        let mut scan = FullScanInProgress::new(FORMAT, memory, &self.privacy);
-        let answered = self.client.get(&AGENTS, &self.url).await;
-        if let Some(answer) = scan.answered(answered)? {
-            let page = people(&answer.body);
-            if let Some(page) = scan.readable(page, &answer)? {
-                scan.counted(page.count);
-                scan.take_in(&page.people);
-            }
-        }
-        let (gathered, scan) = scan.finish();
-        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(scan)))
-    }
-
-    /// Asks what the document leaves open.
-    pub(super) async fn probe(&self) -> Result<Report, Error> {
+    async fn probe(&self) -> Result<Report, Error> {
         let requested_at = self.client.now();
         let mut findings = Findings::default();
         let answered = self.client.get(&StreamName::new("probe"), &self.url).await;
@@ -146,7 +112,23 @@ impl Parley {
         })?;
         findings.noted("agents", &agents, agent);
         let Findings { found, requests } = findings;
-        Ok(Report { vendor: VENDOR.name, requested_at, requests, findings: found })
+        Ok(Report { vendor: Self::NAME, requested_at, requests, findings: found })
+    }
+}
+
+impl Poll<Agents> for Parley {
+    async fn poll(&self, _: FullScanRequest, memory: &RowMemory) -> Polled<Agents> {
+        let mut scan = FullScanInProgress::new(FORMAT, memory, &self.privacy);
+        let answered = self.client.get(&Agents::NAME, &self.url).await;
+        if let Some(answer) = scan.answered(answered)? {
+            let page = people(&answer.body);
+            if let Some(page) = scan.readable(page, &answer)? {
+                scan.counted(page.count);
+                scan.take_in(&page.people);
+            }
+        }
+        let (gathered, scan) = scan.finish();
+        Ok(gathered.into_poll_result(scan))
     }
 }
 
@@ -186,9 +168,9 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::model::EntityId;
-    use crate::source::FullScanRow;
     use crate::source::checks::{NOON, connection, limits};
     use crate::source::loopback::{Answer, Vendor as Loopback};
+    use crate::source::{AccountStream, FullScanRow, PollResult, Rows, StreamPoll};
 
     /// A source, from a configuration's text, as a bridge comes to it.
     fn source(vendor: &Loopback) -> Source {
@@ -206,6 +188,15 @@ mod tests {
         account.access.connect(&environment, settings, connection).unwrap()
     }
 
+    /// Polls the one stream, as a bridge does.
+    async fn poll(source: &Source) -> Result<PollResult, Error> {
+        let [AccountStream { name, poll: StreamPoll::FullScan(agents) }] = source.streams() else {
+            panic!("{source:?}")
+        };
+        assert_eq!(*name, Agents::NAME);
+        agents.poll(FullScanRequest, &RowMemory::default()).await
+    }
+
     #[tokio::test]
     async fn a_vendor_that_is_a_file_and_a_line_of_the_table_is_configured_and_read() {
         let body = json!({"count": 2, "people": [
@@ -213,8 +204,7 @@ mod tests {
             {"key": "8", "name": "Tom", "mood": "dancing"}]});
         let vendor = Loopback::answering(move |_| Answer::json(&body)).await;
         let source = source(&vendor);
-        let poll_result =
-            source.read(&AGENTS, &PollRequest::FullScan, &RowMemory::default()).await.unwrap();
+        let poll_result = poll(&source).await.unwrap();
         let Rows::Agents(scan) = &poll_result.rows else { panic!("{poll_result:?}") };
         assert!(scan.is_complete() && scan.was_counted());
         let mira = Agent {
@@ -240,10 +230,7 @@ mod tests {
             let body = json!({"problem": problem});
             let vendor = Loopback::answering(move |_| Answer::json(&body)).await;
             let source = source(&vendor);
-            let error = source
-                .read(&AGENTS, &PollRequest::FullScan, &RowMemory::default())
-                .await
-                .unwrap_err();
+            let error = poll(&source).await.unwrap_err();
             assert_eq!(error.reason(), reason);
             assert!(!error.to_string().contains("Mira"), "{error}");
         }

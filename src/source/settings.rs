@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::account_source::Source;
 use super::error::Error;
 use super::http::Connection;
-use super::vendors::Source;
 use crate::model::Privacy;
 use crate::secret::{Environment, SecretError, SecretSource};
 

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::{AGENTS, Bench, CALLS, at, scan};
+use super::{AGENTS, Bench, CALLS, LONG_AGO, at, scan};
 use crate::model::{Call, StreamName};
-use crate::source::{IncrementalRows, Rows};
+use crate::source::{IncrementalRows, Rows, WaitingRows};
 
 fn call(status: &str, updated: i64, ended: Option<i64>, verdict: Option<&str>) -> Call {
     serde_json::from_value(json!({
@@ -22,12 +22,17 @@ fn call(status: &str, updated: i64, ended: Option<i64>, verdict: Option<&str>) -
 fn a_call_is_not_taken_back_by_a_reading_that_showed_it_earlier_and_is_committed_later() {
     let mut bench = Bench::new();
     bench.read(0, AGENTS, scan(&[], false));
-    let tail = |call: Call| Rows::Calls(IncrementalRows { rows: vec![call], cursor: None });
+    let tail = |call: Call| {
+        Rows::Calls(IncrementalRows { from: LONG_AGO, rows: vec![call], cursor: None })
+    };
     bench.read(6, CALLS, tail(call("queued", 5, None, None)));
     bench.read(12, CALLS, tail(call("connected", 11, Some(11), Some("in_sla"))));
     let told = bench.names();
     // It was asked while the call still waited, and took long.
-    let waiting = Rows::Waiting { calls: vec![call("queued", 5, None, None)], chats: vec![] };
+    let waiting = Rows::Waiting(WaitingRows {
+        calls: Some(vec![call("queued", 5, None, None)]),
+        chats: Some(vec![]),
+    });
     bench.read(13, StreamName::new("waiting"), waiting);
     assert_eq!(bench.names(), told, "the call does not wait any more, and its wait was in time");
     bench.read(14, CALLS, tail(call("connected", 11, Some(11), Some("in_sla"))));

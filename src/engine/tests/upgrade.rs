@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{AGENTS, Bench, CALLS, acme};
+use super::{AGENTS, Bench, CALLS, LONG_AGO, acme};
 use crate::model::{
     Agent, Call, Chat, EntityId, EntityKey, EntityKind, MODEL_VERSION, Queue, StatusDefinition,
     StreamName, Team,
@@ -87,7 +87,11 @@ fn rows<R: serde::de::DeserializeOwned>(
 }
 
 fn tail<R>(rows: Vec<(EntityId, R)>) -> IncrementalRows<R> {
-    IncrementalRows { rows: rows.into_iter().map(|(_, row)| row).collect(), cursor: None }
+    IncrementalRows {
+        from: LONG_AGO,
+        rows: rows.into_iter().map(|(_, row)| row).collect(),
+        cursor: None,
+    }
 }
 
 /// What agents have been asked about since the first version.

@@ -4,13 +4,14 @@ use super::Ccai;
 use super::mapping;
 use super::paging::{IncrementalPaging, IncrementalStep, Narrowing};
 use super::rows::{self, Read, split};
-use super::streams::{ACTIVITY_ENDS, AGENT_ACTIVITY, CALLS, CHATS};
-use crate::model::{Activity, Call, Chat, EntityId, StreamName, Timestamp};
+use crate::model::{Activity, Call, Chat, EntityId, Privacy, StreamName, Timestamp};
 use crate::source::error::{Disposition, Error};
 use crate::source::gathered::{Gathered, undecodable};
 use crate::source::http::Answer;
+use crate::source::stream::{ActivityEnds, AgentActivity, Calls, Chats, StreamType};
 use crate::source::{
-    Fingerprint, IncrementalRows, PollResult, QuarantineReason, Quarantined, RowMemory, Rows,
+    ActivityLogRequest, Fingerprint, IncrementalRequest, IncrementalRows, Poll, PollResult, Polled,
+    QuarantineReason, Quarantined, RowMemory,
 };
 
 /// Pages of one reading; the cursor then says how far it came.
@@ -22,88 +23,73 @@ const MOST_PAGES_OF_AN_OVERLAP: u32 = 500;
 /// before a long backlog is through.
 const ENOUGH_PAGES: u32 = 10;
 
-/// What a tail reads.
+/// What an incremental poll reads.
 struct Incremental<T> {
     stream: StreamName,
     path: &'static str,
     /// The field that orders the rows.
     column: &'static str,
     read: Read<T>,
+    redact: fn(&Privacy, &mut T),
+}
+
+impl Incremental<Activity> {
+    /// Rows of the activity log, by one of their timestamps.
+    const fn log(stream: StreamName, column: &'static str) -> Self {
+        let (path, read) = ("agent_activity_logs", mapping::activity as Read<Activity>);
+        Self { stream, path, column, read, redact: Privacy::activity }
+    }
+}
+
+impl Poll<AgentActivity> for Ccai {
+    async fn poll(&self, request: ActivityLogRequest, memory: &RowMemory) -> Polled<AgentActivity> {
+        let incremental = Incremental::log(AgentActivity::NAME, "started_at");
+        self.incremental(&incremental, request.from, memory).await
+    }
+}
+
+impl Poll<ActivityEnds> for Ccai {
+    async fn poll(&self, request: IncrementalRequest, memory: &RowMemory) -> Polled<ActivityEnds> {
+        let incremental = Incremental::log(ActivityEnds::NAME, "ended_at");
+        self.incremental(&incremental, request.from, memory).await
+    }
+}
+
+impl Poll<Calls> for Ccai {
+    async fn poll(&self, request: IncrementalRequest, memory: &RowMemory) -> Polled<Calls> {
+        let incremental = Incremental {
+            stream: Calls::NAME,
+            path: "calls",
+            column: "updated_at",
+            read: mapping::call,
+            redact: Privacy::call,
+        };
+        self.incremental(&incremental, request.from, memory).await
+    }
+}
+
+impl Poll<Chats> for Ccai {
+    async fn poll(&self, request: IncrementalRequest, memory: &RowMemory) -> Polled<Chats> {
+        let incremental = Incremental {
+            stream: Chats::NAME,
+            path: "chats",
+            column: "updated_at",
+            read: mapping::chat,
+            redact: Privacy::chat,
+        };
+        self.incremental(&incremental, request.from, memory).await
+    }
 }
 
 impl Ccai {
-    /// The log, by the start of its rows.
-    pub(super) async fn activities(
-        &self,
-        from: Timestamp,
-        memory: &RowMemory,
-    ) -> Result<PollResult, Error> {
-        let (gathered, found) = self.log(AGENT_ACTIVITY, "started_at", from, memory).await?;
-        Ok(gathered.into_poll_result(&AGENT_ACTIVITY, Rows::Activities(found)))
-    }
-
-    /// The log, by the end of its rows: the vendor fills it in later, which moves no start.
-    pub(super) async fn activity_ends(
-        &self,
-        from: Timestamp,
-        memory: &RowMemory,
-    ) -> Result<PollResult, Error> {
-        let (gathered, found) = self.log(ACTIVITY_ENDS, "ended_at", from, memory).await?;
-        Ok(gathered.into_poll_result(&ACTIVITY_ENDS, Rows::ActivityEnds(found)))
-    }
-
-    async fn log(
-        &self,
-        stream: StreamName,
-        column: &'static str,
-        from: Timestamp,
-        memory: &RowMemory,
-    ) -> Result<(Gathered, IncrementalRows<Activity>), Error> {
-        let tail =
-            Incremental { stream, path: "agent_activity_logs", column, read: mapping::activity };
-        let (gathered, mut found) = self.tail(&tail, from, memory).await?;
-        for activity in &mut found.rows {
-            self.privacy.activity(activity);
-        }
-        Ok((gathered, found))
-    }
-
-    pub(super) async fn calls(
-        &self,
-        from: Timestamp,
-        memory: &RowMemory,
-    ) -> Result<PollResult, Error> {
-        let tail =
-            Incremental { stream: CALLS, path: "calls", column: "updated_at", read: mapping::call };
-        let (gathered, mut found) = self.tail(&tail, from, memory).await?;
-        for call in &mut found.rows {
-            self.privacy.call(call);
-        }
-        Ok(gathered.into_poll_result(&tail.stream, Rows::Calls(found)))
-    }
-
-    pub(super) async fn chats(
-        &self,
-        from: Timestamp,
-        memory: &RowMemory,
-    ) -> Result<PollResult, Error> {
-        let tail =
-            Incremental { stream: CHATS, path: "chats", column: "updated_at", read: mapping::chat };
-        let (gathered, mut found) = self.tail(&tail, from, memory).await?;
-        for chat in &mut found.rows {
-            self.privacy.chat(chat);
-        }
-        Ok(gathered.into_poll_result(&tail.stream, Rows::Chats(found)))
-    }
-
     /// Reads until the end, or until an answer fails. What was read before it counts, and the
     /// cursor says how far it reaches; only when there is nothing yet, the failure is the result.
-    async fn tail<T: Stamped>(
+    async fn incremental<T: Stamped>(
         &self,
         tail: &Incremental<T>,
         from: Timestamp,
         memory: &RowMemory,
-    ) -> Result<(Gathered, IncrementalRows<T>), Error> {
+    ) -> Result<PollResult<IncrementalRows<T>>, Error> {
         let mut gathered = Gathered::default();
         let mut found: Vec<T> = Vec::new();
         let mut walk = IncrementalPaging::new(from);
@@ -178,9 +164,13 @@ impl Ccai {
             break;
         }
         found.sort_by(|one, other| one.order().cmp(&other.order()));
+        for row in &mut found {
+            (tail.redact)(&self.privacy, row);
+        }
         let vendor_now =
             gathered.answered_at.plus_millis(gathered.clock_offset_millis.unwrap_or(0));
-        Ok((gathered, IncrementalRows { rows: found, cursor: walk.cursor(vendor_now) }))
+        let cursor = walk.cursor(vendor_now);
+        Ok(gathered.into_poll_result(IncrementalRows { from, rows: found, cursor }))
     }
 
     /// Asks once more for each row that was stepped over, now that the vendor has shown that it can

@@ -10,7 +10,7 @@ use super::{Ccai, PER_PAGE, mapping};
 use crate::model::StreamName;
 use crate::source::error::Error;
 use crate::source::probe::{Asked, Findings, seconds};
-use crate::source::{Finding, Report};
+use crate::source::{Finding, Report, VendorClient};
 
 /// The requests' name in metrics.
 const PROBE: StreamName = StreamName::new("probe");
@@ -23,7 +23,7 @@ impl Ccai {
     /// # Errors
     /// When the vendor refuses the credentials. Other questions that are not answered are a part
     /// of the report.
-    pub(in crate::source) async fn probe(&self) -> Result<Report, Error> {
+    pub(super) async fn report(&self) -> Result<Report, Error> {
         let began_at = self.client.now();
         let day_ago = began_at.plus_millis(-LOOK_BACK_MILLIS).to_rfc3339_millis();
         let mut findings = Findings::default();
@@ -111,7 +111,7 @@ impl Ccai {
             offset.map_or_else(|| String::from("unknown: no Date"), seconds)
         });
         let Findings { found, requests } = findings;
-        Ok(Report { vendor: "ccai", requested_at: began_at, requests, findings: found })
+        Ok(Report { vendor: Self::NAME, requested_at: began_at, requests, findings: found })
     }
 
     /// Whether pages work where the document does not list them.

@@ -16,14 +16,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Ccai, CcaiSettings};
-use crate::model::{EntityId, EntityKind, Privacy, StreamName, Timestamp};
+use crate::model::{Activity, Agent, Call, EntityId, Privacy, Timestamp};
 use crate::poll::Budget;
 use crate::secret::{Secret, SecretSource};
 use crate::source::checks::{NOON, connection, limits};
 use crate::source::loopback::{Answer, Asked, Vendor};
+use crate::source::stream::{AgentActivity, AgentStatuses, Agents, Calls, Recent, StreamType};
 use crate::source::{
-    Disposition, Error, FullScanRow, Limits, Partial, PollRequest, PollResult, PollSettings,
-    RowMemory, Rows,
+    ActivityLogRequest, Disposition, Error, FullScan, FullScanRequest, FullScanRow,
+    IncrementalRequest, IncrementalRows, Limits, LookupRequest, LookupRows, Partial, Poll,
+    PollResult, PollSettings, Polled, RowMemory, SnapshotRequest,
 };
 use crate::telemetry::Metrics;
 
@@ -65,26 +67,31 @@ fn settings(vendor: &Vendor) -> CcaiSettings {
 }
 
 impl Account {
-    async fn ask(
-        &self,
-        stream: &'static str,
-        poll_request: PollRequest,
-    ) -> Result<PollResult, Error> {
-        self.ask_knowing(stream, poll_request, &RowMemory::default()).await
+    async fn poll<S: StreamType>(&self, request: S::Request) -> Polled<S>
+    where
+        Ccai: Poll<S>,
+    {
+        self.poll_knowing(request, &RowMemory::default()).await
     }
 
-    async fn ask_knowing(
+    async fn poll_knowing<S: StreamType>(
         &self,
-        stream: &'static str,
-        poll_request: PollRequest,
+        request: S::Request,
         memory: &RowMemory,
-    ) -> Result<PollResult, Error> {
-        self.ccai.read(&StreamName::new(stream), &poll_request, memory).await
+    ) -> Polled<S>
+    where
+        Ccai: Poll<S>,
+    {
+        Poll::<S>::poll(&self.ccai, request, memory).await
     }
 }
 
-fn since(seconds: i64) -> PollRequest {
-    PollRequest::Incremental { from: NOON.plus_millis(seconds * 1000) }
+fn since(seconds: i64) -> IncrementalRequest {
+    IncrementalRequest { from: NOON.plus_millis(seconds * 1000) }
+}
+
+fn log_since(seconds: i64) -> ActivityLogRequest {
+    ActivityLogRequest { from: NOON.plus_millis(seconds * 1000) }
 }
 
 fn stamp(seconds: i64) -> String {
@@ -121,35 +128,49 @@ fn page(rows: &[Value], asked: &Asked, column: &str) -> Answer {
         .header("Link", &format!("<https://elsewhere.example/x>; rel=\"{relation}\""))
 }
 
-fn agents(poll_result: &PollResult) -> &crate::source::FullScan<crate::model::Agent> {
-    match &poll_result.rows {
-        Rows::Agents(scan) => scan,
-        other => panic!("{other:?}"),
+fn agents(poll_result: &PollResult<FullScan<Agent>>) -> &FullScan<Agent> {
+    &poll_result.rows
+}
+
+/// Rows with ids.
+trait Shown {
+    fn ids(&self) -> Vec<&str>;
+}
+
+impl Shown for IncrementalRows<Call> {
+    fn ids(&self) -> Vec<&str> {
+        self.rows.iter().map(|call| call.id.as_str()).collect()
     }
 }
 
-fn ids(poll_result: &PollResult) -> Vec<&str> {
-    match &poll_result.rows {
-        Rows::Calls(tail) => tail.rows.iter().map(|call| call.id.as_str()).collect(),
-        Rows::Activities(tail) => tail.rows.iter().map(|row| row.id.as_str()).collect(),
-        Rows::CallsById(calls) => calls.iter().map(|call| call.id.as_str()).collect(),
-        other => panic!("{other:?}"),
+impl Shown for IncrementalRows<Activity> {
+    fn ids(&self) -> Vec<&str> {
+        self.rows.iter().map(|row| row.id.as_str()).collect()
     }
 }
 
-fn cursor(poll_result: &PollResult) -> Option<Timestamp> {
-    match &poll_result.rows {
-        Rows::Calls(tail) => tail.cursor,
-        Rows::Activities(tail) => tail.cursor,
-        other => panic!("{other:?}"),
+impl Shown for LookupRows {
+    fn ids(&self) -> Vec<&str> {
+        match self {
+            Self::Calls(calls) => calls.rows.iter().map(|call| call.id.as_str()).collect(),
+            Self::Chats(chats) => chats.rows.iter().map(|chat| chat.id.as_str()).collect(),
+        }
     }
+}
+
+fn ids<R: Shown>(poll_result: &PollResult<R>) -> Vec<&str> {
+    poll_result.rows.ids()
+}
+
+fn cursor<T>(poll_result: &PollResult<IncrementalRows<T>>) -> Option<Timestamp> {
+    poll_result.rows.cursor
 }
 
 #[tokio::test]
 async fn a_sweep_takes_pages_in_order_and_never_follows_the_address_in_link() {
     let roster: Vec<_> = (0..250).map(agent).collect();
     let vendor = Vendor::answering(move |asked| page(&roster, asked, "created_at")).await;
-    let poll_result = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap();
+    let poll_result = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap();
     let scan = agents(&poll_result);
     assert!(scan.is_complete() && scan.was_counted());
     assert_eq!((scan.rows().len(), poll_result.requests), (250, 3));
@@ -171,7 +192,7 @@ async fn rows_that_shift_between_pages_make_a_sweep_partial() {
         page(&shifted, asked, "created_at")
     })
     .await;
-    let poll_result = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap();
+    let poll_result = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap();
     assert_eq!(agents(&poll_result).partial(), Some(Partial::CountDisagrees));
 }
 
@@ -184,7 +205,7 @@ async fn a_sweep_without_headers_goes_on_until_a_page_is_empty() {
         Answer::json(&json!(roster.chunks(30).nth(page - 1).unwrap_or_default()))
     })
     .await;
-    let poll_result = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap();
+    let poll_result = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap();
     assert_eq!((agents(&poll_result).rows().len(), poll_result.requests), (70, 4));
     assert!(agents(&poll_result).is_complete() && !agents(&poll_result).was_counted());
 }
@@ -198,7 +219,7 @@ async fn a_page_that_fails_leaves_the_pages_before_it_and_proves_no_absence() {
     })
     .await;
     let account = account(&vendor);
-    let poll_result = account.ask("agents", PollRequest::FullScan).await.unwrap();
+    let poll_result = account.poll::<Agents>(FullScanRequest).await.unwrap();
     assert_eq!(agents(&poll_result).rows().len(), 100);
     assert_eq!(agents(&poll_result).partial(), Some(Partial::PageUnanswered));
     assert_eq!(vendor.asked().len(), 1 + 3, "a failure is tried three times");
@@ -212,8 +233,8 @@ async fn rows_that_have_not_changed_by_a_byte_are_not_decoded_again() {
     let roster: Vec<_> = (0..3).map(agent).collect();
     let vendor = Vendor::answering(move |asked| page(&roster, asked, "created_at")).await;
     let account = account(&vendor);
-    let first = account.ask("agents", PollRequest::FullScan).await.unwrap();
-    let second = account.ask_knowing("agents", PollRequest::FullScan, &first.memory).await.unwrap();
+    let first = account.poll::<Agents>(FullScanRequest).await.unwrap();
+    let second = account.poll_knowing::<Agents>(FullScanRequest, &first.memory).await.unwrap();
     let unchanged = |row: &FullScanRow<_>| matches!(row, FullScanRow::Unchanged(_));
     assert!(agents(&second).rows().iter().all(unchanged));
     assert_eq!(agents(&second).present(), agents(&first).present());
@@ -232,7 +253,7 @@ async fn an_undecodable_row_is_set_aside_counts_as_present_and_the_others_go_on(
     })
     .await;
     let account = account(&vendor);
-    let poll_result = account.ask("agents", PollRequest::FullScan).await.unwrap();
+    let poll_result = account.poll::<Agents>(FullScanRequest).await.unwrap();
     let scan = agents(&poll_result);
     assert!(scan.is_complete(), "{:?}", scan.partial());
     assert_eq!((scan.rows().len(), scan.present().len()), (2, 4));
@@ -243,11 +264,10 @@ async fn an_undecodable_row_is_set_aside_counts_as_present_and_the_others_go_on(
     assert_eq!(flag.reason.path, "online");
     assert_eq!(text.id, Some(EntityId::new("6")));
     // Shown again, they are present again, and told of no more.
-    let again =
-        account.ask_knowing("agents", PollRequest::FullScan, &poll_result.memory).await.unwrap();
+    let again = account.poll_knowing::<Agents>(FullScanRequest, &poll_result.memory).await.unwrap();
     assert_eq!(agents(&again).present(), agents(&poll_result).present());
     assert_eq!(again.quarantined, []);
-    let third = account.ask_knowing("agents", PollRequest::FullScan, &again.memory).await.unwrap();
+    let third = account.poll_knowing::<Agents>(FullScanRequest, &again.memory).await.unwrap();
     assert_eq!(third.quarantined, []);
 }
 
@@ -263,18 +283,17 @@ async fn one_id_on_two_different_people_of_one_page_concludes_nothing() {
     ])
     .await;
     let account = account(&vendor);
-    let poll_result = account.ask("agents", PollRequest::FullScan).await.unwrap();
+    let poll_result = account.poll::<Agents>(FullScanRequest).await.unwrap();
     let scan = agents(&poll_result);
     assert_eq!(scan.partial(), Some(Partial::ConflictingDuplicate));
     // Neither is believed, and both are told of, once.
     assert_eq!((scan.rows().len(), scan.present().len()), (1, 2));
     let labels: Vec<_> = poll_result.quarantined.iter().map(|row| row.reason.label()).collect();
     assert_eq!(labels, ["conflicting_duplicate"; 2]);
-    let again =
-        account.ask_knowing("agents", PollRequest::FullScan, &poll_result.memory).await.unwrap();
+    let again = account.poll_knowing::<Agents>(FullScanRequest, &poll_result.memory).await.unwrap();
     assert_eq!((agents(&again).rows().len(), again.quarantined.len()), (1, 0));
     // Once there is one alone, it is believed.
-    let alone = account.ask_knowing("agents", PollRequest::FullScan, &again.memory).await.unwrap();
+    let alone = account.poll_knowing::<Agents>(FullScanRequest, &again.memory).await.unwrap();
     assert!(agents(&alone).is_complete());
     assert!(
         matches!(&agents(&alone).rows()[0], FullScanRow::Seen(agent) if agent.id.as_str() == "1")
@@ -287,8 +306,7 @@ async fn who_is_logged_in_is_one_answer_and_a_further_page_would_prove_it_partia
     for (total, partial) in [("1", None), ("2", Some(Partial::CountDisagrees))] {
         let status = status.clone();
         let vendor = Vendor::answering(move |_| Answer::json(&status).header("Total", total)).await;
-        let poll_result =
-            account(&vendor).ask("agent_statuses", PollRequest::Snapshot).await.unwrap();
+        let poll_result = account(&vendor).poll::<AgentStatuses>(SnapshotRequest).await.unwrap();
         assert_eq!(poll_result.rows.partial(), partial);
     }
 }
@@ -297,7 +315,7 @@ async fn who_is_logged_in_is_one_answer_and_a_further_page_would_prove_it_partia
 async fn a_tail_pages_by_key_and_its_names_have_encoded_brackets() {
     let calls: Vec<_> = (0..230_u32).map(|n| call(n, i64::from(n) - 500)).collect();
     let vendor = Vendor::answering(move |asked| page(&calls, asked, "updated_at")).await;
-    let poll_result = account(&vendor).ask("calls", since(-500)).await.unwrap();
+    let poll_result = account(&vendor).poll::<Calls>(since(-500)).await.unwrap();
     assert_eq!(ids(&poll_result).len(), 230);
     assert_eq!(cursor(&poll_result), Some(NOON.plus_millis(-271_000)));
     let asked = vendor.asked();
@@ -312,7 +330,7 @@ async fn a_tail_pages_by_key_and_its_names_have_encoded_brackets() {
 async fn rows_of_one_second_come_in_the_order_of_their_numbers() {
     let rows: Vec<_> = [10_u32, 9, 100].iter().map(|id| activity(*id, -30)).collect();
     let vendor = Vendor::answering(move |asked| page(&rows, asked, "started_at")).await;
-    let poll_result = account(&vendor).ask("agent_activity", since(-60)).await.unwrap();
+    let poll_result = account(&vendor).poll::<AgentActivity>(log_since(-60)).await.unwrap();
     assert_eq!(ids(&poll_result), ["9", "10", "100"]);
     assert_eq!(cursor(&poll_result), Some(NOON.plus_millis(-30_000)));
 }
@@ -323,9 +341,9 @@ async fn a_tail_drops_rows_it_was_told_already_and_keeps_changed_ones() {
     let mut after = before.clone();
     after[1]["rating"] = json!(5);
     let vendor = Vendor::answering(move |asked| page(&before, asked, "updated_at")).await;
-    let first = account(&vendor).ask("calls", since(-100)).await.unwrap();
+    let first = account(&vendor).poll::<Calls>(since(-100)).await.unwrap();
     let vendor = Vendor::answering(move |asked| page(&after, asked, "updated_at")).await;
-    let second = account(&vendor).ask_knowing("calls", since(-100), &first.memory).await.unwrap();
+    let second = account(&vendor).poll_knowing::<Calls>(since(-100), &first.memory).await.unwrap();
     assert_eq!(ids(&second), ["1"]);
     assert_eq!(cursor(&second), Some(NOON.plus_millis(-60_000)));
     assert_eq!(second.memory.len(), 3);
@@ -339,7 +357,7 @@ async fn a_tail_that_fails_in_the_middle_says_how_far_it_came() {
         if late { Answer::status(404) } else { page(&calls, asked, "updated_at") }
     })
     .await;
-    let poll_result = account(&vendor).ask("calls", since(-500)).await.unwrap();
+    let poll_result = account(&vendor).poll::<Calls>(since(-500)).await.unwrap();
     assert_eq!(ids(&poll_result).len(), 100);
     assert_eq!(cursor(&poll_result), Some(NOON.plus_millis(-401_000)));
 }
@@ -361,7 +379,7 @@ async fn a_row_that_makes_every_answer_too_large_is_stepped_over_visibly() {
     let (mut from, mut found, mut told) = (-500, BTreeSet::new(), Vec::new());
     let mut memory = RowMemory::default();
     for _ in 0..10 {
-        let poll_result = account.ask_knowing("calls", since(from), &memory).await.unwrap();
+        let poll_result = account.poll_knowing::<Calls>(since(from), &memory).await.unwrap();
         found.extend(ids(&poll_result).into_iter().map(String::from));
         told.extend(poll_result.quarantined.iter().map(|row| row.reason.kind.clone()));
         from = cursor(&poll_result).unwrap().millis_since(NOON) / 1000 - 10;
@@ -386,7 +404,7 @@ async fn a_vendor_that_answers_nothing_right_for_a_while_has_no_bad_rows_and_non
         page(&calls, asked, "updated_at")
     })
     .await;
-    let poll_result = account(&vendor).ask("calls", since(-500)).await.unwrap();
+    let poll_result = account(&vendor).poll::<Calls>(since(-500)).await.unwrap();
     assert_eq!(ids(&poll_result).len(), 15);
     assert_eq!(poll_result.quarantined, []);
     assert_eq!(cursor(&poll_result), Some(NOON.plus_millis(-486_000)));
@@ -401,7 +419,7 @@ async fn an_answer_that_breaks_once_is_asked_for_again() {
         Answer::body(calls).header("Total", "2"),
     ])
     .await;
-    let poll_result = account(&vendor).ask("calls", since(-100)).await.unwrap();
+    let poll_result = account(&vendor).poll::<Calls>(since(-100)).await.unwrap();
     assert_eq!(ids(&poll_result), ["1", "2"]);
     assert_eq!(vendor.asked()[1].query("per").as_deref(), Some("100"));
 }
@@ -412,11 +430,8 @@ async fn recent_calls_are_asked_by_id_and_others_are_not_taken() {
         Answer::json(&json!([call(3, -60), call(8, -60), call(4, -60)])).header("Total", "3")
     })
     .await;
-    let asked = PollRequest::Probe {
-        kind: EntityKind::Call,
-        ids: vec![EntityId::new("3"), EntityId::new("4")],
-    };
-    let poll_result = account(&vendor).ask("recent", asked).await.unwrap();
+    let request = LookupRequest::Calls(vec![EntityId::new("3"), EntityId::new("4")]);
+    let poll_result = account(&vendor).poll::<Recent>(request).await.unwrap();
     assert_eq!(ids(&poll_result), ["3", "4"]);
     assert!(vendor.asked()[0].raw_query.starts_with("id%5B%5D=3&id%5B%5D=4&"));
 }
@@ -426,7 +441,7 @@ async fn an_answer_that_is_no_list_is_an_error_and_is_never_shown() {
     for body in ["<html>Ada Sample</html>", "null", "", "{\"error\":\"Ada Sample\"}", "[1,"] {
         let vendor = Vendor::answering(move |_| Answer::body(body)).await;
         let account = account(&vendor);
-        let error = account.ask("agents", PollRequest::FullScan).await.unwrap_err();
+        let error = account.poll::<Agents>(FullScanRequest).await.unwrap_err();
         assert_eq!(error.reason(), "undecodable", "{body}");
         let outcome = if body.starts_with(['[', '{']) { "answered" } else { "undecodable" };
         assert!(account.metrics.render().contains(&format!("outcome=\"{outcome}\"")), "{body}");
@@ -440,7 +455,7 @@ async fn an_answer_that_is_no_list_is_an_error_and_is_never_shown() {
 async fn refused_credentials_stop_the_account_after_one_request() {
     for status in [401, 403] {
         let vendor = Vendor::answering(move |_| Answer::status(status)).await;
-        let error = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap_err();
+        let error = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap_err();
         assert_eq!(error.disposition(), Disposition::Stop);
         assert!(error.to_string().contains("check the account's credentials"), "{error}");
         assert!(!format!("{error} {error:?}").contains(PASSWORD));
@@ -453,7 +468,7 @@ async fn a_redirect_is_not_followed_and_the_other_host_sees_no_credentials() {
     let other = Vendor::answering(|_| Answer::body("[]")).await;
     let there = other.url().to_string();
     let vendor = Vendor::answering(move |_| Answer::status(302).header("Location", &there)).await;
-    let error = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap_err();
+    let error = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap_err();
     assert_eq!((error.reason(), error.disposition()), ("redirected", Disposition::Skip));
     assert!(error.to_string().contains("base_url"), "{error}");
     assert!(other.asked().is_empty());
@@ -475,7 +490,7 @@ async fn a_refusal_for_too_many_requests_pauses_the_account_and_is_asked_again()
         ])
         .await;
         let account = account(&vendor);
-        let poll_result = account.ask("agent_statuses", PollRequest::Snapshot).await.unwrap();
+        let poll_result = account.poll::<AgentStatuses>(SnapshotRequest).await.unwrap();
         assert_eq!(poll_result.requests, 2, "{wish}");
         let state = account.budget.state();
         assert!(state.working_rate < 9_000.0, "{wish}: {state:?}");
@@ -493,19 +508,19 @@ async fn gzip_is_undone_and_a_bomb_stops_at_the_cap() {
         Answer::gzip(roster.as_bytes()).header("Total", "1")
     })
     .await;
-    let poll_result = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap();
+    let poll_result = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap();
     assert_eq!(agents(&poll_result).rows().len(), 1);
     let bomb = Answer::gzip(&vec![b' '; 4 << 20]);
     let vendor = Vendor::answering(move |_| bomb.clone()).await;
     let account = account_with(&vendor, |limits| limits.decompressed = 1 << 20);
-    let error = account.ask("agents", PollRequest::FullScan).await.unwrap_err();
+    let error = account.poll::<Agents>(FullScanRequest).await.unwrap_err();
     assert!(matches!(error, Error::TooLarge { what: "decompressed", .. }), "{error}");
 }
 
 #[tokio::test]
 async fn an_encoding_that_was_not_asked_for_is_an_error() {
     let vendor = Vendor::answering(|_| Answer::body("[]").header("Content-Encoding", "br")).await;
-    let error = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap_err();
+    let error = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap_err();
     assert_eq!(error.reason(), "undecodable");
 }
 
@@ -513,7 +528,7 @@ async fn an_encoding_that_was_not_asked_for_is_an_error() {
 async fn an_endless_answer_stops_at_the_cap() {
     let vendor = Vendor::answering(|_| Answer::body("[".to_owned() + &" ".repeat(300_000))).await;
     let account = account_with(&vendor, |limits| limits.compressed = 100_000);
-    let error = account.ask("agents", PollRequest::FullScan).await.unwrap_err();
+    let error = account.poll::<Agents>(FullScanRequest).await.unwrap_err();
     assert!(matches!(error, Error::TooLarge { what: "over the wire", .. }), "{error}");
 }
 
@@ -521,7 +536,7 @@ async fn an_endless_answer_stops_at_the_cap() {
 async fn a_body_that_drips_for_ever_ends_at_the_time_limit() {
     let vendor = Vendor::dripping().await;
     let account = account_with(&vendor, |limits| limits.body = Duration::from_millis(50));
-    let error = account.ask("agents", PollRequest::FullScan).await.unwrap_err();
+    let error = account.poll::<Agents>(FullScanRequest).await.unwrap_err();
     assert!(matches!(error, Error::TimedOut { phase: "body", .. }), "{error}");
     assert_eq!(error.disposition(), Disposition::Retry);
 }
@@ -530,14 +545,14 @@ async fn a_body_that_drips_for_ever_ends_at_the_time_limit() {
 async fn a_server_that_says_nothing_ends_at_the_time_limit() {
     let vendor = Vendor::silent().await;
     let account = account_with(&vendor, |limits| limits.head = Duration::from_millis(50));
-    let error = account.ask("agents", PollRequest::FullScan).await.unwrap_err();
+    let error = account.poll::<Agents>(FullScanRequest).await.unwrap_err();
     assert!(matches!(error, Error::TimedOut { phase: "head of the answer", .. }), "{error}");
 }
 
 #[tokio::test]
 async fn a_body_that_is_cut_is_no_answer() {
     let vendor = Vendor::cutting("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[{\"id\":1}").await;
-    let error = account(&vendor).ask("agents", PollRequest::FullScan).await.unwrap_err();
+    let error = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap_err();
     assert_eq!((error.reason(), error.disposition()), ("disconnected", Disposition::Retry));
 }
 
@@ -552,8 +567,7 @@ async fn a_gateways_own_path_stays_before_the_prefix() {
     let connection = account(&vendor).ccai.client.connection().clone();
     let ccai = Ccai::new(&settings, &Secret::new(PASSWORD), poll_result, connection);
     let memory = RowMemory::default();
-    let stream = StreamName::new("agent_statuses");
-    ccai.unwrap().read(&stream, &PollRequest::Snapshot, &memory).await.unwrap();
+    Poll::<AgentStatuses>::poll(&ccai.unwrap(), SnapshotRequest, &memory).await.unwrap();
     assert_eq!(vendor.asked()[0].path, "/ccai/apps/api/v1/agents/current_status");
 }
 
@@ -562,7 +576,7 @@ async fn how_far_the_vendors_clock_is_ahead_is_told() {
     let vendor =
         Vendor::answering(|_| Answer::body("[]").header("Date", "Sun, 01 Mar 2026 12:00:30 GMT"))
             .await;
-    let poll_result = account(&vendor).ask("agent_statuses", PollRequest::Snapshot).await.unwrap();
+    let poll_result = account(&vendor).poll::<AgentStatuses>(SnapshotRequest).await.unwrap();
     assert_eq!(poll_result.clock_offset_millis, Some(30_500));
 }
 

@@ -16,7 +16,7 @@ use crate::source::error::Error;
 use crate::source::fields;
 use crate::source::http::JsonBody;
 use crate::source::probe::{Asked, Findings, Page, seconds};
-use crate::source::{Finding, Report};
+use crate::source::{Finding, Report, VendorClient};
 
 /// The requests' name in metrics.
 const PROBE: StreamName = StreamName::new("probe");
@@ -37,7 +37,7 @@ impl Deepcall {
     /// # Errors
     /// When the vendor refuses the credentials. Other questions that are not answered are a part
     /// of the report.
-    pub(in crate::source) async fn probe(&self) -> Result<Report, Error> {
+    pub(super) async fn report(&self) -> Result<Report, Error> {
         let began_at = self.client.now();
         let mut findings = Findings::default();
         let (agents, beside) = self.ask(&mut findings, &self.questions.all).await?;
@@ -80,7 +80,7 @@ impl Deepcall {
             offset.map_or_else(|| String::from("unknown: no Date"), seconds)
         });
         let Findings { found, requests } = findings;
-        Ok(Report { vendor: "deepcall", requested_at: began_at, requests, findings: found })
+        Ok(Report { vendor: Self::NAME, requested_at: began_at, requests, findings: found })
     }
 
     /// One request.

@@ -109,6 +109,7 @@ impl Access for DeepcallSettings {
                 Credentials::User { user_id, token: &secret }
             }
         };
-        Ok(Deepcall::new(self, credentials, settings.privacy, connection)?.into())
+        let client = Deepcall::new(self, credentials, settings.privacy, connection)?;
+        Ok(Source::new(client, settings))
     }
 }

@@ -10,13 +10,15 @@ mod traps;
 use serde_json::{Value, json};
 
 use super::settings::Who;
-use super::{AGENTS, Credentials, Deepcall, DeepcallSettings};
-use crate::model::{Agent, EntityId, Privacy, StreamName};
+use super::{Credentials, Deepcall, DeepcallSettings};
+use crate::model::{Agent, EntityId, Privacy};
 use crate::secret::{Secret, SecretSource};
 use crate::source::checks::{connection, limits};
 use crate::source::loopback::{Answer, Vendor};
+use crate::source::stream::Agents;
 use crate::source::{
-    Disposition, Error, FullScan, FullScanRow, Partial, PollRequest, PollResult, RowMemory, Rows,
+    Disposition, Error, FullScan, FullScanRequest, FullScanRow, Partial, Poll, PollResult, Polled,
+    RowMemory,
 };
 
 const SSID: &str = "session-that-nobody-may-see";
@@ -38,24 +40,21 @@ fn account(vendor: &Vendor) -> Deepcall {
     account_as(vendor, Credentials::Session { ssid: &ssid }, Privacy::default())
 }
 
-async fn read(account: &Deepcall, memory: &RowMemory) -> Result<PollResult, Error> {
-    account.read(&AGENTS, &PollRequest::FullScan, memory).await
+async fn read(account: &Deepcall, memory: &RowMemory) -> Polled<Agents> {
+    account.poll(FullScanRequest, memory).await
 }
 
 /// What is read of one answer.
-async fn reading_of(answer: Answer) -> Result<PollResult, Error> {
+async fn reading_of(answer: Answer) -> Polled<Agents> {
     let vendor = Vendor::answering(move |_| answer.clone()).await;
     read(&account(&vendor), &RowMemory::default()).await
 }
 
-fn scan(poll_result: &PollResult) -> &FullScan<Agent> {
-    match &poll_result.rows {
-        Rows::Agents(scan) => scan,
-        other => panic!("{other:?}"),
-    }
+fn scan(poll_result: &PollResult<FullScan<Agent>>) -> &FullScan<Agent> {
+    &poll_result.rows
 }
 
-fn agents(poll_result: &PollResult) -> Vec<&Agent> {
+fn agents(poll_result: &PollResult<FullScan<Agent>>) -> Vec<&Agent> {
     let rows = scan(poll_result).rows().iter();
     rows.map(|row| match row {
         FullScanRow::Seen(agent) => agent,
@@ -121,18 +120,4 @@ async fn a_row_that_has_not_changed_is_not_read_again_also_when_its_passwords_ha
     let unchanged = [2, 3].map(|id| FullScanRow::Unchanged(EntityId::new(id.to_string())));
     assert_eq!(scan(&again).rows(), unchanged);
     assert!(scan(&again).is_complete());
-}
-
-#[tokio::test]
-async fn no_other_question_is_answered() {
-    let vendor = Vendor::answering(|_| Answer::json(&list(&[]))).await;
-    let account = account(&vendor);
-    for (stream, poll_request) in
-        [("agents", PollRequest::Snapshot), ("calls", PollRequest::FullScan)]
-    {
-        let stream = StreamName::new(stream);
-        let error = account.read(&stream, &poll_request, &RowMemory::default()).await.unwrap_err();
-        assert!(matches!(error, Error::UnsupportedRequest(_)), "{error}");
-    }
-    assert_eq!(vendor.asked().len(), 0);
 }

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::{Infobip, LIMIT, answer, mapping};
 use crate::model::{EntityId, StreamName};
-use crate::source::Report;
 use crate::source::error::Error;
 use crate::source::fields::{self, Fields};
 use crate::source::probe::{Asked, Findings, Page, different_ids, seconds, yes};
+use crate::source::{Report, VendorClient};
 
 /// The requests' name in metrics.
 const PROBE: StreamName = StreamName::new("probe");
@@ -26,7 +26,7 @@ impl Infobip {
     /// # Errors
     /// When the vendor refuses the credentials. Other questions that are not answered are a part
     /// of the report.
-    pub(in crate::source) async fn probe(&self) -> Result<Report, Error> {
+    pub(super) async fn report(&self) -> Result<Report, Error> {
         let requested_at = self.client.now();
         let mut findings = Findings::default();
         let limit = LIMIT.to_string();
@@ -53,7 +53,7 @@ impl Infobip {
         });
         findings.noted(AGENTS, &first, mapping::agent);
         let Findings { found, requests } = findings;
-        Ok(Report { vendor: super::VENDOR.name, requested_at, requests, findings: found })
+        Ok(Report { vendor: Self::NAME, requested_at, requests, findings: found })
     }
 
     async fn ask(&self, findings: &mut Findings, query: &[(&str, &str)]) -> Result<Asked, Error> {

@@ -90,6 +90,7 @@ impl Access for InfobipSettings {
             }
             Who::Key { api_key } => Authorization::key("App", &api_key.fetch(environment)?)?,
         };
-        Ok(Infobip::new(&self.base_url, authorization, settings, connection)?.into())
+        let client = Infobip::new(&self.base_url, authorization, settings, connection)?;
+        Ok(Source::new(client, settings))
     }
 }

@@ -9,13 +9,15 @@ mod settings;
 use serde_json::{Value, json};
 
 use super::Infobip;
-use crate::model::{Agent, Privacy, StreamName};
+use crate::model::{Agent, Privacy};
 use crate::secret::Secret;
 use crate::source::checks::{connection, limits};
 use crate::source::http::Authorization;
 use crate::source::loopback::{Answer, Asked, Vendor};
+use crate::source::stream::Agents;
 use crate::source::{
-    Error, FullScan, FullScanRow, Partial, PollRequest, PollResult, PollSettings, RowMemory, Rows,
+    FullScan, FullScanRequest, FullScanRow, Partial, Poll, PollResult, PollSettings, Polled,
+    RowMemory,
 };
 
 const API_KEY: &str = "key-that-nobody-may-see";
@@ -30,19 +32,16 @@ fn account_by(vendor: &Vendor, authorization: Authorization) -> Infobip {
     Infobip::new(&vendor.url(), authorization, poll_result, connection(limits())).unwrap()
 }
 
-async fn sweep_of(account: &Infobip, memory: &RowMemory) -> Result<PollResult, Error> {
-    account.read(&StreamName::new("agents"), &PollRequest::FullScan, memory).await
+async fn scan_of(account: &Infobip, memory: &RowMemory) -> Polled<Agents> {
+    account.poll(FullScanRequest, memory).await
 }
 
-async fn scanned(vendor: &Vendor) -> PollResult {
-    sweep_of(&account(vendor), &RowMemory::default()).await.unwrap()
+async fn scanned(vendor: &Vendor) -> PollResult<FullScan<Agent>> {
+    scan_of(&account(vendor), &RowMemory::default()).await.unwrap()
 }
 
-fn agents(poll_result: &PollResult) -> &FullScan<Agent> {
-    match &poll_result.rows {
-        Rows::Agents(scan) => scan,
-        other => panic!("{other:?}"),
-    }
+fn agents(poll_result: &PollResult<FullScan<Agent>>) -> &FullScan<Agent> {
+    &poll_result.rows
 }
 
 fn agent(number: usize) -> Value {
@@ -148,7 +147,7 @@ async fn one_id_on_two_different_people_makes_the_sweep_partial_and_neither_is_b
     let document = include_str!("../../../tests/fixtures/infobip/agents.json");
     let vendor = Vendor::answering(move |_| Answer::body(document)).await;
     let account = account(&vendor);
-    let poll_result = sweep_of(&account, &RowMemory::default()).await.unwrap();
+    let poll_result = scan_of(&account, &RowMemory::default()).await.unwrap();
     let scan = agents(&poll_result);
     assert_eq!(scan.partial(), Some(Partial::ConflictingDuplicate));
     assert_eq!((scan.rows().len(), scan.present().len(), poll_result.requests), (4, 5, 1));
@@ -159,7 +158,7 @@ async fn one_id_on_two_different_people_makes_the_sweep_partial_and_neither_is_b
         .collect();
     assert_eq!(set_aside, [("4D6D67327326FCCB027BEAA916B94504", "conflicting_duplicate"); 2]);
     // They are told of once.
-    let again = sweep_of(&account, &poll_result.memory).await.unwrap();
+    let again = scan_of(&account, &poll_result.memory).await.unwrap();
     assert_eq!((again.quarantined.len(), agents(&again).rows().len()), (0, 4));
 }
 
@@ -181,8 +180,8 @@ async fn another_order_of_the_same_rows_is_no_change() {
     ])
     .await;
     let account = account(&vendor);
-    let first = sweep_of(&account, &RowMemory::default()).await.unwrap();
-    let second = sweep_of(&account, &first.memory).await.unwrap();
+    let first = scan_of(&account, &RowMemory::default()).await.unwrap();
+    let second = scan_of(&account, &first.memory).await.unwrap();
     let unchanged = |row: &FullScanRow<_>| matches!(row, FullScanRow::Unchanged(_));
     assert!(agents(&second).rows().iter().all(unchanged) && agents(&second).is_complete());
 }

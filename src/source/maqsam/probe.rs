@@ -9,10 +9,10 @@ use url::Url;
 
 use super::{Maqsam, answer, mapping};
 use crate::model::{EntityId, StreamName};
-use crate::source::Report;
 use crate::source::error::Error;
 use crate::source::fields;
 use crate::source::probe::{Asked, Findings, Page, different_ids, seconds, yes};
+use crate::source::{Report, VendorClient};
 
 /// The requests' name in metrics.
 const PROBE: StreamName = StreamName::new("probe");
@@ -29,7 +29,7 @@ impl Maqsam {
     /// # Errors
     /// When the vendor refuses the credentials. Other questions that are not answered are a part
     /// of the report.
-    pub(in crate::source) async fn probe(&self) -> Result<Report, Error> {
+    pub(super) async fn report(&self) -> Result<Report, Error> {
         let requested_at = self.client.now();
         let mut findings = Findings::default();
         let first = self.ask(&mut findings, &self.url(1)).await?;
@@ -64,7 +64,7 @@ impl Maqsam {
         });
         findings.noted(AGENTS, &first, mapping::agent);
         let Findings { found, requests } = findings;
-        Ok(Report { vendor: super::VENDOR.name, requested_at, requests, findings: found })
+        Ok(Report { vendor: Self::NAME, requested_at, requests, findings: found })
     }
 
     async fn ask(&self, findings: &mut Findings, url: &Url) -> Result<Asked, Error> {

@@ -51,6 +51,7 @@ impl Access for MaqsamSettings {
     ) -> Result<Source, ConnectError> {
         let password = self.password.fetch(environment)?;
         let authorization = Authorization::basic(&self.username, &password)?;
-        Ok(Maqsam::new(&self.base_url, authorization, settings, connection)?.into())
+        let client = Maqsam::new(&self.base_url, authorization, settings, connection)?;
+        Ok(Source::new(client, settings))
     }
 }

@@ -9,13 +9,15 @@ mod settings;
 use serde_json::{Value, json};
 
 use super::{MOST_PAGES, Maqsam};
-use crate::model::{Agent, Privacy, StreamName};
+use crate::model::{Agent, Privacy};
 use crate::secret::Secret;
 use crate::source::checks::{connection, limits};
 use crate::source::http::Authorization;
 use crate::source::loopback::{Answer, Asked, Vendor};
+use crate::source::stream::Agents;
 use crate::source::{
-    Error, FullScan, FullScanRow, Partial, PollRequest, PollResult, PollSettings, RowMemory, Rows,
+    FullScan, FullScanRequest, FullScanRow, Partial, Poll, PollResult, PollSettings, Polled,
+    RowMemory,
 };
 
 const ACCESS_SECRET: &str = "secret-that-nobody-may-see";
@@ -27,19 +29,16 @@ fn account(vendor: &Vendor) -> Maqsam {
     Maqsam::new(&vendor.url(), authorization, poll_result, connection(limits())).unwrap()
 }
 
-async fn sweep_of(account: &Maqsam, memory: &RowMemory) -> Result<PollResult, Error> {
-    account.read(&StreamName::new("agents"), &PollRequest::FullScan, memory).await
+async fn scan_of(account: &Maqsam, memory: &RowMemory) -> Polled<Agents> {
+    account.poll(FullScanRequest, memory).await
 }
 
-async fn scanned(vendor: &Vendor) -> PollResult {
-    sweep_of(&account(vendor), &RowMemory::default()).await.unwrap()
+async fn scanned(vendor: &Vendor) -> PollResult<FullScan<Agent>> {
+    scan_of(&account(vendor), &RowMemory::default()).await.unwrap()
 }
 
-fn agents(poll_result: &PollResult) -> &FullScan<Agent> {
-    match &poll_result.rows {
-        Rows::Agents(scan) => scan,
-        other => panic!("{other:?}"),
-    }
+fn agents(poll_result: &PollResult<FullScan<Agent>>) -> &FullScan<Agent> {
+    &poll_result.rows
 }
 
 fn agent(number: usize) -> Value {
@@ -147,8 +146,8 @@ async fn rows_of_maqsam_that_have_not_changed_by_a_byte_are_not_decoded_again() 
     let roster: Vec<_> = (0..3).map(agent).collect();
     let vendor = Vendor::answering(move |asked| page_of(&roster, asked)).await;
     let account = account(&vendor);
-    let first = sweep_of(&account, &RowMemory::default()).await.unwrap();
-    let second = sweep_of(&account, &first.memory).await.unwrap();
+    let first = scan_of(&account, &RowMemory::default()).await.unwrap();
+    let second = scan_of(&account, &first.memory).await.unwrap();
     let unchanged = |row: &FullScanRow<_>| matches!(row, FullScanRow::Unchanged(_));
     assert!(agents(&second).rows().iter().all(unchanged));
     assert_eq!(agents(&second).present(), agents(&first).present());

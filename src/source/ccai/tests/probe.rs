@@ -49,7 +49,7 @@ fn said<'a>(report: &'a Report, topic: &str, poll_request: &str) -> &'a str {
 async fn a_report_answers_by_what_the_vendor_showed_and_names_nobody() {
     for ids_work in [true, false] {
         let vendor = Vendor::answering(move |asked| answer(asked, ids_work)).await;
-        let report = account(&vendor).ccai.probe().await.unwrap();
+        let report = account(&vendor).ccai.report().await.unwrap();
         let works = if ids_work { "yes: " } else { "no: " };
         assert!(said(&report, "calls", "does id[] work").starts_with(works));
         assert!(said(&report, "calls", "does page work").starts_with(works));
@@ -80,7 +80,7 @@ async fn a_report_answers_by_what_the_vendor_showed_and_names_nobody() {
 #[tokio::test]
 async fn a_probe_with_refused_credentials_ends_at_its_first_request() {
     let vendor = Vendor::answering(|_| Answer::status(401)).await;
-    let error = account(&vendor).ccai.probe().await.unwrap_err();
+    let error = account(&vendor).ccai.report().await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Stop);
     assert_eq!(vendor.asked().len(), 1);
 }

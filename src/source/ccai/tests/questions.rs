@@ -5,30 +5,29 @@ use serde_json::json;
 use super::{NOON, PASSWORD, account, activity, call, page, since, stamp};
 use crate::model::Measured;
 use crate::source::loopback::{Answer, Vendor};
-use crate::source::{Disposition, PollRequest, Rows};
+use crate::source::stream::{ActivityEnds, QueueGroupServiceLevels, ServiceLevels, Waiting};
+use crate::source::{Disposition, SnapshotRequest, WaitingRequest, WaitingRows};
 
 #[tokio::test]
 async fn who_waits_is_asked_by_status_because_no_tail_shows_it() {
     let cases = [
-        (true, false, &["/calls call_status%5B%5D=queued&page=1&per=100"][..]),
-        (false, true, &["/chats chat_status%5B%5D=queued&page=1&per=100"]),
+        (WaitingRequest::Calls, &["/calls call_status%5B%5D=queued&page=1&per=100"][..]),
+        (WaitingRequest::Chats, &["/chats chat_status%5B%5D=queued&page=1&per=100"]),
         (
-            true,
-            true,
+            WaitingRequest::CallsAndChats,
             &[
                 "/calls call_status%5B%5D=queued&page=1&per=100",
                 "/chats chat_status%5B%5D=queued&page=1&per=100",
             ],
         ),
     ];
-    for (calls, chats, expected) in cases {
+    for (request, expected) in cases {
         let vendor = Vendor::answering(|asked| {
             let row = call(if asked.path.ends_with("calls") { 3 } else { 4 }, -60);
             Answer::json(&json!([row])).header("Total", "1")
         })
         .await;
-        let poll_result =
-            account(&vendor).ask("waiting", PollRequest::Waiting { calls, chats }).await.unwrap();
+        let poll_result = account(&vendor).poll::<Waiting>(request).await.unwrap();
         let asked: Vec<_> = vendor
             .asked()
             .iter()
@@ -37,10 +36,9 @@ async fn who_waits_is_asked_by_status_because_no_tail_shows_it() {
             })
             .collect();
         assert_eq!(asked, expected);
-        let Rows::Waiting { calls: waiting_calls, chats: waiting_chats } = &poll_result.rows else {
-            panic!("{:?}", poll_result.rows)
-        };
-        assert_eq!((waiting_calls.len(), waiting_chats.len()), (calls.into(), chats.into()));
+        let WaitingRows { calls, chats } = &poll_result.rows;
+        assert_eq!(calls.as_ref().map(Vec::len), request.calls().then_some(1));
+        assert_eq!(chats.as_ref().map(Vec::len), request.chats().then_some(1));
     }
 }
 
@@ -51,8 +49,8 @@ async fn the_log_is_asked_for_what_ended_too_because_ends_are_filled_in_later() 
     rows[1]["ended_at"] = json!(stamp(-30));
     rows[2]["ended_at"] = json!(null);
     let vendor = Vendor::answering(move |asked| page(&rows, asked, "ended_at")).await;
-    let poll_result = account(&vendor).ask("activity_ends", since(-60)).await.unwrap();
-    let Rows::ActivityEnds(tail) = &poll_result.rows else { panic!("{:?}", poll_result.rows) };
+    let poll_result = account(&vendor).poll::<ActivityEnds>(since(-60)).await.unwrap();
+    let tail = &poll_result.rows;
     let ids: Vec<_> = tail.rows.iter().map(|row| row.id.as_str()).collect();
     assert_eq!((ids, tail.cursor), (vec!["1"], Some(NOON.plus_millis(-30_000))));
     let asked = &vendor.asked()[0];
@@ -63,12 +61,17 @@ async fn the_log_is_asked_for_what_ended_too_because_ends_are_filled_in_later() 
 
 #[tokio::test]
 async fn a_service_level_is_asked_for_each_channel_with_the_minutes_it_looks_back() {
-    for (stream, path) in [
-        ("sla", "/manager/api/v1/menus/sla"),
-        ("sla_by_queue_group", "/manager/api/v1/menus/sla_by_queue_groups"),
+    for (of, path) in [
+        ("queues", "/manager/api/v1/menus/sla"),
+        ("groups", "/manager/api/v1/menus/sla_by_queue_groups"),
     ] {
         let vendor = Vendor::answering(|_| Answer::body("[]")).await;
-        account(&vendor).ask(stream, PollRequest::Snapshot).await.unwrap();
+        let account = account(&vendor);
+        if of == "queues" {
+            account.poll::<ServiceLevels>(SnapshotRequest).await.unwrap();
+        } else {
+            account.poll::<QueueGroupServiceLevels>(SnapshotRequest).await.unwrap();
+        }
         let asked = vendor.asked();
         let questions: Vec<_> = asked.iter().map(|asked| asked.raw_query.as_str()).collect();
         assert_eq!(questions, ["channel=call&minutes=30", "channel=chat&minutes=30"]);
@@ -90,9 +93,9 @@ async fn one_path_in_two_languages_on_two_channels_has_four_levels_and_null_is_n
         ]))
     })
     .await;
-    let poll_result = account(&vendor).ask("sla", PollRequest::Snapshot).await.unwrap();
-    let Rows::ServiceLevels(levels) = &poll_result.rows else { panic!("{:?}", poll_result.rows) };
-    let told: Vec<_> = levels
+    let poll_result = account(&vendor).poll::<ServiceLevels>(SnapshotRequest).await.unwrap();
+    let told: Vec<_> = poll_result
+        .rows
         .iter()
         .map(|level| match &level.of {
             Measured::Path(path) => (path.id().to_string(), level.percent),
@@ -122,21 +125,21 @@ async fn a_centre_without_chats_still_has_the_levels_of_its_calls() {
         })
     };
     let vendor = refusing("chat", 422).await;
-    let poll_result = account(&vendor).ask("sla", PollRequest::Snapshot).await.unwrap();
-    assert!(matches!(&poll_result.rows, Rows::ServiceLevels(levels) if levels.len() == 1));
+    let poll_result = account(&vendor).poll::<ServiceLevels>(SnapshotRequest).await.unwrap();
+    assert_eq!(poll_result.rows.len(), 1);
     // One that fails is another matter, and is counted; what the first one showed counts as well.
     let vendor = refusing("chat", 503).await;
     let account_503 = account(&vendor);
-    let poll_result = account_503.ask("sla", PollRequest::Snapshot).await.unwrap();
-    assert!(matches!(&poll_result.rows, Rows::ServiceLevels(levels) if levels.len() == 1));
+    let poll_result = account_503.poll::<ServiceLevels>(SnapshotRequest).await.unwrap();
+    assert_eq!(poll_result.rows.len(), 1);
     assert!(account_503.metrics.render().contains(
         "floorcast_requests_total{account=\"acme\",outcome=\"server_error\",stream=\"sla\"} 3"
     ));
     // The first one must be there, and refused credentials are never passed over.
     let vendor = refusing("call", 422).await;
-    account(&vendor).ask("sla", PollRequest::Snapshot).await.unwrap_err();
+    account(&vendor).poll::<ServiceLevels>(SnapshotRequest).await.unwrap_err();
     let vendor = refusing("chat", 401).await;
-    let error = account(&vendor).ask("sla", PollRequest::Snapshot).await.unwrap_err();
+    let error = account(&vendor).poll::<ServiceLevels>(SnapshotRequest).await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Stop);
     assert!(!error.to_string().contains(PASSWORD));
 }
@@ -155,10 +158,7 @@ async fn what_is_no_strict_json_is_no_answer() {
     ] {
         let shown = broken.clone();
         let vendor = Vendor::answering(move |_| Answer::body(broken.clone())).await;
-        let error = account(&vendor)
-            .ask("waiting", PollRequest::Waiting { calls: true, chats: false })
-            .await
-            .unwrap_err();
+        let error = account(&vendor).poll::<Waiting>(WaitingRequest::Calls).await.unwrap_err();
         assert_eq!(error.reason(), "undecodable", "{shown}");
     }
 }

@@ -62,7 +62,7 @@ async fn traces(answer: Answer, credentials: Credentials<'_>) -> String {
     let vendor = Vendor::answering(move |_| answer.clone()).await;
     let account = account_as(&vendor, credentials, Privacy::default());
     let read = read(&account, &RowMemory::default()).await;
-    let probed = account.probe().await;
+    let probed = account.report().await;
     let made = match &read {
         Ok(PollResult { rows, quarantined, memory, .. }) => {
             format!("{rows:?} {quarantined:?} {memory:?}")

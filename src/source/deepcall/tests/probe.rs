@@ -35,7 +35,7 @@ fn said<'a>(report: &'a Report, poll_request: &str) -> &'a str {
 async fn a_report_on_deepcall_answers_by_what_was_shown_and_names_nobody() {
     for pages in [1, 3] {
         let vendor = Vendor::answering(move |asked| answer(asked, pages)).await;
-        let report = account(&vendor).probe().await.unwrap();
+        let report = account(&vendor).report().await.unwrap();
         assert_eq!(said(&report, "in which form do rows come"), "a list");
         let agrees = said(&report, "is there totalRecords");
         assert_eq!(agrees.starts_with("yes, and it agrees"), pages == 1, "{agrees}");
@@ -69,7 +69,7 @@ async fn a_report_on_deepcall_answers_by_what_was_shown_and_names_nobody() {
 async fn a_probe_of_deepcall_with_a_refused_session_ends_at_its_first_request() {
     let vendor =
         Vendor::answering(|_| Answer::json(&json!({"status": "error", "code": 1014}))).await;
-    let error = account(&vendor).probe().await.unwrap_err();
+    let error = account(&vendor).report().await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Stop);
     assert_eq!(vendor.asked().len(), 1);
 }
@@ -77,7 +77,7 @@ async fn a_probe_of_deepcall_with_a_refused_session_ends_at_its_first_request() 
 #[tokio::test]
 async fn a_probe_of_something_else_says_so_and_shows_nothing_of_it() {
     let vendor = Vendor::answering(|_| Answer::json(&json!({"Ada": "Ada"}))).await;
-    let report = account(&vendor).probe().await.unwrap();
+    let report = account(&vendor).report().await.unwrap();
     assert_eq!(said(&report, "in which form do rows come"), "not answered (undecodable)");
     assert!(!format!("{report}").contains("Ada"));
 }

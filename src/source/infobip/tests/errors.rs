@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::answer::find_error;
-use super::{API_KEY, account, agent, agents, envelope, sweep_of};
+use super::{API_KEY, account, agent, agents, envelope, scan_of};
 use crate::source::loopback::{Answer, Vendor};
 use crate::source::{Disposition, RowMemory};
 
@@ -56,7 +56,7 @@ fn both_forms_of_an_error_are_known_with_any_status_code() {
 async fn credentials_that_are_refused_with_a_success_stop_the_account() {
     for body in [EXCEPTION, r#"{"statusCode": "ERROR", "message": "Unauthorized"}"#] {
         let vendor = Vendor::answering(move |_| Answer::body(body)).await;
-        let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
+        let error = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
         assert_eq!(error.disposition(), Disposition::Stop);
         assert!(!format!("{error} {error:?}").contains(API_KEY));
         assert_eq!(vendor.asked().len(), 1);
@@ -70,7 +70,7 @@ async fn too_many_requests_are_waited_out_and_asked_again() {
         let whole = envelope(&[agent(1)], &json!(1));
         let vendor = Vendor::answering_in_turn(vec![refusal, whole]).await;
         let account = account(&vendor);
-        let poll_result = sweep_of(&account, &RowMemory::default()).await.unwrap();
+        let poll_result = scan_of(&account, &RowMemory::default()).await.unwrap();
         assert!(agents(&poll_result).is_complete());
         assert_eq!(poll_result.requests, 2);
     }
@@ -83,10 +83,10 @@ async fn an_error_on_a_later_page_stops_only_what_it_has_to() {
         envelope(&rows, &json!(total))
     };
     let vendor = Vendor::answering_in_turn(vec![page(4), Answer::body(ERROR)]).await;
-    let poll_result = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap();
+    let poll_result = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap();
     assert_eq!(agents(&poll_result).rows().len(), 2);
     let vendor = Vendor::answering_in_turn(vec![page(4), Answer::body(EXCEPTION)]).await;
-    let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
+    let error = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Stop);
 }
 
@@ -97,7 +97,7 @@ async fn a_redirect_takes_the_credentials_of_infobip_nowhere() {
         let target = elsewhere.url().join("/v1/agents").unwrap().to_string();
         let vendor =
             Vendor::answering(move |_| Answer::status(status).header("Location", &target)).await;
-        let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
+        let error = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
         assert_eq!(error.reason(), "redirected");
         assert!(elsewhere.asked().is_empty());
     }

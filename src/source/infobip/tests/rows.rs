@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::answer::{find_error, page};
 use super::super::{FORMAT, mapping};
-use super::{account, agent, agents, sweep_of};
+use super::{account, agent, agents, scan_of};
 use crate::model::{Mode, Privacy, PseudonymKey};
 use crate::secret::Secret;
 use crate::source::checks::{Roster, holds, hostile, strange};
@@ -73,7 +73,7 @@ async fn an_answer_of_infobip_without_a_list_of_agents_is_an_error_that_shows_no
     for body in own.chain(hostile()) {
         let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
         let vendor = Vendor::answering(move |_| Answer::body(body.clone())).await;
-        let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
+        let error = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
         assert_eq!(error.reason(), "undecodable", "{shown}");
         assert!(!format!("{error} {error:?}").contains("Ada"), "{error}");
     }
@@ -88,7 +88,7 @@ async fn bad_rows_of_infobip_beside_good_ones_are_set_aside_and_the_good_ones_st
     );
     let body = format!(r#"{{"agents":[{rows}],"pagination":{{"totalItems":6}}}}"#);
     let vendor = Vendor::answering(move |_| Answer::body(body.clone())).await;
-    let poll_result = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap();
+    let poll_result = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap();
     let scan = agents(&poll_result);
     assert_eq!((scan.rows().len(), scan.present().len()), (2, 4));
     assert_eq!(scan.partial(), Some(Partial::RowWithoutId));

@@ -22,7 +22,7 @@ async fn a_report_on_maqsam_answers_by_what_was_shown_and_names_nobody() {
         envelope(shown.unwrap_or_default())
     })
     .await;
-    let report = account(&vendor).probe().await.unwrap();
+    let report = account(&vendor).report().await.unwrap();
     let said: Vec<_> =
         report.findings.iter().map(|found| (found.poll_request, found.answer.as_str())).collect();
     let expected = [
@@ -59,7 +59,7 @@ async fn a_report_on_maqsam_answers_by_what_was_shown_and_names_nobody() {
 #[tokio::test]
 async fn a_probe_of_maqsam_with_refused_credentials_ends_at_its_first_request() {
     let vendor = Vendor::answering(|_| Answer::status(401)).await;
-    let error = account(&vendor).probe().await.unwrap_err();
+    let error = account(&vendor).report().await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Stop);
     assert_eq!(vendor.asked().len(), 1);
 }
