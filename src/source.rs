@@ -14,7 +14,7 @@ mod deepcall;
 mod error;
 mod fields;
 mod full_scan;
-mod gathered;
+mod full_scan_in_progress;
 mod http;
 mod infobip;
 #[cfg(test)]
@@ -25,6 +25,7 @@ mod pages;
 #[cfg(test)]
 mod parley;
 mod poll_result;
+mod poll_result_builder;
 mod probe;
 mod requests;
 mod rows;

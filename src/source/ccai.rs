@@ -1,8 +1,8 @@
 //! Google CCAI Platform: the manager API (vendor's document, "Endpoints").
 //!
-//! One request per second and customer over all endpoints is the documented limit. Pages hold at
-//! most 100 rows, whatever is asked for. Calls, chats and the activity log are tailed by their
-//! stamps; agents, queues and teams are swept; what stands at the moment is one answer.
+//! The documented limit is one request per second and customer over all endpoints. A page holds at
+//! most 100 rows, whatever is requested. Calls, chats and the activity log are read by incremental
+//! polls over their timestamps, agents, queues and teams by full scans; a snapshot is one answer.
 
 mod full_scans;
 mod incremental_polls;
@@ -32,7 +32,7 @@ use self::streams::{OVERLAP, STREAMS};
 
 pub use self::rows::scan_agents_page;
 
-/// Rows of a page: the vendor's own maximum.
+/// Rows of a page, the vendor's maximum.
 pub(super) const PER_PAGE: usize = 100;
 
 /// One account.
@@ -69,7 +69,7 @@ impl Ccai {
         let authorization = Authorization::basic(&settings.username, password)?;
         let client = Client::new(connection, authorization, |_, _| None)?;
         let mut root = settings.base_url.clone();
-        // A gateway may stand before the vendor under a path of its own.
+        // A gateway in front of the vendor may have a path of its own.
         let before = root.path().trim_end_matches('/');
         let prefix = settings.api_prefix.trim_matches('/');
         root.set_path(&format!("{before}/{prefix}/"));

@@ -1,11 +1,11 @@
 //! DeepCall (Sarv), version 2: the list of agents (vendor's document, "List").
 //!
 //! One `POST` answers with all agents at once. The document has no parameter for pages and no limit
-//! of requests. There is no activity log and no presence at all: `status` says whether an agent's
-//! account is switched on.
+//! of requests. There is no activity log and no presence: `status` says whether an agent's account is
+//! active.
 //!
-//! The credentials go in the request's body, and passwords of the agents come with every answer:
-//! see [`scrub`].
+//! The credentials are in the request's body, and the agents' passwords are in every answer: see
+//! [`scrub`].
 
 mod envelope;
 mod errors;
@@ -22,7 +22,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::error::Error;
-use super::gathered::FullScanInProgress;
+use super::full_scan_in_progress::FullScanInProgress;
 use super::http::{Authorization, Client, Connection, JsonBody};
 use super::stream::{Agents, StreamType};
 use super::{
@@ -39,30 +39,30 @@ use self::settings::DeepcallSettings;
 pub(super) struct Deepcall {
     client: Client,
     url: Url,
-    questions: Questions,
+    bodies: RequestBodies,
     privacy: Privacy,
 }
 
 /// The bodies of requests. They hold the credentials.
 #[derive(Debug)]
-struct Questions {
+struct RequestBodies {
     /// All agents.
     all: JsonBody,
-    /// What a probe asks for besides: a second page, which is not documented, and an agent that is
-    /// not there.
+    /// Of a probe: a second page, which is not documented.
     second_page: JsonBody,
-    nobody: JsonBody,
+    /// Of a probe: an agent that does not exist.
+    missing_agent: JsonBody,
 }
 
-/// Who asks. It is written into the body of every request: one or the other, never both.
+/// The credentials in the body of every request: one or the other, never both.
 #[derive(Clone, Copy)]
 enum Credentials<'a> {
     Session { ssid: &'a Secret },
     User { user_id: &'a str, token: &'a Secret },
 }
 
-/// The body of a request. Without a filter all agents are asked for, in full. `quick` would leave
-/// fields out, and is never sent.
+/// The body of a request. Without a filter it is for all agents, with all fields; `quick`, which would
+/// leave fields out, is never sent.
 #[derive(Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ListRequest<'a> {
@@ -78,7 +78,7 @@ struct ListRequest<'a> {
     page: Option<u32>,
 }
 
-impl Questions {
+impl RequestBodies {
     fn of(credentials: Credentials) -> Result<Self, Error> {
         let all = match credentials {
             Credentials::Session { ssid } => {
@@ -93,7 +93,7 @@ impl Questions {
         Ok(Self {
             all: JsonBody::of(&all)?,
             second_page: JsonBody::of(&ListRequest { page: Some(2), ..all })?,
-            nobody: JsonBody::of(&ListRequest { agent_id: Some("0"), ..all })?,
+            missing_agent: JsonBody::of(&ListRequest { agent_id: Some("0"), ..all })?,
         })
     }
 }
@@ -127,7 +127,7 @@ impl Deepcall {
         let client = Client::new(connection, Authorization::in_body(), errors::find_error)?;
         let mut url = settings.base_url.clone();
         url.set_path(&settings.path);
-        Ok(Self { client, url, questions: Questions::of(credentials)?, privacy })
+        Ok(Self { client, url, bodies: RequestBodies::of(credentials)?, privacy })
     }
 }
 
@@ -135,13 +135,12 @@ impl Poll<Agents> for Deepcall {
     /// All agents come in one answer.
     async fn poll(&self, _: FullScanRequest, memory: &RowMemory) -> Polled<Agents> {
         let mut scan = FullScanInProgress::new(rows::FORMAT, memory, &self.privacy);
-        let answered = self.client.post(&Agents::NAME, &self.url, &self.questions.all).await;
+        let answered = self.client.post(&Agents::NAME, &self.url, &self.bodies.all).await;
         if let Some(answer) = scan.answered(answered)? {
-            let taken_in = rows::take_in(&mut scan, &answer.body);
-            scan.readable(taken_in, &answer)?;
+            let added = rows::add_rows(&mut scan, &answer.body);
+            scan.decoded(added, &answer)?;
         }
-        let (gathered, scan) = scan.finish();
-        Ok(gathered.into_poll_result(scan))
+        Ok(scan.finish())
     }
 }
 

@@ -1,8 +1,8 @@
 //! Infobip's contact centre: the list of agents (vendor's document, "Get Agents - Early Access").
 //!
 //! Nothing but `GET /ccaas/1/agents` is documented, without a limit of requests. There is no
-//! activity log and no stamp of a status: `updatedAt` moves for other reasons. So a change is known
-//! to lie between two sweeps.
+//! activity log and no timestamp of a status: `updatedAt` changes for other reasons. So a change is
+//! known to lie between two full scans.
 
 mod answer;
 mod mapping;
@@ -16,9 +16,9 @@ use std::time::Duration;
 use url::Url;
 
 use super::error::Error;
-use super::gathered::FullScanInProgress;
+use super::full_scan_in_progress::FullScanInProgress;
 use super::http::{Authorization, Client, Connection};
-use super::rows::Format;
+use super::rows::RowFormat;
 use super::stream::{Agents, StreamType};
 use super::{
     Access, FullScanRequest, Pace, Partial, Poll, PollSettings, Polled, Report, RowMemory,
@@ -26,14 +26,14 @@ use super::{
 };
 use crate::model::{Agent, Privacy};
 
-use self::paging::{PageEnd, PageWalk, Step};
+use self::paging::{PageEnd, Paging, PagingStep};
 
-/// The rows of the list.
-const FORMAT: Format<Agent> = Format { id: "id", deleted: None, read: mapping::agent };
+/// How the rows of the list are decoded.
+const FORMAT: RowFormat<Agent> = RowFormat { id: "id", deleted: None, read: mapping::agent };
 
-/// Rows of a page: the vendor's own maximum.
+/// Rows of a page, the vendor's maximum.
 const LIMIT: usize = 999;
-/// Pages of one sweep, at most: two hundred thousand agents.
+/// Pages of one full scan, at most: two hundred thousand agents.
 const MOST_PAGES: u32 = 200;
 
 /// One account.
@@ -84,35 +84,33 @@ impl Infobip {
 }
 
 impl Poll<Agents> for Infobip {
-    /// All agents, page by page. Complete when as many different ids were shown as the vendor says
-    /// there are.
+    /// The scan is complete when it has as many different ids as the vendor's count says.
     async fn poll(&self, _: FullScanRequest, memory: &RowMemory) -> Polled<Agents> {
         let mut scan = FullScanInProgress::new(FORMAT, memory, &self.privacy);
-        let mut walk = PageWalk::default();
+        let mut paging = Paging::default();
         let limit = LIMIT.to_string();
         loop {
-            let page = walk.page().to_string();
+            let page = paging.page().to_string();
             let url = self.url(&[("limit", &limit), ("page", &page)]);
             let answered = self.client.get(&Agents::NAME, &url).await;
             let Some(answer) = scan.answered(answered)? else { break };
             let page = answer::page(&answer.body);
-            let Some(page) = scan.readable(page, &answer)? else { break };
+            let Some(page) = scan.decoded(page, &answer)? else { break };
             match page.total {
                 Some(total) => scan.counted(total),
                 None => scan.mark(Partial::CountMissing),
             }
-            let new = scan.take_in(&page.rows);
+            let new = scan.add_rows(&page.rows);
             let end = PageEnd { rows: page.rows.len(), new, ids: scan.len(), total: page.total };
-            if walk.page_read(end) == Step::Done {
+            if paging.next_step(end) == PagingStep::Done {
                 break;
             }
-            if walk.asked() == MOST_PAGES {
+            if paging.requested() == MOST_PAGES {
                 scan.mark(Partial::TooLong);
                 break;
             }
         }
-        let (gathered, scan) = scan.finish();
-        Ok(gathered.into_poll_result(scan))
+        Ok(scan.finish())
     }
 }
 

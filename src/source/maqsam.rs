@@ -1,8 +1,8 @@
 //! Maqsam: the list of agents (vendor's document, "Agents API Documentation", an early alpha).
 //!
 //! Nothing but `GET /v1/agents/page/N` is documented, without a limit of requests and without a
-//! count of agents. There is no activity log. A state comes with its start, in a form that the
-//! document leaves open; where there is none, a change is known to lie between two sweeps.
+//! count of agents. There is no activity log. A state comes with its start, in a format that the
+//! document leaves open; without one, a change is known to lie between two full scans.
 
 mod answer;
 mod mapping;
@@ -15,10 +15,10 @@ use std::time::Duration;
 use url::Url;
 
 use super::error::Error;
-use super::gathered::FullScanInProgress;
+use super::full_scan_in_progress::FullScanInProgress;
 use super::http::{Authorization, Client, Connection};
 use super::pages::{FullScanPaging, FullScanStep, PageEnd};
-use super::rows::Format;
+use super::rows::RowFormat;
 use super::stream::{Agents, StreamType};
 use super::{
     Access, FullScanRequest, Pace, Partial, Poll, PollSettings, Polled, Report, RowMemory,
@@ -26,10 +26,11 @@ use super::{
 };
 use crate::model::{Agent, Privacy};
 
-/// The rows of the list.
-const FORMAT: Format<Agent> = Format { id: "identifier", deleted: None, read: mapping::agent };
+/// How the rows of the list are decoded.
+const FORMAT: RowFormat<Agent> =
+    RowFormat { id: "identifier", deleted: None, read: mapping::agent };
 
-/// Pages of one sweep, at most: twenty thousand agents, a hundred on each.
+/// Pages of one full scan, at most: twenty thousand agents, a hundred on each.
 const MOST_PAGES: u32 = 200;
 
 /// One account.
@@ -70,7 +71,7 @@ impl Maqsam {
         Ok(Self { client, base_url: base_url.clone(), privacy: settings.privacy })
     }
 
-    /// A page of the list. Pages 0 and 1 are the same, and so is the list without a number.
+    /// The URL of a page. Pages 0 and 1 are the same, and so is the list without a number.
     fn url(&self, page: u32) -> Url {
         let mut url = self.base_url.clone();
         url.set_path(&format!("/v1/agents/page/{page}"));
@@ -79,31 +80,30 @@ impl Maqsam {
 }
 
 impl Poll<Agents> for Maqsam {
-    /// All agents, page by page, until one is empty or shows nothing new. A page that is not full
-    /// proves nothing: how many rows it holds is the vendor's to say.
+    /// Pages are requested until one is empty or shows nothing new. A page that is not full proves
+    /// nothing: the document does not fix the size of a page.
     async fn poll(&self, _: FullScanRequest, memory: &RowMemory) -> Polled<Agents> {
         let mut scan = FullScanInProgress::new(FORMAT, memory, &self.privacy);
-        let mut walk = FullScanPaging::default();
+        let mut paging = FullScanPaging::default();
         loop {
-            let answered = self.client.get(&Agents::NAME, &self.url(walk.page())).await;
+            let answered = self.client.get(&Agents::NAME, &self.url(paging.page())).await;
             let Some(answer) = scan.answered(answered)? else { break };
             let list = answer::list(&answer.body);
-            let Some(list) = scan.readable(list, &answer)? else { break };
-            let Some(rows) = scan.readable(answer::rows(&list), &answer)? else { break };
-            let end = PageEnd { rows: rows.len(), new: scan.take_in(&rows), ..PageEnd::default() };
-            if walk.page_read(end) == FullScanStep::Done {
+            let Some(list) = scan.decoded(list, &answer)? else { break };
+            let Some(rows) = scan.decoded(answer::rows(&list), &answer)? else { break };
+            let end = PageEnd { rows: rows.len(), new: scan.add_rows(&rows), ..PageEnd::default() };
+            if paging.next_step(end) == FullScanStep::Done {
                 break;
             }
-            if walk.page() > MOST_PAGES {
+            if paging.page() > MOST_PAGES {
                 scan.mark(Partial::TooLong);
                 break;
             }
         }
-        if let Some(doubt) = walk.doubt() {
-            scan.mark(doubt);
+        if let Some(partial) = paging.partial() {
+            scan.mark(partial);
         }
-        let (gathered, scan) = scan.finish();
-        Ok(gathered.into_poll_result(scan))
+        Ok(scan.finish())
     }
 }
 

@@ -13,10 +13,10 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::fields::Fields;
-use super::gathered::FullScanInProgress;
+use super::full_scan_in_progress::FullScanInProgress;
 use super::http::{Authorization, Client};
-use super::probe::{Asked, Findings};
-use super::rows::Format;
+use super::probe::ReportBuilder;
+use super::rows::RowFormat;
 use super::stream::{Agents, StreamType};
 use super::{
     Access, ConnectError, Connection, Error, FullScanRequest, Pace, Poll, PollSettings, Polled,
@@ -104,15 +104,14 @@ impl VendorClient for Parley {
 
     async fn probe(&self) -> Result<Report, Error> {
         let requested_at = self.client.now();
-        let mut findings = Findings::default();
+        let mut report = ReportBuilder::default();
         let answered = self.client.get(&StreamName::new("probe"), &self.url).await;
-        let agents: Asked = findings.take(answered, |answer| {
+        let agents = report.page(answered, |answer| {
             let rows = people(&answer.body)?.people;
             Ok(rows.iter().filter_map(|row| serde_json::from_str(row.get()).ok()).collect())
         })?;
-        findings.noted("agents", &agents, agent);
-        let Findings { found, requests } = findings;
-        Ok(Report { vendor: Self::NAME, requested_at, requests, findings: found })
+        report.add_fields("agents", &agents, agent);
+        Ok(report.finish(Self::NAME, requested_at))
     }
 }
 
@@ -122,13 +121,12 @@ impl Poll<Agents> for Parley {
         let answered = self.client.get(&Agents::NAME, &self.url).await;
         if let Some(answer) = scan.answered(answered)? {
             let page = people(&answer.body);
-            if let Some(page) = scan.readable(page, &answer)? {
+            if let Some(page) = scan.decoded(page, &answer)? {
                 scan.counted(page.count);
-                scan.take_in(&page.people);
+                scan.add_rows(&page.people);
             }
         }
-        let (gathered, scan) = scan.finish();
-        Ok(gathered.into_poll_result(scan))
+        Ok(scan.finish())
     }
 }
 
@@ -137,7 +135,7 @@ fn people(body: &[u8]) -> Result<People<'_>, &'static str> {
 }
 
 /// The rows of the list.
-const FORMAT: Format<Agent> = Format { id: "key", deleted: None, read: agent };
+const FORMAT: RowFormat<Agent> = RowFormat { id: "key", deleted: None, read: agent };
 
 /// A row of the list.
 fn agent(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Result<Agent, QuarantineReason> {
@@ -169,11 +167,11 @@ mod tests {
     use crate::config::Config;
     use crate::model::EntityId;
     use crate::source::checks::{NOON, connection, limits};
-    use crate::source::loopback::{Answer, Vendor as Loopback};
+    use crate::source::loopback::{Answer, VendorServer};
     use crate::source::{AccountStream, FullScanRow, PollResult, Rows, StreamPoll};
 
     /// A source, from a configuration's text, as a bridge comes to it.
-    fn source(vendor: &Loopback) -> Source {
+    fn source(vendor: &VendorServer) -> Source {
         let text = format!(
             "[kafka]\nbootstrap_servers = \"b:1\"\ndeployment = \"d\"\n[[account]]\n\
              name = \"acme\"\nvendor = \"parley\"\nbase_url = \"{}\"\nkey = {{ env = \"KEY\" }}\n",
@@ -202,7 +200,7 @@ mod tests {
         let body = json!({"count": 2, "people": [
             {"key": "7", "name": "Mira", "mood": "ready", "since": 1_772_366_400},
             {"key": "8", "name": "Tom", "mood": "dancing"}]});
-        let vendor = Loopback::answering(move |_| Answer::json(&body)).await;
+        let vendor = VendorServer::answering(move |_| Answer::json(&body)).await;
         let source = source(&vendor);
         let poll_result = poll(&source).await.unwrap();
         let Rows::Agents(scan) = &poll_result.rows else { panic!("{poll_result:?}") };
@@ -215,9 +213,9 @@ mod tests {
         };
         assert_eq!(scan.rows()[0], FullScanRow::Seen(mira));
         assert_eq!(poll_result.unknown_values, [UnknownValue { field: "agent.mood" }]);
-        let asked = vendor.asked().remove(0);
-        assert_eq!(asked.header("authorization").as_deref(), Some("Token k-1"));
-        assert_eq!(asked.path, "/v1/people");
+        let request = vendor.requests().remove(0);
+        assert_eq!(request.header("authorization").as_deref(), Some("Token k-1"));
+        assert_eq!(request.path, "/v1/people");
         let report = source.probe().await.unwrap().to_string();
         assert!(report.contains("parley") && !report.contains("Mira"), "{report}");
     }
@@ -228,7 +226,7 @@ mod tests {
             [("unknown key", "unauthorized"), ("too fast", "rate_limited"), ("Mira", "refused")]
         {
             let body = json!({"problem": problem});
-            let vendor = Loopback::answering(move |_| Answer::json(&body)).await;
+            let vendor = VendorServer::answering(move |_| Answer::json(&body)).await;
             let source = source(&vendor);
             let error = poll(&source).await.unwrap_err();
             assert_eq!(error.reason(), reason);

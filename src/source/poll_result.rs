@@ -125,7 +125,7 @@ impl Rows {
     }
 }
 
-/// Why a row was set aside.
+/// Why a row is quarantined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuarantineReason {
     /// Where in the row, such as `queue_durations[1].started_at`; never a value.
@@ -135,10 +135,10 @@ pub struct QuarantineReason {
 }
 
 impl QuarantineReason {
-    /// What is said of rows with one id that contradict each other.
+    /// The kind for rows with one id that contradict each other.
     const CONFLICT: &str = "expected one row with this id";
 
-    /// Two rows of one answer have the same id and differ: neither is believed.
+    /// Two rows of one answer have the same id and differ: neither is used.
     #[must_use]
     pub fn conflict() -> Self {
         Self { path: String::new(), kind: String::from(Self::CONFLICT) }
@@ -151,20 +151,21 @@ impl QuarantineReason {
     }
 }
 
-/// A row that could not be decoded and was stepped over. It holds no byte of the row.
+/// A row that was skipped, because it could not be decoded or contradicts another. It holds no byte of
+/// the row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantined {
     /// The row's id, where that decoded.
     pub id: Option<EntityId>,
     /// Why.
     pub reason: QuarantineReason,
-    /// A hash of the row's bytes, so that it is told once.
+    /// A hash of the row's bytes, by which it is reported once.
     pub fingerprint: super::Fingerprint,
     /// The row's size in bytes.
     pub size: usize,
 }
 
-/// A value of an open enumeration that no table knows. It passed through as it was.
+/// A value of an open enumeration that no table knows. It is passed through unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UnknownValue {
     /// The field, such as `call.status`; never the value.

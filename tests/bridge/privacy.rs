@@ -213,7 +213,8 @@ fn traces_under(modes: [&str; 3]) -> Traces {
     assert!(bridge.wait(Duration::from_secs(40)).success());
     let said = bridge.said();
     // Everything was logged: its own words, and those of the libraries below it.
-    for detail in [" DEBUG floorcast::source::http: asking again", " DEBUG hyper", " DEBUG reqwest"]
+    for detail in
+        [" DEBUG floorcast::source::http: retrying a request", " DEBUG hyper", " DEBUG reqwest"]
     {
         assert!(said.contains(detail), "the log lacks{detail}:\n{said}");
     }

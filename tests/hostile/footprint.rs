@@ -131,7 +131,7 @@ fn the_memory_of_the_program_is_bounded_whatever_the_vendor_sends() {
     bridge.terminate();
     assert!(bridge.wait(PATIENCE).success(), "{}", bridge.said());
     let said = bridge.said();
-    assert!(said.contains(" DEBUG floorcast::source::http: asking again"), "{said}");
+    assert!(said.contains(" DEBUG floorcast::source::http: retrying a request"), "{said}");
     let said = said.into_bytes();
     for text in [PASSWORD, PLANTED, &authorization_of(PASSWORD)["authorization: Basic ".len()..]] {
         assert!(!holds(&said, text), "{text} is shown");

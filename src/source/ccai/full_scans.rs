@@ -3,12 +3,13 @@
 use serde_json::value::RawValue;
 
 use super::mapping;
-use super::rows::{self, Read, Row, entities, split};
+use super::rows::{self, DecodeRow, EntityRow, entities, split};
 use super::{Ccai, PER_PAGE};
 use crate::model::{EntityId, StreamName};
 use crate::source::error::Error;
-use crate::source::gathered::{FullScanInProgress, Gathered, undecodable};
+use crate::source::full_scan_in_progress::FullScanInProgress;
 use crate::source::pages::{FullScanPaging, FullScanStep, PageEnd};
+use crate::source::poll_result_builder::{PollResultBuilder, undecodable};
 use crate::source::stream::{Agents, Queues, StatusDefinitions, StreamType, Teams};
 use crate::source::{
     FullScan, FullScanBuilder, FullScanRequest, FullScanRow, Partial, Poll, PollResult, Polled,
@@ -47,25 +48,25 @@ impl Poll<StatusDefinitions> for Ccai {
 
 impl Ccai {
     /// All entities of a kind, page by page.
-    async fn scan<T: Row>(
+    async fn scan<T: EntityRow>(
         &self,
         stream: &StreamName,
         path: &str,
         query: &[(&str, &str)],
         split: for<'a> fn(&'a [u8]) -> Result<Vec<&'a RawValue>, &'static str>,
-        read: Read<T>,
+        read: DecodeRow<T>,
         memory: &RowMemory,
     ) -> Result<PollResult<FullScan<T>>, Error> {
         let mut scan = FullScanInProgress::new(rows::format(read), memory, &self.privacy);
-        let mut walk = FullScanPaging::default();
+        let mut paging = FullScanPaging::default();
         let per = PER_PAGE.to_string();
         loop {
-            let page = walk.page().to_string();
+            let page = paging.page().to_string();
             let mut query = query.to_vec();
             query.extend([("page", page.as_str()), ("per", per.as_str())]);
             let answered = self.client.get(stream, &self.url(path, &query)).await;
             let Some(answer) = scan.answered(answered)? else { break };
-            let Some(rows) = scan.readable(split(&answer.body), &answer)? else { break };
+            let Some(rows) = scan.decoded(split(&answer.body), &answer)? else { break };
             if let Some(total) = answer.total {
                 scan.counted(total);
             }
@@ -74,23 +75,22 @@ impl Ccai {
             }
             let end = PageEnd {
                 rows: rows.len(),
-                new: scan.take_in(&rows),
+                new: scan.add_rows(&rows),
                 has_next: answer.has_next,
                 total: answer.total,
             };
-            if walk.page_read(end) == FullScanStep::Done {
+            if paging.next_step(end) == FullScanStep::Done {
                 break;
             }
-            if walk.page() > MOST_PAGES {
+            if paging.page() > MOST_PAGES {
                 scan.mark(Partial::TooLong);
                 break;
             }
         }
-        if let Some(doubt) = walk.doubt() {
-            scan.mark(doubt);
+        if let Some(partial) = paging.partial() {
+            scan.mark(partial);
         }
-        let (gathered, scan) = scan.finish();
-        Ok(gathered.into_poll_result(scan))
+        Ok(scan.finish())
     }
 
     /// All entities of a kind, in one answer.
@@ -98,17 +98,17 @@ impl Ccai {
         &self,
         stream: &StreamName,
         path: &str,
-        read: Read<T>,
+        read: DecodeRow<T>,
         id: fn(&T) -> EntityId,
         memory: &RowMemory,
     ) -> Result<PollResult<FullScan<T>>, Error> {
-        let mut gathered = Gathered::default();
+        let mut result = PollResultBuilder::default();
         let answer = self.client.get(stream, &self.url(path, &[])).await?;
-        gathered.answer(&answer);
+        result.add_answer(&answer);
         let rows = split(&answer.body).map_err(|problem| undecodable(problem, &answer))?;
         let mut scan = FullScanBuilder::default();
-        // No paging is documented here. Should it be there all the same, one page proves nothing:
-        // what is absent would be called gone.
+        // No paging is documented here. If there is some, one page proves nothing: what is absent
+        // would count as removed.
         if let Some(total) = answer.total {
             scan.counted(total);
         }
@@ -119,7 +119,7 @@ impl Ccai {
             scan.mark(Partial::PageUnanswered);
         }
         for row in rows {
-            match rows::decode(row, read, &mut gathered.unknown_values) {
+            match rows::decode(row, read, &mut result.unknown_values) {
                 Ok(entity) => {
                     let id = id(&entity);
                     scan.row(&id, FullScanRow::Seen(entity));
@@ -129,10 +129,10 @@ impl Ccai {
                         Some(id) => scan.present(id.clone()),
                         None => scan.mark(Partial::RowWithoutId),
                     }
-                    gathered.set_aside(quarantined, memory);
+                    result.quarantine(quarantined, memory);
                 }
             }
         }
-        Ok(gathered.into_poll_result(scan.finish()))
+        Ok(result.finish(scan.finish()))
     }
 }

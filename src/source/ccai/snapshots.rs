@@ -5,7 +5,7 @@ use super::mapping::{self, LevelRow};
 use super::rows::{self, split};
 use crate::model::{Measured, QueuePath, QueueStatus, ServiceLevel, StreamName};
 use crate::source::error::{Disposition, Error};
-use crate::source::gathered::{Gathered, undecodable};
+use crate::source::poll_result_builder::{PollResultBuilder, undecodable};
 use crate::source::stream::{
     AgentStatuses, QueueGroupServiceLevels, QueueStatuses, ServiceLevels, StreamType,
 };
@@ -66,46 +66,46 @@ impl Ccai {
         of: impl Fn(&LevelRow, &str) -> Measured,
         memory: &RowMemory,
     ) -> Result<PollResult<Vec<ServiceLevel>>, Error> {
-        let mut gathered = Gathered::default();
+        let mut result = PollResultBuilder::default();
         let mut levels = Vec::new();
         let minutes = self.service_level_minutes.to_string();
         for channel in CHANNELS {
             let url = self.url(path, &[("channel", channel), ("minutes", &minutes)]);
             let answered = self.client.get(stream, &url).await.and_then(|answer| {
-                gathered.answer(&answer);
+                result.add_answer(&answer);
                 for row in split(&answer.body).map_err(|problem| undecodable(problem, &answer))? {
-                    match rows::decode(row, mapping::level, &mut gathered.unknown_values) {
+                    match rows::decode(row, mapping::level, &mut result.unknown_values) {
                         Ok(row) => levels.push(ServiceLevel {
                             of: of(&row, channel),
                             name: row.name,
                             percent: row.percent,
                             minutes: self.service_level_minutes,
                         }),
-                        Err(quarantined) => gathered.set_aside(quarantined, memory),
+                        Err(quarantined) => result.quarantine(quarantined, memory),
                     }
                 }
                 Ok(())
             });
             match answered {
-                // A centre without chats may refuse the question about them: what the first
-                // channel showed counts.
+                // A contact centre without chats may refuse requests for them: the levels of the
+                // first channel count.
                 Err(error)
                     if channel != CHANNELS[0] && error.disposition() != Disposition::Stop =>
                 {
-                    // A refusal is an answer that will be the same each time; anything else is a
-                    // failure, which the next reading repairs.
+                    // A refusal will be the same each time; anything else is a failure, which the
+                    // next poll repairs.
                     if matches!(error, Error::Refused(_)) {
                         tracing::debug!(%stream, channel, %error, "one channel is refused");
                     } else {
                         tracing::warn!(
                             %stream, channel, reason = error.reason(), %error,
-                            "one channel was not answered"
+                            "one channel failed"
                         );
                     }
                 }
                 answered => answered?,
             }
         }
-        Ok(gathered.into_poll_result(levels))
+        Ok(result.finish(levels))
     }
 }

@@ -9,12 +9,12 @@ mod traps;
 
 use serde_json::{Value, json};
 
-use super::settings::Who;
+use super::settings::CredentialSource;
 use super::{Credentials, Deepcall, DeepcallSettings};
 use crate::model::{Agent, EntityId, Privacy};
 use crate::secret::{Secret, SecretSource};
 use crate::source::checks::{connection, limits};
-use crate::source::loopback::{Answer, Vendor};
+use crate::source::loopback::{Answer, VendorServer};
 use crate::source::stream::Agents;
 use crate::source::{
     Disposition, Error, FullScan, FullScanRequest, FullScanRow, Partial, Poll, PollResult, Polled,
@@ -24,18 +24,18 @@ use crate::source::{
 const SSID: &str = "session-that-nobody-may-see";
 const TOKEN: &str = "token-that-nobody-may-see";
 
-fn account_as(vendor: &Vendor, credentials: Credentials, privacy: Privacy) -> Deepcall {
+fn account_as(vendor: &VendorServer, credentials: Credentials, privacy: Privacy) -> Deepcall {
     let settings = DeepcallSettings {
         base_url: vendor.url(),
         path: String::from("/deepcall/api/v2/Agent/list/"),
-        who: Who::Session {
+        credentials: CredentialSource::Session {
             ssid: SecretSource::variable(String::from("account.ssid"), String::from("SSID")),
         },
     };
     Deepcall::new(&settings, credentials, privacy, connection(limits())).unwrap()
 }
 
-fn account(vendor: &Vendor) -> Deepcall {
+fn account(vendor: &VendorServer) -> Deepcall {
     let ssid = Secret::new(SSID);
     account_as(vendor, Credentials::Session { ssid: &ssid }, Privacy::default())
 }
@@ -46,7 +46,7 @@ async fn read(account: &Deepcall, memory: &RowMemory) -> Polled<Agents> {
 
 /// What is read of one answer.
 async fn reading_of(answer: Answer) -> Polled<Agents> {
-    let vendor = Vendor::answering(move |_| answer.clone()).await;
+    let vendor = VendorServer::answering(move |_| answer.clone()).await;
     read(&account(&vendor), &RowMemory::default()).await
 }
 
@@ -83,28 +83,28 @@ fn with(mut answer: Value, field: &str, value: Value) -> Value {
 
 #[tokio::test]
 async fn all_agents_are_asked_for_in_one_post_with_the_session_in_its_body() {
-    let vendor = Vendor::answering(|_| Answer::json(&list(&[agent(2)]))).await;
+    let vendor = VendorServer::answering(|_| Answer::json(&list(&[agent(2)]))).await;
     let poll_result = read(&account(&vendor), &RowMemory::default()).await.unwrap();
     assert!(scan(&poll_result).is_complete() && scan(&poll_result).was_counted());
     assert_eq!((agents(&poll_result).len(), poll_result.requests), (1, 1));
-    let asked = vendor.asked().remove(0);
-    assert_eq!(asked.method, "POST");
-    assert_eq!((asked.path.as_str(), &*asked.raw_query), ("/deepcall/api/v2/Agent/list/", ""));
-    assert_eq!(asked.header("content-type").as_deref(), Some("application/json"));
-    assert_eq!(asked.header("content-length"), Some(asked.body.len().to_string()));
-    assert_eq!(asked.header("authorization"), None);
-    let body: Value = serde_json::from_slice(&asked.body).unwrap();
+    let request = vendor.requests().remove(0);
+    assert_eq!(request.method, "POST");
+    assert_eq!((request.path.as_str(), &*request.raw_query), ("/deepcall/api/v2/Agent/list/", ""));
+    assert_eq!(request.header("content-type").as_deref(), Some("application/json"));
+    assert_eq!(request.header("content-length"), Some(request.body.len().to_string()));
+    assert_eq!(request.header("authorization"), None);
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
     assert_eq!(body, json!({"ssid": SSID}));
 }
 
 #[tokio::test]
 async fn a_user_and_a_token_are_sent_without_a_session() {
-    let vendor = Vendor::answering(|_| Answer::json(&list(&[]))).await;
+    let vendor = VendorServer::answering(|_| Answer::json(&list(&[]))).await;
     let token = Secret::new(TOKEN);
     let credentials = Credentials::User { user_id: "10000001", token: &token };
     let account = account_as(&vendor, credentials, Privacy::default());
     read(&account, &RowMemory::default()).await.unwrap();
-    let body: Value = serde_json::from_slice(&vendor.asked()[0].body).unwrap();
+    let body: Value = serde_json::from_slice(&vendor.requests()[0].body).unwrap();
     assert_eq!(body, json!({"userId": "10000001", "token": TOKEN}));
 }
 
@@ -113,7 +113,7 @@ async fn a_row_that_has_not_changed_is_not_read_again_also_when_its_passwords_ha
     let mut second = agent(2);
     second["password"] = json!("Another-pass");
     let answers = [agent(2), second].map(|row| Answer::json(&list(&[row, agent(3)])));
-    let vendor = Vendor::answering_in_turn(answers.into()).await;
+    let vendor = VendorServer::answering_in_turn(answers.into()).await;
     let account = account(&vendor);
     let first = read(&account, &RowMemory::default()).await.unwrap();
     let again = read(&account, &first.memory).await.unwrap();

@@ -10,13 +10,13 @@ use crate::secret::{Environment, SecretSource};
 use crate::source::http::Authorization;
 use crate::source::{Access, ConnectError, Connection, PollSettings, SettingsReader, Source};
 
-/// Where the vendor's document asks.
+/// The vendor's URL in its document.
 const BASE_URL: &str = "https://api.maqsam.com";
 
 /// How an account of this vendor is reached.
 #[derive(Clone, Debug)]
 pub(super) struct MaqsamSettings {
-    /// The vendor's address.
+    /// The vendor's URL.
     pub(super) base_url: Url,
     /// The id of the access key.
     pub(super) username: String,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json, value::to_raw_value};
 
 use super::super::mapping;
-use super::super::rows::{Read, decode};
+use super::super::rows::{DecodeRow, decode};
 use crate::model::Chat;
 use crate::model::{
     Agent, Call, Destination, EntityId, GroupReference, Mode, Privacy, PseudonymKey, WorkingHours,
@@ -104,7 +104,7 @@ fn first(text: &str) -> Value {
     }
 }
 
-fn planted<T>(model: &str, example: &str, read: Read<T>) -> T {
+fn planted<T>(model: &str, example: &str, read: DecodeRow<T>) -> T {
     let mut row = merged(&first(model), &first(example));
     if row.get("participants").is_some() {
         row["wait_time_sms"] = json!([{"text": PLANTED}]);

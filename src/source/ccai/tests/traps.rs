@@ -5,7 +5,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use super::super::mapping;
-use super::super::rows::{Read, decode};
+use super::super::rows::{DecodeRow, decode};
 use super::NOON;
 use crate::detect::{PollContext, queue_status_row, record_row, service_level_row};
 use crate::event::Draft;
@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::source::{Quarantined, UnknownValue};
 
-fn read<T>(row: &Value, read: Read<T>) -> (Result<T, Quarantined>, Vec<UnknownValue>) {
+fn read<T>(row: &Value, read: DecodeRow<T>) -> (Result<T, Quarantined>, Vec<UnknownValue>) {
     let raw: Box<RawValue> = to_raw_value(row).unwrap();
     let mut unknown = Vec::new();
     let result = decode(&raw, read, &mut unknown);
@@ -188,7 +188,7 @@ fn a_participant_that_names_another_call_belongs_to_the_one_it_is_in() {
     assert_eq!(call.participants[0].call_id.as_ref().unwrap().as_str(), "3");
 }
 
-fn unknown<T>(row: &Value, decoder: Read<T>) -> Vec<&'static str> {
+fn unknown<T>(row: &Value, decoder: DecodeRow<T>) -> Vec<&'static str> {
     let (result, unknown) = read(row, decoder);
     assert!(result.is_ok(), "an unknown value sets no row aside");
     unknown.iter().map(|unknown| unknown.field).collect()

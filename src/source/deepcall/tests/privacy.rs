@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tracing::Level;
 
 use super::{
-    Answer, Credentials, PollResult, Privacy, RowMemory, SSID, Secret, TOKEN, Value, Vendor,
+    Answer, Credentials, PollResult, Privacy, RowMemory, SSID, Secret, TOKEN, Value, VendorServer,
     account_as, agent, agents, json, list, read, scan, with,
 };
 use crate::model::Mode;
@@ -59,7 +59,7 @@ async fn traces(answer: Answer, credentials: Credentials<'_>) -> String {
         .with_writer(move || writer.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let vendor = Vendor::answering(move |_| answer.clone()).await;
+    let vendor = VendorServer::answering(move |_| answer.clone()).await;
     let account = account_as(&vendor, credentials, Privacy::default());
     let read = read(&account, &RowMemory::default()).await;
     let probed = account.report().await;
@@ -127,7 +127,7 @@ async fn what_is_set_aside_has_the_same_hash_whatever_the_passwords_are() {
         for code in ["00000000", "99999999"] {
             let row = broken(fault).replace(CALL_PASS, code).replace(PASSWORD, code);
             let body = format!("{{\"response\":[{row}, {}],\"status\":\"success\"}}", agent(1));
-            let vendor = Vendor::answering(move |_| Answer::body(body.clone())).await;
+            let vendor = VendorServer::answering(move |_| Answer::body(body.clone())).await;
             let session = Credentials::Session { ssid: &ssid };
             let account = account_as(&vendor, session, Privacy::default());
             let poll_result = read(&account, &RowMemory::default()).await.unwrap();
@@ -146,7 +146,7 @@ async fn what_tells_of_agents_is_left_out_before_anything_keeps_it() {
     }
     row["favorite"] = json!(["Planted"]);
     let (ssid, answer) = (Secret::new(SSID), Answer::json(&list(&[row])));
-    let vendor = Vendor::answering(move |_| answer.clone()).await;
+    let vendor = VendorServer::answering(move |_| answer.clone()).await;
     for (mode, shown) in [(Mode::Keep, 6), (Mode::Drop, 0)] {
         let privacy = Privacy { agents: mode, customers: mode, content: mode };
         let account = account_as(&vendor, Credentials::Session { ssid: &ssid }, privacy);

@@ -2,7 +2,8 @@
 
 use super::{
     Answer, Credentials, Disposition, EntityId, Error, FullScanRow, Partial, Privacy, SSID, Secret,
-    Value, Vendor, account, account_as, agent, agents, json, list, read, reading_of, scan, with,
+    Value, VendorServer, account, account_as, agent, agents, json, list, read, reading_of, scan,
+    with,
 };
 use crate::model::Mode;
 use crate::source::{QuarantineReason, RowMemory};
@@ -134,9 +135,9 @@ async fn an_error_that_no_table_knows_is_told_without_its_words() {
 #[tokio::test]
 async fn a_refused_session_is_not_tried_again() {
     let vendor =
-        Vendor::answering(|_| Answer::json(&json!({"status": "error", "code": 1014}))).await;
+        VendorServer::answering(|_| Answer::json(&json!({"status": "error", "code": 1014}))).await;
     let error = read(&account(&vendor), &RowMemory::default()).await.unwrap_err();
-    assert_eq!((error.disposition(), vendor.asked().len()), (Disposition::Stop, 1));
+    assert_eq!((error.disposition(), vendor.requests().len()), (Disposition::Stop, 1));
     assert!(!format!("{error:?} {error}").contains(SSID));
 }
 
@@ -179,7 +180,7 @@ async fn allowed_numbers_are_a_list_or_an_empty_text_and_so_is_what_is_a_favouri
     let favourites = [(json!(""), None), (json!("3"), Some("3")), (json!([3, 4]), Some("3,4"))];
     for (favorite, expected) in favourites {
         let answer = Answer::json(&list(&[with(agent(2), "favorite", favorite.clone())]));
-        let vendor = Vendor::answering(move |_| answer.clone()).await;
+        let vendor = VendorServer::answering(move |_| answer.clone()).await;
         // What the document does not describe is dropped unless it is opened.
         let open = Privacy { agents: Mode::Keep, customers: Mode::Keep, content: Mode::Keep };
         let ssid = Secret::new(SSID);
@@ -251,7 +252,7 @@ async fn an_agent_that_is_marked_deleted_is_gone_and_the_count_may_leave_it_out(
         for counted in [3, 2] {
             let rows = [agent(2), with(agent(3), "isDeleted", deleted.clone()), agent(4)];
             let answer = with(list(&rows), "totalRecords", json!(counted));
-            let vendor = Vendor::answering(move |_| Answer::json(&answer)).await;
+            let vendor = VendorServer::answering(move |_| Answer::json(&answer)).await;
             let account = account(&vendor);
             let first = read(&account, &RowMemory::default()).await.unwrap();
             let gone = FullScanRow::Deleted(EntityId::new("3"));
@@ -282,12 +283,12 @@ async fn a_row_without_an_id_proves_that_not_all_are_known() {
 
 #[tokio::test]
 async fn a_redirect_takes_the_session_nowhere() {
-    let elsewhere = Vendor::answering(|_| Answer::json(&list(&[]))).await;
+    let elsewhere = VendorServer::answering(|_| Answer::json(&list(&[]))).await;
     let target = elsewhere.url().to_string();
     for status in [301, 307, 308] {
         let moved = Answer::status(status).header("Location", &target);
         let error = reading_of(moved).await.unwrap_err();
         assert!(matches!(error, Error::Redirected { .. }), "{error}");
     }
-    assert_eq!(elsewhere.asked().len(), 0);
+    assert_eq!(elsewhere.requests().len(), 0);
 }

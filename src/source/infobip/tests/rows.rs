@@ -11,7 +11,7 @@ use crate::model::{Mode, Privacy, PseudonymKey};
 use crate::secret::Secret;
 use crate::source::checks::{Roster, holds, hostile, strange};
 use crate::source::fields::Fields;
-use crate::source::loopback::{Answer, Vendor};
+use crate::source::loopback::{Answer, VendorServer};
 use crate::source::{Partial, RowMemory};
 
 const AGENTS: &str = include_str!("../../../../tests/fixtures/infobip/agents.json");
@@ -72,7 +72,7 @@ async fn an_answer_of_infobip_without_a_list_of_agents_is_an_error_that_shows_no
     let own = own.iter().map(|body| body.as_bytes().to_vec());
     for body in own.chain(hostile()) {
         let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
-        let vendor = Vendor::answering(move |_| Answer::body(body.clone())).await;
+        let vendor = VendorServer::answering(move |_| Answer::body(body.clone())).await;
         let error = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
         assert_eq!(error.reason(), "undecodable", "{shown}");
         assert!(!format!("{error} {error:?}").contains("Ada"), "{error}");
@@ -87,7 +87,7 @@ async fn bad_rows_of_infobip_beside_good_ones_are_set_aside_and_the_good_ones_st
         agent(2)
     );
     let body = format!(r#"{{"agents":[{rows}],"pagination":{{"totalItems":6}}}}"#);
-    let vendor = Vendor::answering(move |_| Answer::body(body.clone())).await;
+    let vendor = VendorServer::answering(move |_| Answer::body(body.clone())).await;
     let poll_result = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap();
     let scan = agents(&poll_result);
     assert_eq!((scan.rows().len(), scan.present().len()), (2, 4));

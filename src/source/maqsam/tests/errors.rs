@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::answer::{find_error, list, rows};
 use super::{ACCESS_SECRET, account, agent, agents, envelope, scan_of};
-use crate::source::loopback::{Answer, Vendor};
+use crate::source::loopback::{Answer, VendorServer};
 use crate::source::{Disposition, RowMemory};
 
 const UNAUTHORIZED: &str = include_str!("../../../../tests/fixtures/maqsam/unauthorized.json");
@@ -63,11 +63,11 @@ fn message_is_a_list_or_a_text_that_holds_one() {
 async fn credentials_that_are_refused_stop_the_account_with_any_status_code() {
     for status in [200, 401, 500] {
         let refusal = Answer::body(UNAUTHORIZED).with_status(status);
-        let vendor = Vendor::answering(move |_| refusal.clone()).await;
+        let vendor = VendorServer::answering(move |_| refusal.clone()).await;
         let error = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
         assert_eq!(error.disposition(), Disposition::Stop, "{status}");
         assert!(!format!("{error} {error:?}").contains(ACCESS_SECRET));
-        assert_eq!(vendor.asked().len(), 1);
+        assert_eq!(vendor.requests().len(), 1);
     }
 }
 
@@ -75,7 +75,7 @@ async fn credentials_that_are_refused_stop_the_account_with_any_status_code() {
 async fn a_fault_of_the_vendors_is_asked_again() {
     for refusal in [Answer::body(FAILED), Answer::body(FAILED).with_status(500)] {
         let answers = vec![refusal, envelope(&[agent(1)]), envelope(&[])];
-        let vendor = Vendor::answering_in_turn(answers).await;
+        let vendor = VendorServer::answering_in_turn(answers).await;
         let poll_result = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap();
         assert!(agents(&poll_result).is_complete());
         assert_eq!(poll_result.requests, 3);
@@ -85,12 +85,13 @@ async fn a_fault_of_the_vendors_is_asked_again() {
 #[tokio::test]
 async fn a_redirect_takes_the_credentials_of_maqsam_nowhere() {
     for status in [302, 307] {
-        let elsewhere = Vendor::answering(|_| Answer::status(200)).await;
+        let elsewhere = VendorServer::answering(|_| Answer::status(200)).await;
         let target = elsewhere.url().join("/v1/agents").unwrap().to_string();
         let vendor =
-            Vendor::answering(move |_| Answer::status(status).header("Location", &target)).await;
+            VendorServer::answering(move |_| Answer::status(status).header("Location", &target))
+                .await;
         let error = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
         assert_eq!(error.reason(), "redirected");
-        assert!(elsewhere.asked().is_empty());
+        assert!(elsewhere.requests().is_empty());
     }
 }

@@ -1,12 +1,15 @@
-//! What is asked: the questions that only this vendor needs.
+//! Requests that only this vendor needs.
 
 use serde_json::json;
 
 use super::{NOON, PASSWORD, account, activity, call, page, since, stamp};
 use crate::model::Measured;
-use crate::source::loopback::{Answer, Vendor};
-use crate::source::stream::{ActivityEnds, QueueGroupServiceLevels, ServiceLevels, Waiting};
-use crate::source::{Disposition, SnapshotRequest, WaitingRequest, WaitingRows};
+use crate::source::ccai::Ccai;
+use crate::source::loopback::{Answer, VendorServer};
+use crate::source::stream::{
+    ActivityEnds, QueueGroupServiceLevels, ServiceLevels, StreamType, Waiting,
+};
+use crate::source::{Disposition, Poll, SnapshotRequest, WaitingRequest, WaitingRows};
 
 #[tokio::test]
 async fn who_waits_is_asked_by_status_because_no_tail_shows_it() {
@@ -22,20 +25,20 @@ async fn who_waits_is_asked_by_status_because_no_tail_shows_it() {
         ),
     ];
     for (request, expected) in cases {
-        let vendor = Vendor::answering(|asked| {
-            let row = call(if asked.path.ends_with("calls") { 3 } else { 4 }, -60);
+        let vendor = VendorServer::answering(|request| {
+            let row = call(if request.path.ends_with("calls") { 3 } else { 4 }, -60);
             Answer::json(&json!([row])).header("Total", "1")
         })
         .await;
         let poll_result = account(&vendor).poll::<Waiting>(request).await.unwrap();
-        let asked: Vec<_> = vendor
-            .asked()
+        let received: Vec<_> = vendor
+            .requests()
             .iter()
-            .map(|asked| {
-                format!("{} {}", asked.path.replace("/manager/api/v1", ""), asked.raw_query)
+            .map(|request| {
+                format!("{} {}", request.path.replace("/manager/api/v1", ""), request.raw_query)
             })
             .collect();
-        assert_eq!(asked, expected);
+        assert_eq!(received, expected);
         let WaitingRows { calls, chats } = &poll_result.rows;
         assert_eq!(calls.as_ref().map(Vec::len), request.calls().then_some(1));
         assert_eq!(chats.as_ref().map(Vec::len), request.chats().then_some(1));
@@ -48,41 +51,41 @@ async fn the_log_is_asked_for_what_ended_too_because_ends_are_filled_in_later() 
     rows[0]["ended_at"] = json!(stamp(-90));
     rows[1]["ended_at"] = json!(stamp(-30));
     rows[2]["ended_at"] = json!(null);
-    let vendor = Vendor::answering(move |asked| page(&rows, asked, "ended_at")).await;
+    let vendor = VendorServer::answering(move |request| page(&rows, request, "ended_at")).await;
     let poll_result = account(&vendor).poll::<ActivityEnds>(since(-60)).await.unwrap();
     let tail = &poll_result.rows;
     let ids: Vec<_> = tail.rows.iter().map(|row| row.id.as_str()).collect();
     assert_eq!((ids, tail.cursor), (vec!["1"], Some(NOON.plus_millis(-30_000))));
-    let asked = &vendor.asked()[0];
-    assert_eq!(asked.path, "/manager/api/v1/agent_activity_logs");
-    assert_eq!(asked.query("ended_at[from]"), Some(stamp(-60)));
-    assert_eq!(asked.query("sort_column").as_deref(), Some("ended_at"));
+    let request = &vendor.requests()[0];
+    assert_eq!(request.path, "/manager/api/v1/agent_activity_logs");
+    assert_eq!(request.query("ended_at[from]"), Some(stamp(-60)));
+    assert_eq!(request.query("sort_column").as_deref(), Some("ended_at"));
+}
+
+async fn service_levels_come_from<S>(path: &str)
+where
+    S: StreamType<Request = SnapshotRequest>,
+    Ccai: Poll<S>,
+{
+    let vendor = VendorServer::answering(|_| Answer::body("[]")).await;
+    account(&vendor).poll::<S>(SnapshotRequest).await.unwrap();
+    let requests = vendor.requests();
+    let queries: Vec<_> = requests.iter().map(|request| request.raw_query.as_str()).collect();
+    assert_eq!(queries, ["channel=call&minutes=30", "channel=chat&minutes=30"]);
+    assert!(requests.iter().all(|request| request.path == path));
 }
 
 #[tokio::test]
-async fn a_service_level_is_asked_for_each_channel_with_the_minutes_it_looks_back() {
-    for (of, path) in [
-        ("queues", "/manager/api/v1/menus/sla"),
-        ("groups", "/manager/api/v1/menus/sla_by_queue_groups"),
-    ] {
-        let vendor = Vendor::answering(|_| Answer::body("[]")).await;
-        let account = account(&vendor);
-        if of == "queues" {
-            account.poll::<ServiceLevels>(SnapshotRequest).await.unwrap();
-        } else {
-            account.poll::<QueueGroupServiceLevels>(SnapshotRequest).await.unwrap();
-        }
-        let asked = vendor.asked();
-        let questions: Vec<_> = asked.iter().map(|asked| asked.raw_query.as_str()).collect();
-        assert_eq!(questions, ["channel=call&minutes=30", "channel=chat&minutes=30"]);
-        assert!(asked.iter().all(|asked| asked.path == path));
-    }
+async fn service_levels_are_requested_for_each_channel_with_their_minutes() {
+    service_levels_come_from::<ServiceLevels>("/manager/api/v1/menus/sla").await;
+    let path = "/manager/api/v1/menus/sla_by_queue_groups";
+    service_levels_come_from::<QueueGroupServiceLevels>(path).await;
 }
 
 #[tokio::test]
 async fn one_path_in_two_languages_on_two_channels_has_four_levels_and_null_is_not_zero() {
-    let vendor = Vendor::answering(|asked| {
-        let level = if asked.query("channel").as_deref() == Some("call") {
+    let vendor = VendorServer::answering(|request| {
+        let level = if request.query("channel").as_deref() == Some("call") {
             json!(0.0)
         } else {
             json!(null)
@@ -116,8 +119,8 @@ async fn a_centre_without_chats_still_has_the_levels_of_its_calls() {
     let levels = json!([{"menu_path_id": 5, "lang": "en", "sla": 80.0}]);
     let refusing = |refused: &'static str, status: u16| {
         let levels = levels.clone();
-        Vendor::answering(move |asked| {
-            if asked.query("channel").as_deref() == Some(refused) {
+        VendorServer::answering(move |request| {
+            if request.query("channel").as_deref() == Some(refused) {
                 Answer::status(status)
             } else {
                 Answer::json(&levels)
@@ -157,7 +160,7 @@ async fn what_is_no_strict_json_is_no_answer() {
         format!("[{rows}][]"),
     ] {
         let shown = broken.clone();
-        let vendor = Vendor::answering(move |_| Answer::body(broken.clone())).await;
+        let vendor = VendorServer::answering(move |_| Answer::body(broken.clone())).await;
         let error = account(&vendor).poll::<Waiting>(WaitingRequest::Calls).await.unwrap_err();
         assert_eq!(error.reason(), "undecodable", "{shown}");
     }
