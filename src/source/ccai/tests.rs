@@ -167,7 +167,7 @@ fn cursor<T>(poll_result: &PollResult<IncrementalRows<T>>) -> Option<Timestamp> 
 }
 
 #[tokio::test]
-async fn a_sweep_takes_pages_in_order_and_never_follows_the_address_in_link() {
+async fn a_full_scan_requests_pages_in_order_and_never_follows_the_url_in_link() {
     let roster: Vec<_> = (0..250).map(agent).collect();
     let vendor = VendorServer::answering(move |request| page(&roster, request, "created_at")).await;
     let poll_result = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap();
@@ -181,7 +181,7 @@ async fn a_sweep_takes_pages_in_order_and_never_follows_the_address_in_link() {
 }
 
 #[tokio::test]
-async fn rows_that_shift_between_pages_make_a_sweep_partial() {
+async fn rows_that_shift_between_pages_make_a_full_scan_partial() {
     let roster: Vec<_> = (0..150).map(agent).collect();
     let vendor = VendorServer::answering(move |request| {
         let mut shifted = roster.clone();
@@ -198,7 +198,7 @@ async fn rows_that_shift_between_pages_make_a_sweep_partial() {
 }
 
 #[tokio::test]
-async fn a_sweep_without_headers_goes_on_until_a_page_is_empty() {
+async fn a_full_scan_without_headers_goes_on_until_a_page_is_empty() {
     let roster: Vec<_> = (0..70).map(agent).collect();
     let vendor = VendorServer::answering(move |request| {
         let page: usize = request.query("page").unwrap().parse().unwrap();
@@ -243,7 +243,7 @@ async fn rows_that_have_not_changed_by_a_byte_are_not_decoded_again() {
 }
 
 #[tokio::test]
-async fn an_undecodable_row_is_set_aside_counts_as_present_and_the_others_go_on() {
+async fn an_undecodable_row_is_quarantined_counts_as_present_and_costs_no_other() {
     let vendor = VendorServer::answering(|_| {
         let rows = format!(
             r#"[{},{{"id":5,"online":[1]}},{{"id":6,"first_name":"\ud800"}},{}]"#,
@@ -273,7 +273,7 @@ async fn an_undecodable_row_is_set_aside_counts_as_present_and_the_others_go_on(
 }
 
 #[tokio::test]
-async fn one_id_on_two_different_people_of_one_page_concludes_nothing() {
+async fn one_id_on_two_different_people_of_one_page_proves_nothing() {
     let (one, other) = (agent(1), json!({"id": 1, "first_name": "Jonas"}));
     let page = |rows: Value| Answer::json(&rows).header("Total", "2");
     // Who comes first changes from answer to answer.
@@ -302,7 +302,7 @@ async fn one_id_on_two_different_people_of_one_page_concludes_nothing() {
 }
 
 #[tokio::test]
-async fn who_is_logged_in_is_one_answer_and_a_further_page_would_prove_it_partial() {
+async fn agent_statuses_are_one_answer_and_a_further_page_makes_them_partial() {
     let status = json!([{"id": 1, "status": "Available", "status_id": 0}]);
     for (total, partial) in [("1", None), ("2", Some(Partial::CountDisagrees))] {
         let status = status.clone();
@@ -314,7 +314,7 @@ async fn who_is_logged_in_is_one_answer_and_a_further_page_would_prove_it_partia
 }
 
 #[tokio::test]
-async fn a_tail_pages_by_key_and_its_names_have_encoded_brackets() {
+async fn an_incremental_poll_pages_by_key_and_its_parameters_have_encoded_brackets() {
     let calls: Vec<_> = (0..230_u32).map(|n| call(n, i64::from(n) - 500)).collect();
     let vendor = VendorServer::answering(move |request| page(&calls, request, "updated_at")).await;
     let poll_result = account(&vendor).poll::<Calls>(since(-500)).await.unwrap();
@@ -338,7 +338,7 @@ async fn rows_of_one_second_come_in_the_order_of_their_numbers() {
 }
 
 #[tokio::test]
-async fn a_tail_drops_rows_it_was_told_already_and_keeps_changed_ones() {
+async fn an_incremental_poll_drops_known_rows_and_keeps_changed_ones() {
     let before: Vec<_> = (0..3).map(|n| call(n, -60)).collect();
     let mut after = before.clone();
     after[1]["rating"] = json!(5);
@@ -352,7 +352,7 @@ async fn a_tail_drops_rows_it_was_told_already_and_keeps_changed_ones() {
 }
 
 #[tokio::test]
-async fn a_tail_that_fails_in_the_middle_says_how_far_it_came() {
+async fn an_incremental_poll_that_fails_in_the_middle_returns_how_far_it_came() {
     let calls: Vec<_> = (0..230_u32).map(|n| call(n, i64::from(n) - 500)).collect();
     let vendor = VendorServer::answering(move |request| {
         let late = request.query("updated_at[from]").unwrap() > stamp(-450);
@@ -365,7 +365,7 @@ async fn a_tail_that_fails_in_the_middle_says_how_far_it_came() {
 }
 
 #[tokio::test]
-async fn a_row_that_makes_every_answer_too_large_is_stepped_over_visibly() {
+async fn a_row_that_makes_every_answer_too_large_is_skipped_and_reported() {
     let calls: Vec<_> = (0..130_u32)
         .map(|n| {
             let mut call = call(n, i64::from(n) - 500);
@@ -394,7 +394,7 @@ async fn a_row_that_makes_every_answer_too_large_is_stepped_over_visibly() {
 }
 
 #[tokio::test]
-async fn a_vendor_that_answers_nothing_right_for_a_while_has_no_bad_rows_and_none_is_missed() {
+async fn no_row_is_missed_when_the_vendor_answers_everything_wrong_for_a_while() {
     let calls: Vec<_> = (0..15_u32).map(|n| call(n, i64::from(n) - 500)).collect();
     let bad_answers = std::sync::atomic::AtomicU32::new(10);
     let vendor = VendorServer::answering(move |request| {
@@ -413,7 +413,7 @@ async fn a_vendor_that_answers_nothing_right_for_a_while_has_no_bad_rows_and_non
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_once_is_asked_for_again() {
+async fn an_answer_that_breaks_once_is_requested_again() {
     let calls = json!([call(1, -60), call(2, -50)]).to_string();
     let broken = calls[..calls.len() / 2].to_owned();
     let vendor = VendorServer::answering_in_turn(vec![
@@ -427,7 +427,7 @@ async fn an_answer_that_breaks_once_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn recent_calls_are_asked_by_id_and_others_are_not_taken() {
+async fn recent_calls_are_requested_by_id_and_others_are_dropped() {
     let vendor = VendorServer::answering(|_| {
         Answer::json(&json!([call(3, -60), call(8, -60), call(4, -60)])).header("Total", "3")
     })
@@ -485,7 +485,7 @@ fn basic() -> String {
 }
 
 #[tokio::test]
-async fn a_refusal_for_too_many_requests_pauses_the_account_and_is_asked_again() {
+async fn a_refusal_for_too_many_requests_pauses_the_account_and_is_retried() {
     for wish in ["1", "Sun, 01 Mar 2026 12:00:01 GMT", "-1", "978307200", "soon", ""] {
         let vendor = VendorServer::answering_in_turn(vec![
             Answer::status(429).header("Retry-After", wish),
@@ -504,7 +504,7 @@ async fn a_refusal_for_too_many_requests_pauses_the_account_and_is_asked_again()
 }
 
 #[tokio::test]
-async fn gzip_is_undone_and_a_bomb_stops_at_the_cap() {
+async fn gzip_is_decompressed_and_a_bomb_stops_at_the_cap() {
     let roster = json!([agent(1)]).to_string();
     let vendor = VendorServer::answering(move |request| {
         assert_eq!(request.header("accept-encoding").as_deref(), Some("gzip"));
@@ -521,7 +521,7 @@ async fn gzip_is_undone_and_a_bomb_stops_at_the_cap() {
 }
 
 #[tokio::test]
-async fn an_encoding_that_was_not_asked_for_is_an_error() {
+async fn an_encoding_that_was_not_requested_is_an_error() {
     let vendor =
         VendorServer::answering(|_| Answer::body("[]").header("Content-Encoding", "br")).await;
     let error = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap_err();
@@ -538,7 +538,7 @@ async fn an_endless_answer_stops_at_the_cap() {
 }
 
 #[tokio::test]
-async fn a_body_that_drips_for_ever_ends_at_the_time_limit() {
+async fn a_slow_endless_body_ends_at_the_time_limit() {
     let vendor = VendorServer::dripping().await;
     let account = account_with(&vendor, |limits| limits.body = Duration::from_millis(50));
     let error = account.poll::<Agents>(FullScanRequest).await.unwrap_err();
@@ -547,7 +547,7 @@ async fn a_body_that_drips_for_ever_ends_at_the_time_limit() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_nothing_ends_at_the_time_limit() {
+async fn a_server_that_never_answers_ends_at_the_time_limit() {
     let vendor = VendorServer::silent().await;
     let account = account_with(&vendor, |limits| limits.head = Duration::from_millis(50));
     let error = account.poll::<Agents>(FullScanRequest).await.unwrap_err();
@@ -578,7 +578,7 @@ async fn a_gateways_own_path_stays_before_the_prefix() {
 }
 
 #[tokio::test]
-async fn how_far_the_vendors_clock_is_ahead_is_told() {
+async fn how_far_the_vendors_clock_is_ahead_is_in_the_result() {
     let vendor = VendorServer::answering(|_| {
         Answer::body("[]").header("Date", "Sun, 01 Mar 2026 12:00:30 GMT")
     })

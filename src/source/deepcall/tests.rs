@@ -82,7 +82,7 @@ fn with(mut answer: Value, field: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn all_agents_are_asked_for_in_one_post_with_the_session_in_its_body() {
+async fn all_agents_are_requested_in_one_post_with_the_session_in_its_body() {
     let vendor = VendorServer::answering(|_| Answer::json(&list(&[agent(2)]))).await;
     let poll_result = read(&account(&vendor), &RowMemory::default()).await.unwrap();
     assert!(scan(&poll_result).is_complete() && scan(&poll_result).was_counted());

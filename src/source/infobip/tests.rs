@@ -105,7 +105,7 @@ async fn a_server_on_which_page_skips_rows_is_read_to_its_end_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_sweep_whose_ids_do_not_reach_the_count_or_that_has_none_is_partial() {
+async fn a_full_scan_whose_ids_do_not_reach_the_count_or_that_has_no_count_is_partial() {
     let cases = [
         (json!(2), None),
         (json!("2"), None),
@@ -143,7 +143,7 @@ async fn rows_of_infobip_that_shift_between_pages_leave_the_count_unreached() {
 }
 
 #[tokio::test]
-async fn one_id_on_two_different_people_makes_the_sweep_partial_and_neither_is_believed() {
+async fn one_id_on_two_different_people_makes_the_scan_partial_and_neither_is_used() {
     let document = include_str!("../../../tests/fixtures/infobip/agents.json");
     let vendor = VendorServer::answering(move |_| Answer::body(document)).await;
     let account = account(&vendor);

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_says_what_kind_of_value_there_is_and_no_value() {
+    fn a_format_names_the_type_of_a_value_and_never_the_value() {
         let of = |value: Value| forms(&[json!({ "it": value })], "it");
         for (value, expected) in [
             (json!(1_772_366_400), "number of 10 digits (1)"),

@@ -84,7 +84,7 @@ async fn pages_of_maqsam_are_counted_from_1_until_one_is_empty() {
 }
 
 #[tokio::test]
-async fn a_page_that_comes_again_ends_a_sweep() {
+async fn a_repeated_page_ends_a_full_scan() {
     let roster: Vec<_> = (0..150).map(agent).collect();
     // Behind the end it shows the last page again.
     let vendor = VendorServer::answering(move |request| {
@@ -108,7 +108,7 @@ async fn a_page_of_maqsam_that_is_not_full_proves_nothing() {
 }
 
 #[tokio::test]
-async fn rows_of_maqsam_that_shift_between_pages_make_a_sweep_partial() {
+async fn rows_of_maqsam_that_shift_between_pages_make_a_full_scan_partial() {
     let roster: Vec<_> = (0..150).map(agent).collect();
     let vendor = VendorServer::answering(move |request| {
         let mut shifted = roster.clone();
@@ -130,7 +130,7 @@ async fn pages_without_end_are_capped() {
 }
 
 #[tokio::test]
-async fn one_identifier_on_two_agents_of_a_page_makes_it_partial_and_neither_is_believed() {
+async fn one_identifier_on_two_agents_of_a_page_makes_the_scan_partial_and_neither_is_used() {
     let mut other = agent(1);
     other["name"] = json!("Jonas Sample");
     let rows = [agent(1), agent(2), other];

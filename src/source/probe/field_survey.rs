@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_looks_like_the_name_of_a_field_is_named() {
+    fn only_what_looks_like_a_field_name_is_listed() {
         let fields = |names: &[&str]| {
             names.iter().map(|name| (String::from(*name), 1)).collect::<BTreeMap<_, _>>()
         };

@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_shows_whether_waiting_moves_a_record() {
+    fn a_waiting_interaction_shows_whether_waiting_moves_updated_at() {
         let row =
             |status: &str, second: i64| json!({"status": status, "updated_at": stamp(second)});
         assert_eq!(waiting(&[row("queued", 0), row("queued", 1)]), "yes: 2 rows, all of them wait");

@@ -164,7 +164,7 @@ endpoints! {
 }
 
 #[test]
-fn fuzzed_service_levels_are_read_or_set_aside() {
+fn fuzzed_service_levels_are_decoded_or_quarantined() {
     let corpus: &[&[u8]] =
         &[fixture!("menus_sla.json"), fixture!("menus_sla_by_queue_groups.json")];
     run("menus_sla", corpus, &[], |bytes| {

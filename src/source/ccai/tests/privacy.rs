@@ -338,7 +338,7 @@ fn nothing_personal_is_left<T: Planted>() {
 }
 
 #[test]
-fn what_is_left_when_all_is_closed_is_nobodys() {
+fn no_personal_data_is_left_when_every_class_is_closed() {
     for_each_kind!(nothing_personal_is_left);
 }
 

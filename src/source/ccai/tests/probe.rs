@@ -45,7 +45,7 @@ fn said<'a>(report: &'a Report, topic: &str, question: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn a_report_answers_by_what_the_vendor_showed_and_names_nobody() {
+async fn a_report_follows_from_the_answers_and_contains_no_personal_data() {
     for ids_work in [true, false] {
         let vendor = VendorServer::answering(move |request| answer(request, ids_work)).await;
         let report = account(&vendor).ccai.report().await.unwrap();

@@ -12,7 +12,7 @@ use crate::source::stream::{
 use crate::source::{Disposition, Poll, SnapshotRequest, WaitingRequest, WaitingRows};
 
 #[tokio::test]
-async fn who_waits_is_asked_by_status_because_no_tail_shows_it() {
+async fn waiting_interactions_are_requested_by_status_because_no_incremental_poll_shows_them() {
     let cases = [
         (WaitingRequest::Calls, &["/calls call_status%5B%5D=queued&page=1&per=100"][..]),
         (WaitingRequest::Chats, &["/chats chat_status%5B%5D=queued&page=1&per=100"]),
@@ -46,7 +46,7 @@ async fn who_waits_is_asked_by_status_because_no_tail_shows_it() {
 }
 
 #[tokio::test]
-async fn the_log_is_asked_for_what_ended_too_because_ends_are_filled_in_later() {
+async fn the_log_is_also_polled_by_end_because_ends_are_filled_in_later() {
     let mut rows: Vec<_> = (0..3).map(|id| activity(id, -500)).collect();
     rows[0]["ended_at"] = json!(stamp(-90));
     rows[1]["ended_at"] = json!(stamp(-30));
@@ -115,7 +115,7 @@ async fn one_path_in_two_languages_on_two_channels_has_four_levels_and_null_is_n
 }
 
 #[tokio::test]
-async fn a_centre_without_chats_still_has_the_levels_of_its_calls() {
+async fn a_contact_centre_without_chats_still_has_the_levels_of_its_calls() {
     let levels = json!([{"menu_path_id": 5, "lang": "en", "sla": 80.0}]);
     let refusing = |refused: &'static str, status: u16| {
         let levels = levels.clone();
@@ -148,7 +148,7 @@ async fn a_centre_without_chats_still_has_the_levels_of_its_calls() {
 }
 
 #[tokio::test]
-async fn what_is_no_strict_json_is_no_answer() {
+async fn an_answer_that_is_not_strict_json_is_an_error() {
     let rows = call(1, -60).to_string();
     for broken in [
         format!("[{rows},]"),

@@ -19,7 +19,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn any_value_in_any_field_is_read_or_set_aside(field in 0_usize..330, new in strange()) {
+    fn any_value_in_any_field_is_decoded_or_quarantined(field in 0_usize..330, new in strange()) {
         let calls = include_str!("../../../../tests/fixtures/ccai/calls.json");
         holds(calls, mapping::call, field, &new);
         let agents = include_str!("../../../../tests/fixtures/ccai/agents.json");

@@ -34,7 +34,7 @@ fn activity(row: &Value) -> Activity {
 }
 
 #[test]
-fn status_zero_is_a_status_and_names_do_not_tell_what_it_means() {
+fn status_zero_is_a_status_and_names_do_not_identify_it() {
     let presence = |id: i64| {
         let row = json!({"id": 1, "status": {"id": id, "name": "Meal"}});
         agent(&row).status.unwrap().presence
@@ -101,7 +101,7 @@ fn one_fact_in_many_forms_has_one_type() {
 }
 
 #[test]
-fn a_fraction_of_a_second_is_rounded_and_sets_no_row_aside() {
+fn a_fraction_of_a_second_is_rounded_and_quarantines_no_row() {
     let row = json!({"menu_path_id": 5, "in_queue_count": 2, "average_queue_duration": 12.5,
         "total_queue_duration": 25.0, "oldest_duration_in_queue": "13.2"});
     let status = read(&row, mapping::queue_status).0.unwrap();
@@ -259,7 +259,7 @@ fn values_that_no_table_knows_pass_through_and_are_counted() {
 }
 
 #[test]
-fn both_vocabularies_of_call_types_tell_the_direction() {
+fn both_vocabularies_of_call_types_give_the_direction() {
     let direction = |word: &str| call(&json!({"id": 1, "call_type": word})).direction();
     let cases = [
         (Direction::Inbound, &["Voice Inbound (IVR)", "Voice Inbound (App)", "IvrCall"][..]),
@@ -293,7 +293,7 @@ fn lists_whose_order_means_nothing_are_sorted() {
 }
 
 #[test]
-fn a_row_that_cannot_be_read_says_where_and_never_what() {
+fn a_row_that_cannot_be_decoded_names_the_path_and_never_the_value() {
     let row = json!({"id": 4, "queue_durations": [{}, {"started_at": "Ada Sample"}]});
     let quarantined = read(&row, mapping::call).0.unwrap_err();
     assert_eq!(quarantined.id.as_ref().unwrap().as_str(), "4");

@@ -73,7 +73,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn any_value_in_any_field_of_deepcall_is_read_or_set_aside(field in 0_usize..25, new in strange()) {
+    fn any_value_in_any_field_of_deepcall_is_decoded_or_quarantined(field in 0_usize..25, new in strange()) {
         let document = include_str!("../../../../tests/fixtures/deepcall/list.json");
         let document: Value = serde_json::from_str(document).unwrap();
         let mut row = document["response"][4].clone();
@@ -89,7 +89,7 @@ proptest! {
     }
 
     #[test]
-    fn any_value_in_any_part_of_deepcalls_rows_is_read_or_set_aside(field in 0_usize..40, new in strange()) {
+    fn any_value_in_any_part_of_deepcalls_rows_is_decoded_or_quarantined(field in 0_usize..40, new in strange()) {
         let document = include_str!("../../../../tests/fixtures/deepcall/list.json");
         let document: Value = serde_json::from_str(document).unwrap();
         holds(document["response"][4].clone(), &FORMAT, field, &new);

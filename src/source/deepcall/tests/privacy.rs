@@ -80,7 +80,7 @@ async fn traces(answer: Answer, credentials: Credentials<'_>) -> String {
 }
 
 #[tokio::test]
-async fn passwords_and_credentials_are_in_nothing_that_is_made_of_an_answer() {
+async fn no_poll_result_of_an_answer_contains_passwords_or_credentials() {
     let (ssid, token) = (Secret::new(SSID), Secret::new(TOKEN));
     let session = Credentials::Session { ssid: &ssid };
     let user = Credentials::User { user_id: "10000001", token: &token };
@@ -120,7 +120,7 @@ async fn passwords_and_credentials_are_in_nothing_that_is_made_of_an_answer() {
 }
 
 #[tokio::test]
-async fn what_is_set_aside_has_the_same_hash_whatever_the_passwords_are() {
+async fn a_quarantined_row_has_the_same_hash_whatever_the_passwords_are() {
     let ssid = Secret::new(SSID);
     for fault in ["field", "narrow", "no id", "text", "nesting", "size"] {
         let mut hashes = Vec::new();
@@ -139,7 +139,7 @@ async fn what_is_set_aside_has_the_same_hash_whatever_the_passwords_are() {
 }
 
 #[tokio::test]
-async fn what_tells_of_agents_is_left_out_before_anything_keeps_it() {
+async fn personal_fields_of_agents_are_left_out_before_anything_stores_them() {
     let mut row = agent(2);
     for field in ["name", "email", "phone", "address", "dest_value"] {
         row[field] = json!("Planted");

@@ -32,7 +32,7 @@ fn said<'a>(report: &'a Report, question: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn a_report_on_deepcall_answers_by_what_was_shown_and_names_nobody() {
+async fn a_report_on_deepcall_follows_from_the_answers_and_contains_no_personal_data() {
     for pages in [1, 3] {
         let vendor = VendorServer::answering(move |request| answer(request, pages)).await;
         let report = account(&vendor).report().await.unwrap();
@@ -75,7 +75,7 @@ async fn a_probe_of_deepcall_with_a_refused_session_ends_at_its_first_request() 
 }
 
 #[tokio::test]
-async fn a_probe_of_something_else_says_so_and_shows_nothing_of_it() {
+async fn a_probe_of_another_server_says_so_and_shows_nothing_of_it() {
     let vendor = VendorServer::answering(|_| Answer::json(&json!({"Ada": "Ada"}))).await;
     let report = account(&vendor).report().await.unwrap();
     assert_eq!(said(&report, "in which form do rows come"), "request failed (undecodable)");

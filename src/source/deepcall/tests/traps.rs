@@ -120,7 +120,7 @@ async fn only_success_is_an_answer() {
 }
 
 #[tokio::test]
-async fn an_error_that_no_table_knows_is_told_without_its_words() {
+async fn an_unknown_error_is_reported_without_its_text() {
     let answer = json!({"status": "error", "code": 52_597_981, "message": "Ada"});
     let error = reading_of(Answer::json(&answer)).await.unwrap_err();
     let text = "the vendor refused the request (200; an error that its document does not list)";
@@ -213,7 +213,7 @@ async fn groups_are_known_by_their_ids_in_any_order_with_and_without_names() {
 }
 
 #[tokio::test]
-async fn names_and_telephone_numbers_repeat_and_the_id_tells_agents_apart() {
+async fn names_and_telephone_numbers_repeat_and_the_id_identifies_an_agent() {
     let poll_result = reading_of(Answer::json(&list(&[agent(2), agent(3)]))).await.unwrap();
     let agents = agents(&poll_result);
     assert_eq!((&agents[0].name, &agents[0].phone), (&agents[1].name, &agents[1].phone));
@@ -228,7 +228,7 @@ async fn names_and_telephone_numbers_repeat_and_the_id_tells_agents_apart() {
 }
 
 #[tokio::test]
-async fn a_row_that_lacks_what_is_always_there_is_set_aside_and_has_lost_nothing() {
+async fn a_row_without_a_required_field_is_quarantined_and_loses_nothing() {
     for field in ["name", "email", "phone", "dest_type", "dest_value", "group", "status"] {
         let mut quick = agent(2);
         quick.as_object_mut().unwrap().remove(field);
@@ -273,7 +273,7 @@ async fn an_agent_that_is_marked_deleted_is_gone_and_the_count_may_leave_it_out(
 }
 
 #[tokio::test]
-async fn a_row_without_an_id_proves_that_not_all_are_known() {
+async fn a_row_without_an_id_makes_a_full_scan_partial() {
     let mut nobody = agent(2);
     nobody.as_object_mut().unwrap().remove("unique_id");
     let poll_result = reading_of(Answer::json(&list(&[nobody, agent(3)]))).await.unwrap();

@@ -64,7 +64,7 @@ async fn credentials_that_are_refused_with_a_success_stop_the_account() {
 }
 
 #[tokio::test]
-async fn too_many_requests_are_waited_out_and_asked_again() {
+async fn a_request_is_retried_after_a_refusal_for_too_many_requests() {
     let again = json!({"requestError": {"serviceException": {"messageId": "TOO_MANY_REQUESTS"}}});
     for refusal in [Answer::status(429).header("Retry-After", "0"), Answer::json(&again)] {
         let whole = envelope(&[agent(1)], &json!(1));

@@ -10,7 +10,7 @@ use crate::source::loopback::{Answer, VendorServer};
 const PLANTED: &[&str] = &["Sample", "Ada", "0000001", API_KEY, "127.0.0.1"];
 
 #[tokio::test]
-async fn a_report_on_infobip_answers_by_what_was_shown_and_names_nobody() {
+async fn a_report_on_infobip_follows_from_the_answers_and_contains_no_personal_data() {
     let vendor = VendorServer::answering(|request| {
         let number = |name| request.query(name).unwrap().parse::<usize>().unwrap();
         let mut rows: Vec<_> = (1..6).map(agent).collect();

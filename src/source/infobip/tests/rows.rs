@@ -39,7 +39,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn any_value_in_any_field_of_infobip_is_read_or_set_aside(field in 0_usize..7, new in strange()) {
+    fn any_value_in_any_field_of_infobip_is_decoded_or_quarantined(field in 0_usize..7, new in strange()) {
         holds(agent(1), &FORMAT, field, &new);
     }
 
@@ -80,7 +80,7 @@ async fn an_answer_of_infobip_without_a_list_of_agents_is_an_error_that_shows_no
 }
 
 #[tokio::test]
-async fn bad_rows_of_infobip_beside_good_ones_are_set_aside_and_the_good_ones_stay() {
+async fn bad_rows_of_infobip_are_quarantined_and_the_good_ones_are_used() {
     let rows = format!(
         r#"{},{{"id":"B","enabled":[1]}},{{"id":"C","displayName":"\ud800"}},{{"id":"\u0000"}},7,{}"#,
         agent(1),

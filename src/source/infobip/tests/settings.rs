@@ -62,7 +62,7 @@ fn each_mistake_in_the_keys_of_infobip_is_one_line_with_its_remedy() {
 }
 
 #[tokio::test]
-async fn a_user_asks_with_basic_authentication() {
+async fn a_user_is_sent_by_basic_authentication() {
     let vendor = VendorServer::answering(|_| envelope(&[agent(1)], &serde_json::json!(1))).await;
     let basic = Authorization::basic("u", &Secret::new("p")).unwrap();
     scan_of(&account_by(&vendor, basic), &RowMemory::default()).await.unwrap();

@@ -12,7 +12,7 @@ const FAILED: &str = include_str!("../../../../tests/fixtures/maqsam/internal_se
 const PLACEHOLDER: &str = include_str!("../../../../tests/fixtures/maqsam/placeholder.json");
 
 #[test]
-fn an_error_is_told_by_its_mark_whatever_the_status_code_is() {
+fn an_error_is_known_by_its_flag_whatever_the_status_code_is() {
     let body = |body: Value| body.to_string();
     let cases = [
         (200, UNAUTHORIZED.to_owned(), Some("unauthorized")),
@@ -72,7 +72,7 @@ async fn credentials_that_are_refused_stop_the_account_with_any_status_code() {
 }
 
 #[tokio::test]
-async fn a_fault_of_the_vendors_is_asked_again() {
+async fn a_fault_of_the_vendors_is_retried() {
     for refusal in [Answer::body(FAILED), Answer::body(FAILED).with_status(500)] {
         let answers = vec![refusal, envelope(&[agent(1)]), envelope(&[])];
         let vendor = VendorServer::answering_in_turn(answers).await;

@@ -10,7 +10,7 @@ use crate::source::loopback::{Answer, VendorServer};
 const PLANTED: &[&str] = &["Sample", "Ada", "example.com", "Support", ACCESS_SECRET, "127.0.0.1"];
 
 #[tokio::test]
-async fn a_report_on_maqsam_answers_by_what_was_shown_and_names_nobody() {
+async fn a_report_on_maqsam_follows_from_the_answers_and_contains_no_personal_data() {
     let vendor = VendorServer::answering(|request| {
         let page = request.path.strip_prefix("/v1/agents/page/").unwrap_or("0");
         let page: usize = page.parse().unwrap();

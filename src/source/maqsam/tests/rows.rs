@@ -39,7 +39,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn any_value_in_any_field_of_maqsam_is_read_or_set_aside(field in 0_usize..13, new in strange()) {
+    fn any_value_in_any_field_of_maqsam_is_decoded_or_quarantined(field in 0_usize..13, new in strange()) {
         holds(agent(1), &FORMAT, field, &new);
     }
 
@@ -80,7 +80,7 @@ async fn an_answer_of_maqsam_without_a_list_of_agents_is_an_error_that_shows_not
 }
 
 #[tokio::test]
-async fn bad_rows_of_maqsam_beside_good_ones_are_set_aside_and_the_good_ones_stay() {
+async fn bad_rows_of_maqsam_are_quarantined_and_the_good_ones_are_used() {
     let rows = format!(
         r#"{},{{"identifier":"B","active":[1]}},{{"identifier":"C","name":"\ud800"}},7,{}"#,
         agent(1),
