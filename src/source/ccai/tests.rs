@@ -47,10 +47,10 @@ fn account_with(vendor: &VendorServer, change: impl FnOnce(&mut Limits)) -> Acco
     let connection = connection(limits);
     let (metrics, budget) = (Arc::clone(&connection.metrics), Arc::clone(&connection.budget));
     let (settings, password) = (settings(vendor), Secret::new(PASSWORD));
-    let poll_result =
+    let poll_settings =
         PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
     Account {
-        ccai: Ccai::new(&settings, &password, poll_result, connection).unwrap(),
+        ccai: Ccai::new(&settings, &password, poll_settings, connection).unwrap(),
         metrics,
         budget,
     }
@@ -94,7 +94,7 @@ fn log_since(seconds: i64) -> ActivityLogRequest {
     ActivityLogRequest { from: NOON.plus_millis(seconds * 1000) }
 }
 
-fn stamp(seconds: i64) -> String {
+fn timestamp(seconds: i64) -> String {
     NOON.plus_millis(seconds * 1000).to_rfc3339_millis()
 }
 
@@ -104,12 +104,12 @@ fn agent(id: u32) -> Value {
 
 fn call(id: u32, updated: i64) -> Value {
     json!({"id": id, "status": "finished", "call_type": "Voice Outbound",
-           "updated_at": stamp(updated)})
+           "updated_at": timestamp(updated)})
 }
 
 fn activity(id: u32, started: i64) -> Value {
     json!({"id": id, "agent_id": 7, "activity": "user_status_changed",
-           "started_at": stamp(started), "status": {"id": -1, "name": "Unavailable"}})
+           "started_at": timestamp(started), "status": {"id": -1, "name": "Unavailable"}})
 }
 
 /// Serves rows as the vendor does: filtered, sorted, clamped, with `Link` and `Total`.
@@ -264,7 +264,7 @@ async fn an_undecodable_row_is_quarantined_counts_as_present_and_costs_no_other(
     assert_eq!(flag.id, Some(EntityId::new("5")));
     assert_eq!(flag.reason.path, "online");
     assert_eq!(text.id, Some(EntityId::new("6")));
-    // Shown again, they are present again, and told of no more.
+    // Shown again, they are present again, and not reported again.
     let again = account.poll_knowing::<Agents>(FullScanRequest, &poll_result.memory).await.unwrap();
     assert_eq!(agents(&again).present(), agents(&poll_result).present());
     assert_eq!(again.quarantined, []);
@@ -287,13 +287,13 @@ async fn one_id_on_two_different_people_of_one_page_proves_nothing() {
     let poll_result = account.poll::<Agents>(FullScanRequest).await.unwrap();
     let scan = agents(&poll_result);
     assert_eq!(scan.partial(), Some(Partial::ConflictingDuplicate));
-    // Neither is believed, and both are told of, once.
+    // Neither is used, and both are reported, once.
     assert_eq!((scan.rows().len(), scan.present().len()), (1, 2));
     let labels: Vec<_> = poll_result.quarantined.iter().map(|row| row.reason.label()).collect();
     assert_eq!(labels, ["conflicting_duplicate"; 2]);
     let again = account.poll_knowing::<Agents>(FullScanRequest, &poll_result.memory).await.unwrap();
     assert_eq!((agents(&again).rows().len(), again.quarantined.len()), (1, 0));
-    // Once there is one alone, it is believed.
+    // A single row of the id is used.
     let alone = account.poll_knowing::<Agents>(FullScanRequest, &again.memory).await.unwrap();
     assert!(agents(&alone).is_complete());
     assert!(
@@ -325,7 +325,7 @@ async fn an_incremental_poll_pages_by_key_and_its_parameters_have_encoded_bracke
     assert!(requests.iter().all(|request| request.query("page").as_deref() == Some("1")));
     let froms: Vec<_> =
         requests.iter().map(|request| request.query("updated_at[from]").unwrap()).collect();
-    assert_eq!(froms, [stamp(-500), stamp(-401), stamp(-302)]);
+    assert_eq!(froms, [timestamp(-500), timestamp(-401), timestamp(-302)]);
 }
 
 #[tokio::test]
@@ -355,7 +355,7 @@ async fn an_incremental_poll_drops_known_rows_and_keeps_changed_ones() {
 async fn an_incremental_poll_that_fails_in_the_middle_returns_how_far_it_came() {
     let calls: Vec<_> = (0..230_u32).map(|n| call(n, i64::from(n) - 500)).collect();
     let vendor = VendorServer::answering(move |request| {
-        let late = request.query("updated_at[from]").unwrap() > stamp(-450);
+        let late = request.query("updated_at[from]").unwrap() > timestamp(-450);
         if late { Answer::status(404) } else { page(&calls, request, "updated_at") }
     })
     .await;
@@ -377,20 +377,20 @@ async fn a_row_that_makes_every_answer_too_large_is_skipped_and_reported() {
         .collect();
     let vendor = VendorServer::answering(move |request| page(&calls, request, "updated_at")).await;
     let account = account_with(&vendor, |limits| limits.compressed = 30_000);
-    // As the bridge does: each reading begins at the cursor, less the overlap.
-    let (mut from, mut found, mut told) = (-500, BTreeSet::new(), Vec::new());
+    // As the bridge does: each poll begins at the cursor, less the overlap.
+    let (mut from, mut found, mut reported) = (-500, BTreeSet::new(), Vec::new());
     let mut memory = RowMemory::default();
     for _ in 0..10 {
         let poll_result = account.poll_knowing::<Calls>(since(from), &memory).await.unwrap();
         found.extend(ids(&poll_result).into_iter().map(String::from));
-        told.extend(poll_result.quarantined.iter().map(|row| row.reason.kind.clone()));
+        reported.extend(poll_result.quarantined.iter().map(|row| row.reason.kind.clone()));
         from = cursor(&poll_result).unwrap().millis_since(NOON) / 1000 - 10;
         memory = poll_result.memory;
     }
     assert_eq!(from, -381, "the newest row, less the overlap");
     assert_eq!(found.len(), 129);
     assert!(!found.contains("42"));
-    assert_eq!(told, ["expected a smaller row"]);
+    assert_eq!(reported, ["expected a smaller row"]);
 }
 
 #[tokio::test]
@@ -449,7 +449,7 @@ async fn an_answer_that_is_no_list_is_an_error_and_is_never_shown() {
         assert!(account.metrics.render().contains(&format!("outcome=\"{outcome}\"")), "{body}");
         assert_eq!(error.disposition(), Disposition::Skip);
         assert!(!format!("{error} {error:?}").contains("Ada"), "{error:?}");
-        assert_eq!(vendor.requests().len(), 1, "the same question would get the same answer");
+        assert_eq!(vendor.requests().len(), 1, "the same request would get the same answer");
     }
 }
 
@@ -568,10 +568,10 @@ async fn a_gateways_own_path_stays_before_the_prefix() {
     let mut settings = settings(&vendor);
     settings.base_url.set_path("/ccai/");
     settings.api_prefix = String::from("/apps/api/v1/");
-    let poll_result =
+    let poll_settings =
         PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
     let connection = account(&vendor).ccai.client.connection().clone();
-    let ccai = Ccai::new(&settings, &Secret::new(PASSWORD), poll_result, connection);
+    let ccai = Ccai::new(&settings, &Secret::new(PASSWORD), poll_settings, connection);
     let memory = RowMemory::default();
     Poll::<AgentStatuses>::poll(&ccai.unwrap(), SnapshotRequest, &memory).await.unwrap();
     assert_eq!(vendor.requests()[0].path, "/ccai/apps/api/v1/agents/current_status");
