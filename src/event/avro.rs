@@ -126,7 +126,7 @@ pub struct Released {
 
 static RELEASED: LazyLock<Result<Vec<Released>, String>> = LazyLock::new(|| {
     let mut replaced: Vec<Released> = Vec::new();
-    for release in schemas::RELEASES {
+    for release in schemas::releases() {
         for event in EventType::ALL.iter().filter(|event| release.holds(event.as_str())) {
             let json = release.self_contained(event.as_str()).map_err(|error| error.to_string())?;
             let fingerprint = fingerprint::fingerprint(&json);

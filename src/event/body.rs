@@ -6,7 +6,7 @@
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::Event;
+use super::envelope::Event;
 use crate::model::{
     Activity, Agent, Call, Chat, Direction, EntityId, HandleDuration, Presence, Queue,
     StatusDefinition, Team, Timestamp, Transfer,

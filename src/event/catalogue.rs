@@ -2,16 +2,9 @@
 
 use serde::Serialize;
 
-use super::body::{
-    ActivityRecorded, AgentActivation, AgentChange, AgentHold, AgentPoint, AgentStatusChange,
-    AgentStatusLate, AgentWrapUp, CallAssignment, CallConnection, CallCreation, CallDeflection,
-    CallEnd, CallFailure, CallQueueing, CallRating, CallRecovery, CallSchedule, CallTransfer,
-    CallUpdate, CallVoicemail, CallWrapUp, ChatAssignment, ChatEnd, ChatFailure, ChatQueueing,
-    ChatRating, ChatTransfer, ChatUpdate, ChatWrapUp, OmittedEvent, Quarantine, QueueChange,
-    QueueDepthChange, ServiceLevelChange, SlaBreach, SlaRecovery, SlaWithdrawal,
-    StatusDefinitionChange, TeamChange,
-};
-use super::meta::{EventMeta, Origin};
+use super::body;
+use super::envelope::Event;
+use super::meta::Origin;
 use crate::model::{EntityId, EntityKind, Precision, Timestamp};
 
 /// The namespace of all records.
@@ -69,17 +62,8 @@ impl Topic {
     }
 }
 
-/// An event about to be written: its meta and its body together.
-#[derive(Clone, Copy, Debug)]
-pub struct Event<'a, B> {
-    /// What it says about itself.
-    pub meta: &'a EventMeta,
-    /// What happened.
-    pub body: &'a B,
-}
-
 macro_rules! catalogue {
-    ($( $(#[$doc:meta])* $name:ident ( $shape:ident ) on $topic:ident ),* $(,)?) => {
+    ($( $(#[$doc:meta])* $name:ident ( $body:ident ) on $topic:ident ),* $(,)?) => {
         /// Every event there is.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum EventType { $( $(#[$doc])* $name, )* }
@@ -104,7 +88,7 @@ macro_rules! catalogue {
 
         /// What happened, by event.
         #[derive(Clone, Debug, PartialEq)]
-        pub enum Body { $( $(#[$doc])* $name($shape), )* }
+        pub enum Body { $( $(#[$doc])* $name(body::$body), )* }
 
         impl Body {
             /// Which event it is.

@@ -7,7 +7,7 @@ use apache_avro::Schema;
 use apache_avro::schema_compatibility::{Compatibility, SchemaCompatibility};
 use serde_json::{Value, json};
 
-use super::schemas::{RELEASES, Release};
+use super::schemas::{Release, releases};
 use super::self_contained;
 use crate::event::EventType;
 
@@ -81,7 +81,7 @@ fn gather(schema: &Value, place: &str, found: &mut BTreeMap<String, Value>) {
 
 #[test]
 fn every_released_schema_and_every_later_one_read_each_other_and_mean_the_same() {
-    for (index, release) in RELEASES.iter().enumerate() {
+    for (index, release) in releases().iter().enumerate() {
         let mut count = 0;
         for name in release.names() {
             let old = release.self_contained(name).unwrap();
@@ -92,7 +92,7 @@ fn every_released_schema_and_every_later_one_read_each_other_and_mean_the_same()
             count += 1;
             let known = EventType::ALL.iter().any(|event| event.as_str() == name);
             assert!(known, "{name} of release {} is gone", release.number);
-            let mut later: Vec<_> = RELEASES[index + 1..]
+            let mut later: Vec<_> = releases()[index + 1..]
                 .iter()
                 .map(|later| (later.number.to_string(), later.self_contained(name).unwrap()))
                 .collect();
@@ -117,7 +117,7 @@ fn the_files_of_a_release_stay_as_they_were_published() {
         let all = lines.concat();
         format!("{:032x}", xxhash_rust::xxh3::xxh3_128(all.as_bytes()))
     };
-    let hashes: Vec<_> = RELEASES.iter().map(|release| (release.number, hash(release))).collect();
+    let hashes: Vec<_> = releases().iter().map(|release| (release.number, hash(release))).collect();
     // A new release adds a line; the ones before are in consumers' hands.
     let published = [(1, "124639f7a2058290f5c916c6a41fdff2")];
     let published = published.map(|(number, hash)| (number, String::from(hash)));
