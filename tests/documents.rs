@@ -18,21 +18,40 @@ pub(crate) fn files(directory: &Path, ending: &str, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The names of all functions of the repository's Rust files.
-fn functions(root: &Path) -> BTreeSet<String> {
+/// The names of all tests of the repository's Rust files.
+fn tests(root: &Path) -> BTreeSet<String> {
     let mut sources = Vec::new();
     for directory in ["src", "tests"] {
         files(&root.join(directory), "rs", &mut sources);
     }
-    let mut names = BTreeSet::new();
-    for source in sources {
-        let text = fs::read_to_string(source).unwrap();
-        names.extend(text.split("fn ").skip(1).map(|after| {
-            let name = after.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
-            name.take(1).collect::<String>()
-        }));
+    sources.iter().flat_map(|source| tests_of(&fs::read_to_string(source).unwrap())).collect()
+}
+
+/// The names of the functions that carry `#[test]` or `#[tokio::test]`, on a line of its own as
+/// rustfmt leaves it; further attributes and comments may stand between.
+fn tests_of(source: &str) -> Vec<String> {
+    let mut tests = Vec::new();
+    let mut is_test = false;
+    for line in source.lines().map(str::trim) {
+        if line == "#[test]" || line == "#[tokio::test]" || line.starts_with("#[tokio::test(") {
+            is_test = true;
+        } else if let Some(name) = function_name(line) {
+            if is_test {
+                tests.push(name.to_owned());
+            }
+            is_test = false;
+        } else if line.is_empty() || line.ends_with(['{', '}', ';']) {
+            is_test = false;
+        }
     }
-    names
+    tests
+}
+
+/// The name of the function whose first line this is.
+fn function_name(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("async ").unwrap_or(line);
+    let (name, _) = line.strip_prefix("fn ")?.split_once(['(', '<'])?;
+    Some(name)
 }
 
 /// The tests that a page's tables name: what is in backticks in the column `test`.
@@ -57,7 +76,7 @@ fn named_tests(page: &str) -> Vec<String> {
 #[test]
 fn every_test_that_a_page_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let functions = functions(root);
+    let tests = tests(root);
     let mut pages = Vec::new();
     files(&root.join("docs"), "md", &mut pages);
     // Its tests are made from a table; it is held against that one beside them.
@@ -65,11 +84,46 @@ fn every_test_that_a_page_names_exists() {
     let mut named = 0;
     for page in pages {
         for test in named_tests(&fs::read_to_string(&page).unwrap()) {
-            assert!(functions.contains(&test), "{}: no test {test}", page.display());
+            assert!(tests.contains(&test), "{}: no test {test}", page.display());
             named += 1;
         }
     }
     assert!(named > 40, "only {named} tests are named: the tables are not read any more");
+}
+
+#[test]
+fn only_a_function_that_is_marked_as_a_test_is_one() {
+    let source = "
+        fn helper() {}
+        #[test]
+        fn plain() {}
+        #[test]
+        #[cfg(unix)]
+        // A comment.
+        fn with_attributes() {}
+        #[tokio::test(
+            flavor = \"multi_thread\",
+        )]
+        async fn on_threads() {
+            fn inner() {}
+        }
+        proptest! {
+            #[test]
+            fn from_cases(number in 0..9_u8) {}
+        }
+        #[cfg(test)]
+        mod tests {
+            fn made() {}
+        }
+        #[test]
+        const NAME: &str = \"fn name()\";
+        fn after() {}";
+    assert_eq!(tests_of(source), ["plain", "with_attributes", "on_threads", "from_cases"]);
+    let page = "| claim | test |\n|---|---|\n| one | `plain` |\n| other | `helper` |\n";
+    let known: BTreeSet<_> = tests_of(source).into_iter().collect();
+    let unknown: Vec<_> =
+        named_tests(page).into_iter().filter(|test| !known.contains(test)).collect();
+    assert_eq!(unknown, ["helper"]);
 }
 
 /// The blocks of a page in this language.
