@@ -10,7 +10,7 @@ use clap::Args;
 use super::{Failure, asked_to_end, say};
 use crate::bridge::{Bridge, BridgeParts, Destination, Publishing};
 use crate::clock::SystemClock;
-use crate::config::{self, Config, Environment, Property, RegistryCredentials};
+use crate::config::{self, Config, CredentialsConfig, Environment, Property};
 use crate::delivery::{TopicPlan, registry};
 use crate::kafka::KafkaSettings;
 use crate::shard::AccountParts;
@@ -76,11 +76,11 @@ pub(super) fn registry_settings(
     };
     let credentials = match &settings.credentials {
         None => None,
-        Some(RegistryCredentials::Basic { username, password }) => {
+        Some(CredentialsConfig::Basic { username, password }) => {
             let (username, password) = (username.clone(), fetch(password)?);
             Some(registry::RegistryCredentials::Basic { username, password })
         }
-        Some(RegistryCredentials::Bearer(token)) => {
+        Some(CredentialsConfig::Bearer(token)) => {
             Some(registry::RegistryCredentials::Bearer(fetch(token)?))
         }
     };
@@ -107,7 +107,7 @@ pub(super) fn topic_plan(config: &Config) -> TopicPlan {
 
 /// The parts of an account, as configured.
 pub(super) fn account_parts(
-    account: &config::Account,
+    account: &config::AccountConfig,
     environment: &Arc<Environment>,
 ) -> Result<AccountParts, Failure> {
     AccountParts::configured(account, environment)
