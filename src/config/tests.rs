@@ -260,6 +260,7 @@ fn the_environment_overrides_the_file() {
             ("FLOORCAST_ACCOUNT__ACME__REQUESTS_PER_SECOND", "7.5"),
             ("FLOORCAST_ACCOUNT__ACME__STREAMS__CALLS__WEIGHT", "9"),
             ("FLOORCAST_LOG", "debug"),
+            ("FLOORCAST_LOG_FORMAT", "json"),
             ("FLOORCAST_TEST_KAFKA", "x:1"),
             ("PATH", "/bin"),
         ],

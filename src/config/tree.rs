@@ -8,7 +8,7 @@ use super::Environment;
 use super::mistakes::{MistakeLocation, Mistakes};
 
 /// Variables that are not part of the configuration.
-const OTHER_VARIABLES: &[&str] = &["FLOORCAST_LOG"];
+const OTHER_VARIABLES: &[&str] = &["FLOORCAST_LOG", "FLOORCAST_LOG_FORMAT"];
 const PREFIX: &str = "FLOORCAST_";
 const TEST_PREFIX: &str = "FLOORCAST_TEST_";
 
