@@ -402,7 +402,7 @@ const LONGEST_OVERLAP: Duration = Duration::from_mins(5);
 fn overlap(section: &mut Section, vendor: &Vendor) -> Option<Duration> {
     let overlap = section.duration("overlap")?;
     if !vendor.streams.iter().any(|stream| stream.kind.overlaps()) {
-        let problem = "this vendor has no stream that is polled incrementally";
+        let problem = "this vendor has no stream that begins at a cursor";
         section.mistake("overlap", problem, "leave it out");
         return None;
     }
