@@ -45,7 +45,7 @@ pub enum Command {
 /// Why the command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A schema of this program is not right, which a test rules out.
+    /// A schema of this program is invalid, which a test rules out.
     #[error(transparent)]
     Catalogue(#[from] avro::Error),
     /// A file or the directory cannot be written.

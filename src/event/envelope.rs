@@ -2,7 +2,7 @@
 
 use super::meta::EventMeta;
 
-/// An event about to be written: its meta and its body together.
+/// An event, ready to be serialized in the field order of its schema.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a, B> {
     /// What it says about itself.
