@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use floorcast::source::VENDORS;
 
-/// The files below a directory whose names end so.
+/// The files below a directory with this extension.
 pub(crate) fn files(directory: &Path, ending: &str, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -54,7 +54,7 @@ fn function_name(line: &str) -> Option<&str> {
     Some(name)
 }
 
-/// The tests that a page's tables name: what is in backticks in the column `test`.
+/// The tests that a page's tables name in backticks, in a last column `test`.
 fn named_tests(page: &str) -> Vec<String> {
     let mut tests = Vec::new();
     let mut in_table = false;
@@ -79,7 +79,7 @@ fn every_test_that_a_page_names_exists() {
     let tests = tests(root);
     let mut pages = Vec::new();
     files(&root.join("docs"), "md", &mut pages);
-    // Its tests are made from a table; it is held against that one beside them.
+    // A macro generates its tests from a table; tests/hostile.rs compares the page with that table.
     pages.retain(|page| !page.ends_with("hostile.md"));
     let mut named = 0;
     for page in pages {
@@ -88,7 +88,7 @@ fn every_test_that_a_page_names_exists() {
             named += 1;
         }
     }
-    assert!(named > 40, "only {named} tests are named: the tables are not read any more");
+    assert!(named > 40, "only {named} tests are named: are the tables still read?");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn only_a_function_that_is_marked_as_a_test_is_one() {
     assert_eq!(unknown, ["helper"]);
 }
 
-/// The blocks of a page in this language.
+/// The code blocks of a page in this language.
 fn blocks(page: &str, language: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut lines = page.lines();
@@ -146,14 +146,14 @@ fn the_page_on_adding_a_vendor_shows_the_code_that_is_tested() {
     let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
     let code = read("src/source/parley.rs") + &read("src/source/vendors.rs");
     let blocks = blocks(&read("docs/adding-a-vendor.md"), "rust");
-    assert!(blocks.len() > 6, "the blocks are not read any more");
+    assert!(blocks.len() > 6, "are the blocks still read?");
     for block in blocks {
         assert!(code.contains(&block), "the code has no\n{block}");
     }
 }
 
 #[test]
-fn the_readme_and_a_page_of_its_own_tell_of_every_vendor() {
+fn the_readme_and_a_page_of_its_own_describe_every_vendor() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
     for vendor in VENDORS {

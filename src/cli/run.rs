@@ -175,8 +175,8 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
         grace_s = arguments.grace,
         "stopping: polling has ended, sending the events in the outbox"
     );
-    let drained = tokio::select! {
-        drained = bridge.stop(Duration::from_secs(arguments.grace)) => drained,
+    let stopped = tokio::select! {
+        stopped = bridge.stop(Duration::from_secs(arguments.grace)) => stopped,
         () = stop_signal() => return Err(Failure::failed("stopped at once by the second signal; the outbox is kept")),
     };
     if let Some(printer) = printer {
@@ -185,9 +185,9 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
     if let Some(dir) = dry_dir {
         let _ = std::fs::remove_dir_all(dir);
     }
-    if drained.remaining > 0 {
+    if stopped.remaining > 0 {
         tracing::warn!(
-            events = drained.remaining,
+            events = stopped.remaining,
             "stopped with events in the outbox; the next start sends them"
         );
     } else {

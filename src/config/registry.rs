@@ -12,7 +12,7 @@ use super::{SecretSource, values};
 pub struct RegistryConfig {
     /// Its address, with a path where it has one.
     pub url: Url,
-    /// The credentials it asks for.
+    /// The credentials it needs.
     pub credentials: Option<CredentialsConfig>,
     /// A PEM file with the certificates of a private authority.
     pub ca_file: Option<PathBuf>,

@@ -36,11 +36,11 @@ fn the_shipped_files_are_valid() {
             _ => format!("{line}\n"),
         })
         .collect();
-    let (uncommented, silent) = (read(&uncommented, &[]).unwrap(), read(shipped, &[]).unwrap());
-    assert_eq!(format!("{:?}", uncommented.kafka), format!("{:?}", silent.kafka));
-    assert_eq!(format!("{:?}", uncommented.privacy), format!("{:?}", silent.privacy));
+    let (uncommented, shipped) = (read(&uncommented, &[]).unwrap(), read(shipped, &[]).unwrap());
+    assert_eq!(format!("{:?}", uncommented.kafka), format!("{:?}", shipped.kafka));
+    assert_eq!(format!("{:?}", uncommented.privacy), format!("{:?}", shipped.privacy));
     assert!(uncommented.registry.is_some_and(|registry| registry.auto_register));
-    assert!(silent.registry.is_none());
+    assert!(shipped.registry.is_none());
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn golden_messages() -> Vec<(EventMeta, Body)> {
     messages
 }
 
-/// Compares a golden file with what is written now; FLOORCAST_WRITE_GOLDEN=1 writes the file instead.
+/// Compares a golden file with what is written now; `FLOORCAST_WRITE_GOLDEN=1` writes it instead.
 fn golden(name: &str, now: &str) {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/avro/golden");
     let path = PathBuf::from(folder).join(name);
