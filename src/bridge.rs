@@ -156,7 +156,7 @@ impl Observer for Watcher {
         if activity == ShardState::Owning {
             self.health.store_works();
         }
-        self.health.activity(shard, activity);
+        self.health.shard_state(shard, activity);
     }
 
     fn restored(&self, reason: &'static str) {

@@ -214,7 +214,7 @@ fn a_schema_that_the_registry_refuses_is_a_readable_error_and_loses_no_event() {
     assert_eq!(registry.ask("POST", &versions, Some(&body)).0, 200);
     let place = place(&centre, broker, &prefix, &format!("url = \"{}\"", registry.url()));
     let said = checked(broker, &prefix, &format!("url = \"{}\"", registry.url()));
-    let expected = format!("✗ registry: the schema of {subject} does not go with those that are");
+    let expected = format!("✗ registry: the schema of {subject} is incompatible with the");
     assert!(said.contains(&expected), "{said}");
     let (status, said) = command(&["schemas", "register", "--check"], &place);
     assert_eq!((status, said.matches('✗').count()), (1, 1), "{said}");

@@ -13,7 +13,7 @@ use rdkafka::producer::DefaultProducerContext;
 
 use super::run::account_parts;
 use super::simulate::WorldArguments;
-use super::{Failure, asked_to_end, say};
+use super::{Failure, say, stop_signal};
 use crate::bridge::{Bridge, BridgeParts, Destination, Publishing};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Environment};
@@ -169,7 +169,7 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
 
     let begun = Instant::now();
     let ended_early = tokio::select! {
-        () = asked_to_end() => true,
+        () = stop_signal() => true,
         () = live(&bridge, begun, arguments.length) => false,
     };
     let verdict = match arguments.length {

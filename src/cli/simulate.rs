@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
-use super::{Failure, asked_to_end, say};
+use super::{Failure, say, stop_signal};
 use crate::clock::SystemClock;
 use crate::simulate::{DirectorySettings, Faults, Simulator, System, Traps, WorldSettings};
 
@@ -78,7 +78,7 @@ pub(super) async fn simulate(arguments: &SimulateArguments) -> Result<(), Failur
         say(simulator.account(system, system.vendor(), &variable));
     }
     say("# Ctrl-C ends it");
-    asked_to_end().await;
+    stop_signal().await;
     if let Some(path) = &arguments.ground_truth {
         let truth = simulator.truth();
         let write = || -> std::io::Result<()> {

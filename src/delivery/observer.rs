@@ -39,7 +39,7 @@ impl ShardState {
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::StandingBy => "standing by",
+            Self::StandingBy => "standby",
             Self::TakingOver => "taking over",
             Self::Restoring { .. } => "restoring",
             Self::Owning => "owning",

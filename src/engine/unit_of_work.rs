@@ -310,7 +310,7 @@ impl<'a> UnitOfWork<'a> {
             origin: draft.origin,
             late: false,
         };
-        self.metrics.decided(&self.account.name, event_type, draft.origin);
+        self.metrics.emitted(&self.account.name, event_type, draft.origin);
         if draft.origin == Origin::Live && draft.occurrence.precision != Precision::Bounded {
             let seen = self.observed_at.plus_millis(self.account.offset_millis());
             #[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^52")]

@@ -42,7 +42,7 @@ impl AccountParts {
     /// # Errors
     /// When a secret is not there: that is a mistake at the start, and a reason to stop later.
     pub fn configured(
-        account: &config::Account,
+        account: &config::AccountConfig,
         environment: &Arc<Environment>,
     ) -> Result<Self, SecretError> {
         for secret in account.access.secrets() {
