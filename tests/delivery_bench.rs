@@ -35,7 +35,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientConfig, ClientContext};
 
-use shard::{Bridge, Deployment, decide_alone};
+use shard::{Bridge, Deployment, emit_alone};
 use support::kafka;
 
 const EVENTS: i64 = 40_000;
@@ -59,7 +59,7 @@ fn main() {
         let first = i64::try_from(round).unwrap() * EVENTS;
         let (store, _) = Store::open(dir.path(), store::Options::default()).unwrap();
         for number in first..first + EVENTS {
-            decide_alone(&store, number, 80);
+            emit_alone(&store, number, 80);
         }
         store.flush().unwrap();
         let entries = store.outbox_after(0, usize::MAX, usize::MAX).unwrap();
@@ -130,7 +130,7 @@ fn bare_seconds(deployment: &Deployment, entries: &[NumberedEntry]) -> (f64, usi
     for batch in entries.chunks(BATCH) {
         producer.begin_transaction().unwrap();
         for entry in batch {
-            for event in &entry.decision.events {
+            for event in &entry.entry.events {
                 let id = event.event_id.to_string();
                 let time = event.occurred_at.to_rfc3339_millis();
                 let headers = [
@@ -157,7 +157,7 @@ fn bare_seconds(deployment: &Deployment, entries: &[NumberedEntry]) -> (f64, usi
             }
         }
         for entry in batch {
-            let (key, value) = &entry.decision.records[0];
+            let (key, value) = &entry.entry.records[0];
             let value = value.as_ref().unwrap();
             bytes += key.len() + value.len();
             let record = BaseRecord::to(&state).partition(0).key(key).payload(value);
@@ -187,7 +187,7 @@ impl Observer for Waits {
         panic!("{error}");
     }
     fn transaction(&self, _: i32, _: TransactionOutcome) {}
-    fn activity(&self, _: i32, _: ShardState) {}
+    fn shard_state(&self, _: i32, _: ShardState) {}
     fn restored(&self, _: &'static str) {}
 }
 
@@ -199,8 +199,8 @@ fn latency(deployment: &Deployment, dir: &std::path::Path) {
     let (begun, mut number) = (Instant::now(), 10_000_000);
     while begun.elapsed() < STEADY {
         let now = SystemClock.now();
-        decide_alone(&store, number, 80);
-        bridge.publisher.bell().ring();
+        emit_alone(&store, number, 80);
+        bridge.publisher.notifier().notify();
         number += 1;
         // Two hundred a second.
         while SystemClock.now().millis_since(now) < 5 {

@@ -188,14 +188,14 @@ fn a_restart_while_the_registry_is_away_goes_on_with_the_ids_it_knows() {
     assert!(line.contains("does not answer"), "{line}");
     proxy.forward_to(registry.port());
     bridge.wait_for_line("events are sent again", Duration::from_secs(60));
-    bridge.wait_for_line("asked for every schema", Duration::from_mins(1));
+    bridge.wait_for_line("schema ids requested for every event type", Duration::from_mins(1));
     let_calls_end(&centre, 3);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
 
     proxy.cut();
     let mut bridge = place.run();
-    bridge.wait_for_line("ids of schemas that are remembered are used", Duration::from_secs(60));
+    bridge.wait_for_line("stored schema ids are used", Duration::from_secs(60));
     let_calls_end(&centre, 12);
     settle_and_judge(&centre, &mut bridge, broker, &prefix, registry);
     bridge.terminate();
@@ -243,7 +243,7 @@ fn a_registry_that_swallows_questions_holds_up_neither_events_nor_the_end() {
     let section = format!("url = \"{}\"", registry.behind(proxy.port()));
     let place = place(&centre, broker, &prefix, &section);
     let mut bridge = place.run();
-    bridge.wait_for_line("asked for every schema", Duration::from_mins(1));
+    bridge.wait_for_line("schema ids requested for every event type", Duration::from_mins(1));
     let_calls_end(&centre, 3);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
@@ -257,7 +257,7 @@ fn a_registry_that_swallows_questions_holds_up_neither_events_nor_the_end() {
     assert_eq!(lines_with(&bridge, "left behind"), 0, "{}", bridge.said());
 
     let mut bridge = place.run();
-    bridge.wait_for_line("ids of schemas that are remembered are used", Duration::from_secs(60));
+    bridge.wait_for_line("stored schema ids are used", Duration::from_secs(60));
     let_calls_end(&centre, 12);
     settle_and_judge(&centre, &mut bridge, broker, &prefix, registry);
     bridge.terminate();

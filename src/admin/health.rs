@@ -228,7 +228,7 @@ impl Health {
                 Some(ShardState::Owning) if shard.lease_ended => reasons.push(format!(
                     "shard {number}: kafka has confirmed no ownership for long, polling pauses"
                 )),
-                Some(ShardState::StandingBy | ShardState::Owning) | None => {}
+                Some(ShardState::Standby | ShardState::Owning) | None => {}
             }
             if shard.outbox.full {
                 reasons.push(format!(
@@ -416,7 +416,7 @@ mod tests {
         let acme = AccountName::new("acme").unwrap();
         let health = health(&acme);
         health.kafka(Ok(()));
-        health.activity(0, ShardState::StandingBy);
+        health.activity(0, ShardState::Standby);
         assert_eq!(health.reasons(), [""; 0]);
         health.activity(0, ShardState::Restoring { records: 3, of: 9 });
         assert_eq!(health.reasons(), ["shard 0: restoring the store, 3 records of at most 9"]);

@@ -11,7 +11,7 @@ use super::schemas::{Standing, standings};
 use super::{Failure, say};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Environment;
-use crate::delivery::{Delivery, TopicPlan, TopicsError, ensure_topics, preflight, registry};
+use crate::delivery::{TopicPlan, TopicsError, ensure_topics, preflight, registry};
 use crate::model::EntityKind;
 use crate::ownership::Lease;
 use crate::poll::Budget;
@@ -92,8 +92,7 @@ pub(super) async fn check(
     if topics_are_there && let Ok(settings) = kafka_settings(&config, &environment) {
         let (shards, delivery) = (config.kafka.shards, config.kafka.delivery);
         let examined = tokio::task::spawn_blocking(move || {
-            let transactions = delivery == Delivery::ExactlyOnce;
-            preflight(&settings, shards, transactions, &SystemClock)
+            preflight(&settings, shards, delivery, &SystemClock)
         });
         mark("ownership", examined.await.map_err(Failure::failed)?, &mut failed);
     }

@@ -113,7 +113,7 @@ fn events_reach_a_guarded_kafka_once_each_right_is_granted_and_each_lack_is_one_
     // Without any right topics cannot even be seen; with that one, they are missing.
     let said = checked(&there, PASSWORD);
     let hidden = format!("{prefix}.calls, ");
-    assert!(said.contains(&hidden) && said.contains("are not shown to us: "), "{said}");
+    assert!(said.contains(&hidden) && said.contains("are not visible to this client: "), "{said}");
     assert!(said.contains("grant the rights that docs/kafka.md lists"), "{said}");
     grant(&broker, &prefix, "Describe", "--topic");
     let said =
