@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::failpoints::passing;
+use crate::failpoints::failpoint;
 use crate::model::{AccountName, EntityId, EntityKind, MODEL_VERSION, Timestamp};
 use batch::StateTarget;
 use durability::DurabilityMarker;
@@ -57,7 +57,7 @@ pub enum Error {
     )]
     Io(#[source] std::io::Error),
     /// The store found damage while it was open.
-    #[error("the local store is damaged ({0}); restart to begin it anew")]
+    #[error("the local store is damaged ({0}); restart to replace it")]
     Damaged(&'static str),
     /// A value cannot be written as JSON, which is a bug. `serde_json`'s message is left out: it may
     /// quote the value.
@@ -247,11 +247,11 @@ impl Store {
                 next.checksum.change(&key, None, Some(&value));
                 writes.insert(key, value);
             }
-            passing("store::before_apply");
+            failpoint("store::before_apply");
             next.write_checksum(&mut writes);
             self.shared.database.apply_batch(writes)?;
             *writer = next;
-            passing("store::after_apply");
+            failpoint("store::after_apply");
             self.shared.outbox_events.fetch_add(events, Ordering::Relaxed);
             self.shared.outbox_entries.fetch_add(entries, Ordering::Relaxed);
             self.shared.outbox_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -275,7 +275,7 @@ impl Store {
         self.checked(|| {
             let batch = self.lock_writer().batch;
             self.shared.database.flush()?;
-            passing("store::after_flush");
+            failpoint("store::after_flush");
             let mut marker = self.shared.marker.lock().unwrap_or_else(PoisonError::into_inner);
             marker.advance(batch).map_err(Error::Io)
         })

@@ -1,8 +1,9 @@
 //! What delivery costs, beside its limit: `cargo bench --bench delivery`.
 //!
 //! The limit is a bare transactional producer of librdkafka that sends the same bytes in the same
-//! batches, awaits their reports, commits, and keeps nothing. Both run in turn against the same broker, and the ratio is told. Then
-//! a steady stream of events shows how long one waits between the outbox and its commit.
+//! batches, awaits their reports, commits, and stores nothing. Both run in turn against the same broker,
+//! and the ratio is printed. Then a steady stream of events shows how long one waits between the outbox
+//! and its commit.
 
 #![allow(
     dead_code,
@@ -44,7 +45,7 @@ const ROUNDS: usize = 5;
 const STEADY: Duration = Duration::from_secs(20);
 
 fn main() {
-    // `cargo test --benches` only wants to know that it builds.
+    // `cargo test --benches` only checks that it builds.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
@@ -110,7 +111,7 @@ impl ProducerContext for Reports {
     }
 }
 
-/// The same bytes in the same batches, by a producer that keeps nothing. Returns seconds and bytes.
+/// The same bytes in the same batches, by a producer that stores nothing. Returns seconds and bytes.
 fn bare_seconds(deployment: &Deployment, entries: &[NumberedEntry]) -> (f64, usize) {
     let context = Reports::default();
     let reported = Arc::clone(&context.0);
@@ -164,7 +165,7 @@ fn bare_seconds(deployment: &Deployment, entries: &[NumberedEntry]) -> (f64, usi
             producer.send(record).map_err(|(error, _)| error).unwrap();
             sent += 1;
         }
-        // A commit with messages under way takes a tenth of a second.
+        // A commit with messages in flight takes a tenth of a second.
         while reported.load(Ordering::Acquire) < sent {
             std::thread::sleep(Duration::from_micros(200));
         }
@@ -173,11 +174,11 @@ fn bare_seconds(deployment: &Deployment, entries: &[NumberedEntry]) -> (f64, usi
     (begun.elapsed().as_secs_f64(), bytes)
 }
 
-/// Gathers how long events waited.
+/// Records how long events waited.
 #[derive(Default)]
-struct Waits(Mutex<Vec<f64>>);
+struct Latencies(Mutex<Vec<f64>>);
 
-impl Observer for Waits {
+impl Observer for Latencies {
     fn connection(&self, _: &BrokerConnection) {}
     fn published(&self, seconds: f64) {
         self.0.lock().unwrap().push(seconds);
@@ -192,8 +193,8 @@ impl Observer for Waits {
 }
 
 fn latency(deployment: &Deployment, dir: &std::path::Path) {
-    let waits = Arc::new(Waits::default());
-    let observer = Arc::clone(&waits) as Arc<dyn Observer>;
+    let latencies = Arc::new(Latencies::default());
+    let observer = Arc::clone(&latencies) as Arc<dyn Observer>;
     let mut bridge: Bridge = deployment.bridge_with(dir, |parts| parts.observer = observer);
     let store = bridge.own();
     let (begun, mut number) = (Instant::now(), 10_000_000);
@@ -210,14 +211,14 @@ fn latency(deployment: &Deployment, dir: &std::path::Path) {
     bridge.published(&store);
     drop(store);
     bridge.finish();
-    let mut waits = waits.0.lock().unwrap().clone();
-    waits.sort_by(f64::total_cmp);
-    let at = |part: f64| waits[((waits.len() - 1) as f64 * part) as usize] * 1000.0;
+    let mut seconds = latencies.0.lock().unwrap().clone();
+    seconds.sort_by(f64::total_cmp);
+    let at = |part: f64| seconds[((seconds.len() - 1) as f64 * part) as usize] * 1000.0;
     println!(
         "from outbox to committed at 200 events/s: p50 {:.0} ms, p99 {:.0} ms ({} events)",
         at(0.5),
         at(0.99),
-        waits.len()
+        seconds.len()
     );
 }
 

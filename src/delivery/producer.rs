@@ -16,7 +16,7 @@ use rdkafka::util::Timeout;
 
 use crate::clock::Deadline;
 use crate::event::NAMESPACE;
-use crate::failpoints::passing;
+use crate::failpoints::failpoint;
 use crate::kafka::{DeliveryReport, ErrorClass, KafkaContext, KafkaSettings, MessageKind};
 use crate::ownership::{LARGEST_RECORD, OWNER_KEY, OwnerRecord};
 use crate::store::{OutboxEvent, StateRecord};
@@ -181,7 +181,7 @@ impl Producer {
     ) -> Result<i64, SendError> {
         self.send_events(batch, deadline)?;
         self.await_reports(batch.events.len(), deadline)?;
-        passing("publish::mid_batch");
+        failpoint("publish::mid_batch");
         let messages = self.send_state(batch, owner, deadline)?;
         self.await_reports(messages, deadline)
     }
@@ -193,10 +193,10 @@ impl Producer {
         deadline: Deadline,
     ) -> Result<i64, DeliveryFailure> {
         self.client.begin_transaction().map_err(DeliveryFailure::fenced_or_unknown)?;
-        passing("publish::after_begin");
+        failpoint("publish::after_begin");
         let sent = || {
             self.send_events(batch, deadline)?;
-            passing("publish::mid_batch");
+            failpoint("publish::mid_batch");
             let messages = self.send_state(batch, owner, deadline)?;
             self.await_reports(messages + batch.events.len(), deadline)
         };
@@ -204,7 +204,7 @@ impl Producer {
             Ok(offset) => offset,
             Err(error) => return Err(self.abort(error)),
         };
-        passing("publish::before_commit");
+        failpoint("publish::before_commit");
         self.commit(deadline)?;
         Ok(offset)
     }

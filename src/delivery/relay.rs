@@ -24,7 +24,7 @@ use super::settlement::{Settlement, UnknownDelivery};
 use super::signal::Signal;
 use crate::backoff::Backoff;
 use crate::clock::{Clock, Deadline};
-use crate::failpoints::{passing, planted};
+use crate::failpoints::{failpoint, fault_enabled};
 use crate::kafka::{BrokerConnection, KafkaSettings, explain, explain_error};
 use crate::ownership::{HEARTBEAT, LEASE, Lease, OwnerRecord};
 use crate::store::{self, NumberedEntry, StateRecord, Store};
@@ -291,10 +291,10 @@ impl<'a> OutboxRelay<'a> {
         let progress = entries.last().map_or(self.owner.progress, |entry| entry.number);
         let mut owner = self.owner.next(progress, self.clock.now());
         owner.accounts = self.store.accounts()?;
-        if planted("progress_not_written") {
+        if fault_enabled("progress_not_written") {
             owner.progress = self.owner.progress;
         }
-        if planted("outbox_deleted_before_commit") {
+        if fault_enabled("outbox_deleted_before_commit") {
             self.store.outbox_remove_through(progress)?;
             self.store.flush()?;
         }
@@ -310,13 +310,13 @@ impl<'a> OutboxRelay<'a> {
         let observed: Vec<_> = batch.events.iter().map(|(event, _)| event.observed_at).collect();
         match outcome {
             Ok(offset) => {
-                passing("publish::after_commit");
+                failpoint("publish::after_commit");
                 self.owner = owner;
                 self.state_offset = self.state_offset.max(offset);
                 self.delivered_at = Some(begun);
                 self.lease.renew(self.standby.then(|| begun + LEASE));
                 self.remove_through(progress)?;
-                passing("publish::after_removal");
+                failpoint("publish::after_removal");
                 self.backoff.reset();
                 self.refusals.delivered();
                 self.report_connection(BrokerConnection::Up);
@@ -336,7 +336,7 @@ impl<'a> OutboxRelay<'a> {
     /// Decides what follows a delivery that was not committed.
     fn failed(&mut self, failure: DeliveryFailure, entries: &[NumberedEntry]) -> Step {
         let outcome = match &failure {
-            DeliveryFailure::Fenced if planted("fencing_ignored") => {
+            DeliveryFailure::Fenced if fault_enabled("fencing_ignored") => {
                 self.abandon_producer();
                 return Step::Waiting;
             }

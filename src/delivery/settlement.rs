@@ -7,7 +7,7 @@ use rdkafka::error::KafkaError;
 
 use super::producer::{Delivery, Producer};
 use crate::clock::Deadline;
-use crate::failpoints::planted;
+use crate::failpoints::fault_enabled;
 use crate::kafka::{ErrorClass, KafkaSettings};
 use crate::ownership::{OwnerRecord, StateReader, StateTopicRecord};
 
@@ -41,7 +41,7 @@ impl UnknownDelivery<'_> {
             let producer = Producer::new(self.settings, self.delivery, self.shard)?;
             return Ok(Settlement::Settled { producer, progress: self.owner.progress });
         }
-        let ignore_others = planted("fencing_ignored");
+        let ignore_others = fault_enabled("fencing_ignored");
         // Read before, so that an owner which has begun meanwhile is not fenced for nothing, and
         // again after, when nobody else can write any more.
         if !ignore_others && self.last_owner()?.generation != self.owner.generation {

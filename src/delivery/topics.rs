@@ -59,7 +59,7 @@ pub enum TopicsError {
         /// Why.
         problem: KafkaProblem,
     },
-    /// The client cannot be created. librdkafka's own words quote the value of a property.
+    /// The client cannot be created. librdkafka's message would quote the property's value.
     #[error("kafka's client takes no property {0:?}: correct it in [kafka.properties]")]
     Property(String),
     /// Topics are missing and may not be created.

@@ -67,7 +67,7 @@ impl KafkaContext {
         (Self { deliveries: Some(deliveries), ..Self::default() }, reports)
     }
 
-    /// Why a connection failed last, in librdkafka's own words.
+    /// Why a connection failed last, as librdkafka logged it.
     pub(crate) fn last_connection_error(&self) -> Option<String> {
         self.reported().connection_error.clone()
     }

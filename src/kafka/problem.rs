@@ -1,8 +1,8 @@
 //! What librdkafka's errors mean, and what to do about them: one table.
 //!
-//! librdkafka describes a failed connection in words alone, and hides a refused password behind "all
-//! brokers are down". Here codes and words become a class, which the program acts on, and one line
-//! for the operator.
+//! librdkafka describes a failed connection only in a text, and hides a refused password behind "all
+//! brokers are down". Here codes and texts become a class, which the program acts on, and one line for
+//! the operator.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
@@ -76,9 +76,9 @@ impl ErrorClass {
 struct Row {
     class: ErrorClass,
     codes: &'static [Code],
-    /// What librdkafka says of it where it gives no code.
-    words: &'static [&'static str],
-    /// What ends it and what to do; `None` where librdkafka's own words have to do.
+    /// Parts of librdkafka's texts about it, for where it gives no code.
+    texts: &'static [&'static str],
+    /// What ends it and what to do; `None` where librdkafka's text has to do.
     advice: Option<Advice>,
 }
 
@@ -103,49 +103,48 @@ const CHECK_SASL: &str =
 const GRANT_RIGHTS: &str = "grant the rights that docs/kafka.md lists";
 const CHECK_BROKER: &str = "is it running, and are bootstrap_servers and security.protocol right?";
 
-/// Which codes belong to which class, and what to do. Where a text is explained, the first row that
-/// fits counts.
+/// Which codes belong to which class, and what to do. A text is explained by the first row that fits.
 const TABLE: &[Row] = &[
     Row {
         class: ErrorClass::Tls,
         codes: &[Code::SSL],
-        words: &["SSL handshake failed", "certificate verify failed", "ssl.ca.location"],
+        texts: &["SSL handshake failed", "certificate verify failed", "ssl.ca.location"],
         advice: Some(operator(CHECK_TLS)),
     },
     Row {
         class: ErrorClass::Authentication,
         codes: &[Code::Authentication, Code::SaslAuthenticationFailed],
-        words: &["SASL authentication error", "SASL mechanism"],
+        texts: &["SASL authentication error", "SASL mechanism"],
         advice: Some(operator(CHECK_SASL)),
     },
     Row {
         class: ErrorClass::SaslMechanism,
         codes: &[Code::UnsupportedSASLMechanism, Code::IllegalSASLState],
-        words: &[],
+        texts: &[],
         advice: Some(operator(CHECK_SASL)),
     },
     Row {
         class: ErrorClass::AccessDenied,
         codes: &[Code::TopicAuthorizationFailed, Code::ClusterAuthorizationFailed],
-        words: &[],
+        texts: &[],
         advice: Some(operator(GRANT_RIGHTS)),
     },
     Row {
         class: ErrorClass::GroupAccessDenied,
         codes: &[Code::GroupAuthorizationFailed],
-        words: &[],
+        texts: &[],
         advice: Some(operator(GRANT_RIGHTS)),
     },
     Row {
         class: ErrorClass::TransactionAccessDenied,
         codes: &[Code::TransactionalIdAuthorizationFailed],
-        words: &[],
+        texts: &[],
         advice: Some(operator(GRANT_RIGHTS)),
     },
     Row {
         class: ErrorClass::UnknownTopic,
         codes: &[Code::UnknownTopic, Code::UnknownTopicOrPartition],
-        words: &[],
+        texts: &[],
         advice: Some(operator("make the topic, or set [kafka] create_topics = true and restart")),
     },
     Row {
@@ -156,19 +155,19 @@ const TABLE: &[Row] = &[
             Code::InvalidPartitions,
             Code::InvalidConfig,
         ],
-        words: &[],
+        texts: &[],
         advice: Some(operator("correct partitions, replication_factor or retention in [kafka]")),
     },
     Row {
         class: ErrorClass::MessageRefused,
         codes: &[Code::MessageSizeTooLarge, Code::InvalidMessageSize],
-        words: &[],
+        texts: &[],
         advice: Some(operator("raise max.message.bytes of the topic to 1 MiB at least")),
     },
     Row {
         class: ErrorClass::Timestamp,
         codes: &[Code::InvalidTimestamp],
-        words: &[],
+        texts: &[],
         advice: Some(operator(
             "is this machine's clock right? A broker refuses times that are an hour ahead of its own",
         )),
@@ -176,7 +175,7 @@ const TABLE: &[Row] = &[
     Row {
         class: ErrorClass::Unreachable,
         codes: &[Code::AllBrokersDown, Code::BrokerTransportFailure, Code::Resolve],
-        words: &["might be caused by incorrect security.protocol"],
+        texts: &["might be caused by incorrect security.protocol"],
         advice: Some(retry(CHECK_BROKER)),
     },
     Row {
@@ -189,30 +188,30 @@ const TABLE: &[Row] = &[
             Code::LeaderNotAvailable,
             Code::NotLeaderForPartition,
         ],
-        words: &[],
+        texts: &[],
         advice: Some(retry(CHECK_BROKER)),
     },
     // Rows without advice: `explain` does not use them.
     Row {
         class: ErrorClass::MessageRefused,
         codes: &[Code::InvalidRecord],
-        words: &[],
+        texts: &[],
         advice: None,
     },
     Row {
         class: ErrorClass::Fenced,
         codes: &[Code::Fenced, Code::ProducerFenced, Code::InvalidProducerEpoch],
-        words: &[],
+        texts: &[],
         advice: None,
     },
-    Row { class: ErrorClass::ClientFailed, codes: &[Code::Fatal], words: &[], advice: None },
+    Row { class: ErrorClass::ClientFailed, codes: &[Code::Fatal], texts: &[], advice: None },
     Row {
         class: ErrorClass::TopicExists,
         codes: &[Code::TopicAlreadyExists],
-        words: &[],
+        texts: &[],
         advice: None,
     },
-    Row { class: ErrorClass::QueueFull, codes: &[Code::QueueFull], words: &[], advice: None },
+    Row { class: ErrorClass::QueueFull, codes: &[Code::QueueFull], texts: &[], advice: None },
 ];
 
 /// What is wrong, in one line.
@@ -224,26 +223,28 @@ pub struct KafkaProblem {
     pub remedy: Remedy,
 }
 
-/// Explains a code and librdkafka's words; both may be missing.
-pub(crate) fn explain(code: Option<Code>, words: &str) -> KafkaProblem {
-    let words = without_place(words);
-    let fits_words = |row: &Row| {
-        row.words.iter().any(|known| words.contains(known))
-            || row.codes.iter().any(|code| words.contains(description(*code).as_str()))
+/// Explains a code and librdkafka's text; both may be missing.
+pub(crate) fn explain(code: Option<Code>, text: &str) -> KafkaProblem {
+    let text = without_context(text);
+    let fits_text = |row: &Row| {
+        row.texts.iter().any(|known| text.contains(known))
+            || row.codes.iter().any(|code| text.contains(description(*code).as_str()))
     };
     let fits_code = |row: &Row| code.is_some_and(|code| row.codes.contains(&code));
     let find = |fits: &dyn Fn(&Row) -> bool| {
         TABLE.iter().filter(|row| fits(row)).find_map(|row| row.advice)
     };
-    // Words are more specific than a code that stands for several problems.
-    let advice = find(&fits_words).or_else(|| find(&fits_code));
+    // The text is more specific than a code that stands for several problems.
+    let advice = find(&fits_text).or_else(|| find(&fits_code));
     let reason = match code {
-        _ if !words.is_empty() => words.to_owned(),
+        _ if !text.is_empty() => text.to_owned(),
         Some(code) => description(code),
         None => String::from("no reason given"),
     };
     match advice {
-        Some(Advice { remedy, text }) => KafkaProblem { text: format!("{reason}; {text}"), remedy },
+        Some(advice) => {
+            KafkaProblem { text: format!("{reason}; {}", advice.text), remedy: advice.remedy }
+        }
         None => KafkaProblem { text: reason, remedy: Remedy::Retry },
     }
 }
@@ -265,13 +266,13 @@ pub(crate) fn refused_property(error: &KafkaError) -> Option<&str> {
     }
 }
 
-/// A code in words: `Topic authorization failed`.
+/// The description of a code: `Topic authorization failed`.
 fn description(code: Code) -> String {
-    // "Name (Broker: words)", or "Name (Local: words)".
-    let text = code.to_string();
-    let words = text.split_once(" (").map_or(text.as_str(), |(_, words)| words);
-    let words = words.split_once(": ").map_or(words, |(_, words)| words);
-    words.trim_end_matches(')').to_owned()
+    // "Name (Broker: description)", or "Name (Local: description)".
+    let name = code.to_string();
+    let text = name.split_once(" (").map_or(name.as_str(), |(_, text)| text);
+    let text = text.split_once(": ").map_or(text, |(_, text)| text);
+    text.trim_end_matches(')').to_owned()
 }
 
 /// A logged connection error without the names of thread and connection before it:
@@ -281,10 +282,10 @@ pub(super) fn connection_error(message: &str) -> &str {
 }
 
 /// The same, also without the state behind it.
-fn without_place(words: &str) -> &str {
-    let words = connection_error(words);
-    let words = words.split_once(" (after ").map_or(words, |(reason, _)| reason);
-    words.split_once(", 1 identical error").map_or(words, |(reason, _)| reason).trim()
+fn without_context(text: &str) -> &str {
+    let text = connection_error(text);
+    let text = text.split_once(" (after ").map_or(text, |(reason, _)| reason);
+    text.split_once(", 1 identical error").map_or(text, |(reason, _)| reason).trim()
 }
 
 #[cfg(test)]

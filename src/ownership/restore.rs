@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::state_topic::{Error as TopicError, StateReader, StateTopicRecord};
 use crate::clock::Deadline;
-use crate::failpoints::passing;
+use crate::failpoints::failpoint;
 use crate::store::{self, StateRecord, Store};
 
 /// How many records, and how many bytes of them, are written at once.
@@ -70,7 +70,7 @@ impl Restoring<'_> {
     fn write(&mut self) -> Result<(), store::Error> {
         self.bytes = 0;
         self.store.put_records(std::mem::take(&mut self.pending))?;
-        passing("restore::half_way");
+        failpoint("restore::half_way");
         Ok(())
     }
 }

@@ -85,7 +85,7 @@ mod tests {
         /// The second, the last owner record by then, and what is decided.
         type Reads = Vec<(u64, Option<OwnerRecord>, StandbyDecision)>;
         let cases: Vec<(&str, Option<u64>, Reads)> = vec![
-            ("nobody ever owned it", None, vec![(0, None, take)]),
+            ("it was never owned", None, vec![(0, None, take)]),
             (
                 "the owner has left",
                 None,

@@ -3,7 +3,7 @@
 
 use super::generation::StoreClaim;
 use super::state_topic::OwnerRecord;
-use crate::failpoints::planted;
+use crate::failpoints::fault_enabled;
 use crate::model::AccountName;
 
 /// Why a store is restored from the topic.
@@ -62,12 +62,12 @@ pub(crate) fn decide(
             TakeoverDecision::Restore(RestoreReason::Lineage)
         }
         (Some(local), Some(topic))
-            if !local.is_of(topic.generation) && !planted("generation_ignored") =>
+            if !local.is_of(topic.generation) && !fault_enabled("generation_ignored") =>
         {
             TakeoverDecision::Restore(RestoreReason::Generation)
         }
         (Some(_), Some(topic))
-            if newest_entry < topic.progress && !planted("generation_ignored") =>
+            if newest_entry < topic.progress && !fault_enabled("generation_ignored") =>
         {
             TakeoverDecision::Restore(RestoreReason::RolledBack)
         }

@@ -37,7 +37,7 @@ impl Inbox {
         &self.signals
     }
 
-    /// Waits for so long, unless the thread is asked to finish. There is no outbox to look at.
+    /// Waits for so long, unless the thread is asked to finish. Notifications of the outbox are ignored.
     pub(super) fn wait(&mut self, length: Duration) -> Wait {
         let until = Instant::now() + length;
         loop {

@@ -15,7 +15,7 @@ use crate::poll::Budget;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
-/// How often it looks.
+/// How often it runs.
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// What a monitor works with.

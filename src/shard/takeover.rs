@@ -11,7 +11,7 @@ use super::publisher_parts::PublisherParts;
 use super::standby::TakeoverMode;
 use crate::clock::Deadline;
 use crate::delivery::{Producer, ShardState, TransactionBatch};
-use crate::failpoints::passing;
+use crate::failpoints::failpoint;
 use crate::ownership::{
     Generation, HEARTBEAT, OwnerRecord, StateReader, StoreClaim, TakeoverDecision, decide, restore,
 };
@@ -47,7 +47,7 @@ pub(super) fn take_over(
         return Err(Interruption::Fenced);
     }
     let producer = Producer::new(settings, parts.delivery, *shard)?;
-    passing("ownership::after_init");
+    failpoint("ownership::after_init");
     let (last, end) = reader.last_owner(deadline)?;
     if must_be_free && last.as_ref() != seen {
         return Err(Interruption::Fenced);
@@ -74,13 +74,13 @@ pub(super) fn take_over(
         TakeoverDecision::Refuse => return Err(Interruption::Refused(lost_topic(parts))),
         TakeoverDecision::Keep => {
             claim.save(&store)?;
-            passing("ownership::after_claim");
+            failpoint("ownership::after_claim");
             store
         }
         TakeoverDecision::Begin => {
             let store = empty_store(store, &opened, &parts.state_dir, options)?;
             StoreClaim { held: None, ..claim }.save(&store)?;
-            passing("ownership::after_claim");
+            failpoint("ownership::after_claim");
             store
         }
         TakeoverDecision::Restore(_) => empty_store(store, &opened, &parts.state_dir, options)?,
@@ -88,7 +88,7 @@ pub(super) fn take_over(
     let delivered = producer.deliver(&TransactionBatch::default(), &owner, deadline);
     let state_offset =
         delivered.map_err(|failure| Interruption::of_delivery(failure, &producer))?;
-    passing("ownership::after_generation");
+    failpoint("ownership::after_generation");
 
     let owned = OwnedShard { store, producer, owner, state_offset };
     let replaced = match &opened {
@@ -100,7 +100,7 @@ pub(super) fn take_over(
         tracing::info!(shard, reason, "restoring the local store from the state topic");
         restore_store(parts, &reader, &owned, end, deadline)?;
         owned.store.number_entries_after(progress)?;
-        passing("restore::before_adopt");
+        failpoint("restore::before_adopt");
         observer.restored(reason);
     } else if let Some(reason) = replaced {
         observer.restored(reason);

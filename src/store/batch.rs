@@ -143,7 +143,7 @@ impl Batch {
         self.puts.is_empty() && self.open.is_empty() && self.entries.is_empty()
     }
 
-    /// Whether it holds an event.
+    /// Whether it has an event.
     #[must_use]
     pub fn has_events(&self) -> bool {
         self.entries.iter().chain([&self.open]).any(|entry| !entry.events.is_empty())

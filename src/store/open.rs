@@ -16,7 +16,7 @@ use super::durability::{DurabilityMarker, DurableBatch};
 use super::integrity::Checksum;
 use super::panics::{Panicked, catch_panics};
 use super::{Error, FORMAT_VERSION, NO_TIME, Shared, Store, Writer, entry, key};
-use crate::failpoints::planted;
+use crate::failpoints::fault_enabled;
 use crate::model::Timestamp;
 
 /// sled's page cache. Its default is 1 GiB.
@@ -198,7 +198,7 @@ fn open_existing(dir: &Path, options: Options) -> Result<Option<Store>, OpenFail
     let marker = marker.filter(|marker| {
         let (durable, writer) = (marker.durable(), &contents.writer);
         let fits = durable.lineage == writer.lineage && durable.batch <= writer.batch;
-        fits || planted("integrity_ignored")
+        fits || fault_enabled("integrity_ignored")
     });
     let marker = marker.ok_or(OpenFailure::Untrusted(UntrustedReason::RolledBack))?;
     Ok(Some(Store { shared: Arc::new(contents.into_shared(database, marker, options)) }))
@@ -310,7 +310,7 @@ fn verified_writer(record: &[u8], checksum: Checksum) -> Option<Writer> {
     let (stored, rest) = record.split_at(Checksum::BYTES);
     let (newest_entry, rest) = rest.split_at(8);
     let (batch, lineage) = rest.split_at(8);
-    (stored == checksum.to_bytes() || planted("integrity_ignored")).then_some(())?;
+    (stored == checksum.to_bytes() || fault_enabled("integrity_ignored")).then_some(())?;
     Some(Writer {
         checksum,
         newest_entry: u64::from_be_bytes(newest_entry.try_into().ok()?),

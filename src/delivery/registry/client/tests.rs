@@ -137,8 +137,8 @@ async fn an_answer_without_an_end_and_a_port_without_a_server_are_errors() {
     let registry = stub_registry(vec![(200, endless)]).await;
     let error = client(&registry.url, None).answers().await.unwrap_err();
     assert!(matches!(error, Error::NoRegistry { .. }), "{error}");
-    let nobody = Url::parse("http://127.0.0.1:1/").unwrap();
-    let error = client(&nobody, None).answers().await.unwrap_err();
+    let closed_port = Url::parse("http://127.0.0.1:1/").unwrap();
+    let error = client(&closed_port, None).answers().await.unwrap_err();
     assert!(matches!(error, Error::Unavailable { .. }), "{error}");
     assert!(error.to_string().starts_with("the schema registry at 127.0.0.1:1 does not answer"));
 }
