@@ -9,17 +9,21 @@
 mod batch;
 mod durability;
 mod entry;
+mod error;
 mod integrity;
 mod key;
 mod open;
 mod panics;
 mod records;
+mod value;
 
 pub use batch::Batch;
 pub use entry::{NumberedEntry, OutboxEntry, OutboxEvent, StateRecord};
+pub use error::Error;
 pub use key::Key;
 pub use open::{OpenOutcome, Options, UntrustedReason};
 pub use records::is_cursor;
+pub use value::Stored;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,67 +40,6 @@ use panics::{Panicked, catch_panics};
 
 /// The version of the store's format. A store of another version is replaced.
 const FORMAT_VERSION: u8 = 2;
-
-/// What can go wrong with the store.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Another process has the directory open.
-    #[error("another process has the state directory {0} open: end it, or set another [state] dir")]
-    Locked(String),
-    /// The directory cannot be created or written.
-    #[error("the state directory {dir} cannot be used: {source}")]
-    Directory {
-        /// The directory.
-        dir: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The disk failed or is full. What was committed before is kept.
-    #[error(
-        "the state directory cannot be written: {0}; free space or mend the disk, then restart"
-    )]
-    Io(#[source] std::io::Error),
-    /// The store found damage while it was open.
-    #[error("the local store is damaged ({0}); restart to replace it")]
-    Damaged(&'static str),
-    /// A value cannot be written as JSON, which is a bug. `serde_json`'s message is left out: it may
-    /// quote the value.
-    #[error("a value cannot be stored: it has no form in JSON")]
-    Encode,
-    /// A record of the state topic has a form that this version does not read.
-    #[error(
-        "the state topic holds records that this version does not read: was it written by a newer \
-         one?"
-    )]
-    Foreign,
-    /// An earlier failure closed the store.
-    #[error("the local store was closed after an earlier failure")]
-    Closed,
-}
-
-impl From<sled::Error> for Error {
-    fn from(error: sled::Error) -> Self {
-        match error {
-            sled::Error::Io(error) => Self::Io(error),
-            // sled's messages may hold stored values.
-            sled::Error::Corruption { .. } => Self::Damaged("sled found corruption"),
-            sled::Error::ReportableBug(_) => Self::Damaged("sled found a bug of its own"),
-            sled::Error::Unsupported(_) => Self::Damaged("sled does not support its files"),
-            sled::Error::CollectionNotFound(_) => Self::Damaged("sled misses its tree"),
-        }
-    }
-}
-
-/// A stored value, and how it was written.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stored<T> {
-    /// The value.
-    pub value: T,
-    /// The model version it was written under.
-    pub model_version: u32,
-    /// The fingerprint of the privacy settings it was written under.
-    pub privacy: u64,
-}
 
 /// The size of the outbox, kept in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -164,7 +107,7 @@ impl Store {
     /// When the store fails, or the value has another form.
     pub fn model_version(&self, key: &Key) -> Result<Option<u32>, Error> {
         let bytes = self.checked(|| Ok(self.shared.database.get(key.bytes())?))?;
-        bytes.map(|bytes| batch::version(&bytes).ok_or(Error::Damaged("a value"))).transpose()
+        bytes.map(|bytes| value::model_version(&bytes).ok_or(Error::Damaged("a value"))).transpose()
     }
 
     /// All states of a kind, ordered by the bytes of their ids.
@@ -384,7 +327,7 @@ impl Store {
     }
 
     fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<Stored<T>, Error> {
-        batch::decode(bytes).ok_or_else(|| {
+        value::decode(bytes).ok_or_else(|| {
             self.shared.failed.store(true, Ordering::Relaxed);
             Error::Damaged("a value cannot be read")
         })

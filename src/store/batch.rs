@@ -1,4 +1,4 @@
-//! A batch of writes, and the form of values: format version, model version, privacy fingerprint, JSON.
+//! A batch of writes, which are applied together.
 
 use std::collections::HashMap;
 
@@ -7,14 +7,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::entry::{OutboxEntry, OutboxEvent};
+use super::error::Error;
 use super::key::Key;
-use super::{Error, Stored};
-
-/// The version of a value's form, also on the state topic.
-pub(super) const VALUE_VERSION: u8 = 1;
-
-/// Format version (1 byte), model version (4 bytes), privacy fingerprint (8 bytes).
-const HEADER: usize = 13;
+use super::value::{self, Stored, decode};
 
 /// Keys and their new values; `None` removes.
 type Puts = HashMap<Vec<u8>, Option<Vec<u8>>>;
@@ -53,7 +48,7 @@ impl Batch {
     /// # Errors
     /// When the value cannot be written as JSON.
     pub fn put<T: Serialize>(&mut self, key: Key, value: &T) -> Result<(), Error> {
-        let bytes = self.encode(value)?;
+        let bytes = value::encode(value, self.model_version, self.privacy)?;
         self.write(key, Some(bytes));
         Ok(())
     }
@@ -74,10 +69,8 @@ impl Batch {
         }
         let mut value = serde_json::to_value(value).map_err(|_| Error::Encode)?;
         remove_empty_fields(&mut value);
-        let current = std::mem::replace(&mut self.model_version, model_version);
-        let bytes = self.encode(&value);
-        self.model_version = current;
-        self.write(key, Some(bytes?));
+        let bytes = value::encode(&value, model_version, self.privacy)?;
+        self.write(key, Some(bytes));
         Ok(())
     }
 
@@ -86,18 +79,9 @@ impl Batch {
     /// # Errors
     /// As [`Batch::put`].
     pub fn put_locally<T: Serialize>(&mut self, key: Key, value: &T) -> Result<(), Error> {
-        let bytes = self.encode(value)?;
+        let bytes = value::encode(value, self.model_version, self.privacy)?;
         self.puts.insert(key.into_bytes(), Some(bytes));
         Ok(())
-    }
-
-    fn encode<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::with_capacity(256);
-        bytes.push(VALUE_VERSION);
-        bytes.extend_from_slice(&self.model_version.to_be_bytes());
-        bytes.extend_from_slice(&self.privacy.to_be_bytes());
-        serde_json::to_writer(&mut bytes, value).map_err(|_| Error::Encode)?;
-        Ok(bytes)
     }
 
     /// What this batch writes to a key: `None` when nothing, `Some(None)` when it removes it.
@@ -167,20 +151,4 @@ fn remove_empty_fields(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(remove_empty_fields),
         _ => {}
     }
-}
-
-/// The version of the model under which a value was stored.
-pub(super) fn version(bytes: &[u8]) -> Option<u32> {
-    let (header, _) = bytes.split_at_checked(HEADER)?;
-    (header[0] == VALUE_VERSION).then_some(())?;
-    Some(u32::from_be_bytes(header[1..5].try_into().ok()?))
-}
-
-pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<Stored<T>> {
-    let (header, json) = bytes.split_at_checked(HEADER)?;
-    (header[0] == VALUE_VERSION).then_some(())?;
-    let model_version = u32::from_be_bytes(header[1..5].try_into().ok()?);
-    let privacy = u64::from_be_bytes(header[5..13].try_into().ok()?);
-    let value = serde_json::from_slice(json).ok()?;
-    Some(Stored { value, model_version, privacy })
 }

@@ -3,7 +3,8 @@
 use serde::de::DeserializeOwned;
 
 use super::key;
-use super::{Error, Key, StateRecord, Store, Stored, batch};
+use super::value::VALUE_VERSION;
+use super::{Error, Key, StateRecord, Store, Stored};
 use crate::model::AccountName;
 
 /// How many keys of a retired account are removed at once.
@@ -20,7 +21,7 @@ impl Store {
             if !key::is_published(&key) {
                 return Err(Error::Foreign);
             }
-            if value.as_deref().is_some_and(|value| value.first() != Some(&batch::VALUE_VERSION)) {
+            if value.as_deref().is_some_and(|value| value.first() != Some(&VALUE_VERSION)) {
                 return Err(Error::Foreign);
             }
             batch.put_record(key, value);

@@ -13,7 +13,7 @@ use crate::event::{EventType, Topic};
 use crate::fuzz::{Outcome, run};
 use crate::model::{AccountName, EntityId, EntityKey, EntityKind, Timestamp};
 use crate::ownership::{Generation, StoreClaim};
-use crate::store::batch::VALUE_VERSION;
+use crate::store::value::VALUE_VERSION;
 
 fn open(dir: &Path) -> (Store, OpenOutcome) {
     Store::open(dir, Options::default()).unwrap()
@@ -93,8 +93,8 @@ fn fuzzed_states_are_refused_or_read_with_their_header() {
     store.apply(batch).unwrap();
     let stored = store.shared.database.get(state("1").bytes()).unwrap().unwrap();
     run("states", &[&stored], &["\"roster\"", "revision"], |bytes| {
-        let read = super::batch::decode::<crate::detect::AgentState>(bytes);
-        let said = super::batch::decode::<serde_json::Value>(bytes);
+        let read = super::value::decode::<crate::detect::AgentState>(bytes);
+        let said = super::value::decode::<serde_json::Value>(bytes);
         let header = (bytes[..bytes.len().min(13)]).to_vec();
         for (version, privacy) in [
             read.as_ref().map(|read| (read.model_version, read.privacy)),
