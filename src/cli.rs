@@ -74,7 +74,7 @@ impl Failure {
 #[must_use]
 pub fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
-    let _armed = crate::failpoints::armed();
+    let _failpoints = crate::failpoints::enable();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -19,6 +19,7 @@
 #![recursion_limit = "256"]
 
 pub mod admin;
+mod backoff;
 pub mod bridge;
 pub mod cli;
 pub mod clock;

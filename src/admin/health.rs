@@ -228,7 +228,7 @@ impl Health {
                 Some(ShardState::Owning) if shard.lease_ended => reasons.push(format!(
                     "shard {number}: no heartbeat committed to kafka for too long, polling is paused"
                 )),
-                Some(ShardState::StandingBy | ShardState::Owning) | None => {}
+                Some(ShardState::Standby | ShardState::Owning) | None => {}
             }
             if shard.outbox.full {
                 reasons.push(format!(
@@ -415,7 +415,7 @@ mod tests {
         let acme = AccountName::new("acme").unwrap();
         let health = health(&acme);
         health.kafka(Ok(()));
-        health.shard_state(0, ShardState::StandingBy);
+        health.shard_state(0, ShardState::Standby);
         assert_eq!(health.reasons(), [""; 0]);
         health.shard_state(0, ShardState::Restoring { records: 3, of: 9 });
         assert_eq!(health.reasons(), ["shard 0: restoring the store, 3 records of at most 9"]);

@@ -11,7 +11,7 @@ use super::schemas::{SubjectStatus, subject_statuses};
 use super::{Failure, say};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Environment};
-use crate::delivery::{Delivery, TopicPlan, TopicsError, ensure_topics, preflight, registry};
+use crate::delivery::{TopicPlan, TopicsError, ensure_topics, preflight, registry};
 use crate::kafka::KafkaSettings;
 use crate::model::{EntityKind, Privacy};
 use crate::ownership::Lease;
@@ -136,10 +136,8 @@ async fn check_ownership(
     settings: KafkaSettings,
 ) -> Result<Result<String, String>, Failure> {
     let (shards, delivery) = (config.kafka.shards, config.kafka.delivery);
-    let checked = tokio::task::spawn_blocking(move || {
-        let transactions = delivery == Delivery::ExactlyOnce;
-        preflight(&settings, shards, transactions, &SystemClock)
-    });
+    let checked =
+        tokio::task::spawn_blocking(move || preflight(&settings, shards, delivery, &SystemClock));
     checked.await.map_err(Failure::failed)
 }
 

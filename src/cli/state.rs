@@ -45,7 +45,7 @@ pub(super) async fn state(command: Command, environment: &Environment) -> Result
 fn open(config: &Config, dir: &std::path::Path) -> Result<Store, Failure> {
     // The privacy settings matter only for writing.
     let options = Options { privacy: 0, now: SystemClock.now() };
-    Store::look(dir, options).map_err(Failure::failed)?.ok_or_else(|| {
+    Store::open_existing(dir, options).map_err(Failure::failed)?.ok_or_else(|| {
         Failure::failed(format!(
             "there is no store of {} in {}; it is created when `floorcast run` owns the shard",
             config.kafka.deployment,
@@ -88,7 +88,7 @@ fn show(config: &Config) -> Result<(), Failure> {
 }
 
 fn show_positions(store: &Store, account: &AccountName) -> Result<(), Failure> {
-    for position in store.positions::<Value>(account) {
+    for position in store.cursors::<Value>(account) {
         let (stream, stored) = position.map_err(Failure::failed)?;
         let time = |name: &str| {
             let millis = stored.value[name].as_i64()?;

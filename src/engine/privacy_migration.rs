@@ -64,7 +64,7 @@ fn close<S: Serialize + DeserializeOwned>(
                 close(&mut versioned.state);
                 let entity = EntityKey { account: account.clone(), kind, id: id.clone() };
                 batch.put_as_of(Key::state(&entity), &versioned, stored.model_version)?;
-                batch.close_decision();
+                batch.close_entry();
                 closed += 1;
             }
             last = Some(id);

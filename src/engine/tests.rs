@@ -133,7 +133,7 @@ impl Bench {
             let (event, value) = decoder.decode(&message).unwrap();
             (event.as_str(), value)
         };
-        entries.into_iter().flat_map(|entry| entry.decision.events).map(decode).collect()
+        entries.into_iter().flat_map(|entry| entry.entry.events).map(decode).collect()
     }
 
     fn names(&mut self) -> Vec<&'static str> {

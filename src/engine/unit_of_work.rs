@@ -178,7 +178,7 @@ impl<'a> UnitOfWork<'a> {
                 self.batch.put(Key::sequence(&self.account.name, topic), &last)?;
             }
         }
-        self.batch.close_decision();
+        self.batch.close_entry();
         self.commit_when_large()
     }
 

@@ -133,7 +133,7 @@ fn an_outage_of_kafka_and_a_restart_lose_nothing_and_keep_the_order() {
 
     broker.stop();
     let before = centre.requests();
-    bridge.wait_for_line("kafka takes no events", Duration::from_mins(1));
+    bridge.wait_for_line("events cannot be published", Duration::from_mins(1));
     // Polling goes on meanwhile: at 10 requests a second, this is an outage of some 20 seconds.
     wait_until(Duration::from_secs(90), "the bridge polls on", || centre.requests() > before + 120);
     broker.start();

@@ -34,7 +34,7 @@ fn without_a_broker_nothing_is_asked_at_the_start_and_the_bridge_says_why() {
     // Nobody listens there.
     let place = Place::new(&centre, "127.0.0.1:1", "nobody");
     let mut bridge = place.run();
-    bridge.wait_for_line("nothing is asked before it is", Duration::from_mins(1));
+    bridge.wait_for_line("nothing is polled before it is", Duration::from_mins(1));
     let ready = page(&mut bridge, "/readyz");
     assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("kafka"), "{ready}");
     let status = page(&mut bridge, "/status");

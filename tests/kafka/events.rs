@@ -1,4 +1,4 @@
-//! A few events of an invented contact centre, published as the bridge publishes them.
+//! A few events of a made-up contact centre, published as the bridge publishes them.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::broker::producer;
 use crate::support::kafka::Broker;
 
-/// An event with its place.
+/// An event, its topic and its key.
 pub(super) struct Sample {
     pub(super) topic: String,
     pub(super) key: String,

@@ -158,7 +158,7 @@ impl<'t> Stage<'t> {
         }
         let looked = now();
         self.vendor.doubt(looked);
-        self.wait(COMING_BACK, |stage| stage.owners.spoke_since(looked))
+        self.wait(COMING_BACK, |stage| stage.owners.committed_since(looked))
             .map_err(|()| self.silence("the bridge does not publish"))
     }
 
@@ -302,7 +302,7 @@ impl<'t> Stage<'t> {
         meanwhile(self);
         let over = now();
         // Whoever owns it now has to have said so before it is known who lost.
-        let _ = self.wait(COMING_BACK, |stage| stage.owners.spoke_since(over));
+        let _ = self.wait(COMING_BACK, |stage| stage.owners.committed_since(over));
         if self.generation() != generation {
             self.vendor.doubt(if self.pair { begun } else { over });
         }
@@ -362,7 +362,7 @@ impl<'t> Stage<'t> {
             let asks = stage.vendor.requests().iter().any(|(at, _)| *at > over);
             // One that is about to die at its place has come back.
             let dead = stage.members.iter_mut().any(|one| one.armed.is_some() && one.has_died());
-            dead || (asks && stage.owners.spoke_since(over))
+            dead || (asks && stage.owners.committed_since(over))
         });
         back.map_err(|()| self.silence("no bridge came back"))?;
         self.look_for_another_owner();
@@ -405,12 +405,12 @@ impl<'t> Stage<'t> {
     }
 
     fn generation(&self) -> Option<String> {
-        self.owners.words().last().map(|word| word.generation.clone())
+        self.owners.records().last().map(|record| record.generation.clone())
     }
 
     fn owners_so_far(&self) -> usize {
         let mut generations: Vec<_> =
-            self.owners.words().into_iter().map(|word| word.generation).collect();
+            self.owners.records().into_iter().map(|record| record.generation).collect();
         generations.dedup();
         generations.len()
     }
@@ -419,7 +419,7 @@ impl<'t> Stage<'t> {
         // Those of the check itself are nobody's.
         let mut requests = self.vendor.requests();
         requests.retain(|(_, host)| self.members.iter().any(|member| member.is_at(host)));
-        two_pollers(&self.owners.words(), &requests, self.pair)
+        two_pollers(&self.owners.records(), &requests, self.pair)
     }
 
     fn wait(

@@ -53,7 +53,7 @@ fn stored(version: u32, lines: &[Line]) -> Bench {
         })
     };
     let records = store.records().map(Result::unwrap).filter_map(older).collect();
-    store.take_over(records).unwrap();
+    store.put_records(records).unwrap();
     drop(store);
     bench.restart();
     bench
