@@ -17,8 +17,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// What stands in inputs, and must stand in no error.
-pub(crate) const PLANTED: &str = "Planted-7f3a";
+pub(crate) use self::mutation::PLANTED;
 
 /// Cases of a target in an ordinary run.
 const CASES: u64 = 1_500;

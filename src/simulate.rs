@@ -6,24 +6,24 @@
 //! their habits and, on demand, their faults. The *verdict* compares what was recorded and served
 //! with what was published. Nothing here uses the bridge's code, so that no mistake is made twice.
 
+mod contact_centre;
+mod delayed_record;
 mod directory;
 mod fault_injector;
-mod messaging;
-mod organisation;
-mod people;
-mod records;
+mod json;
+mod request;
+mod schedule;
 mod served;
-mod server;
+mod settings;
 mod simulator;
 mod system;
-mod telephony;
+mod truth;
 mod verdict;
-mod world;
 
-pub use directory::{DirectorySettings, DirectoryTruth, Sight, Traps};
 pub use fault_injector::Faults;
 pub use served::{Served, Version};
+pub use settings::{DirectorySettings, Traps, WorldSettings};
 pub use simulator::{Simulator, SimulatorError};
 pub use system::System;
+pub use truth::{AgentView, DirectoryTruth, Truth};
 pub use verdict::{Published, Verdict, VerdictRow, judge};
-pub use world::{Truth, World, WorldSettings};

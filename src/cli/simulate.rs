@@ -91,7 +91,7 @@ pub(super) async fn simulate(arguments: &SimulateArguments) -> Result<(), Failur
             }
             for (agent, versions) in &truth.served_agents {
                 for version in versions.versions() {
-                    let row = &version.shown;
+                    let row = &version.value;
                     writeln!(file, "{}", json!({"served": row, "agent": agent}))?;
                 }
             }
@@ -103,7 +103,7 @@ pub(super) async fn simulate(arguments: &SimulateArguments) -> Result<(), Failur
                 for (agent, served) in &directory.served {
                     for version in served.versions() {
                         let line =
-                            json!({"account": account, "agent": agent, "served": version.shown});
+                            json!({"account": account, "agent": agent, "served": version.value});
                         writeln!(file, "{line}")?;
                     }
                 }

@@ -5,7 +5,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use serde_json::{Value, json};
 
-use super::PLANTED;
+/// A text that is put into inputs, and must not appear in an error.
+pub(crate) const PLANTED: &str = "Planted-7f3a";
 
 /// Words that are worth putting anywhere.
 const TOKENS: &[&str] = &[

@@ -1,27 +1,28 @@
 //! The front door: one address on which every system is reached, each with its own credentials,
 //! rate limit, faults and log of requests.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, DATE, HOST, RETRY_AFTER};
-use axum::http::request::Parts;
+use axum::http::header::{DATE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use chrono::DateTime;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::contact_centre::World;
 use super::directory::Directory;
-use super::fault_injector::{Fate, FaultInjector, Faults, Flaws, lock};
-use super::server;
+use super::fault_injector::{AnswerFaults, FaultInjector, Faults, Outcome, lock};
+use super::request::VendorRequest;
+use super::settings::WorldSettings;
 use super::system::System;
-use super::world::{Truth, World, WorldSettings};
+use super::truth::Truth;
 use crate::clock::Clock;
 use crate::model::Timestamp;
 
@@ -61,33 +62,6 @@ struct Account<W> {
     secret: String,
     fault_injector: FaultInjector,
     world: Mutex<W>,
-}
-
-/// A request that has come as a whole.
-pub(super) struct Asked {
-    pub(super) parts: Parts,
-    pub(super) body: Bytes,
-}
-
-impl Asked {
-    /// Whether it names this user and password, as basic authentication does.
-    pub(super) fn is_from(&self, username: &str, password: &str) -> bool {
-        let pair = STANDARD.encode(format!("{username}:{password}"));
-        self.authorization() == Some(format!("Basic {pair}").as_bytes())
-    }
-
-    fn path(&self) -> &str {
-        self.parts.uri.path()
-    }
-
-    fn host(&self) -> &str {
-        let host = self.parts.headers.get(HOST);
-        host.and_then(|host| host.to_str().ok()).unwrap_or_default()
-    }
-
-    pub(super) fn authorization(&self) -> Option<&[u8]> {
-        self.parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes)
-    }
 }
 
 impl Simulator {
@@ -200,10 +174,10 @@ impl Simulator {
 
     /// Whoever was answered since then may have died before it kept the answer: what only a reading
     /// can show, and was shown to nobody else, need not be told.
-    pub fn doubt(&self, since: Timestamp) {
-        lock(&self.shared.centre.world).truth.doubt(since);
+    pub fn mark_uncertain_since(&self, since: Timestamp) {
+        lock(&self.shared.centre.world).mark_uncertain_since(since);
         for account in &self.shared.directories {
-            lock(&account.world).doubt(since);
+            lock(&account.world).mark_uncertain_since(since);
         }
     }
 
@@ -266,12 +240,12 @@ impl Shared {
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, LARGEST_QUESTION).await.unwrap_or_default();
-    let asked = Asked { parts, body };
-    let system = System::of(asked.path());
+    let request = VendorRequest { parts, body };
+    let system = System::of(request.path());
     let directory = shared.directories.iter().find(|account| account.system == system);
     let (mut response, offset) = match directory {
-        Some(account) => directory_answer(&shared, account, &asked).await,
-        None => centre_answer(&shared, &asked).await,
+        Some(account) => directory_answer(&shared, account, &request).await,
+        None => centre_answer(&shared, &request).await,
     };
     let vendor_now = shared.clock.now().plus_millis(offset);
     let date = DateTime::from_timestamp_millis(vendor_now.millis())
@@ -283,55 +257,56 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 }
 
 /// The answer of the contact centre, and how far its clock is ahead of ours.
-async fn centre_answer(shared: &Shared, asked: &Asked) -> (Response, i64) {
+async fn centre_answer(shared: &Shared, request: &VendorRequest) -> (Response, i64) {
     let Account { secret, fault_injector, world, .. } = &shared.centre;
-    let fate = fault_injector.fate(shared.clock.now(), asked.path(), asked.host());
+    let outcome = fault_injector.admit(shared.clock.now(), request.path(), request.host());
     let no_headers = fault_injector.faults().no_headers;
-    let page = |flaws| {
+    let page = |faults| {
         let mut world = lock(world);
-        let now = shared.clock.now();
-        world.advance(now);
-        server::page(&mut world, &asked.parts.uri, now, no_headers, flaws)
+        world.advance(shared.clock.now());
+        world.page(&request.parts.uri, no_headers, faults)
     };
-    let response = match fate {
-        _ if !asked.is_from(&shared.username, secret) => {
+    let response = match outcome {
+        _ if !request.has_basic_credentials(&shared.username, secret) => {
             (StatusCode::UNAUTHORIZED, r#"{"message":"Unauthorized"}"#).into_response()
         }
-        Fate::Refuse(StatusCode::TOO_MANY_REQUESTS) => too_many(),
-        Fate::Refuse(status) => (status, "<h1>Something went wrong</h1>").into_response(),
-        Fate::Html => "<!doctype html><h1>Maintenance</h1>".into_response(),
-        Fate::Late(delay) => {
+        Outcome::Refused(StatusCode::TOO_MANY_REQUESTS) => too_many(),
+        Outcome::Refused(status) => (status, "<h1>Something went wrong</h1>").into_response(),
+        Outcome::Garbage => "<!doctype html><h1>Maintenance</h1>".into_response(),
+        Outcome::Delayed(delay) => {
             tokio::time::sleep(delay).await;
-            page(Flaws::default())
+            page(AnswerFaults::default())
         }
-        Fate::Answer(flaws) => page(flaws),
+        Outcome::Answer(faults) => page(faults),
     };
-    (response, lock(world).settings.clock_offset_millis)
+    (response, lock(world).clock_offset_millis())
 }
 
 /// The answer of a directory, and how far its clock is ahead of ours.
 async fn directory_answer(
     shared: &Shared,
     account: &Account<Directory>,
-    asked: &Asked,
+    request: &VendorRequest,
 ) -> (Response, i64) {
     let Account { secret, fault_injector, world, .. } = account;
-    let fate = fault_injector.fate(shared.clock.now(), asked.path(), asked.host());
-    let page = |flaws| {
+    let outcome = fault_injector.admit(shared.clock.now(), request.path(), request.host());
+    let page = |faults| {
         let mut directory = lock(world);
         directory.advance(shared.clock.now());
-        directory.page(asked, flaws)
+        directory.page(request, faults)
     };
-    let response = match fate {
-        _ if !lock(world).lets_in(asked, &shared.username, secret) => lock(world).unauthorized(),
-        Fate::Refuse(StatusCode::TOO_MANY_REQUESTS) => too_many(),
-        Fate::Refuse(_) => lock(world).failure(),
-        Fate::Html => lock(world).garbage(),
-        Fate::Late(delay) => {
-            tokio::time::sleep(delay).await;
-            page(Flaws::default())
+    let response = match outcome {
+        _ if !lock(world).is_authorized(request, &shared.username, secret) => {
+            lock(world).unauthorized()
         }
-        Fate::Answer(flaws) => page(flaws),
+        Outcome::Refused(StatusCode::TOO_MANY_REQUESTS) => too_many(),
+        Outcome::Refused(_) => lock(world).failure(),
+        Outcome::Garbage => lock(world).garbage(),
+        Outcome::Delayed(delay) => {
+            tokio::time::sleep(delay).await;
+            page(AnswerFaults::default())
+        }
+        Outcome::Answer(faults) => page(faults),
     };
     (response, lock(world).clock_offset_millis())
 }

@@ -1,6 +1,6 @@
 //! The systems whose APIs are simulated: how each is reached, and by whom.
 
-use super::world::WorldSettings;
+use super::settings::WorldSettings;
 
 /// A system whose API is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -74,7 +74,8 @@ impl Vendor {
 
     /// Whoever was answered since then, or a little before, may not have kept the answer.
     pub(crate) fn doubt(&self, since: i64) {
-        self.simulator.doubt(floorcast::model::Timestamp::from_millis(since - UNKEPT_MILLIS));
+        self.simulator
+            .mark_uncertain_since(floorcast::model::Timestamp::from_millis(since - UNKEPT_MILLIS));
     }
 }
 

@@ -7,14 +7,15 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::answers::{Page, Row, told};
-use super::members::{Member, ROLES};
-use super::{Directory, Sight};
+use super::member::{Member, ROLES};
+use super::page::{Page, Row, json_response};
+use super::state::Directory;
+use crate::simulate::truth::AgentView;
 
 const PATH: &str = "/api/v2/Agent/list";
 
 /// Whether a body names the session, or the user and the token, and not both.
-pub(super) fn lets_in(body: &[u8], username: &str, secret: &str) -> bool {
+pub(super) fn is_authorized(body: &[u8], username: &str, secret: &str) -> bool {
     let Ok(asked) = serde_json::from_slice::<Value>(body) else { return false };
     let (ssid, user, token) = (&asked["ssid"], &asked["userId"], &asked["token"]);
     let session = *ssid == secret && user.is_null() && token.is_null();
@@ -23,7 +24,7 @@ pub(super) fn lets_in(body: &[u8], username: &str, secret: &str) -> bool {
 }
 
 pub(super) fn error(code: u16, message: &str) -> Response {
-    told(StatusCode::OK, &json!({"status": "error", "code": code, "message": message}))
+    json_response(StatusCode::OK, &json!({"status": "error", "code": code, "message": message}))
 }
 
 pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Response>> {
@@ -48,12 +49,12 @@ pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Res
     }
     let names = directory.group_names;
     let rows = members.iter().map(|member| {
-        let (value, sight) = if sparse {
-            (sparse_row(member), sparse_sight(member))
+        let (value, view) = if sparse {
+            (sparse_row(member), sparse_view(member))
         } else {
-            (row(member, names, map), sight(member))
+            (row(member, names, map), view(member))
         };
-        Row { id: member.id.clone(), value, sight, of_somebody_else: false }
+        Row { id: member.id.clone(), value, view, of_other_person: false }
     });
     let ids: Vec<_> = members.iter().map(|member| member.id.clone()).collect();
     let envelope = move |rows: Vec<Value>| {
@@ -129,10 +130,10 @@ fn row(member: &Member, names: u64, map: bool) -> Value {
 }
 
 /// What both kinds of rows show.
-fn sparse_sight(member: &Member) -> Sight {
+fn sparse_view(member: &Member) -> AgentView {
     let mut groups: Vec<_> = member.groups.iter().map(ToString::to_string).collect();
     groups.sort();
-    Sight {
+    AgentView {
         facts: BTreeMap::from([
             ("name", member.name.clone()),
             ("email", format!("agent{}@example.com", member.number)),
@@ -141,19 +142,19 @@ fn sparse_sight(member: &Member) -> Sight {
             ("groups", groups.join(", ")),
         ]),
         active: member.active,
-        active_since: member.switch_shown.millis(),
-        state_since: member.state_shown.millis(),
-        ..Sight::default()
+        active_visible_since: member.active_visible.millis(),
+        state_visible_since: member.state_visible.millis(),
+        ..AgentView::default()
     }
 }
 
-fn sight(member: &Member) -> Sight {
-    let mut sight = sparse_sight(member);
-    sight.facts.extend([
+fn view(member: &Member) -> AgentView {
+    let mut view = sparse_view(member);
+    view.facts.extend([
         ("roles", String::from(ROLES[member.role % ROLES.len()])),
         ("hours", format!("{} to {}", member.hours.0, member.hours.1)),
         ("numbers", member.numbers.join(", ")),
         ("created_at", member.created.floor_second().millis().to_string()),
     ]);
-    Sight { deleted: member.deleted, ..sight }
+    AgentView { deleted: member.deleted, ..view }
 }

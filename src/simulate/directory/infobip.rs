@@ -9,12 +9,13 @@ use axum::response::Response;
 use chrono::DateTime;
 use serde_json::{Value, json};
 
-use super::answers::{Page, Row, told};
-use super::members::{Member, ROLES};
-use super::{Directory, Sight};
+use super::member::{Member, ROLES};
+use super::page::{Page, Row, json_response};
+use super::state::Directory;
 use crate::model::Timestamp;
-use crate::simulate::fault_injector::Flaws;
-use crate::simulate::server::Query;
+use crate::simulate::fault_injector::AnswerFaults;
+use crate::simulate::request::Query;
+use crate::simulate::truth::AgentView;
 
 /// Rows in a page where nothing is asked for, and at most.
 const USUAL: usize = 10;
@@ -27,7 +28,7 @@ const ORDER_MILLIS: i64 = 20_000;
 pub(super) fn unauthorized() -> Response {
     let exception = json!({"messageId": "UNAUTHORIZED", "text": "Invalid login details"});
     let body = json!({"requestError": {"serviceException": exception}});
-    told(StatusCode::UNAUTHORIZED, &body)
+    json_response(StatusCode::UNAUTHORIZED, &body)
 }
 
 /// An error in one of its two forms.
@@ -38,13 +39,13 @@ pub(super) fn failure(status: StatusCode, newer: bool) -> Response {
     } else {
         json!({"statusCode": "ERROR", "message": "Something went wrong"})
     };
-    told(status, &body)
+    json_response(status, &body)
 }
 
 pub(super) fn page(
     directory: &mut Directory,
     uri: &Uri,
-    flaws: Flaws,
+    faults: AnswerFaults,
 ) -> Result<Page, Box<Response>> {
     if uri.path() != "/ccaas/1/agents" {
         return Err(Box::new(failure(StatusCode::NOT_FOUND, true)));
@@ -57,14 +58,14 @@ pub(super) fn page(
     let (Some(limit @ 1..), Some(number)) = (whole("limit", USUAL), whole("page", 0)) else {
         let message = "Page size must not be less than one!";
         let body = json!({"statusCode": "ERROR", "message": message});
-        return Err(Box::new(told(StatusCode::BAD_REQUEST, &body)));
+        return Err(Box::new(json_response(StatusCode::BAD_REQUEST, &body)));
     };
     let traps = directory.settings.traps;
     let most = if traps.small_pages { SMALL } else { MOST };
     let limit = limit.min(most);
     let nobody = number == 0 && directory.shows_nobody();
     let mut members = if nobody { Vec::new() } else { directory.visible() };
-    let shared = directory.impostor.clone().filter(|_| !nobody);
+    let shared = directory.id_duplicate.clone().filter(|_| !nobody);
     if traps.other_order {
         // Any order, and another one every so often.
         let era = directory.now.millis() / ORDER_MILLIS;
@@ -81,7 +82,7 @@ pub(super) fn page(
         rows.insert(place, answered(&other, traps.other_forms, true));
     }
     let total = rows.len();
-    let lost = usize::from(flaws.shifted && number > 0);
+    let lost = usize::from(faults.shifted && number > 0);
     let rows = rows.into_iter().skip(number * limit + lost).take(limit).collect();
     let envelope = move |rows| {
         let pagination =
@@ -100,9 +101,9 @@ fn time(time: Timestamp, rfc3339: bool) -> String {
     time.map(|time| time.format("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()).unwrap_or_default()
 }
 
-fn answered(member: &Member, other_forms: bool, of_somebody_else: bool) -> Row {
-    let (value, sight) = (row(member, other_forms), sight(member));
-    Row { id: member.id.clone(), value, sight, of_somebody_else }
+fn answered(member: &Member, other_forms: bool, of_other_person: bool) -> Row {
+    let (value, view) = (row(member, other_forms), view(member));
+    Row { id: member.id.clone(), value, view, of_other_person }
 }
 
 fn row(member: &Member, other_forms: bool) -> Value {
@@ -118,18 +119,18 @@ fn row(member: &Member, other_forms: bool) -> Value {
     })
 }
 
-fn sight(member: &Member) -> Sight {
-    Sight {
+fn view(member: &Member) -> AgentView {
+    AgentView {
         facts: BTreeMap::from([
             ("name", member.name.clone()),
             ("roles", String::from(ROLES[member.role % ROLES.len()])),
             ("created_at", member.created.millis().to_string()),
         ]),
         active: member.active,
-        active_since: member.switch_shown.millis(),
-        state_since: member.state_shown.millis(),
+        active_visible_since: member.active_visible.millis(),
+        state_visible_since: member.state_visible.millis(),
         // The vendor does not say since when.
         state: Some((String::from(member.state), None)),
-        ..Sight::default()
+        ..AgentView::default()
     }
 }

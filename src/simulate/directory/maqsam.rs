@@ -7,11 +7,12 @@ use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::answers::{Page, Row, told};
-use super::members::Member;
-use super::{Directory, Sight};
+use super::member::Member;
+use super::page::{Page, Row, json_response};
+use super::state::Directory;
 use crate::model::Timestamp;
-use crate::simulate::fault_injector::Flaws;
+use crate::simulate::fault_injector::AnswerFaults;
+use crate::simulate::truth::AgentView;
 
 /// Rows in a page.
 const PER_PAGE: usize = 100;
@@ -20,13 +21,13 @@ const SMALL: usize = 11;
 const PATH: &str = "/v1/agents";
 
 pub(super) fn error(status: StatusCode, message: &str) -> Response {
-    told(status, &json!({"error": true, "message": message}))
+    json_response(status, &json!({"error": true, "message": message}))
 }
 
 pub(super) fn page(
     directory: &mut Directory,
     uri: &Uri,
-    flaws: Flaws,
+    faults: AnswerFaults,
 ) -> Result<Page, Box<Response>> {
     let rest = uri.path().strip_prefix(PATH);
     let number = match rest {
@@ -46,15 +47,15 @@ pub(super) fn page(
     let repeats = traps.last_page_repeats && number > last && directory.chance(0.5);
     let shown = if repeats { last } else { number };
     // As after somebody was added in front: a row comes again.
-    let again = usize::from(flaws.shifted && shown > 1);
+    let again = usize::from(faults.shifted && shown > 1);
     let rows = members
         .iter()
         .skip((shown - 1) * per_page - again)
         .take(if shown > last { 0 } else { per_page })
         .map(|member| {
             let form = Form::of(member, directory);
-            let (value, sight) = (row(member, form), sight(member, form));
-            Row { id: member.id.clone(), value, sight, of_somebody_else: false }
+            let (value, view) = (row(member, form), view(member, form));
+            Row { id: member.id.clone(), value, view, of_other_person: false }
         })
         .collect();
     let envelope = |rows| json!({"result": "success", "message": Value::Array(rows)});
@@ -127,13 +128,13 @@ fn row(member: &Member, form: Form) -> Value {
     })
 }
 
-fn sight(member: &Member, form: Form) -> Sight {
+fn view(member: &Member, form: Form) -> AgentView {
     let group =
         |id: &u64| if form.groups_have_ids { id.to_string() } else { format!("Group {id}") };
     let mut groups: Vec<_> = member.groups.iter().map(group).collect();
     groups.sort();
     let since = (form.state != StateForm::Bare).then(|| form.time(member.since).millis());
-    Sight {
+    AgentView {
         facts: BTreeMap::from([
             ("name", member.name.clone()),
             ("email", format!("agent{}@example.com", member.number)),
@@ -144,9 +145,9 @@ fn sight(member: &Member, form: Form) -> Sight {
             ("created_at", form.time(member.created).millis().to_string()),
         ]),
         active: member.active,
-        active_since: member.switch_shown.millis(),
-        state_since: member.state_shown.millis(),
+        active_visible_since: member.active_visible.millis(),
+        state_visible_since: member.state_visible.millis(),
         state: Some((String::from(member.state), since)),
-        ..Sight::default()
+        ..AgentView::default()
     }
 }

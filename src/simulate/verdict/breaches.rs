@@ -4,9 +4,12 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{Fact, Histories, History, Judge, Published, entity, millis, recorded, rows, text};
-use crate::simulate::telephony::TARGET_PERCENT;
-use crate::simulate::world::Truth;
+use super::judge::{Fact, History, Judge};
+use super::published::{Histories, Published, entity};
+use super::recorded;
+use crate::simulate::contact_centre::reference_data::TARGET_PERCENT;
+use crate::simulate::json::{millis, rows, text};
+use crate::simulate::truth::Truth;
 
 /// A wait that the vendor calls too long is told once: by that verdict, or by its deadline before.
 /// What a deadline told and the verdict denies is withdrawn once. Nothing else is told.

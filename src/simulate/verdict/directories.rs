@@ -4,10 +4,12 @@
 
 use serde_json::Value;
 
-use super::{Histories, History, Judge, Published, entity, rows, text};
-use crate::simulate::directory::{DirectoryTruth, Sight};
+use super::judge::{History, Judge};
+use super::published::{Histories, Published, entity};
+use crate::simulate::json::{rows, text};
 use crate::simulate::served::Served;
 use crate::simulate::system::System;
+use crate::simulate::truth::{AgentView, DirectoryTruth};
 
 /// The rows of the table for one system.
 struct Kinds {
@@ -84,14 +86,14 @@ pub(super) fn judge(
 fn roster(
     kind: &'static str,
     id: &str,
-    served: &Served<Sight>,
+    served: &Served<AgentView>,
     histories: &Histories<'_>,
     named: bool,
     judge: &mut Judge,
 ) {
     let Some(first) = served.versions().next() else { return };
     let told = histories.of("agent", id, &["AgentAdded", "AgentUpdated"]).map(|event| {
-        let facts = event_facts(&first.shown, &event.value["after"], named);
+        let facts = event_facts(&first.value, &event.value["after"], named);
         format!("{} {facts}", event.event_type)
     });
     let told: Vec<_> = told.collect();
@@ -115,7 +117,7 @@ fn switches(
     kind: &'static str,
     truth: &DirectoryTruth,
     id: &str,
-    served: &Served<Sight>,
+    served: &Served<AgentView>,
     histories: &Histories<'_>,
     judge: &mut Judge,
 ) {
@@ -123,7 +125,8 @@ fn switches(
         histories.of("agent", id, &["AgentActivated", "AgentDeactivated"]).collect();
     for event in &events {
         let active = event.event_type == "AgentActivated";
-        let seen = |sight: &Sight| (sight.active == active).then_some(sight.active_since);
+        let seen =
+            |sight: &AgentView| (sight.active == active).then_some(sight.active_visible_since);
         window(event, served, seen, truth, judge);
     }
     let told: Vec<_> = events.iter().map(|event| event.event_type.clone()).collect();
@@ -143,13 +146,13 @@ fn states(
     kinds: &Kinds,
     truth: &DirectoryTruth,
     id: &str,
-    served: &Served<Sight>,
+    served: &Served<AgentView>,
     histories: &Histories<'_>,
     judge: &mut Judge,
 ) {
     let events: Vec<_> = histories.of("agent", id, &["AgentStatusChanged"]).collect();
-    let has_start = |sight: &Sight| matches!(sight.state, Some((_, Some(_))));
-    let stamped = served.versions().any(|version| has_start(&version.shown));
+    let has_start = |sight: &AgentView| matches!(sight.state, Some((_, Some(_))));
+    let stamped = served.versions().any(|version| has_start(&version.value));
     let told: Vec<_> = events
         .iter()
         .map(|event| {
@@ -162,7 +165,7 @@ fn states(
             }
         })
         .collect();
-    let has_state = served.versions().any(|version| version.shown.state.is_some());
+    let has_state = served.versions().any(|version| version.value.state.is_some());
     if has_state || !told.is_empty() {
         let history = History { kind: kinds.states, of: &format!("agent {id}") };
         let explained =
@@ -171,7 +174,7 @@ fn states(
             });
         let unseen = told.iter().filter(|told| *told == UNSEEN).count();
         if explained && unseen > 0 {
-            judge.told(kinds.hidden, unseen);
+            judge.add_published(kinds.hidden, unseen);
         }
     }
     let mut before = Value::Null;
@@ -186,9 +189,9 @@ fn states(
             judge.problem(format!("agent {id}: {before} between {after:?} and {at:?}"));
         }
         if before != "unknown" {
-            let seen = |sight: &Sight| {
+            let seen = |sight: &AgentView| {
                 let (state, _) = sight.state.as_ref()?;
-                (before == state.as_str()).then_some(sight.state_since)
+                (before == state.as_str()).then_some(sight.state_visible_since)
             };
             window(event, served, seen, truth, judge);
         }
@@ -202,7 +205,7 @@ fn states(
 type State = (String, Option<i64>);
 
 /// What is known of a state after a row, and what has to be told.
-fn next_state(known: Option<&State>, sight: &Sight) -> (Option<State>, Vec<String>) {
+fn next_state(known: Option<&State>, sight: &AgentView) -> (Option<State>, Vec<String>) {
     let Some((state, since)) = sight.state.as_ref().filter(|_| !sight.deleted) else {
         return (known.cloned(), Vec::new());
     };
@@ -224,8 +227,8 @@ fn next_state(known: Option<&State>, sight: &Sight) -> (Option<State>, Vec<Strin
 /// the earlier reading and before it was told.
 fn window(
     event: &Published,
-    served: &Served<Sight>,
-    seen: impl Fn(&Sight) -> Option<i64>,
+    served: &Served<AgentView>,
+    seen: impl Fn(&AgentView) -> Option<i64>,
     truth: &DirectoryTruth,
     judge: &mut Judge,
 ) {
@@ -233,8 +236,8 @@ fn window(
     let after = meta["occurred_after"].as_i64();
     let (Some(after), Some(observed)) = (after, meta["observed_at"].as_i64()) else { return };
     // Of somebody who had another's id, and of the return from that, there is no time.
-    let sights: Vec<_> = served.versions().map(|version| &version.shown).collect();
-    if sights.iter().any(|sight| sight.of_somebody_else) {
+    let sights: Vec<_> = served.versions().map(|version| &version.value).collect();
+    if sights.iter().any(|sight| sight.of_other_person) {
         return;
     }
     let until = observed + truth.clock_offset_millis + CLOCK_ERROR_MILLIS;
@@ -270,8 +273,8 @@ fn removals(truth: &DirectoryTruth, kinds: &Kinds, histories: &Histories<'_>, ju
     for (id, served) in &truth.served {
         let events = histories.of("agent", id, &["AgentRemoved"]);
         let told: Vec<_> = events.map(|event| event.event_type.clone()).collect();
-        let alive = || served.versions().filter(|version| !version.shown.deleted);
-        let certainly = alive().any(|version| !version.doubtful);
+        let alive = || served.versions().filter(|version| !version.value.deleted);
+        let certainly = alive().any(|version| !version.uncertain);
         let possibly = alive().next().is_some() && !told.is_empty();
         let left = truth.removed.contains(id) && (certainly || possibly);
         if left || !told.is_empty() {
@@ -288,13 +291,13 @@ fn is_compared(name: &str, named: bool) -> bool {
 }
 
 /// The facts of a sight that are compared.
-fn sight_facts(sight: &Sight, named: bool) -> String {
+fn sight_facts(sight: &AgentView, named: bool) -> String {
     let facts = sight.facts.iter().filter(|(name, _)| is_compared(name, named));
     facts.map(|(name, fact)| format!("{name}={fact}")).collect::<Vec<_>>().join(" ")
 }
 
 /// The same facts of an event: those that a sight told.
-fn event_facts(sight: &Sight, after: &Value, named: bool) -> String {
+fn event_facts(sight: &AgentView, after: &Value, named: bool) -> String {
     let names = sight.facts.keys();
     let facts = names.filter(|name| is_compared(name, named)).map(|name| {
         let fact = match *name {

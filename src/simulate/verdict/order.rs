@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Judge, Published};
+use super::judge::Judge;
+use super::published::Published;
 
 /// Revisions and sequences without a gap, keys in one partition, ids once.
 pub(super) fn check(published: &[Published], judge: &mut Judge) {

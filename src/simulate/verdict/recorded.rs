@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Fact, Published, is_yes, millis, rows, text};
-use crate::simulate::server::has_id;
-use crate::simulate::world::Truth;
+use super::judge::Fact;
+use super::published::Published;
+use crate::simulate::json::{has_id, is_set, millis, rows, text};
+use crate::simulate::truth::Truth;
 
 /// All facts that were recorded since the first answer.
 pub(super) fn facts(truth: &Truth) -> Vec<Fact> {
@@ -133,7 +134,7 @@ fn call_facts(life: &mut Life<'_>) {
             life.add(steps, event, None, step, Some(at));
         }
     }
-    for row in rows(call, "queue_durations").filter(|row| is_yes(&row["transfer"])) {
+    for row in rows(call, "queue_durations").filter(|row| is_set(&row["transfer"])) {
         let (row_id, at) = (&row["id"], millis(&row["started_at"]));
         life.add(steps, "CallQueued", Some(row_id), &format!("queued {row_id}"), at);
     }
@@ -172,7 +173,7 @@ fn chat_facts(life: &mut Life<'_>) {
     let (chat, steps) = (life.record, "chat steps");
     for row in rows(chat, "queue_durations") {
         let (row_id, at) = (&row["id"], millis(&row["started_at"]));
-        if is_yes(&row["transfer"]) {
+        if is_set(&row["transfer"]) {
             life.add(steps, "ChatQueued", Some(row_id), &format!("queued {row_id}"), at);
         } else {
             life.add(steps, "ChatQueued", None, "queued", at);

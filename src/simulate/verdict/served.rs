@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Histories, History, Judge, Published, rows, text};
+use super::judge::{History, Judge};
+use super::published::{Histories, Published};
+use crate::simulate::json::{rows, text};
 use crate::simulate::served::Served;
-use crate::simulate::world::Truth;
+use crate::simulate::truth::Truth;
 
 /// The roster, after-call work, hold and removals of agents.
 pub(super) fn agents(

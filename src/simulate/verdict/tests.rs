@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::Timestamp;
+use crate::simulate::json::millis;
+use crate::simulate::served::Served;
 
 const NOON: &str = "2026-03-01T12:00:00.000Z";
 
@@ -157,7 +159,7 @@ fn topics_that_tell_everything_once_pass() {
     assert_eq!(row("queue depth"), 3);
     assert_eq!(row("service levels"), 5);
     assert_eq!(row("breaches of levels"), 2);
-    assert_eq!(row("rows set aside"), 1);
+    assert_eq!(row("quarantined rows"), 1);
 }
 
 #[test]
@@ -170,9 +172,9 @@ fn a_broken_row_may_be_set_aside_by_each_stream_that_showed_it_and_no_other_row_
     assert_eq!(set_aside("record:waiting/5eed", "5eed"), [""; 0]);
     assert_eq!(
         set_aside("record:chats/5eed", "5eed"),
-        ["2 times: acme:record:chats/5eed was set aside"]
+        ["2 times: acme:record:chats/5eed was quarantined"]
     );
-    assert_eq!(set_aside("record:chats/0dd", "0dd"), ["invented: row 0dd was set aside"]);
+    assert_eq!(set_aside("record:chats/0dd", "0dd"), ["invented: row 0dd was quarantined"]);
 }
 
 #[test]
@@ -273,11 +275,11 @@ fn what_only_those_saw_who_died_may_be_missing_but_nothing_else() {
     // 1 was seen; 2, 0 and 1 only by a reader who died; 0 and 3 by another one.
     let mut served = Served::default();
     for (millis, depth) in [(1, 1), (10, 2), (11, 0), (12, 1)] {
-        served.show_from(&0, depth, at(millis));
+        served.record_change(&0, depth, at(millis));
     }
-    served.doubt(at(10));
+    served.mark_uncertain_since(at(10));
     for (millis, depth) in [(20, 0), (21, 3)] {
-        served.show_from(&0, depth, at(millis));
+        served.record_change(&0, depth, at(millis));
     }
     let mut truth = truth();
     truth.served_depths.insert(path, served);

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::*;
-use crate::simulate::directory::{DirectoryTruth, Sight};
 use crate::simulate::system::System;
+use crate::simulate::truth::{AgentView, DirectoryTruth};
 
 /// A row that shows this name, switch and state, and since how many seconds after noon.
-fn sight(name: &str, active: bool, state: &str, since: i64) -> Sight {
+fn sight(name: &str, active: bool, state: &str, since: i64) -> AgentView {
     let facts = [
         ("created_at", noon().to_string()),
         ("email", String::from("isa@example.com")),
@@ -21,13 +21,13 @@ fn sight(name: &str, active: bool, state: &str, since: i64) -> Sight {
     ];
     let state = Some((String::from(state), Some(noon() + since * 1000)));
     let shown = noon() + since * 1000;
-    Sight {
+    AgentView {
         facts: BTreeMap::from(facts),
         active,
-        active_since: shown,
+        active_visible_since: shown,
         state,
-        state_since: shown,
-        ..Sight::default()
+        state_visible_since: shown,
+        ..AgentView::default()
     }
 }
 
@@ -40,8 +40,8 @@ fn truth() -> Truth {
         sight("Isa Kestrel", true, "Busy", 9),
     ]);
     let mut second = Served::from_iter([sight("Jorn Hollin", true, "Absent", 2)]);
-    second.show_doubtful(sight("Jorn Hollin", true, "Lunch", 7), Timestamp::default());
-    second.show(sight("Jorn Hollin", true, "Available", 8), Timestamp::default());
+    second.record_uncertain(sight("Jorn Hollin", true, "Lunch", 7), Timestamp::default());
+    second.record(sight("Jorn Hollin", true, "Available", 8), Timestamp::default());
     let served = BTreeMap::from([(String::from("7001"), first), (String::from("agent-2"), second)]);
     let removed = BTreeSet::from([String::from("7001"), String::from("never-shown")]);
     let directory = DirectoryTruth { served, removed, ..DirectoryTruth::default() };
@@ -229,10 +229,10 @@ fn without_names_a_new_name_is_no_news() {
 fn a_row_that_was_deleted_before_it_was_ever_shown_is_no_news() {
     let mut truth = truth();
     let directory = truth.directories.get_mut(&System::Maqsam).unwrap();
-    let deleted = Sight { deleted: true, ..sight("Kaia Juniper", true, "Busy", 1) };
+    let deleted = AgentView { deleted: true, ..sight("Kaia Juniper", true, "Busy", 1) };
     directory.served.insert(String::from("9"), Served::from_iter([deleted.clone()]));
     // One that was shown before is gone, once.
-    directory.served.get_mut("7001").unwrap().show(deleted, Timestamp::default());
+    directory.served.get_mut("7001").unwrap().record(deleted, Timestamp::default());
     assert_eq!(problems(&truth, &topics()), [""; 0]);
     let mut more = topics();
     more.add("agents", "agent:9", "AgentRemoved", 3, json!({"after": null}));

@@ -2,26 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::records::Shown;
-use super::telephony::{PATHS, TARGET_PERCENT, TARGET_SECONDS, seconds};
-use super::world::{Action, Contact, World};
-use crate::model::Timestamp;
+use super::action::{Action, Contact};
+use super::records::{ChatInProgress, Person, seconds};
+use super::reference_data::{PATHS, TARGET_PERCENT, TARGET_SECONDS};
+use super::world::World;
+use crate::simulate::delayed_record::DelayedRecord;
 
 /// Row ids begin here in every chat: they are unique only inside it.
 const FIRST_HANDLE_ROW: usize = 30_001;
 const FIRST_QUEUE_ROW: usize = 41_234;
-
-/// A chat and its record.
-#[derive(Clone, Debug)]
-pub(super) struct ChatInProgress {
-    pub(super) record: Value,
-    pub(super) shown: Shown,
-    agent: Option<u64>,
-    transfer: Option<u64>,
-    taken_since: Option<Timestamp>,
-    pub(super) queue_since: Option<Timestamp>,
-    pub(super) ended: Option<Timestamp>,
-}
 
 impl World {
     /// Writes a version of a chat. Everything but after-call work moves `updated_at`.
@@ -79,7 +68,7 @@ impl World {
         });
         let chat = ChatInProgress {
             record,
-            shown: Shown::default(),
+            shown: DelayedRecord::default(),
             agent: None,
             transfer: None,
             taken_since: None,
@@ -173,7 +162,7 @@ impl World {
         }
         self.close_chat_queue_row(id, Some(agent));
         let (stamp, now) = (self.stamp_now(), self.now);
-        let reference = self.agents.get(&agent).map(super::people::Person::reference);
+        let reference = self.agents.get(&agent).map(Person::reference);
         let Some(chat) = self.chats.get_mut(&id) else { return };
         chat.agent = Some(agent);
         chat.taken_since = Some(now);

@@ -2,34 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::records::Shown;
-use super::world::{Action, Contact, World};
-use crate::model::Timestamp;
-
-/// Paths through menus: id, names. The menu's own id is another number.
-pub(super) const PATHS: &[(u64, u64, &str)] =
-    &[(5, 10, "Support/Shipping"), (6, 11, "Support/Returns"), (7, 12, "Sales/Orders")];
-/// Seconds within which to answer.
-pub(super) const TARGET_SECONDS: i64 = 3;
-/// Percent of interactions to be answered in that time.
-pub(super) const TARGET_PERCENT: i64 = 80;
-
-/// A call and its record.
-#[derive(Clone, Debug)]
-pub(super) struct CallInProgress {
-    pub(super) record: Value,
-    pub(super) shown: Shown,
-    agent: Option<u64>,
-    /// The transfer that is under way or was the last.
-    transfer: Option<usize>,
-    talk_since: Option<Timestamp>,
-    pub(super) queue_since: Option<Timestamp>,
-    pub(super) ended: Option<Timestamp>,
-}
-
-pub(super) fn seconds(from: Option<Timestamp>, to: Timestamp) -> i64 {
-    from.map_or(0, |from| to.millis_since(from).max(0) / 1000)
-}
+use super::action::{Action, Contact};
+use super::records::{CallInProgress, Person, seconds};
+use super::reference_data::{PATHS, TARGET_PERCENT, TARGET_SECONDS};
+use super::world::World;
+use crate::simulate::delayed_record::DelayedRecord;
 
 impl World {
     /// Writes a version of a call. Everything but after-call work moves `updated_at`.
@@ -100,7 +77,7 @@ impl World {
         });
         let call = CallInProgress {
             record,
-            shown: Shown::default(),
+            shown: DelayedRecord::default(),
             agent: None,
             transfer: None,
             talk_since: None,
@@ -247,7 +224,7 @@ impl World {
     fn assign(&mut self, id: u64, agent: u64) {
         let stamp = self.stamp_now();
         self.close_queue_row(id, Some(agent));
-        let reference = self.agents.get(&agent).map(super::people::Person::reference);
+        let reference = self.agents.get(&agent).map(Person::reference);
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.agent = Some(agent);
         call.record["agent_info"] = json!(reference);
