@@ -8,7 +8,7 @@ use super::reference_data::{TEAMS, status};
 use super::world::World;
 use crate::simulate::delayed_record::DelayedRecord;
 
-/// Invented names. Nobody is meant.
+/// Invented names.
 const FIRST: &[&str] = &["Alva", "Bero", "Cilla", "Dano", "Elin", "Faro", "Gitta", "Hanno"];
 const LAST: &[&str] = &["Ashfield", "Birkholt", "Copperway", "Dunmoor", "Elmstead", "Fernhill"];
 
@@ -26,7 +26,7 @@ impl World {
             "middle_name": null,
             "last_name": last,
             "avatar_url": "https://example.com/default-profile.png",
-            // The same fact in the forms that were seen: nothing, a text, a number.
+            // The forms in which the vendor writes it: null, a text, a number.
             "agent_number": match number % 3 { 0 => json!(null), 1 => json!(id.to_string()), _ => json!(id) },
             "crm_authenticated": false,
             "location": null,
@@ -56,14 +56,14 @@ impl World {
         };
         self.agents.insert(id, person);
         self.show_agent(id);
-        // Some never come.
+        // Some never log in.
         if number % 11 != 10 {
             let late = self.between(0, 6_000);
             self.after(late, Action::AgentLogsIn(id));
         }
     }
 
-    /// Writes the two snapshots of an agent. They are separate writes, each with its own delay.
+    /// Writes the roster row and the current status of an agent, each with a delay of its own.
     pub(super) fn show_agent(&mut self, id: u64) {
         let skew = self.settings.skew_millis;
         let (roster_at, current_at) = (self.visible_at(skew), self.visible_at(skew));
@@ -128,7 +128,7 @@ impl World {
             json!({
                 "id": id,
                 "agent_id": agent,
-                // A login row carries the status Offline.
+                // A login row has the status Offline.
                 "status": status(if activity == "login" { -10 } else { status_id }),
                 "started_at": stamp.to_rfc3339_millis(),
                 "ended_at": null,
@@ -196,7 +196,7 @@ impl World {
             return;
         }
         person.online = false;
-        // Both rows share one start.
+        // Both rows have the same start.
         self.set_status(agent, -10, None);
         self.log_activity(agent, "logout", None);
         let away = self.between(5_000, 20_000);

@@ -1,4 +1,4 @@
-//! The calls: they come, wait, are answered, transferred, given up, and leave rows behind.
+//! The steps of a call: queued, assigned, connected, transferred, ended, and after-call work.
 
 use serde_json::{Value, json};
 
@@ -9,12 +9,12 @@ use super::world::World;
 use crate::simulate::delayed_record::DelayedRecord;
 
 impl World {
-    /// Writes a version of a call. Everything but after-call work moves `updated_at`.
-    fn write_call(&mut self, id: u64, moves: bool) {
+    /// Writes a version of a call. After-call work alone does not change `updated_at`.
+    fn write_call(&mut self, id: u64, update: bool) {
         let visible = self.visible_at(self.settings.jitter_millis.min(1_000));
         let stamp = self.stamp_now();
         if let Some(call) = self.calls.get_mut(&id) {
-            if moves {
+            if update {
                 call.record["updated_at"] = stamp;
             }
             call.shown.write(visible, call.record.clone());
@@ -65,7 +65,7 @@ impl World {
             "selected_menu": {"id": menu_id, "name": name, "parent_id": 1, "position": 1,
                 "deleted": false, "hidden": if id.is_multiple_of(2) { json!(false) } else { json!("string") },
                 "menu_type": "ivr_menu", "output_msg": null},
-            // At the top the path has no id.
+            // The path has no id at the top level.
             "menu_path": {"items_count": 2, "name": name, "materialized_path": path},
             "queue_priority_level": 0, "agent_info": null,
             "end_user": {"id": id + 7, "identifier": format!("+1555{:07}", id % 10_000_000),
@@ -297,7 +297,7 @@ impl World {
         self.show_agent(agent);
     }
 
-    /// The agent's part is over: a row of talk, and after-call work begins.
+    /// The agent's part ends with a handle row, and after-call work begins.
     fn agent_is_done(&mut self, id: u64) {
         let (row_id, stamp, now) = (self.id(), self.stamp_now(), self.now);
         let Some(call) = self.calls.get_mut(&id) else { return };

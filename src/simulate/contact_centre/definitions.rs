@@ -165,7 +165,7 @@ fn assignee(id: u64) -> Value {
         "name": format!("Invented {id}"), "last_name": "Invented", "first_name": id.to_string()})
 }
 
-/// All nodes without a parent, each with its children.
+/// The nodes that are not deleted, as a tree; none has children.
 fn tree<'v>(nodes: impl Iterator<Item = &'v Value>) -> Vec<Value> {
     nodes
         .filter(|node| node["deleted"] == false)

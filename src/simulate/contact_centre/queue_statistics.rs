@@ -10,7 +10,8 @@ use crate::model::Timestamp;
 use crate::simulate::json::timestamp;
 
 impl World {
-    /// Every stay in a queue: when it began in truth and the row, of calls or chats.
+    /// Every stay of calls or of chats in a queue: its true start where it has not ended, the
+    /// interaction, and the row of the stay.
     fn stays(&self, chats: bool) -> Vec<(Option<Timestamp>, &Value, &Value)> {
         let calls = self.calls.values().map(|call| (call.queue_since, &call.record));
         let messages = self.chats.values().map(|chat| (chat.queue_since, &chat.record));
@@ -24,7 +25,7 @@ impl World {
             .collect()
     }
 
-    /// Where somebody waits.
+    /// The queue paths on which interactions wait.
     pub(super) fn queue_statuses(&self) -> Vec<Value> {
         let mut all: Vec<Value> = Vec::new();
         for (chats, channel) in [(false, "Call"), (true, "Chat")] {
@@ -56,7 +57,8 @@ impl World {
         all
     }
 
-    /// Percent of the stays that ended in the last minutes and were in time; null without any.
+    /// The percentage of stays within the target among those that ended in the last minutes; null
+    /// without any.
     fn level(&self, channel: &str, minutes: i64, wanted: impl Fn(&Value) -> bool) -> Value {
         let since = self.now.plus_millis(self.settings.clock_offset_millis - minutes * 60_000);
         let (mut good, mut all) = (0_u32, 0_u32);

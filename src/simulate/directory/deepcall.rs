@@ -1,5 +1,5 @@
 //! DeepCall's `POST /api/v2/Agent/list`: credentials in the body, rows in a map or an array,
-//! passwords in plain text in every one of them, and errors with status 200.
+//! passwords in plain text in every row, and errors with status 200.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use crate::simulate::truth::AgentView;
 
 const PATH: &str = "/api/v2/Agent/list";
 
-/// Whether a body names the session, or the user and the token, and not both.
+/// Whether a body has the session, or the user and the token, but not both.
 pub(super) fn is_authorized(body: &[u8], username: &str, secret: &str) -> bool {
-    let Ok(asked) = serde_json::from_slice::<Value>(body) else { return false };
-    let (ssid, user, token) = (&asked["ssid"], &asked["userId"], &asked["token"]);
+    let Ok(body) = serde_json::from_slice::<Value>(body) else { return false };
+    let (ssid, user, token) = (&body["ssid"], &body["userId"], &body["token"]);
     let session = *ssid == secret && user.is_null() && token.is_null();
     let user = ssid.is_null() && *user == username && *token == secret;
     session || user
@@ -32,7 +32,7 @@ pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Res
         return Err(Box::new(StatusCode::NOT_FOUND.into_response()));
     }
     let traps = directory.settings.traps;
-    // The document's table has a map, its example an array.
+    // The documented table shows a map, the documented example an array.
     let sparse = traps.sparse_maps;
     let map = sparse || (traps.other_forms && directory.chance(0.5));
     let hidden = traps.hidden_pages && directory.chance(0.1);
@@ -40,7 +40,7 @@ pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Res
     let mut members = if nobody { Vec::new() } else { directory.visible() };
     members.sort_by_key(|member| member.number);
     if sparse {
-        // They would look like the others there.
+        // A sparse row does not show that an agent is deleted.
         members.retain(|member| !member.deleted);
     }
     let total = members.len();
@@ -74,7 +74,7 @@ pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Res
     Ok(Page { rows: rows.collect(), first: true, envelope: Box::new(envelope) })
 }
 
-/// A row with the fields of the document's table alone.
+/// A row with only the fields of the documented table.
 fn sparse_row(member: &Member) -> Value {
     json!({
         "nm": member.name,
@@ -89,7 +89,7 @@ fn sparse_row(member: &Member) -> Value {
 
 fn row(member: &Member, names: u64, map: bool) -> Value {
     let name = |id: &u64| {
-        // One has lost its name, and one is renamed now and then: ids are the groups.
+        // One group has no name and one is renamed now and then: groups are identified by their ids.
         let name = match id {
             4 => String::from("Unknown group (4)"),
             10 => format!("Parcels {names}"),
@@ -105,7 +105,7 @@ fn row(member: &Member, names: u64, map: bool) -> Value {
         "address": member.address,
         "dest_type": "MOBILE",
         "dest_value": member.destination,
-        // Nobody's: they stand in the vendor's answers, and must be found nowhere else.
+        // Invented passwords: they are in the vendor's answers, and must not be found anywhere else.
         "call_pass": format!("{:08}", 52_000_000 + number),
         "password": format!("invented-password-{number}"),
         "role": (member.role + 1).to_string(),
@@ -129,7 +129,7 @@ fn row(member: &Member, names: u64, map: bool) -> Value {
     row
 }
 
-/// What both kinds of rows show.
+/// What a sparse row shows, which every row shows.
 fn sparse_view(member: &Member) -> AgentView {
     let mut groups: Vec<_> = member.groups.iter().map(ToString::to_string).collect();
     groups.sort();

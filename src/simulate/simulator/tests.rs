@@ -1,4 +1,4 @@
-//! The directories over plain HTTP, as any client finds them.
+//! The directories over HTTP.
 
 use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
@@ -13,14 +13,14 @@ use crate::clock::ManualClock;
 use crate::simulate::served::Served;
 use crate::simulate::settings::{DirectorySettings, Traps};
 
-/// A simulator, and the hand on its clock.
-struct Bench {
+/// A simulator, and its clock.
+struct Fixture {
     simulator: Simulator,
     clock: ManualClock,
     client: Client,
 }
 
-impl Bench {
+impl Fixture {
     async fn open(traps: Traps) -> Self {
         let directories = DirectorySettings { traps, ..DirectorySettings::default() };
         let settings = WorldSettings { directories, ..WorldSettings::default() };
@@ -35,8 +35,8 @@ impl Bench {
         self.client.get(format!("{}{path}", self.simulator.base_url()))
     }
 
-    /// Asks with credentials, a second after the request before.
-    async fn ask(&self, system: System, path: &str) -> (u16, Value) {
+    /// Sends an authorized request, a second after the request before: the status and the body.
+    async fn request(&self, system: System, path: &str) -> (u16, Value) {
         self.clock.advance(Duration::from_secs(1));
         let secret = self.simulator.secret(system);
         let request = match system {
@@ -62,32 +62,32 @@ fn ids(rows: &Value, name: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn each_system_lets_in_who_has_its_own_secret_and_answers_others_in_its_own_form() {
-    let bench = Bench::open(Traps::none()).await;
+async fn each_system_accepts_its_own_credentials_and_refuses_others_in_its_own_form() {
+    let fixture = Fixture::open(Traps::none()).await;
     let secrets: HashSet<_> =
-        System::ALL.into_iter().map(|system| bench.simulator.secret(system)).collect();
+        System::ALL.into_iter().map(|system| fixture.simulator.secret(system)).collect();
     assert_eq!(secrets.len(), 4);
-    let others = bench.simulator.secret(System::Ccai);
+    let others = fixture.simulator.secret(System::Ccai);
     let send = async |request: RequestBuilder| {
-        bench.clock.advance(Duration::from_secs(1));
+        fixture.clock.advance(Duration::from_secs(1));
         let answer = request.send().await.unwrap();
         let status = answer.status().as_u16();
         (status, serde_json::from_str::<Value>(&answer.text().await.unwrap()).unwrap())
     };
 
-    let (status, body) = send(bench.get(INFOBIP).basic_auth("simulated", Some(others))).await;
+    let (status, body) = send(fixture.get(INFOBIP).basic_auth("simulated", Some(others))).await;
     assert_eq!(status, 401);
     assert_eq!(body["requestError"]["serviceException"]["messageId"], "UNAUTHORIZED");
-    let key = format!("App {}", bench.simulator.secret(System::Infobip));
-    let (status, _) = send(bench.get(INFOBIP).header("authorization", key)).await;
+    let key = format!("App {}", fixture.simulator.secret(System::Infobip));
+    let (status, _) = send(fixture.get(INFOBIP).header("authorization", key)).await;
     assert_eq!(status, 200);
-    assert_eq!(bench.ask(System::Infobip, INFOBIP).await.0, 200);
+    assert_eq!(fixture.request(System::Infobip, INFOBIP).await.0, 200);
 
-    let (status, body) = send(bench.get(MAQSAM).basic_auth("simulated", Some(others))).await;
+    let (status, body) = send(fixture.get(MAQSAM).basic_auth("simulated", Some(others))).await;
     assert_eq!((status, body), (401, json!({"error": true, "message": "Unauthorized"})));
-    assert_eq!(bench.ask(System::Maqsam, MAQSAM).await.0, 200);
+    assert_eq!(fixture.request(System::Maqsam, MAQSAM).await.0, 200);
 
-    let secret = bench.simulator.secret(System::DeepCall);
+    let secret = fixture.simulator.secret(System::DeepCall);
     for (body, code) in [
         (json!({"ssid": secret}), 200),
         (json!({"userId": "simulated", "token": secret}), 200),
@@ -97,8 +97,8 @@ async fn each_system_lets_in_who_has_its_own_secret_and_answers_others_in_its_ow
         (json!({"ssid": secret, "userId": "simulated", "token": secret}), 1014),
         (json!({}), 1014),
     ] {
-        let url = format!("{}{DEEPCALL}", bench.simulator.base_url());
-        let (status, answer) = send(bench.client.post(url).body(body.to_string())).await;
+        let url = format!("{}{DEEPCALL}", fixture.simulator.base_url());
+        let (status, answer) = send(fixture.client.post(url).body(body.to_string())).await;
         // An error has status 200, too.
         assert_eq!((status, &answer["code"]), (200, &json!(code)), "{body}");
         assert_eq!(answer["status"], if code == 200 { "success" } else { "error" });
@@ -107,31 +107,31 @@ async fn each_system_lets_in_who_has_its_own_secret_and_answers_others_in_its_ow
 
 #[tokio::test]
 async fn infobip_counts_pages_from_0_and_names_the_number_of_rows() {
-    let bench = Bench::open(Traps::none()).await;
-    let (_, all) = bench.ask(System::Infobip, INFOBIP).await;
+    let fixture = Fixture::open(Traps::none()).await;
+    let (_, all) = fixture.request(System::Infobip, INFOBIP).await;
     let all = ids(&all["agents"], "id");
-    let (_, first) = bench.ask(System::Infobip, "/ccaas/1/agents").await;
-    let (_, second) = bench.ask(System::Infobip, "/ccaas/1/agents?page=1").await;
+    let (_, first) = fixture.request(System::Infobip, "/ccaas/1/agents").await;
+    let (_, second) = fixture.request(System::Infobip, "/ccaas/1/agents?page=1").await;
     assert_eq!(first["pagination"]["limit"], 10);
     assert_eq!(first["pagination"]["totalItems"].as_u64().unwrap(), all.len() as u64);
     assert_eq!(ids(&first["agents"], "id"), all[..10]);
     assert_eq!(ids(&second["agents"], "id"), all[10..20]);
-    let (status, error) = bench.ask(System::Infobip, "/ccaas/1/agents?limit=0").await;
+    let (status, error) = fixture.request(System::Infobip, "/ccaas/1/agents?limit=0").await;
     assert_eq!(status, 400);
     assert_eq!(error["message"], "Page size must not be less than one!");
 }
 
 #[tokio::test]
 async fn infobip_shows_two_people_under_one_id_for_a_while_and_both_forms_of_time() {
-    let bench = Bench::open(Traps { small_pages: false, ..Traps::all() }).await;
-    let (mut shared, mut alone, mut nobody) = (0, 0, 0);
+    let fixture = Fixture::open(Traps { small_pages: false, ..Traps::all() }).await;
+    let (mut shared, mut distinct, mut empty) = (0, 0, 0);
     for _ in 0..60 {
-        let (_, page) = bench.ask(System::Infobip, INFOBIP).await;
+        let (_, page) = fixture.request(System::Infobip, INFOBIP).await;
         let all = ids(&page["agents"], "id");
         let different: BTreeSet<_> = all.iter().collect();
         match all.len() - different.len() {
-            _ if all.is_empty() => nobody += 1,
-            0 => alone += 1,
+            _ if all.is_empty() => empty += 1,
+            0 => distinct += 1,
             _ => shared += 1,
         }
         if let Some(rows) = page["agents"].as_array().filter(|rows| !rows.is_empty()) {
@@ -140,24 +140,25 @@ async fn infobip_shows_two_people_under_one_id_for_a_while_and_both_forms_of_tim
             assert!(times.iter().any(|time| time.ends_with('Z')), "{times:?}");
         }
     }
-    assert!(shared > 3 && alone > 30 && nobody > 0, "{shared} {alone} {nobody}");
-    // Nothing has to be told of somebody who had another's id.
-    let truth = bench.simulator.truth();
+    assert!(shared > 3 && distinct > 30 && empty > 0, "{shared} {distinct} {empty}");
+    // Nothing has to be published of the other person.
+    let truth = fixture.simulator.truth();
     let served = truth.directories[&System::Infobip].served.values();
     let versions: Vec<_> = served.flat_map(Served::versions).collect();
     assert!(versions.iter().any(|version| version.uncertain));
-    let is_stranger = |name: &String| name == "Somebody Else";
-    let mut strangers = versions.iter().filter(|version| is_stranger(&version.value.facts["name"]));
-    assert!(strangers.all(|version| version.uncertain));
+    let is_other_person = |name: &String| name == "Somebody Else";
+    let mut other_people =
+        versions.iter().filter(|version| is_other_person(&version.value.facts["name"]));
+    assert!(other_people.all(|version| version.uncertain));
 }
 
 #[tokio::test]
 async fn maqsam_has_one_page_for_0_and_1_and_an_empty_or_repeated_one_behind_the_last() {
-    let bench = Bench::open(Traps { empty_answers: false, ..Traps::all() }).await;
-    bench.simulator.stop_world();
+    let fixture = Fixture::open(Traps { empty_answers: false, ..Traps::all() }).await;
+    fixture.simulator.stop_world();
     let mut pages = Vec::new();
     for path in ["", "/page/0", "/page/1", "/page/2", "/page/3"] {
-        let (status, page) = bench.ask(System::Maqsam, &format!("{MAQSAM}{path}")).await;
+        let (status, page) = fixture.request(System::Maqsam, &format!("{MAQSAM}{path}")).await;
         assert_eq!((status, &page["result"]), (200, &json!("success")));
         pages.push(page["message"].clone());
     }
@@ -168,7 +169,7 @@ async fn maqsam_has_one_page_for_0_and_1_and_an_empty_or_repeated_one_behind_the
     assert!(!ids(last, "identifier").is_empty());
     let (mut empty, mut repeated) = (0, 0);
     for _ in 0..12 {
-        let (_, page) = bench.ask(System::Maqsam, "/v1/agents/page/9").await;
+        let (_, page) = fixture.request(System::Maqsam, "/v1/agents/page/9").await;
         if page["message"] == json!([]) {
             empty += 1;
         } else {
@@ -181,8 +182,8 @@ async fn maqsam_has_one_page_for_0_and_1_and_an_empty_or_repeated_one_behind_the
 
 #[tokio::test]
 async fn maqsam_writes_a_state_in_three_forms_and_its_start_in_two_units() {
-    let bench = Bench::open(Traps { small_pages: false, ..Traps::all() }).await;
-    let (_, page) = bench.ask(System::Maqsam, MAQSAM).await;
+    let fixture = Fixture::open(Traps { small_pages: false, ..Traps::all() }).await;
+    let (_, page) = fixture.request(System::Maqsam, MAQSAM).await;
     let rows = page["message"].as_array().unwrap();
     let states: Vec<_> = rows.iter().map(|row| &row["state"]).collect();
     assert!(states.iter().any(|state| state.is_string()), "{states:?}");
@@ -196,10 +197,10 @@ async fn maqsam_writes_a_state_in_three_forms_and_its_start_in_two_units() {
 
 #[tokio::test]
 async fn deepcall_answers_with_a_map_an_array_or_nothing_and_shows_passwords_and_the_deleted() {
-    let bench = Bench::open(Traps::all()).await;
+    let fixture = Fixture::open(Traps::all()).await;
     let (mut maps, mut arrays, mut empty, mut hidden, mut deleted) = (0, 0, 0, 0, 0);
     for _ in 0..90 {
-        let (_, page) = bench.ask(System::DeepCall, DEEPCALL).await;
+        let (_, page) = fixture.request(System::DeepCall, DEEPCALL).await;
         assert_eq!(page["status"], "success");
         let rows = &page["response"];
         hidden += u32::from(page["totalPages"] == 2);
@@ -222,9 +223,9 @@ async fn deepcall_answers_with_a_map_an_array_or_nothing_and_shows_passwords_and
     }
     assert!(maps > 20 && arrays > 20, "{maps} {arrays}");
     assert!(empty > 0 && hidden > 0 && deleted > 0, "{empty} {hidden} {deleted}");
-    // Or with the fields of the document's table, and no others.
-    let bench = Bench::open(Traps { sparse_maps: true, ..Traps::none() }).await;
-    let (_, page) = bench.ask(System::DeepCall, DEEPCALL).await;
+    // Or with only the fields of the documented table.
+    let fixture = Fixture::open(Traps { sparse_maps: true, ..Traps::none() }).await;
+    let (_, page) = fixture.request(System::DeepCall, DEEPCALL).await;
     let (_, row) = page["response"].as_object().unwrap().iter().next().unwrap();
     let fields: Vec<_> = row.as_object().unwrap().keys().collect();
     assert_eq!(fields, ["nm", "email", "phone", "dest_type", "dest_value", "group", "status"]);
@@ -232,61 +233,61 @@ async fn deepcall_answers_with_a_map_an_array_or_nothing_and_shows_passwords_and
 
 #[tokio::test]
 async fn the_vendors_errors_have_their_own_forms() {
-    let bench = Bench::open(Traps::all()).await;
-    let broken = |faults: Faults| bench.simulator.set_faults(faults);
-    broken(Faults { server_error: 1.0, ..Faults::default() });
+    let fixture = Fixture::open(Traps::all()).await;
+    let inject = |faults: Faults| fixture.simulator.set_faults(faults);
+    inject(Faults { server_error: 1.0, ..Faults::default() });
     let mut forms = HashSet::new();
     for _ in 0..2 {
-        let (status, error) = bench.ask(System::Infobip, INFOBIP).await;
+        let (status, error) = fixture.request(System::Infobip, INFOBIP).await;
         assert_eq!(status, 500);
         forms.insert(error["statusCode"] == "ERROR");
         assert_ne!(error["statusCode"].is_string(), error["requestError"].is_object());
     }
     assert_eq!(forms.len(), 2);
-    let (status, error) = bench.ask(System::Maqsam, MAQSAM).await;
+    let (status, error) = fixture.request(System::Maqsam, MAQSAM).await;
     assert_eq!((status, &error["message"]), (500, &json!("Internal Server Error")));
-    let (status, error) = bench.ask(System::DeepCall, DEEPCALL).await;
+    let (status, error) = fixture.request(System::DeepCall, DEEPCALL).await;
     assert_eq!((status, &error["code"]), (200, &json!(1501)));
-    broken(Faults { garbage: 1.0, ..Faults::default() });
+    inject(Faults { garbage: 1.0, ..Faults::default() });
     for (system, path) in [(System::Infobip, INFOBIP), (System::Maqsam, MAQSAM)] {
-        let answers = [bench.ask(system, path).await, bench.ask(system, path).await];
+        let answers = [fixture.request(system, path).await, fixture.request(system, path).await];
         assert!(answers.iter().all(|(status, _)| *status == 200));
         assert!(answers.iter().any(|(_, body)| body.is_string()), "{answers:?}");
         assert!(answers.iter().any(|(_, body)| body.is_object()), "{answers:?}");
     }
-    broken(Faults { cut: 1.0, ..Faults::default() });
-    assert!(bench.ask(System::DeepCall, DEEPCALL).await.1.is_string());
+    inject(Faults { cut: 1.0, ..Faults::default() });
+    assert!(fixture.request(System::DeepCall, DEEPCALL).await.1.is_string());
     // Nothing of that was served.
-    let truth = bench.simulator.truth();
+    let truth = fixture.simulator.truth();
     assert!(truth.directories.values().all(|directory| directory.served.is_empty()));
 }
 
 #[tokio::test]
 async fn each_system_has_its_own_rate_and_its_own_log_of_requests() {
-    let bench = Bench::open(Traps::none()).await;
-    let secret = bench.simulator.secret(System::Maqsam);
-    let ask = || bench.get(MAQSAM).basic_auth("simulated", Some(secret)).send();
+    let fixture = Fixture::open(Traps::none()).await;
+    let secret = fixture.simulator.secret(System::Maqsam);
+    let request = || fixture.get(MAQSAM).basic_auth("simulated", Some(secret)).send();
     let mut statuses = Vec::new();
     for _ in 0..3 {
-        statuses.push(ask().await.unwrap().status().as_u16());
+        statuses.push(request().await.unwrap().status().as_u16());
     }
     assert_eq!(statuses, [200, 200, 429]);
-    let url = format!("{}{DEEPCALL}", bench.simulator.base_url());
-    assert_eq!(bench.client.post(url).send().await.unwrap().status(), 200);
-    let now = bench.clock.now();
+    let url = format!("{}{DEEPCALL}", fixture.simulator.base_url());
+    assert_eq!(fixture.client.post(url).send().await.unwrap().status(), 200);
+    let now = fixture.clock.now();
     let maqsam = vec![(now, String::from(MAQSAM)); 3];
-    assert_eq!(bench.simulator.requests_of(System::Maqsam), maqsam);
-    assert_eq!(bench.simulator.requests_of(System::DeepCall), [(now, String::from(DEEPCALL))]);
-    assert_eq!(bench.simulator.requests_of(System::Infobip), []);
-    assert_eq!(bench.simulator.requests().len(), 4);
+    assert_eq!(fixture.simulator.requests_of(System::Maqsam), maqsam);
+    assert_eq!(fixture.simulator.requests_of(System::DeepCall), [(now, String::from(DEEPCALL))]);
+    assert_eq!(fixture.simulator.requests_of(System::Infobip), []);
+    assert_eq!(fixture.simulator.requests().len(), 4);
 }
 
 #[tokio::test]
-async fn what_was_served_is_taken_down_and_nothing_else() {
-    let bench = Bench::open(Traps { small_pages: false, ..Traps::none() }).await;
-    let (_, first) = bench.ask(System::Maqsam, MAQSAM).await;
-    bench.clock.advance(Duration::from_secs(20));
-    let truth = bench.simulator.truth();
+async fn what_was_served_is_recorded_and_nothing_else() {
+    let fixture = Fixture::open(Traps { small_pages: false, ..Traps::none() }).await;
+    let (_, first) = fixture.request(System::Maqsam, MAQSAM).await;
+    fixture.clock.advance(Duration::from_secs(20));
+    let truth = fixture.simulator.truth();
     let served = &truth.directories[&System::Maqsam].served;
     let rows = first["message"].as_array().unwrap();
     assert_eq!(served.len(), rows.len());
@@ -294,15 +295,15 @@ async fn what_was_served_is_taken_down_and_nothing_else() {
         let id =
             row["identifier"].as_str().map_or_else(|| row["identifier"].to_string(), String::from);
         let [version] = &served[&id].versions().collect::<Vec<_>>()[..] else { panic!("{id}") };
-        let sight = &version.value;
-        assert_eq!(sight.facts["name"], row["name"].as_str().unwrap());
-        assert_eq!(json!(sight.active), row["active"]);
-        let (state, since) = sight.state.as_ref().unwrap();
+        let view = &version.value;
+        assert_eq!(view.facts["name"], row["name"].as_str().unwrap());
+        assert_eq!(json!(view.active), row["active"]);
+        let (state, since) = view.state.as_ref().unwrap();
         assert_eq!(*state, row["state"]["name"].as_str().unwrap());
         assert_eq!(since.unwrap() / 1000, row["state"]["timestamp"].as_i64().unwrap());
     }
-    let (_, _) = bench.ask(System::Maqsam, MAQSAM).await;
-    let truth = bench.simulator.truth();
+    let (_, _) = fixture.request(System::Maqsam, MAQSAM).await;
+    let truth = fixture.simulator.truth();
     let served = truth.directories[&System::Maqsam].served.values();
     let changed = served.filter(|served| served.versions().count() > 1);
     assert!(changed.count() > 3);

@@ -136,7 +136,7 @@ impl Judge {
         row.facts += all.len();
         if explained.iter().any(|(count, _)| *count == published.len()) {
             row.published += published.len();
-            row.excused += all.len().saturating_sub(published.len());
+            row.uncertain += all.len().saturating_sub(published.len());
             return true;
         }
         let found = longest_common_subsequence(&all, published);

@@ -11,17 +11,17 @@ pub struct Published {
     pub topic: String,
     /// The partition.
     pub partition: i32,
-    /// The place in the partition.
+    /// The offset in the partition.
     pub offset: i64,
     /// Its key.
     pub key: String,
     /// Its type.
     pub event_type: String,
-    /// The event as plain JSON; times as milliseconds.
+    /// The event as JSON; times in milliseconds since the epoch.
     pub value: Value,
 }
 
-/// The events of each entity (kind and id), in their order.
+/// The events of each entity (kind and id), by revision.
 pub(super) struct Histories<'p>(HashMap<(&'p str, &'p str), Vec<&'p Published>>);
 
 impl<'p> Histories<'p> {
@@ -50,7 +50,7 @@ impl<'p> Histories<'p> {
         events.into_iter()
     }
 
-    /// All entities of which there is an event of these types.
+    /// All entities with an event of these types.
     pub(super) fn entities(&self, types: &[&str]) -> Vec<(&'p str, &'p str)> {
         let matches = |event: &&Published| types.contains(&event.event_type.as_str());
         let of = |(entity, events): (&(&'p str, &'p str), &Vec<&Published>)| {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What became of one kind of fact.
+/// How many facts of one kind were published.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VerdictRow {
     /// The kind of fact.
@@ -13,26 +13,26 @@ pub struct VerdictRow {
     pub published: usize,
     /// How many were not.
     pub missing: usize,
-    /// How many were published again, or without a reason.
+    /// How many were published more than once, or without a cause.
     pub twice: usize,
-    /// How many of those not published were shown only to readers who may have died.
-    pub excused: usize,
-    /// Seconds from the true time to our reading of it: the median.
+    /// How many were not published and need not be, because they are uncertain.
+    pub uncertain: usize,
+    /// Seconds from when a fact happened until it was observed: the median.
     pub p50: Option<f64>,
-    /// The same: 95 of 100 were faster.
+    /// The same: the 95th percentile.
     pub p95: Option<f64>,
 }
 
-/// What became of everything.
+/// How the topics compare with the truth.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
     /// A row for each kind of fact.
     pub rows: Vec<VerdictRow>,
-    /// What is wrong, a line each: the first of them.
+    /// The first of the problems, a line each.
     pub problems: Vec<String>,
-    /// How much is wrong.
+    /// How many problems there are.
     pub problem_count: usize,
-    /// How many of the problems are of order: places, revisions and sequences.
+    /// How many of the problems are of order: offsets, revisions and sequences.
     pub out_of_order: usize,
     /// How many events there are.
     pub events: usize,
@@ -57,13 +57,13 @@ impl fmt::Display for Verdict {
             value.map_or_else(|| String::from("-"), |value| format!("{value:.1} s"))
         };
         for row in &self.rows {
-            let doubtful = match row.excused {
+            let uncertain = match row.uncertain {
                 0 => String::new(),
-                excused => format!("   {excused} in doubt"),
+                count => format!("   {count} in doubt"),
             };
             writeln!(
                 out,
-                "{:<24} {:>8} {:>10} {:>8} {:>6} {:>7} {:>7}{doubtful}",
+                "{:<24} {:>8} {:>10} {:>8} {:>6} {:>7} {:>7}{uncertain}",
                 row.kind,
                 row.facts,
                 row.published,
