@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use floorcast::simulate::{Faults, WorldSettings};
 
-use crate::bridge::{Centre, Place, TOKEN, page};
+use crate::bridge::{BridgeFixture, SimulatorFixture, TOKEN, page};
 use crate::support::certificates::Authority;
 use crate::support::kafka::{self, Broker, Guarding};
 use crate::support::process::Floorcast;
@@ -57,8 +57,15 @@ fn grant(broker: &Broker, prefix: &str, operation: &str, on: &str) {
 }
 
 /// A configuration for the guarded broker. `vendor` is asked by `check`, too.
-fn place(vendor: &str, bootstrap: &str, prefix: &str, authority: &str, kafka: &str) -> Place {
-    let place = Place::at(vendor, bootstrap, prefix, "[account.sla]\ntarget_percent = 80\n");
+fn place(
+    vendor: &str,
+    bootstrap: &str,
+    prefix: &str,
+    authority: &str,
+    kafka: &str,
+) -> BridgeFixture {
+    let place =
+        BridgeFixture::at(vendor, bootstrap, prefix, "[account.sla]\ntarget_percent = 80\n");
     let ca = place.directory().join("ca.pem");
     std::fs::write(&ca, authority).unwrap();
     let text = std::fs::read_to_string(place.config()).unwrap();
@@ -74,14 +81,14 @@ fn place(vendor: &str, bootstrap: &str, prefix: &str, authority: &str, kafka: &s
 }
 
 /// The line that `check` says of Kafka.
-fn checked(place: &Place, password: &str) -> String {
+fn checked(place: &BridgeFixture, password: &str) -> String {
     let said = all_checked(place, password);
     let line = said.lines().find(|line| line.contains(" kafka: "));
     line.unwrap_or_else(|| panic!("{said}")).to_owned()
 }
 
 /// All that `check` says.
-fn all_checked(place: &Place, password: &str) -> String {
+fn all_checked(place: &BridgeFixture, password: &str) -> String {
     let arguments = ["check", "--config", &place.config()];
     let variables = [("ACME_TOKEN", TOKEN), ("KAFKA_PASSWORD", password)];
     let mut check = Floorcast::start(&arguments, &variables);
@@ -134,7 +141,7 @@ fn events_reach_a_guarded_kafka_once_each_right_is_granted_and_each_lack_is_one_
 
     // The bridge waits, says what it lacks, and sends everything once it has it.
     let settings = WorldSettings { seed: 51, calls_per_second: 1.0, ..WorldSettings::default() };
-    let centre = Centre::open(settings, Faults::default());
+    let centre = SimulatorFixture::open(settings, Faults::default());
     let url = centre.simulator.base_url();
     let place = place(&url, broker.bootstrap(), &prefix, &authority.pem, "");
     let mut bridge = place.run_with(&[("ACME_TOKEN", TOKEN), ("KAFKA_PASSWORD", PASSWORD)]);
