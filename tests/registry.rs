@@ -8,7 +8,7 @@ use std::time::Duration;
 use floorcast::simulate::{Faults, WorldSettings};
 use serde_json::{Value, json};
 
-use crate::bridge::{Centre, Place, page, published, verdict};
+use crate::bridge::{BridgeFixture, SimulatorFixture, page, published, verdict};
 use crate::support::kafka::Broker;
 use crate::support::process::Floorcast;
 use crate::support::proxy::Proxy;
@@ -19,18 +19,18 @@ mod gateway;
 mod guarded;
 mod transport;
 
-fn centre(seed: u64) -> Centre {
+fn centre(seed: u64) -> SimulatorFixture {
     let settings = WorldSettings { seed, calls_per_second: 1.0, ..WorldSettings::default() };
-    Centre::open(settings, Faults::default())
+    SimulatorFixture::open(settings, Faults::default())
 }
 
-fn place(centre: &Centre, broker: &Broker, prefix: &str, section: &str) -> Place {
+fn place(centre: &SimulatorFixture, broker: &Broker, prefix: &str, section: &str) -> BridgeFixture {
     let more = format!("[account.sla]\ntarget_percent = 80\n[registry]\n{section}\n");
-    Place::at(&centre.simulator.base_url(), broker.bootstrap(), prefix, &more)
+    BridgeFixture::at(&centre.simulator.base_url(), broker.bootstrap(), prefix, &more)
 }
 
 /// Runs a command to its end: its status and its output.
-fn command(arguments: &[&str], place: &Place) -> (i32, String) {
+fn command(arguments: &[&str], place: &BridgeFixture) -> (i32, String) {
     let config = place.config();
     let arguments = [arguments, &["--config", &config]].concat();
     let mut command = Floorcast::start(&arguments, &[("ACME_TOKEN", "simulated-token")]);
@@ -41,14 +41,14 @@ fn command(arguments: &[&str], place: &Place) -> (i32, String) {
 /// The output of `check`, with another vendor: the truth begins with the first answer of this one.
 fn checked(broker: &Broker, prefix: &str, section: &str) -> String {
     let more = format!("[registry]\n{section}\n");
-    let place = Place::at("http://127.0.0.1:1", broker.bootstrap(), prefix, &more);
+    let place = BridgeFixture::at("http://127.0.0.1:1", broker.bootstrap(), prefix, &more);
     command(&["check"], &place).1
 }
 
 /// Stops the simulated world, lets the bridge read what is left, and compares the topics, as
 /// Confluent's own deserializer reads them, with the truth.
 fn settle_and_compare(
-    centre: &Centre,
+    centre: &SimulatorFixture,
     bridge: &mut Floorcast,
     broker: &Broker,
     prefix: &str,
@@ -67,7 +67,7 @@ fn settle_and_compare(
 }
 
 /// Waits until so many more calls have ended.
-fn let_calls_end(centre: &Centre, calls: usize) {
+fn let_calls_end(centre: &SimulatorFixture, calls: usize) {
     // Some may have ended already.
     let ended = |call: &&Value| !call["ends_at"].is_null();
     let calls = calls + centre.simulator.truth().calls.iter().filter(ended).count();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use floorcast::simulate::{Faults, WorldSettings};
 
-use crate::bridge::{Centre, Place, TOKEN, page};
+use crate::bridge::{BridgeFixture, SimulatorFixture, TOKEN, page};
 use crate::support::certificates::Authority;
 use crate::support::kafka::{self, Broker, Guarding};
 use crate::support::process::Floorcast;
@@ -56,8 +56,15 @@ fn grant(broker: &Broker, prefix: &str, operation: &str, on: &str) {
 }
 
 /// A configuration for the guarded broker; `check` sends a request to `vendor`, too.
-fn place(vendor: &str, bootstrap: &str, prefix: &str, authority: &str, kafka: &str) -> Place {
-    let place = Place::at(vendor, bootstrap, prefix, "[account.sla]\ntarget_percent = 80\n");
+fn place(
+    vendor: &str,
+    bootstrap: &str,
+    prefix: &str,
+    authority: &str,
+    kafka: &str,
+) -> BridgeFixture {
+    let place =
+        BridgeFixture::at(vendor, bootstrap, prefix, "[account.sla]\ntarget_percent = 80\n");
     let ca = place.directory().join("ca.pem");
     std::fs::write(&ca, authority).unwrap();
     let text = std::fs::read_to_string(place.config()).unwrap();
@@ -73,14 +80,14 @@ fn place(vendor: &str, bootstrap: &str, prefix: &str, authority: &str, kafka: &s
 }
 
 /// The line about Kafka in the output of `check`.
-fn checked(place: &Place, password: &str) -> String {
+fn checked(place: &BridgeFixture, password: &str) -> String {
     let output = all_checked(place, password);
     let line = output.lines().find(|line| line.contains(" kafka: "));
     line.unwrap_or_else(|| panic!("{output}")).to_owned()
 }
 
 /// The output of `check`.
-fn all_checked(place: &Place, password: &str) -> String {
+fn all_checked(place: &BridgeFixture, password: &str) -> String {
     let arguments = ["check", "--config", &place.config()];
     let variables = [("ACME_TOKEN", TOKEN), ("KAFKA_PASSWORD", password)];
     let mut check = Floorcast::start(&arguments, &variables);
@@ -142,7 +149,7 @@ fn events_reach_a_guarded_kafka_once_each_right_is_granted_and_each_lack_is_one_
 
     // The bridge waits, names the missing right, and publishes everything once it has all.
     let settings = WorldSettings { seed: 51, calls_per_second: 1.0, ..WorldSettings::default() };
-    let centre = Centre::open(settings, Faults::default());
+    let centre = SimulatorFixture::open(settings, Faults::default());
     let url = centre.simulator.base_url();
     let place = place(&url, broker.bootstrap(), &prefix, &authority.pem, "");
     let mut bridge = place.run_with(&[("ACME_TOKEN", TOKEN), ("KAFKA_PASSWORD", PASSWORD)]);

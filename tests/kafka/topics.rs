@@ -5,17 +5,17 @@ use std::time::Duration;
 use floorcast::event::Topic;
 use floorcast::simulate::{Faults, WorldSettings};
 
-use crate::bridge::{Centre, Place, page};
+use crate::bridge::{BridgeFixture, SimulatorFixture, page};
 use crate::support::{kafka, wait_until};
 
-fn centre(seed: u64) -> Centre {
+fn centre(seed: u64) -> SimulatorFixture {
     let settings = WorldSettings { seed, calls_per_second: 1.0, ..WorldSettings::default() };
-    Centre::open(settings, Faults::default())
+    SimulatorFixture::open(settings, Faults::default())
 }
 
 /// A configuration with these keys of Kafka.
-fn place(centre: &Centre, bootstrap: &str, prefix: &str, kafka: &str) -> Place {
-    let place = Place::new(centre, bootstrap, prefix);
+fn place(centre: &SimulatorFixture, bootstrap: &str, prefix: &str, kafka: &str) -> BridgeFixture {
+    let place = BridgeFixture::new(centre, bootstrap, prefix);
     let text = std::fs::read_to_string(place.config()).unwrap();
     let text = text.replace("partitions = 3", kafka);
     std::fs::write(place.config(), text).unwrap();

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use super::gateway::Gateway;
 use super::transport::authority;
 use super::{centre, file_beside, let_calls_end, lines_with, settle_and_compare};
-use crate::bridge::{Place, TOKEN, page};
+use crate::bridge::{BridgeFixture, TOKEN, page};
 use crate::support::process::Floorcast;
 use crate::support::{kafka, python, registry};
 
@@ -20,7 +20,7 @@ fn publish_and_read_through_a_gateway(seed: u64, credentials: &str, header: &str
     let (pem, tls) = authority();
     let gateway = Gateway::open(tls, header, registry.port());
     let (centre, prefix) = (centre(seed), kafka::unique_prefix("gateway"));
-    let place = Place::at(
+    let place = BridgeFixture::at(
         &centre.simulator.base_url(),
         broker.bootstrap(),
         &prefix,

@@ -8,7 +8,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::{command, file_beside};
-use crate::bridge::Place;
+use crate::bridge::BridgeFixture;
 use crate::support::certificates::Authority;
 
 /// A private authority: its certificate as PEM, and the TLS configuration of a server of it.
@@ -76,7 +76,7 @@ pub(super) fn request(stream: &mut impl Read) -> Option<(String, String)> {
 }
 
 fn register(section: &str, authority: &str) -> (i32, String) {
-    let place = Place::at("http://127.0.0.1:1", "127.0.0.1:1", "tls", "");
+    let place = BridgeFixture::at("http://127.0.0.1:1", "127.0.0.1:1", "tls", "");
     let file = file_beside(place.directory(), "ca.pem", authority);
     let secret = file_beside(place.directory(), "secret", "nobody-sees-this\n");
     let section = section.replace("SECRET", &format!("{{ file = \"{secret}\" }}"));

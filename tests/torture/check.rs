@@ -37,7 +37,7 @@ impl Findings {
 
     /// Facts that were shown only to bridges that died, and are not told.
     pub(crate) fn excused(&self) -> usize {
-        self.verdict.rows.iter().map(|row| row.excused).sum()
+        self.verdict.rows.iter().map(|row| row.uncertain).sum()
     }
 
     /// What is wrong, a line each: the first of it.

@@ -10,7 +10,7 @@ use floorcast::simulate::{Faults, Simulator, WorldSettings};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::schedule::{Place, Planted};
+use super::schedule::{Failpoint, Planted};
 use crate::support::guard;
 use crate::support::process::Floorcast;
 
@@ -74,7 +74,8 @@ impl Vendor {
 
     /// Whoever was answered since then, or a little before, may not have kept the answer.
     pub(crate) fn doubt(&self, since: i64) {
-        self.simulator.doubt(floorcast::model::Timestamp::from_millis(since - UNKEPT_MILLIS));
+        self.simulator
+            .mark_uncertain_since(floorcast::model::Timestamp::from_millis(since - UNKEPT_MILLIS));
     }
 }
 
@@ -98,7 +99,7 @@ pub(crate) struct Member {
     host: &'static str,
     directory: TempDir,
     process: Option<Floorcast>,
-    pub(crate) armed: Option<Place>,
+    pub(crate) armed: Option<Failpoint>,
     manner: Manner,
     /// What its processes said that have ended.
     said: Vec<String>,
@@ -152,9 +153,9 @@ impl Member {
     }
 
     /// Starts it; it dies at this place, if it comes by.
-    pub(crate) fn start(&mut self, armed: Option<Place>) {
+    pub(crate) fn start(&mut self, armed: Option<Failpoint>) {
         assert!(self.process.is_none(), "it runs already");
-        let failpoints = armed.map(Place::as_variable);
+        let failpoints = armed.map(Failpoint::as_variable);
         let mut variables = vec![TOKEN];
         if let Some(failpoints) = &failpoints {
             variables.push(("FAILPOINTS", failpoints));

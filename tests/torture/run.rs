@@ -10,7 +10,7 @@ use super::final_state;
 use super::fleet::{DEPLOYMENT, Manner, Member, Vendor, now};
 use super::owners::{Owners, two_pollers};
 use super::report::Report;
-use super::schedule::{Damage, Epoch, Fault, Place, Round};
+use super::schedule::{Damage, Epoch, Failpoint, Fault, Round};
 use super::store;
 use crate::support::kafka::{self, Broker};
 use crate::support::proxy::Proxy;
@@ -163,7 +163,7 @@ impl<'t> Stage<'t> {
     }
 
     /// One round: calm, the fault, and everything runs again.
-    fn round(&mut self, round: &Round, next: Option<Place>) {
+    fn round(&mut self, round: &Round, next: Option<Failpoint>) {
         std::thread::sleep(Duration::from_millis(round.calm_millis));
         self.look_for_another_owner();
         self.mourn();
@@ -240,7 +240,7 @@ impl<'t> Stage<'t> {
         self.vendor.doubt(now());
     }
 
-    fn start(&mut self, member: usize, armed: Option<Place>) {
+    fn start(&mut self, member: usize, armed: Option<Failpoint>) {
         if armed.is_some_and(|place| place.restoring) {
             store::delete(&self.members[member].state());
         }
@@ -248,7 +248,7 @@ impl<'t> Stage<'t> {
     }
 
     /// A bridge dies at a place. Where it is not there yet, it is started for it.
-    fn die(&mut self, member: usize, place: Place, away: Duration, next: Option<Place>) {
+    fn die(&mut self, member: usize, place: Failpoint, away: Duration, next: Option<Failpoint>) {
         if self.members[member].armed != Some(place) {
             self.kill(member);
             self.start(member, Some(place));
@@ -260,7 +260,7 @@ impl<'t> Stage<'t> {
     }
 
     /// The one that stands by is to die at a place once it has taken over.
-    fn die_in_turn(&mut self, owner: usize, standby: usize, place: Place) {
+    fn die_in_turn(&mut self, owner: usize, standby: usize, place: Failpoint) {
         self.kill(standby);
         self.start(standby, Some(place));
         // It has to be there before the owner leaves.
@@ -274,7 +274,7 @@ impl<'t> Stage<'t> {
         self.start(standby, None);
     }
 
-    fn wait_for_death(&mut self, member: usize, place: Place, patience: Duration) {
+    fn wait_for_death(&mut self, member: usize, place: Failpoint, patience: Duration) {
         let died = self.wait(patience, |stage| stage.members[member].has_died());
         if died.is_err() {
             (self.torture.say)(&format!("       {} was not passed so often", place.name));
@@ -309,7 +309,7 @@ impl<'t> Stage<'t> {
     }
 
     /// A bridge is killed, and its store is not what it was.
-    fn damage(&mut self, member: usize, damage: Damage, away: Duration, next: Option<Place>) {
+    fn damage(&mut self, member: usize, damage: Damage, away: Duration, next: Option<Failpoint>) {
         let state = self.members[member].state();
         let aside = self.members[member].beside("older");
         match damage {

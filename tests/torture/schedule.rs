@@ -27,14 +27,14 @@ const PASSED_IN_RESTORING: &[&str] = &["restore::half_way", "restore::before_ado
 
 /// A place in the program, and how often it is passed before the process dies there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Failpoint {
     pub(crate) name: &'static str,
     pub(crate) passages: u32,
     /// Whether it is passed only when the store is filled anew.
     pub(crate) restoring: bool,
 }
 
-impl Place {
+impl Failpoint {
     /// What the variable `FAILPOINTS` has to be.
     pub(crate) fn as_variable(self) -> String {
         format!("{}={}*off->1*return", self.name, self.passages)
@@ -65,7 +65,7 @@ pub(crate) enum Fault {
     /// SIGKILL at a random moment.
     Kill,
     /// The process dies at a place between store and Kafka.
-    KillAt(Place),
+    KillAt(Failpoint),
     /// SIGKILL of all bridges, which then start at once.
     KillAll,
     /// SIGTERM: the bridge leaves in good order.
@@ -111,7 +111,7 @@ impl Fault {
     }
 
     /// The place at which a process has to die.
-    pub(crate) const fn place(self) -> Option<Place> {
+    pub(crate) const fn place(self) -> Option<Failpoint> {
         match self {
             Self::KillAt(place) => Some(place),
             _ => None,
@@ -186,7 +186,7 @@ impl Planted {
 
     /// The faults that show it.
     fn provocation(self, random: &mut StdRng) -> Fault {
-        let at = |name, passages| Fault::KillAt(Place { name, passages, restoring: false });
+        let at = |name, passages| Fault::KillAt(Failpoint { name, passages, restoring: false });
         match self {
             Self::OutboxDeletedBeforeCommit => {
                 let names =
@@ -247,12 +247,12 @@ pub(crate) fn short(seed: u64, with_places: bool) -> Vec<Epoch> {
         .filter(|_| with_places)
         .map(|(name, most)| {
             let passages = random.random_range(0..(*most).min(10));
-            Fault::KillAt(Place { name, passages, restoring: false })
+            Fault::KillAt(Failpoint { name, passages, restoring: false })
         })
         .collect();
     if with_places {
         for name in PASSED_IN_RESTORING {
-            faults.push(Fault::KillAt(Place { name, passages: 0, restoring: true }));
+            faults.push(Fault::KillAt(Failpoint { name, passages: 0, restoring: true }));
         }
     }
     for damage in [
@@ -353,13 +353,13 @@ fn fault_of_pair(random: &mut StdRng, with_places: bool) -> Fault {
     }
 }
 
-fn place(random: &mut StdRng) -> Place {
+fn place(random: &mut StdRng) -> Failpoint {
     if random.random_bool(0.15) {
         let name = PASSED_IN_RESTORING.choose(random).copied().unwrap_or_default();
-        return Place { name, passages: 0, restoring: true };
+        return Failpoint { name, passages: 0, restoring: true };
     }
     let (name, most) = PASSED_IN_PUBLISHING.choose(random).copied().unwrap_or_default();
-    Place { name, passages: random.random_range(0..most), restoring: false }
+    Failpoint { name, passages: random.random_range(0..most), restoring: false }
 }
 
 fn damage(random: &mut StdRng) -> Damage {

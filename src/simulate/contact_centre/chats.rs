@@ -1,35 +1,24 @@
-//! The chats: they come, wait, are taken, go on message by message, are transferred, and end.
+//! The steps of a chat: queued, assigned, messages, transferred, ended, and after-call work.
 
 use serde_json::{Value, json};
 
-use super::records::Shown;
-use super::telephony::{PATHS, TARGET_PERCENT, TARGET_SECONDS, seconds};
-use super::world::{Action, Contact, World};
-use crate::model::Timestamp;
+use super::action::{Action, Contact};
+use super::records::{ChatInProgress, Person, seconds};
+use super::reference_data::{PATHS, TARGET_PERCENT, TARGET_SECONDS};
+use super::world::World;
+use crate::simulate::delayed_record::DelayedRecord;
 
-/// Row ids begin here in every chat: they are unique only inside it.
+/// The first row ids of every chat: they are unique only within it.
 const FIRST_HANDLE_ROW: usize = 30_001;
 const FIRST_QUEUE_ROW: usize = 41_234;
 
-/// A chat and its record.
-#[derive(Clone, Debug)]
-pub(super) struct ChatInProgress {
-    pub(super) record: Value,
-    pub(super) shown: Shown,
-    agent: Option<u64>,
-    transfer: Option<u64>,
-    taken_since: Option<Timestamp>,
-    pub(super) queue_since: Option<Timestamp>,
-    pub(super) ended: Option<Timestamp>,
-}
-
 impl World {
-    /// Writes a version of a chat. Everything but after-call work moves `updated_at`.
-    fn write_chat(&mut self, id: u64, moves: bool) {
+    /// Writes a version of a chat. After-call work alone does not change `updated_at`.
+    fn write_chat(&mut self, id: u64, update: bool) {
         let visible = self.visible_at(self.settings.jitter_millis.min(1_000));
         let stamp = self.stamp_now();
         if let Some(chat) = self.chats.get_mut(&id) {
-            if moves {
+            if update {
                 chat.record["updated_at"] = stamp;
             }
             chat.shown.write(visible, chat.record.clone());
@@ -79,7 +68,7 @@ impl World {
         });
         let chat = ChatInProgress {
             record,
-            shown: Shown::default(),
+            shown: DelayedRecord::default(),
             agent: None,
             transfer: None,
             taken_since: None,
@@ -173,7 +162,7 @@ impl World {
         }
         self.close_chat_queue_row(id, Some(agent));
         let (stamp, now) = (self.stamp_now(), self.now);
-        let reference = self.agents.get(&agent).map(super::people::Person::reference);
+        let reference = self.agents.get(&agent).map(Person::reference);
         let Some(chat) = self.chats.get_mut(&id) else { return };
         chat.agent = Some(agent);
         chat.taken_since = Some(now);
@@ -185,7 +174,7 @@ impl World {
                 String::from("assigned")
             }
             Some(transfer) => {
-                // The transfer itself has no such stamp: the new agent's row tells it.
+                // The transfer has no such stamp: the new agent's handle row has it.
                 let row = chat_handle_row(&chat.record, agent, 0, Some(transfer), &stamp);
                 if let Some(rows) = chat.record["handle_durations"].as_array_mut() {
                     rows.push(row);
@@ -230,7 +219,7 @@ impl World {
         self.after(4_000, Action::ChatGoesOn(id));
     }
 
-    /// The agent's part is over, and after-call work begins.
+    /// The agent's part ends, and after-call work begins.
     fn chat_agent_is_done(&mut self, id: u64) {
         let (stamp, now) = (self.stamp_now(), self.now);
         let offset = self.settings.clock_offset_millis;
@@ -359,7 +348,7 @@ impl World {
     }
 }
 
-/// A row of an agent's part in a chat.
+/// A handle row: one agent's part in a chat.
 fn chat_handle_row(
     record: &Value,
     agent: u64,

@@ -1,43 +1,20 @@
-//! The calls: they come, wait, are answered, transferred, given up, and leave rows behind.
+//! The steps of a call: queued, assigned, connected, transferred, ended, and after-call work.
 
 use serde_json::{Value, json};
 
-use super::records::Shown;
-use super::world::{Action, Contact, World};
-use crate::model::Timestamp;
-
-/// Paths through menus: id, names. The menu's own id is another number.
-pub(super) const PATHS: &[(u64, u64, &str)] =
-    &[(5, 10, "Support/Shipping"), (6, 11, "Support/Returns"), (7, 12, "Sales/Orders")];
-/// Seconds within which to answer.
-pub(super) const TARGET_SECONDS: i64 = 3;
-/// Percent of interactions to be answered in that time.
-pub(super) const TARGET_PERCENT: i64 = 80;
-
-/// A call and its record.
-#[derive(Clone, Debug)]
-pub(super) struct CallInProgress {
-    pub(super) record: Value,
-    pub(super) shown: Shown,
-    agent: Option<u64>,
-    /// The transfer that is under way or was the last.
-    transfer: Option<usize>,
-    talk_since: Option<Timestamp>,
-    pub(super) queue_since: Option<Timestamp>,
-    pub(super) ended: Option<Timestamp>,
-}
-
-pub(super) fn seconds(from: Option<Timestamp>, to: Timestamp) -> i64 {
-    from.map_or(0, |from| to.millis_since(from).max(0) / 1000)
-}
+use super::action::{Action, Contact};
+use super::records::{CallInProgress, Person, seconds};
+use super::reference_data::{PATHS, TARGET_PERCENT, TARGET_SECONDS};
+use super::world::World;
+use crate::simulate::delayed_record::DelayedRecord;
 
 impl World {
-    /// Writes a version of a call. Everything but after-call work moves `updated_at`.
-    fn write_call(&mut self, id: u64, moves: bool) {
+    /// Writes a version of a call. After-call work alone does not change `updated_at`.
+    fn write_call(&mut self, id: u64, update: bool) {
         let visible = self.visible_at(self.settings.jitter_millis.min(1_000));
         let stamp = self.stamp_now();
         if let Some(call) = self.calls.get_mut(&id) {
-            if moves {
+            if update {
                 call.record["updated_at"] = stamp;
             }
             call.shown.write(visible, call.record.clone());
@@ -88,7 +65,7 @@ impl World {
             "selected_menu": {"id": menu_id, "name": name, "parent_id": 1, "position": 1,
                 "deleted": false, "hidden": if id.is_multiple_of(2) { json!(false) } else { json!("string") },
                 "menu_type": "ivr_menu", "output_msg": null},
-            // At the top the path has no id.
+            // The path has no id at the top level.
             "menu_path": {"items_count": 2, "name": name, "materialized_path": path},
             "queue_priority_level": 0, "agent_info": null,
             "end_user": {"id": id + 7, "identifier": format!("+1555{:07}", id % 10_000_000),
@@ -100,7 +77,7 @@ impl World {
         });
         let call = CallInProgress {
             record,
-            shown: Shown::default(),
+            shown: DelayedRecord::default(),
             agent: None,
             transfer: None,
             talk_since: None,
@@ -247,7 +224,7 @@ impl World {
     fn assign(&mut self, id: u64, agent: u64) {
         let stamp = self.stamp_now();
         self.close_queue_row(id, Some(agent));
-        let reference = self.agents.get(&agent).map(super::people::Person::reference);
+        let reference = self.agents.get(&agent).map(Person::reference);
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.agent = Some(agent);
         call.record["agent_info"] = json!(reference);
@@ -320,7 +297,7 @@ impl World {
         self.show_agent(agent);
     }
 
-    /// The agent's part is over: a row of talk, and after-call work begins.
+    /// The agent's part ends with a handle row, and after-call work begins.
     fn agent_is_done(&mut self, id: u64) {
         let (row_id, stamp, now) = (self.id(), self.stamp_now(), self.now);
         let Some(call) = self.calls.get_mut(&id) else { return };

@@ -1,5 +1,5 @@
-//! What the vendor shows of something: versions that become visible a little after they were
-//! written, always in the order in which they were written.
+//! A record whose versions become visible a little after they were written, always in the order in
+//! which they were written.
 
 use std::collections::VecDeque;
 
@@ -7,20 +7,20 @@ use serde_json::Value;
 
 use crate::model::Timestamp;
 
-/// A record and its versions that are not visible yet.
+/// The visible version of a record, and those that are not visible yet.
 #[derive(Clone, Debug)]
-pub(super) struct Shown<V = Value> {
+pub(super) struct DelayedRecord<V = Value> {
     visible: Option<V>,
     pending: VecDeque<(Timestamp, V)>,
 }
 
-impl<V> Default for Shown<V> {
+impl<V> Default for DelayedRecord<V> {
     fn default() -> Self {
         Self { visible: None, pending: VecDeque::new() }
     }
 }
 
-impl<V> Shown<V> {
+impl<V> DelayedRecord<V> {
     /// When a version that is written now becomes visible: at this time, or after the one before.
     pub(super) fn not_before(&self, visible_at: Timestamp) -> Timestamp {
         self.pending.back().map_or(visible_at, |(last, _)| visible_at.max(*last))
@@ -28,12 +28,12 @@ impl<V> Shown<V> {
 
     /// Writes a version that becomes visible at this time, or after the one before it.
     pub(super) fn write(&mut self, visible_at: Timestamp, version: V) {
-        let after = self.not_before(visible_at);
-        self.pending.push_back((after, version));
+        let visible_at = self.not_before(visible_at);
+        self.pending.push_back((visible_at, version));
     }
 
-    /// The version that is visible now.
-    pub(super) fn at(&mut self, now: Timestamp) -> Option<&V> {
+    /// The version that is visible at this time. Times must not decrease.
+    pub(super) fn visible_at(&mut self, now: Timestamp) -> Option<&V> {
         while self.pending.front().is_some_and(|(visible_at, _)| *visible_at <= now) {
             self.visible = self.pending.pop_front().map(|(_, version)| version);
         }
@@ -41,7 +41,7 @@ impl<V> Shown<V> {
     }
 
     /// The version that was written last, visible or not.
-    pub(super) fn last(&self) -> Option<&V> {
+    pub(super) fn latest(&self) -> Option<&V> {
         self.pending.back().map(|(_, version)| version).or(self.visible.as_ref())
     }
 }
@@ -55,11 +55,11 @@ mod tests {
     #[test]
     fn versions_become_visible_late_and_in_their_order() {
         let at = Timestamp::from_millis;
-        let mut shown = Shown::default();
-        shown.write(at(500), json!(1));
-        shown.write(at(200), json!(2));
-        assert_eq!(shown.at(at(499)), None);
-        assert_eq!(shown.at(at(500)), Some(&json!(2)));
-        assert_eq!(shown.last(), Some(&json!(2)));
+        let mut record = DelayedRecord::default();
+        record.write(at(500), json!(1));
+        record.write(at(200), json!(2));
+        assert_eq!(record.visible_at(at(499)), None);
+        assert_eq!(record.visible_at(at(500)), Some(&json!(2)));
+        assert_eq!(record.latest(), Some(&json!(2)));
     }
 }

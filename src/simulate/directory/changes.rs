@@ -1,66 +1,20 @@
-//! The people of a directory: hired, renamed, moved, switched off and on, and gone.
+//! What happens to the agents of a directory: they are hired, renamed, moved, switched off and on,
+//! change their state, and leave.
 
 use std::collections::BTreeSet;
 
-use super::{Action, Directory, FEWEST, SHOWN_AS_DELETED_MILLIS};
-use crate::model::Timestamp;
-use crate::simulate::records::Shown;
+use super::member::{Entry, Member, phone, states};
+use super::state::{Action, Directory};
+use crate::simulate::delayed_record::DelayedRecord;
 use crate::simulate::system::System;
 
-/// Invented names. Nobody is meant, and several have the same one.
+/// Invented names. Several agents have the same one.
 const FIRST: &[&str] = &["Isa", "Jorn", "Kaia", "Lenno", "Mirle", "Nalo", "Otta"];
 const LAST: &[&str] = &["Graywater", "Hollin", "Ivensen", "Juniper", "Kestrel"];
-pub(super) const ROLES: &[&str] = &["AGENT", "SUPERVISOR"];
-
-/// A person, as the vendor has written them down.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-pub(super) struct Member {
-    pub(super) id: String,
-    /// Counts the agents that were ever hired: it also decides the forms that an agent's row has.
-    pub(super) number: u64,
-    pub(super) name: String,
-    pub(super) phone: String,
-    pub(super) destination: String,
-    pub(super) address: String,
-    pub(super) role: usize,
-    pub(super) active: bool,
-    pub(super) groups: BTreeSet<u64>,
-    pub(super) outgoing: bool,
-    pub(super) incoming: bool,
-    pub(super) whatsapp: bool,
-    pub(super) state: &'static str,
-    /// Since when, by the vendor's clock.
-    pub(super) since: Timestamp,
-    pub(super) created: Timestamp,
-    pub(super) updated: Timestamp,
-    pub(super) hours: (i64, i64),
-    pub(super) numbers: Vec<String>,
-    pub(super) deleted: bool,
-    /// When the switch and the state were first to be seen as they are, by the vendor's clock.
-    pub(super) switch_shown: Timestamp,
-    pub(super) state_shown: Timestamp,
-}
-
-/// A person and what is shown of them, which may be a little late.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) member: Member,
-    pub(super) shown: Shown<Member>,
-}
-
-/// A telephone number that nobody has.
-fn phone(number: u64) -> String {
-    format!("+1 555 01{:02}", number % 100)
-}
-
-/// The words for the states that a vendor's agents may be in.
-pub(super) const fn states(system: System) -> &'static [&'static str] {
-    match system {
-        System::Infobip => &["ACTIVE", "BUSY", "AWAY", "INVISIBLE", "IN_TRAINING"],
-        _ => &["Available", "Busy", "Absent", "Lunch", "Back office"],
-    }
-}
+/// With fewer agents than this none leaves.
+const FEWEST: usize = 5;
+/// How long a deleted agent is still shown as deleted, where the vendor does so.
+const SHOWN_AS_DELETED_MILLIS: i64 = 12_000;
 
 impl Directory {
     fn new_member(&mut self) -> Member {
@@ -97,8 +51,8 @@ impl Directory {
             hours: (540, 1_020),
             numbers: if number.is_multiple_of(4) { vec![phone(number + 70)] } else { Vec::new() },
             deleted: false,
-            switch_shown: now,
-            state_shown: now,
+            active_visible: now,
+            state_visible: now,
         }
     }
 
@@ -107,7 +61,7 @@ impl Directory {
         self.show(member);
     }
 
-    /// Writes down a person. It is shown a little later.
+    /// Records an agent. The change becomes visible a little later.
     fn show(&mut self, mut member: Member) {
         let late = self.between(0, self.settings.skew_millis.max(0));
         let offset = self.clock_offset_millis;
@@ -115,19 +69,19 @@ impl Directory {
         let entry = self
             .entries
             .entry(member.id.clone())
-            .or_insert_with(|| Entry { member: member.clone(), shown: Shown::default() });
+            .or_insert_with(|| Entry { member: member.clone(), shown: DelayedRecord::default() });
         let shown = entry.shown.not_before(visible_at).plus_millis(offset);
         if entry.member.active != member.active {
-            member.switch_shown = shown;
+            member.active_visible = shown;
         }
         if (entry.member.state, entry.member.since) != (member.state, member.since) {
-            member.state_shown = shown;
+            member.state_visible = shown;
         }
         entry.shown.write(visible_at, member.clone());
         entry.member = member;
     }
 
-    /// Somebody who is there and not deleted.
+    /// A random agent who is not deleted.
     fn anybody(&mut self) -> Option<Member> {
         let all: Vec<_> = self.entries.values().filter(|entry| !entry.member.deleted).collect();
         let (count, chosen) = (all.len(), all.iter().map(|entry| entry.member.id.clone()));
@@ -146,7 +100,7 @@ impl Directory {
             return;
         }
         self.change_state(&member.id, state);
-        // Back again before anybody may have looked.
+        // Back again, possibly before the next poll.
         if self.chance(0.35) {
             let away = self.between(60, 900);
             self.after(away, Action::StateReturns(member.id, member.state));
@@ -161,7 +115,7 @@ impl Directory {
         if member.state == state || member.deleted {
             return;
         }
-        // Two starts within one second could not be told apart where seconds are all there is.
+        // Two starts within one second cannot be distinguished where times have whole seconds.
         if self.system == System::Maqsam && member.since.floor_second() == now.floor_second() {
             self.after(1_000, Action::StateReturns(member.id, state));
         } else {
@@ -201,7 +155,7 @@ impl Directory {
         }
     }
 
-    /// Rows are written anew, and nothing in them has changed that anybody could be told of.
+    /// Rows are written again without a change that an event could describe.
     pub(super) fn rows_are_touched(&mut self) {
         self.after(5_100, Action::RowsAreTouched);
         self.group_names += 1;
@@ -218,7 +172,7 @@ impl Directory {
         self.after(next, Action::AgentLeaves);
         let there = self.entries.values().filter(|entry| !entry.member.deleted).count();
         let Some(mut member) = self.anybody().filter(|_| there > FEWEST) else { return };
-        if self.impostor.as_ref().is_some_and(|other| other.id == member.id) {
+        if self.id_duplicate.as_ref().is_some_and(|other| other.id == member.id) {
             return;
         }
         self.last_departure = self.now;
@@ -233,7 +187,7 @@ impl Directory {
         }
     }
 
-    /// A row that was deleted before anybody saw it: no news of anybody.
+    /// An agent who was deleted before they were ever shown: not a change.
     pub(super) fn deleted_agent_appears(&mut self) {
         self.after(16_000, Action::DeletedAgentAppears);
         let mut member = self.new_member();
@@ -243,7 +197,7 @@ impl Directory {
         self.after(SHOWN_AS_DELETED_MILLIS, Action::AgentIsForgotten(id));
     }
 
-    /// Another person gets the id of somebody.
+    /// Another person has the id of an agent for a while.
     pub(super) fn id_is_shared(&mut self) {
         self.after(4_000, Action::IdIsNoLongerShared);
         let Some(mut member) = self.anybody() else { return };
@@ -251,12 +205,6 @@ impl Directory {
         member.role = 1 - member.role;
         member.active = !member.active;
         member.state = if member.state == "BUSY" { "AWAY" } else { "BUSY" };
-        self.impostor = Some(member);
-    }
-
-    /// What the vendor shows at this moment, by id.
-    pub(super) fn visible(&mut self) -> Vec<Member> {
-        let now = self.now;
-        self.entries.values_mut().filter_map(|entry| entry.shown.at(now)).cloned().collect()
+        self.id_duplicate = Some(member);
     }
 }

@@ -2,76 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::records::Shown;
-use super::world::{Action, Contact, LogRow, World};
-use crate::model::Timestamp;
+use super::action::{Action, Contact};
+use super::records::{LogRow, Person};
+use super::reference_data::{TEAMS, status};
+use super::world::World;
+use crate::simulate::delayed_record::DelayedRecord;
 
-/// Invented names. Nobody is meant.
+/// Invented names.
 const FIRST: &[&str] = &["Alva", "Bero", "Cilla", "Dano", "Elin", "Faro", "Gitta", "Hanno"];
 const LAST: &[&str] = &["Ashfield", "Birkholt", "Copperway", "Dunmoor", "Elmstead", "Fernhill"];
-pub(super) const TEAMS: &[(u64, &str)] = &[(11, "North"), (12, "South"), (13, "Night shift")];
-
-/// The vendor's statuses: id, name, colour, id in the workforce management.
-pub(super) const STATUSES: &[(i64, &str, &str, i64)] = &[
-    (0, "Available", "green", 11),
-    (-1, "Unavailable", "red", 12),
-    (-2, "Break", "yellow", 29),
-    (-4, "Meal", "brown", 31),
-    (-5, "Missed Call", "blue_grey", 32),
-    (-6, "Wrap-up", "purple", 33),
-    (-7, "In-call", "light_blue", 34),
-    (-8, "In-chat", "indigo", 35),
-    (-10, "Offline", "grey", 36),
-    (5, "Meal", "green", 45),
-];
-
-/// An agent.
-#[derive(Clone, Debug)]
-pub(super) struct Person {
-    pub(super) id: u64,
-    /// The row of the roster, without what is put in when it is written.
-    row: Value,
-    pub(super) status: i64,
-    pub(super) since: Option<Timestamp>,
-    pub(super) online: bool,
-    pub(super) wrap_up: bool,
-    pub(super) call: Option<u64>,
-    pub(super) chat: Option<u64>,
-    pub(super) hold_since: Option<Timestamp>,
-    /// The place in the log of the status row that has not ended.
-    open_row: Option<usize>,
-    pub(super) shown: Shown,
-    pub(super) current: Shown,
-    /// When the last row of this agent becomes visible: the next one does not come before it.
-    last_visible: Timestamp,
-}
-
-pub(super) fn status(id: i64) -> Value {
-    let (id, name, color, wfm_id) =
-        STATUSES.iter().find(|status| status.0 == id).copied().unwrap_or(STATUSES[0]);
-    json!({"id": id, "name": name, "color": color, "wfm_id": wfm_id})
-}
-
-impl Person {
-    /// The agent as other records name them.
-    pub(super) fn reference(&self) -> Value {
-        json!({
-            "id": self.id,
-            "name": format!("{} {}", text(&self.row["first_name"]), text(&self.row["last_name"])),
-            "first_name": self.row["first_name"],
-            "last_name": self.row["last_name"],
-            "agent_number": self.row["agent_number"],
-        })
-    }
-
-    pub(super) fn is_free(&self) -> bool {
-        self.online && self.status == 0 && self.call.is_none() && self.chat.is_none()
-    }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
 
 impl World {
     pub(super) fn hire(&mut self) {
@@ -87,7 +26,7 @@ impl World {
             "middle_name": null,
             "last_name": last,
             "avatar_url": "https://example.com/default-profile.png",
-            // The same fact in the forms that were seen: nothing, a text, a number.
+            // The forms in which the vendor writes it: null, a text, a number.
             "agent_number": match number % 3 { 0 => json!(null), 1 => json!(id.to_string()), _ => json!(id) },
             "crm_authenticated": false,
             "location": null,
@@ -111,20 +50,20 @@ impl World {
             chat: None,
             hold_since: None,
             open_row: None,
-            shown: Shown::default(),
-            current: Shown::default(),
+            roster_row: DelayedRecord::default(),
+            current_status: DelayedRecord::default(),
             last_visible: self.now,
         };
         self.agents.insert(id, person);
         self.show_agent(id);
-        // Some never come.
+        // Some never log in.
         if number % 11 != 10 {
             let late = self.between(0, 6_000);
             self.after(late, Action::AgentLogsIn(id));
         }
     }
 
-    /// Writes the two snapshots of an agent. They are separate writes, each with its own delay.
+    /// Writes the roster row and the current status of an agent, each with a delay of its own.
     pub(super) fn show_agent(&mut self, id: u64) {
         let skew = self.settings.skew_millis;
         let (roster_at, current_at) = (self.visible_at(skew), self.visible_at(skew));
@@ -152,8 +91,8 @@ impl World {
             Value::Null
         };
         if let Some(person) = self.agents.get_mut(&id) {
-            person.shown.write(roster_at, row);
-            person.current.write(current_at, current);
+            person.roster_row.write(roster_at, row);
+            person.current_status.write(current_at, current);
         }
     }
 
@@ -183,13 +122,13 @@ impl World {
             }
             None => (-10, visible),
         };
-        let mut shown = Shown::default();
+        let mut shown = DelayedRecord::default();
         shown.write(
             after,
             json!({
                 "id": id,
                 "agent_id": agent,
-                // A login row carries the status Offline.
+                // A login row has the status Offline.
                 "status": status(if activity == "login" { -10 } else { status_id }),
                 "started_at": stamp.to_rfc3339_millis(),
                 "ended_at": null,
@@ -200,7 +139,7 @@ impl World {
                 "whodunnit": null,
             }),
         );
-        self.log.push(LogRow { stamp, shown });
+        self.log.push(LogRow { started_at: stamp, shown });
         self.happened(format!("activity {id}"));
         self.log.len() - 1
     }
@@ -212,10 +151,10 @@ impl World {
             let visible = self.visible_at(self.settings.jitter_millis);
             let stamp = self.stamp(now);
             let row = &mut self.log[open];
-            let id = row.shown.last().map(|row| row["id"].clone());
-            if let Some(mut ended) = row.shown.last().cloned() {
+            let id = row.shown.latest().map(|row| row["id"].clone());
+            if let Some(mut ended) = row.shown.latest().cloned() {
                 ended["ended_at"] = json!(stamp.to_rfc3339_millis());
-                ended["duration"] = json!(stamp.millis_since(row.stamp) / 1000);
+                ended["duration"] = json!(stamp.millis_since(row.started_at) / 1000);
                 row.shown.write(visible, ended);
             }
             if let Some(id) = id {
@@ -257,7 +196,7 @@ impl World {
             return;
         }
         person.online = false;
-        // Both rows share one start.
+        // Both rows have the same start.
         self.set_status(agent, -10, None);
         self.log_activity(agent, "logout", None);
         let away = self.between(5_000, 20_000);
