@@ -17,6 +17,7 @@ mod catalogue;
 mod envelope;
 mod meta;
 
+// The bodies by their former path; new code imports them from `body`.
 pub use body::*;
 pub use catalogue::{Body, Draft, EventType, NAMESPACE, Occurrence, Topic};
 pub use envelope::Event;
