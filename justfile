@@ -33,6 +33,10 @@ test-lib *FILTER:
 fuzz cases="1000000" seed="1":
     FLOORCAST_FUZZ_CASES={{ cases }} FLOORCAST_FUZZ_SEED={{ seed }} cargo test --release --lib fuzzed
 
+# The request budget over long times: so many accounts, so many simulated days each
+budget accounts="1000" days="30":
+    FLOORCAST_BUDGET_ACCOUNTS={{ accounts }} FLOORCAST_BUDGET_DAYS={{ days }} cargo test --release --lib accounts_with_all_their_streams
+
 # Inject faults into a running bridge, this many rounds; --seed repeats a run
 torture rounds="200" *ARGUMENTS:
     cargo run --release --features failpoints --example torture -- --rounds {{ rounds }} {{ ARGUMENTS }}

@@ -1,5 +1,6 @@
 //! What to read next: the account's rate limit as a budget, and a task for each stream.
 
+mod arbiter;
 mod budget;
 mod stream_poller;
 
