@@ -11,30 +11,39 @@ mod activity;
 mod agent;
 mod call;
 mod chat;
+mod flat_record;
 mod identity;
 mod interaction;
+mod interaction_parts;
+mod menu;
+mod normal_forms;
 mod organisation;
-mod phase;
 mod presence;
 mod privacy;
 mod queue;
 mod time;
+mod vendor_word;
+mod vocabulary;
 
 pub use activity::Activity;
 pub use agent::{
     Agent, AgentReference, AgentStatus, ChannelAssignment, CurrentStatus, Destination,
     GroupReference, TeamReference, WorkingHours,
 };
-pub use call::{Call, EndUser, Media, OfferEvent, Participant, Recording, RedactionTime};
+pub use call::{Call, Recording, RedactionTime};
 pub use chat::Chat;
 pub use identity::{AccountName, EntityId, EntityKey, EntityKind, InvalidAccountName, StreamName};
-pub use interaction::{
-    ConsumerEventDuration, ConsumerHandleDuration, ConsumerInMenuDuration, Direction, Disposition,
-    HandleDuration, Menu, MenuPath, QueueDuration, Transfer, VirtualAgent,
+pub use interaction::InteractionRecord;
+pub use interaction_parts::{
+    ConsumerEventDuration, ConsumerHandleDuration, ConsumerInMenuDuration, Disposition, EndUser,
+    HandleDuration, Media, OfferEvent, Participant, QueueDuration, Transfer, VirtualAgent,
     VirtualAgentDeflectedEscalation, VirtualAgentHandleDuration,
 };
+pub use menu::{Menu, MenuPath};
+pub use normal_forms::{
+    ActivityKind, Deflection, Direction, FailureCause, InteractionPhase, SlaVerdict,
+};
 pub use organisation::{StatusDefinition, Team};
-pub use phase::{Phase, is_abandonment};
 pub use presence::Presence;
 pub use privacy::{
     Mode, Personal, PersonalFields, Privacy, PseudonymKey, ShortKey, personal_fields,
@@ -43,6 +52,8 @@ pub use queue::{
     AgentAssignment, Measured, Queue, QueuePath, QueueStatus, ServiceLevel, TeamAssignment,
 };
 pub use time::{Precision, Timestamp};
+pub use vendor_word::VendorWord;
+pub use vocabulary::{Normalise, Vocabulary, Words};
 
 /// The version of the model's fields, stored beside every value so that a field an older version
 /// did not know can be adopted silently instead of being announced as a change.

@@ -6,15 +6,17 @@ mod chats;
 mod levels;
 mod records;
 mod rosters;
+mod sla_deadlines;
 mod snapshots;
 mod statuses;
-mod waits;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::PollContext;
 use crate::event::{Body, Draft};
-use crate::model::Timestamp;
+use crate::model::{Normalise, Timestamp};
+use crate::source::VENDORS;
 
 /// Midday of an invented day, plus seconds.
 pub(super) fn at(seconds: i64) -> Timestamp {
@@ -36,6 +38,14 @@ pub(super) fn context(asked: i64, since: i64) -> PollContext {
 /// The first reading of all.
 pub(super) fn baseline_at() -> PollContext {
     PollContext { previous_requested_at: None, first_full_scan: true, ..context(0, 1) }
+}
+
+/// A row as its vendor's mapping gives it: decoded, with its words normalised.
+pub(super) fn mapped<T: DeserializeOwned + Normalise>(row: Value) -> T {
+    let vendor = VENDORS.iter().find(|vendor| vendor.name == "ccai").unwrap();
+    let mut row: T = serde_json::from_value(row).unwrap();
+    row.normalise(vendor.vocabulary);
+    row
 }
 
 pub(super) fn names(drafts: &[Draft]) -> Vec<&'static str> {

@@ -10,10 +10,13 @@ use super::entity_quota::EntityQuota;
 use super::recently_ended::RecentlyEnded;
 use super::sla_deadlines::SlaDeadlines;
 use crate::detect::{
-    AgentState, Dispute, DropConfirmation, PollContext, RemovalConfirmation, StatusSource, Targets,
+    AgentState, DropConfirmation, PollContext, RemovalConfirmation, StatusDiscrepancy,
+    StatusSource, Targets,
 };
 use crate::event::Topic;
-use crate::model::{AccountName, EntityId, EntityKind, Presence, StreamName, Timestamp};
+use crate::model::{
+    AccountName, EntityId, EntityKind, Presence, StreamName, Timestamp, Vocabulary,
+};
 use crate::source::{FullScan, PollResult, VENDORS};
 
 /// How long the marks of rows that were told are kept behind the cursors of the log. A dispute may
@@ -38,6 +41,8 @@ pub struct EngineAccount {
     pub name: AccountName,
     /// Its vendor's name.
     pub vendor: &'static str,
+    /// What its vendor's words mean, for records that are read back from the store.
+    pub vocabulary: &'static Vocabulary,
     /// What tells of its agents' statuses.
     pub status_source: StatusSource,
     /// From when on changes are wanted.
@@ -110,6 +115,7 @@ impl AgentBrief {
 pub(super) struct AccountState {
     pub(super) name: AccountName,
     pub(super) vendor: &'static str,
+    pub(super) vocabulary: &'static Vocabulary,
     pub(super) status_source: StatusSource,
     pub(super) start: Start,
     pub(super) record: Option<AccountRecord>,
@@ -133,7 +139,7 @@ pub(super) struct AccountState {
     shown: HashMap<EntityKind, HashMap<EntityId, Timestamp>>,
     pub(super) targets: Targets,
     pub(super) waits: SlaDeadlines,
-    pub(super) disputes: HashMap<EntityId, Dispute>,
+    pub(super) disputes: HashMap<EntityId, StatusDiscrepancy>,
     pub(super) recent: RecentlyEnded,
     /// When the log's last committed reading was asked, in the vendor's clock.
     pub(super) log_read_at: Option<Timestamp>,
@@ -143,11 +149,12 @@ pub(super) struct AccountState {
 
 impl AccountState {
     pub(super) fn new(owned: EngineAccount) -> Self {
-        let EngineAccount { name, vendor, status_source, start, targets } = owned;
+        let EngineAccount { name, vendor, vocabulary, status_source, start, targets } = owned;
         Self {
             room: EntityQuota::new(name.clone()),
             name,
             vendor,
+            vocabulary,
             status_source,
             start,
             record: None,

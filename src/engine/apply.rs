@@ -86,7 +86,7 @@ impl Engine {
     /// Rebuilds an account's indexes from the store.
     fn load(&self, mut account: AccountState) -> Result<AccountState, EngineError> {
         let name = account.name.clone();
-        migrate_privacy(&self.store, &name)?;
+        migrate_privacy(&self.store, &name, account.vocabulary)?;
         let record = self.store.get::<AccountRecord>(&Key::account(&name))?;
         account.record = record.map(|stored| stored.value);
         for topic in Topic::ALL {
@@ -137,15 +137,16 @@ impl Engine {
         {
             let (id, stored) = entry?;
             account.room.came(I::KIND);
-            let state = stored.value.state;
+            let mut state = stored.value.state;
+            state.normalise(account.vocabulary);
             let Some(record) = &state.record else { continue };
             account.targets.learn(&**record);
             if let Some(ended_at) = state.ended_at {
                 // Read again soon, wherever the last reading was.
                 account.recent.saw(I::KIND, &id, ended_at, ended_at);
             }
-            let wait =
-                SlaDeadline::of(&**record, &account.targets).filter(|wait| !wait.is_told(&state));
+            let wait = SlaDeadline::of(&**record, &account.targets)
+                .filter(|wait| !wait.is_emitted(&state));
             account.waits.set(I::KIND, &id, wait.map(|wait| wait.overdue_at));
         }
         Ok(())

@@ -35,7 +35,7 @@ impl Engine {
             StreamKind::Incremental { overlap, log } => account.record.map(|record| {
                 let mut from = position.cursor.map_or(record.start, |cursor| cursor - overlap);
                 let disputed =
-                    account.disputes.values().filter_map(|dispute| dispute.claim.since).min();
+                    account.disputes.values().filter_map(|dispute| dispute.shown.since).min();
                 if let (true, Some(since), Some(cursor)) = (log, disputed, position.cursor) {
                     // The row may have come later than the overlap reaches.
                     from = from.min(since - overlap).max(cursor - LOOK_BACK);

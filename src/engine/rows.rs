@@ -5,12 +5,11 @@ use std::ops::Range;
 use super::output::EngineError;
 use super::unit_of_work::UnitOfWork;
 use crate::detect::{
-    AgentState, Change, Claim, ClaimOutcome, Emptiness, Interaction, InteractionState, LevelState,
-    LogWatch, PollContext, Record, RecordState, SlaDeadline, StatusSource, activity_end,
-    activity_row, current_status_absence, current_status_row, interaction_row,
+    AgentState, Change, EmptySnapshot, Interaction, LevelState, LogProgress, PollContext, Record,
+    RecordState, ShownStatus, SlaDeadline, SnapshotComparison, StatusSource, activity_end,
+    activity_row, compare_snapshot, current_status_absence, current_status_row, interaction_row,
     is_activity_end_wanted, is_activity_wanted, is_older, is_unchanged, queue_status_absence,
     queue_status_row, record_absence, record_row, roster_absence, roster_row, service_level_row,
-    watch_log,
 };
 use crate::event::{Body, Draft, Occurrence, Quarantine};
 use crate::model::{
@@ -38,8 +37,9 @@ pub(super) fn roster(
                 let state = change.state.clone();
                 work.change_agent(&agent.id, before, change)?;
                 if let (StatusSource::Log, Some(status)) = (source, &agent.status) {
-                    let claim = Claim { value: status.value(), since: agent.status_updated_at };
-                    ask_log |= hold_against_log(work, &agent.id, &state, claim, context)?;
+                    let shown =
+                        ShownStatus { value: status.value(), since: agent.status_updated_at };
+                    ask_log |= hold_against_log(work, &agent.id, &state, shown, context)?;
                 }
             }
             FullScanRow::Unchanged(id) => {
@@ -48,7 +48,7 @@ pub(super) fn roster(
                     && let Some(versioned) = work.agent(id)?
                 {
                     ask_log |=
-                        hold_against_log(work, id, &versioned.state, dispute.claim, context)?;
+                        hold_against_log(work, id, &versioned.state, dispute.shown, context)?;
                 }
             }
             // One that was never shown before it was deleted is no news.
@@ -64,7 +64,7 @@ pub(super) fn roster(
             agents.filter(|(_, agent)| agent.on_roster).map(|(id, _)| id.clone()).collect()
         };
         let absences = work.account.absences.entry(EntityKind::Agent).or_default();
-        let gone = absences.complete_sweep(known.iter(), scan.present(), scan.was_counted());
+        let gone = absences.full_scan(known.iter(), scan.present(), scan.was_counted());
         for id in gone {
             let context = work.account.context_at_absence(EntityKind::Agent, &id, context);
             remove_agent(work, &id, &context)?;
@@ -119,16 +119,16 @@ pub(super) fn current_statuses(
         if before.is_some() || !change.drafts.is_empty() {
             work.change_agent(id, before, change)?;
         }
-        let claim = Claim { value: status.status.value(), since: status.status_updated_at };
-        ask_log |= hold_against_log(work, id, &state, claim, context)?;
+        let shown = ShownStatus { value: status.status.value(), since: status.status_updated_at };
+        ask_log |= hold_against_log(work, id, &state, shown, context)?;
     }
     if scan.is_complete() {
         let emptiness =
-            if scan.was_counted() { Emptiness::Ordinary } else { Emptiness::Suspicious };
+            if scan.was_counted() { EmptySnapshot::Ordinary } else { EmptySnapshot::Suspicious };
         let known = work.account.agents.iter();
         let known = known.filter(|(_, agent)| agent.on_hold || agent.is_logged_in());
         let doubts = work.account.doubts.entry(EntityKind::Agent).or_default();
-        let absent = doubts.complete_answer(known.map(|(id, _)| id), scan.present(), emptiness);
+        let absent = doubts.snapshot(known.map(|(id, _)| id), scan.present(), emptiness);
         for id in absent {
             let Some(agent) = work.account.agents.get(&id).copied() else { continue };
             if agent.on_hold
@@ -150,22 +150,22 @@ fn hold_against_log(
     work: &mut UnitOfWork,
     id: &EntityId,
     state: &AgentState,
-    claim: Claim,
+    shown: ShownStatus,
     context: &PollContext,
 ) -> Result<bool, EngineError> {
-    let log = LogWatch { read_at: work.account.log_read_at };
+    let log = LogProgress { read_at: work.account.log_read_at };
     let open = work.account.disputes.get(id);
-    match watch_log(id, state, claim, open, log, context) {
-        ClaimOutcome::Agrees => {
+    match compare_snapshot(id, state, shown, open, log, context) {
+        SnapshotComparison::Agrees => {
             work.account.disputes.remove(id);
             Ok(false)
         }
-        ClaimOutcome::Disputed(dispute) => {
+        SnapshotComparison::Disagrees(dispute) => {
             let new = open != Some(&dispute);
             work.account.disputes.insert(id.clone(), dispute);
             Ok(new)
         }
-        ClaimOutcome::TakeOver { state, draft } => {
+        SnapshotComparison::TakesOver { state, draft } => {
             work.account.disputes.remove(id);
             tracing::warn!(agent = %id, "the activity log is silent; the snapshot takes over");
             let before = work.agent(id)?;
@@ -243,9 +243,9 @@ pub(super) fn interactions<I: Interaction>(
     context: &PollContext,
 ) -> Result<(), EngineError> {
     for row in rows {
-        let id = row.id();
+        let id = &row.interaction().id;
         work.account.targets.learn(row);
-        let before = work.versioned_for::<InteractionState<I>, _>(I::KIND, id, row)?;
+        let before = work.interaction_for(row)?;
         let outdated = before.as_ref().is_some_and(|versioned| versioned.outdated);
         let wait = SlaDeadline::of(row, &work.account.targets);
         let state = before.as_ref().map(|versioned| &versioned.state);
@@ -254,7 +254,8 @@ pub(super) fn interactions<I: Interaction>(
         if state.is_some_and(|state| is_older(state, row)) {
             continue;
         }
-        let told = wait.as_ref().is_none_or(|wait| state.is_some_and(|state| wait.is_told(state)));
+        let told =
+            wait.as_ref().is_none_or(|wait| state.is_some_and(|state| wait.is_emitted(state)));
         let overdue = |wait: &SlaDeadline| wait.overdue_at <= context.requested_at;
         if let Some(state) = state
             && !outdated
@@ -273,7 +274,7 @@ pub(super) fn interactions<I: Interaction>(
         if let Some(ended_at) = change.state.ended_at {
             work.account.recent.saw(I::KIND, id, ended_at, context.requested_at);
         }
-        let open = wait.filter(|wait| !wait.is_told(&change.state));
+        let open = wait.filter(|wait| !wait.is_emitted(&change.state));
         work.account.waits.set(I::KIND, id, open.map(|wait| wait.overdue_at));
         work.change(I::KIND, id, before, change)?;
     }
@@ -317,7 +318,7 @@ pub(super) fn records<R: Record>(
     }
     let known = work.account.defined.entry(R::KIND).or_default().clone();
     let absences = work.account.absences.entry(R::KIND).or_default();
-    let gone = absences.complete_sweep(known.iter(), scan.present(), scan.was_counted());
+    let gone = absences.full_scan(known.iter(), scan.present(), scan.was_counted());
     for id in gone {
         work.account.defined.entry(R::KIND).or_default().remove(&id);
         let context = &work.account.context_at_absence(R::KIND, &id, context);
@@ -357,7 +358,7 @@ pub(super) fn queue_statuses(
         let doubts = work.account.doubts.entry(kind).or_default();
         let queued = work.account.queued_paths.iter();
         // Every queue is empty at times.
-        let emptied = doubts.complete_answer(queued, scan.present(), Emptiness::Ordinary);
+        let emptied = doubts.snapshot(queued, scan.present(), EmptySnapshot::Ordinary);
         for id in emptied {
             work.account.queued_paths.remove(&id);
             if let Some(before) = work.versioned::<LevelState>(kind, &id)? {
@@ -413,7 +414,7 @@ pub(super) fn quarantined(
             kind: EntityKind::Record,
             entity: id.clone(),
             occurrence: Occurrence::bounded(context.requested_at, context.previous_requested_at),
-            origin: context.origin_of_sight(),
+            origin: context.unstamped_origin(),
             body,
         };
         if work.quarantine(&id, row.reason.label(), draft)? {

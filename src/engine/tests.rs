@@ -1,21 +1,24 @@
 mod overlaps;
+mod read_back;
 mod upgrade;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{Applied, Engine, EngineAccount, Output, Start};
 use crate::detect::{StatusSource, Targets};
 use crate::event::avro::{Decoder, Encoders, single_object};
 use crate::model::{
-    AccountName, Activity, Agent, Call, CurrentStatus, EntityId, EntityKind, Mode, Privacy,
-    QueueStatus, ServiceLevel, StreamName, Team, Timestamp,
+    AccountName, Activity, ActivityKind, Agent, Call, CurrentStatus, EntityId, EntityKind, Mode,
+    Normalise, Privacy, QueueStatus, ServiceLevel, StreamName, Team, Timestamp, VendorWord,
+    Vocabulary,
 };
 use crate::source::{
     Fingerprint, FullScanBuilder, FullScanRow, IncrementalRows, Partial, PollRequest, PollResult,
-    QuarantineReason, Quarantined, RowMemory, Rows, StreamKind,
+    QuarantineReason, Quarantined, RowMemory, Rows, StreamKind, VENDORS,
 };
 use crate::store::{Options, Store};
 use crate::telemetry::Metrics;
@@ -34,6 +37,18 @@ fn at(second: i64) -> Timestamp {
 
 fn acme() -> AccountName {
     AccountName::new("acme").unwrap()
+}
+
+/// The words of the vendor whose rows these tests read.
+fn vocabulary() -> &'static Vocabulary {
+    VENDORS.iter().find(|vendor| vendor.name == "ccai").unwrap().vocabulary
+}
+
+/// A row as its vendor's mapping gives it: decoded, with its words normalised.
+fn mapped<T: DeserializeOwned + Normalise>(row: Value) -> T {
+    let mut row: T = serde_json::from_value(row).unwrap();
+    row.normalise(vocabulary());
+    row
 }
 
 /// An engine over a directory that outlives it.
@@ -73,6 +88,7 @@ impl Bench {
             [EngineAccount {
                 name: acme(),
                 vendor: "ccai",
+                vocabulary: vocabulary(),
                 status_source: self.status_source,
                 start: Start::Now,
                 targets: Targets::new(Some(20), Some(80.0)),
@@ -156,12 +172,11 @@ fn scan(ids: &[&str], partial: bool) -> Rows {
 }
 
 fn activity(id: &str, second: i64, ended: Option<i64>) -> Activity {
-    serde_json::from_value(json!({
+    mapped(json!({
         "id": id, "agent_id": "17", "activity": "user_status_changed",
         "started_at": at(second).millis(), "ended_at": ended.map(|ended| at(ended).millis()),
         "status": {"id": "-2", "name": "Break", "presence": "BREAK"},
     }))
-    .unwrap()
 }
 
 fn ends(rows: Vec<Activity>) -> Rows {
@@ -413,7 +428,8 @@ fn the_end_of_a_row_is_told_once_whichever_stream_shows_it_and_however_often() {
     bench.restart();
     bench.read(23, ENDS, ends(vec![activity("1", 3, Some(15))]));
     // A login is a point, whatever its row shows.
-    let login = Activity { activity: String::from("login"), ..activity("2", 20, Some(22)) };
+    let login = VendorWord::new("login", ActivityKind::Login);
+    let login = Activity { activity: login, ..activity("2", 20, Some(22)) };
     bench.read(24, ENDS, ends(vec![login]));
     let told = bench.outbox();
     let names: Vec<_> = told.iter().map(|(name, _)| *name).collect();
@@ -490,11 +506,10 @@ fn rows_from_before_the_start_are_not_told() {
 fn a_call_that_ended_is_asked_for_again_until_half_an_hour_has_passed() {
     let mut bench = Bench::new();
     bench.read(0, AGENTS, scan(&[], false));
-    let call: Call = serde_json::from_value(json!({
+    let call: Call = mapped(json!({
         "id": "4711", "status": "finished", "created_at": at(1).millis(),
         "ends_at": at(20).millis(), "updated_at": at(20).millis(),
-    }))
-    .unwrap();
+    }));
     let tail = IncrementalRows { rows: vec![call], cursor: Some(at(20)) };
     bench.read(22, CALLS, Rows::Calls(tail));
     let recent = StreamName::new("recent");
@@ -638,13 +653,12 @@ fn persons(bench: &mut Bench, second: i64, privacy: &Privacy, changed: bool) {
     bench.read(second, StreamName::new("teams"), Rows::Teams(teams.finish()));
 
     let call = |id: &str, status: &str, ended: Option<i64>| {
-        let mut call: Call = serde_json::from_value(json!({"id": id, "status": status,
+        let mut call: Call = mapped(json!({"id": id, "status": status,
             "created_at": at(5).millis(), "updated_at": at(6).millis(),
             "ends_at": ended.map(|second| at(second).millis()),
             "call_duration": i64::from(changed),
             "agent_info": {"id": "1", "name": "Mira Sample"},
-            "end_user": {"id": "77", "identifier": "+99 555 0100"}}))
-        .unwrap();
+            "end_user": {"id": "77", "identifier": "+99 555 0100"}}));
         privacy.call(&mut call);
         call
     };

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::account::{AccountState, AgentBrief, Position};
 use super::output::{EngineError, Output};
 use super::versioned_state::VersionedState;
-use crate::detect::{AgentState, Change, HoldsRow, adopt_unknown};
+use crate::detect::{AgentState, Change, HoldsRow, Interaction, InteractionState, adopt_unknown};
 use crate::event::avro::Encoders;
 use crate::event::{
     Body, Draft, Event, EventMeta, EventType, OmittedEvent, Origin, Topic, event_id,
@@ -24,7 +24,7 @@ use crate::event::{
 use crate::model::{
     Agent, EntityId, EntityKey, EntityKind, MODEL_VERSION, Precision, StreamName, Timestamp,
 };
-use crate::store::{Batch, Key, OutboxEvent, Store, Stored};
+use crate::store::{Batch, Key, OutboxEvent, Store};
 use crate::telemetry::Metrics;
 
 /// An event beyond this size would not fit into a broker's default `max.message.bytes` (1 MiB)
@@ -128,12 +128,13 @@ impl<'a> UnitOfWork<'a> {
         if version >= MODEL_VERSION {
             return self.versioned(kind, id);
         }
-        let Some(Stored { mut value, .. }) = self.store.get::<Value>(&key)? else {
+        let Some(stored) = self.store.get::<VersionedState<Value>>(&key)? else {
             return Ok(None);
         };
-        let row_now = serde_json::to_value(row)?;
-        adopt_unknown(&mut value["state"][S::ROW], &row_now);
-        let mut versioned: VersionedState<S> = serde_json::from_value(value)?;
+        let VersionedState { revision, mut state, touched_at, .. } = stored.value;
+        adopt_unknown(&mut state[S::ROW], &serde_json::to_value(row)?);
+        let state: S = serde_json::from_value(state)?;
+        let mut versioned = VersionedState { touched_at, ..VersionedState::new(revision, state) };
         versioned.state.adopted(row);
         versioned.outdated = true;
         Ok(Some(versioned))
@@ -196,6 +197,19 @@ impl<'a> UnitOfWork<'a> {
         row: &Agent,
     ) -> Result<Option<VersionedState<AgentState>>, EngineError> {
         self.versioned_for(EntityKind::Agent, &row.id, row)
+    }
+
+    /// The state of the call or chat that a row is about, with its words normalised.
+    pub(super) fn interaction_for<I: Interaction>(
+        &self,
+        row: &I,
+    ) -> Result<Option<VersionedState<InteractionState<I>>>, EngineError> {
+        let id = &row.interaction().id;
+        let mut versioned = self.versioned_for::<InteractionState<I>, _>(I::KIND, id, row)?;
+        if let Some(versioned) = &mut versioned {
+            versioned.state.normalise(self.account.vocabulary);
+        }
+        Ok(versioned)
     }
 
     /// Takes over an agent's change.

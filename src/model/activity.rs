@@ -2,20 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentReference, AgentStatus, EntityId, Timestamp};
+use super::{
+    ActivityKind, AgentReference, AgentStatus, EntityId, Normalise, Timestamp, VendorWord,
+    Vocabulary,
+};
 
 /// One row of an agent's activity log.
 ///
-/// `activity` alone says what happened: a `login` row carries the status Offline, and the
-/// vendor's descriptions of login and logout are swapped.
+/// `activity` alone says what happened: the row of a login may carry the status Offline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Activity {
     /// The row's id.
     pub id: EntityId,
     /// Whose row it is.
     pub agent_id: EntityId,
-    /// What happened, in the vendor's words, such as `user_status_changed` or `login`.
-    pub activity: String,
+    /// What happened.
+    pub activity: VendorWord<ActivityKind>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended; filled in later by the vendor, and null for ever on `login` and `logout`.
@@ -30,4 +32,10 @@ pub struct Activity {
     pub chat_id: Option<EntityId>,
     /// Who did it, where it was somebody else.
     pub whodunnit: Option<AgentReference>,
+}
+
+impl Normalise for Activity {
+    fn normalise(&mut self, vocabulary: &Vocabulary) {
+        self.activity.look_up(vocabulary.activities);
+    }
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{agent_json, at, baseline_at, context, names, with};
+use super::{agent_json, at, baseline_at, context, mapped, names, with};
 use crate::detect::{AgentState, Authority, StatusSource, activity_row, roster_row};
 use crate::event::{AgentStatusChange, Body, Draft, Origin};
 use crate::model::Activity;
@@ -11,7 +11,7 @@ fn row(id: &str, second: i64, changes: &Value) -> Activity {
         "started_at": at(second).millis(),
         "status": {"id": "-2", "name": "Break", "presence": "BREAK"},
     });
-    serde_json::from_value(with(base, changes)).unwrap()
+    mapped(with(base, changes))
 }
 
 fn available() -> Value {

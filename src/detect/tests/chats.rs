@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{at, body, context, names, with};
+use super::{at, body, context, mapped, names, with};
 use crate::detect::{Targets, interaction_row};
 use crate::event::Body;
 use crate::model::{Chat, EntityId};
@@ -18,7 +18,7 @@ fn chat(changes: &Value) -> Chat {
         "created_at": at(10).millis(), "updated_at": at(11).millis(),
         "queue_durations": [row(&json!({}))],
     });
-    serde_json::from_value(with(base, changes)).unwrap()
+    mapped(with(base, changes))
 }
 
 fn told(chat: &Chat) -> Vec<crate::event::Draft> {
@@ -84,7 +84,8 @@ fn rows_of_two_chats_or_of_two_kinds_may_have_one_number() {
         "handle_durations": [{"id": "30001", "agent_id": "17", "transfer": false,
             "started_at": at(20).millis(), "ended_at": at(29).millis(), "acw_duration": 4}],
     }));
-    let second = Chat { id: EntityId::new("8"), ..first.clone() };
+    let mut second = first.clone();
+    second.interaction.id = EntityId::new("8");
     let (first, second) = (told(&first), told(&second));
     assert_eq!(names(&first), ["ChatQueued", "ChatAssigned", "ChatQueued", "ChatWrapUpEnded"]);
     assert_eq!(names(&second), names(&first));

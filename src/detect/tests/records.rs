@@ -15,7 +15,7 @@ fn queue(changes: &Value) -> Queue {
 }
 
 fn known(queue: &Queue) -> RecordState<Queue> {
-    RecordState { record: Some(queue.clone()), closed: false }
+    RecordState { record: Some(queue.clone()), personal_removed: false }
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn who_belongs_to_a_team_is_the_teams_fact_and_not_the_queues() {
     let team = |count: i64| -> Team {
         serde_json::from_value(json!({"id": "11", "agents_count": count, "assignees": []})).unwrap()
     };
-    let state = RecordState { record: Some(team(3)), closed: false };
+    let state = RecordState { record: Some(team(3)), personal_removed: false };
     assert_eq!(
         names(&record_row(Some(&state), &team(4), &context(100, 5)).drafts),
         ["TeamUpdated"]

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::{AGENTS, Bench, CALLS, at, scan};
+use super::{AGENTS, Bench, CALLS, at, mapped, scan};
 use crate::model::{Call, StreamName};
 use crate::source::{IncrementalRows, Rows};
 
 fn call(status: &str, updated: i64, ended: Option<i64>, verdict: Option<&str>) -> Call {
-    serde_json::from_value(json!({
+    mapped(json!({
         "id": "20", "status": status, "created_at": at(5).millis(), "queued_at": at(5).millis(),
         "updated_at": at(updated).millis(),
         "queue_durations": [{
@@ -15,7 +15,6 @@ fn call(status: &str, updated: i64, ended: Option<i64>, verdict: Option<&str>) -
             "service_level_event": verdict, "service_level_target_time": 3, "transfer": false,
         }],
     }))
-    .unwrap()
 }
 
 #[test]

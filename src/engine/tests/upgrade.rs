@@ -1,11 +1,12 @@
 //! A newer model over states of an older one: what the older one could not know is no news.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{AGENTS, Bench, CALLS, acme};
+use super::{AGENTS, Bench, CALLS, acme, vocabulary};
 use crate::model::{
-    Agent, Call, Chat, EntityId, EntityKey, EntityKind, MODEL_VERSION, Queue, StatusDefinition,
-    StreamName, Team,
+    Agent, Call, Chat, EntityId, EntityKey, EntityKind, MODEL_VERSION, Normalise, Queue,
+    StatusDefinition, StreamName, Team,
 };
 use crate::source::{FullScan, FullScanBuilder, FullScanRow, IncrementalRows, Rows};
 use crate::store::{Key, StateRecord};
@@ -60,7 +61,7 @@ fn stored(version: u32, lines: &[Line]) -> Bench {
 }
 
 /// The row that a state holds, with whatever the model has learnt since.
-fn row<R: serde::de::DeserializeOwned>(line: &Line, place: &str, learnt: &Value) -> Option<R> {
+fn row<R: DeserializeOwned>(line: &Line, place: &str, learnt: &Value) -> Option<R> {
     let mut row = line.value["state"][place].as_object()?.clone();
     let learnt: Map<String, Value> = learnt.as_object().unwrap().clone();
     row.extend(learnt);
@@ -76,7 +77,7 @@ fn scan<R>(rows: Vec<(EntityId, R)>) -> FullScan<R> {
 }
 
 /// All rows of a kind, as a vendor shows them today.
-fn rows<R: serde::de::DeserializeOwned>(
+fn rows<R: DeserializeOwned>(
     lines: &[Line],
     kind: EntityKind,
     place: &str,
@@ -84,6 +85,18 @@ fn rows<R: serde::de::DeserializeOwned>(
 ) -> Vec<(EntityId, R)> {
     let of_kind = lines.iter().filter(|line| line.kind == kind);
     of_kind.filter_map(|line| Some((line.id.clone(), row(line, place, learnt)?))).collect()
+}
+
+/// All calls or all chats, as the vendor's mapping gives them today.
+fn interactions<R: DeserializeOwned + Normalise>(
+    lines: &[Line],
+    kind: EntityKind,
+) -> Vec<(EntityId, R)> {
+    let mut rows = rows::<R>(lines, kind, "record", &json!({}));
+    for (_, row) in &mut rows {
+        row.normalise(vocabulary());
+    }
+    rows
 }
 
 fn tail<R>(rows: Vec<(EntityId, R)>) -> IncrementalRows<R> {
@@ -108,10 +121,10 @@ fn a_newer_model_tells_nothing_of_what_older_states_could_not_know() {
         let nothing = json!({});
         let agents = || scan(rows::<Agent>(&lines, EntityKind::Agent, "roster", &learnt()));
         bench.read(10, AGENTS, Rows::Agents(agents()));
-        let calls = rows::<Call>(&lines, EntityKind::Call, "record", &nothing);
+        let calls = interactions::<Call>(&lines, EntityKind::Call);
         assert!(!calls.is_empty());
         bench.read(11, CALLS, Rows::Calls(tail(calls)));
-        let chats = rows::<Chat>(&lines, EntityKind::Chat, "record", &nothing);
+        let chats = interactions::<Chat>(&lines, EntityKind::Chat);
         bench.read(12, StreamName::new("chats"), Rows::Chats(tail(chats)));
         let queues = rows::<Queue>(&lines, EntityKind::Queue, "record", &nothing);
         bench.read(13, StreamName::new("queues"), Rows::Queues(scan(queues)));
@@ -148,7 +161,7 @@ fn closing_what_an_older_model_stored_leaves_it_as_unknowing_as_it_was() {
     for (_, agent) in &mut rows {
         // As the source closes a row.
         use crate::model::Personal;
-        agent.close();
+        agent.remove_personal();
     }
     bench.read(10, AGENTS, Rows::Agents(scan(rows)));
     assert_eq!(bench.names()[told..], [""; 0]);

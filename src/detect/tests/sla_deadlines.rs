@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{at, body, context, names, with};
+use super::{at, body, context, mapped, names, with};
 use crate::detect::{InteractionState, SlaDeadline, Targets, interaction_row};
 use crate::event::{Body, Draft, SlaBasis};
 use crate::model::{Call, Chat};
@@ -10,12 +10,11 @@ fn waiting(row: &Value) -> Call {
     let base = json!({"id": "20", "menu_path_id": "5", "menu_path": "Support/Shipping",
         "transfer": false, "started_at": at(13).millis(), "ended_at": null,
         "service_level_target_time": 20});
-    serde_json::from_value(json!({
+    mapped(json!({
         "id": "4711", "call_type": "Voice Inbound (IVR)", "status": "queued",
         "created_at": at(10).millis(), "queued_at": at(12).millis(), "updated_at": at(12).millis(),
         "selected_menu": {"id": "11", "name": "Shipping"}, "queue_durations": [with(base, row)],
     }))
-    .unwrap()
 }
 
 fn read(
@@ -81,11 +80,10 @@ fn a_target_is_the_rows_own_or_the_queues_or_the_configured_one() {
 fn a_queued_chat_without_a_row_waits_since_nobody_knows_when_until_its_first_row_tells_both() {
     // Chats have no stamp of their own for it, and a chat is created before it is queued.
     let chat = |rows: &Value| -> Chat {
-        serde_json::from_value(json!({
+        mapped(json!({
             "id": "7", "chat_type": "Messaging Inbound (Web Chat)", "status": "queued",
             "created_at": at(10).millis(), "updated_at": at(10).millis(), "queue_durations": rows,
         }))
-        .unwrap()
     };
     let targets = Targets::new(Some(20), None);
     let bare = chat(&json!([]));
