@@ -21,13 +21,13 @@ fn chat(changes: &Value) -> Chat {
     mapped(with(base, changes))
 }
 
-fn told(chat: &Chat) -> Vec<crate::event::Draft> {
+fn emitted(chat: &Chat) -> Vec<crate::event::Draft> {
     interaction_row(None, chat, &context(100, 5), &Targets::default()).drafts
 }
 
 #[test]
-fn a_chats_life_is_told_at_the_stamps_of_its_rows() {
-    let drafts = told(&chat(&json!({
+fn a_chats_life_cycle_is_emitted_at_the_stamps_of_its_rows() {
+    let drafts = emitted(&chat(&json!({
         "status": "finished", "assigned_at": at(20).millis(), "ends_at": at(50).millis(),
         "agent_info": {"id": "18"},
         "queue_durations": [
@@ -68,7 +68,7 @@ fn each_end_of_a_chat_has_its_own_event() {
         ("no_response", "ChatUnanswered"),
     ] {
         let ended = chat(&json!({"status": status, "ends_at": at(50).millis()}));
-        let drafts = told(&ended);
+        let drafts = emitted(&ended);
         assert_eq!(names(&drafts), ["ChatQueued", event]);
         assert_eq!(drafts[1].occurrence.at, at(50));
     }
@@ -86,7 +86,7 @@ fn rows_of_two_chats_or_of_two_kinds_may_have_one_number() {
     }));
     let mut second = first.clone();
     second.interaction.id = EntityId::new("8");
-    let (first, second) = (told(&first), told(&second));
+    let (first, second) = (emitted(&first), emitted(&second));
     assert_eq!(names(&first), ["ChatQueued", "ChatAssigned", "ChatQueued", "ChatWrapUpEnded"]);
     assert_eq!(names(&second), names(&first));
     assert!(second.iter().all(|draft| draft.entity == EntityId::new("8")));

@@ -54,12 +54,12 @@ fn the_same_record_after_a_restart_is_no_change_and_is_not_written() {
     bench.read(17, CALLS, calls(call(&ended)));
     assert_eq!(bench.names().len(), 4);
     assert_eq!(entries(&mut bench), before + 1, "the position alone is written");
-    // And what changes is found.
+    // A change is still found.
     let mut rated = call(&ended);
     rated.interaction.rating = Some(2);
     bench.read(18, CALLS, calls(rated));
     assert_eq!(bench.names()[4..], ["CallRated"]);
-    assert_eq!(bench.engine().accounts[&acme()].room.states(EntityKind::Call), 1);
+    assert_eq!(bench.engine().accounts[&acme()].quota.states(EntityKind::Call), 1);
 }
 
 #[test]
