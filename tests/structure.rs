@@ -163,7 +163,8 @@ fn is_part_of_a_word(letter: char) -> bool {
 }
 
 /// The words of all vendors: those of their vocabularies, and the texts of their mappings that are
-/// one word. What the model took over (the fields of the schemas, the kinds of entities) is its own.
+/// one word. What the model took over (the fields of the schemas, the kinds of entities) is its
+/// own.
 fn words_of_all_vendors() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut words: BTreeSet<_> =

@@ -1,7 +1,7 @@
 //! The activity log: where there is one, it is the only authority on status, login and logout.
 //!
-//! Rows are applied in order of (start, id). A row that comes after later ones is a late fact: it is
-//! published as recovered and never folded into the current state.
+//! Rows are applied in order of (start, id). A row that comes after later ones is a late fact: it
+//! is published as recovered and never folded into the current state.
 
 use super::agent_state::{AgentState, Authority, KnownStatus, WRITE_SKEW};
 use super::poll_context::{Change, PollContext};

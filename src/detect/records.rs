@@ -113,8 +113,8 @@ fn draft<R: Record>(id: &EntityId, context: &PollContext, origin: Origin, body: 
 
 /// Implements [`Record`] for a type whose three events share a body.
 macro_rules! records {
-    ($( $record:ident is $kind:ident, deleted by $deleted:expr, compared by $changed:ident, emitted as
-        $body:ident by $added:ident, $updated:ident, $removed:ident; )*) => {$(
+    ($( $record:ident is $kind:ident, deleted by $deleted:expr, compared by $changed:ident,
+        emitted as $body:ident by $added:ident, $updated:ident, $removed:ident; )*) => {$(
         impl Record for $record {
             const KIND: EntityKind = EntityKind::$kind;
 

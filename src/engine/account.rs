@@ -19,8 +19,9 @@ use crate::model::{
 };
 use crate::source::{FullScan, PollResult, VENDORS};
 
-/// How long deduplication keys are kept behind the cursors of the log. A discrepancy makes the log be
-/// read again from ten minutes back at most, so that a row that is read again always finds its key.
+/// How long deduplication keys are kept behind the cursors of the log. A discrepancy makes the log
+/// be read again from ten minutes back at most, so that a row that is read again always finds its
+/// key.
 pub(super) const DEDUPLICATION_KEPT: Duration = Duration::from_mins(15);
 /// How long the log's deduplication keys are kept for a stream whose cursor does not move.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
@@ -142,8 +143,8 @@ pub(super) struct AccountState {
     pub(super) recently_ended: RecentlyEnded,
     /// When the log's last committed poll was requested, in the vendor's clock.
     pub(super) log_read_at: Option<Timestamp>,
-    /// The first start that this poll requested: the log's incremental poll no longer shows rows that
-    /// started earlier.
+    /// The first start that this poll requested: the log's incremental poll no longer shows rows
+    /// that started earlier.
     pub(super) log_read_from: Option<Timestamp>,
 }
 
@@ -199,8 +200,8 @@ impl AccountState {
         Some(self.deduplicated_from()?..self.log_read_from?)
     }
 
-    /// The circumstances of a poll, in the vendor's clock, and the account's record. The first poll of
-    /// an account creates the record.
+    /// The circumstances of a poll, in the vendor's clock, and the account's record. The first poll
+    /// of an account creates the record.
     pub(super) fn context(&mut self, poll_result: &PollResult) -> (PollContext, AccountRecord) {
         if let Some(offset) = poll_result.clock_offset_millis {
             self.offset = Some(smoothed(self.offset, offset));
@@ -233,8 +234,8 @@ impl AccountState {
         (context, record)
     }
 
-    /// The context of an entity that a full scan shows: its changes happened after the last poll that
-    /// showed it. A partial full scan may not have.
+    /// The context of an entity that a full scan shows: its changes happened after the last poll
+    /// that showed it. A partial full scan may not have.
     pub(super) fn context_of(
         &self,
         stream: &StreamName,
@@ -250,8 +251,8 @@ impl AccountState {
         PollContext { previous_requested_at, ..*context }
     }
 
-    /// The context of an entity that full scans no longer show: it was removed after the last one that
-    /// did, if that is known. Those since then confirmed the removal.
+    /// The context of an entity that full scans no longer show: it was removed after the last one
+    /// that did, if that is known. Those since then confirmed the removal.
     pub(super) fn context_of_removed(
         &self,
         kind: EntityKind,

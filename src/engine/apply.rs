@@ -1,8 +1,8 @@
 //! The engine: it applies a poll result as one batch of state, cursor and events.
 //!
 //! It has one owner. What it keeps in memory are indexes of the store, which change only together
-//! with it. After any error of the store the engine refuses everything, so that nothing depends on a
-//! batch that may not have been written.
+//! with it. After any error of the store the engine refuses everything, so that nothing depends on
+//! a batch that may not have been written.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -186,8 +186,8 @@ impl Engine {
     /// Detects what a poll result changed and commits it.
     ///
     /// # Errors
-    /// When the store failed, now or before; then nothing of the poll result may count as committed,
-    /// and polling has to stop.
+    /// When the store failed, now or before; then nothing of the poll result may count as
+    /// committed, and polling has to stop.
     pub fn apply(
         &mut self,
         name: &AccountName,

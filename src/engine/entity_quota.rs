@@ -1,7 +1,7 @@
 //! How many entities of a kind an account may have: as many as any contact centre has. Otherwise a
-//! vendor that shows new ids at every poll would fill disk and memory. The states of removed entities
-//! count, because their revisions continue when they come back; they are forgotten after a week, and
-//! only when space is needed.
+//! vendor that shows new ids at every poll would fill disk and memory. The states of removed
+//! entities count, because their revisions continue when they come back; they are forgotten after a
+//! week, and only when space is needed.
 
 use std::collections::{HashMap, HashSet};
 
@@ -75,8 +75,8 @@ impl EntityQuota {
         if self.full.insert(kind) {
             tracing::error!(
                 account = %self.account, kind = kind.as_str(), most,
-                "entity quota used up: new entities of this kind are ignored until others have been \
-                 removed for a week"
+                "entity quota used up: new entities of this kind are ignored until others have \
+                 been removed for a week"
             );
         }
         false

@@ -1,6 +1,6 @@
-//! A change of the privacy settings: personal data is removed from the stored states before anything
-//! is compared with them, so that no event carries what the settings now exclude, and what they now
-//! include is not a change.
+//! A change of the privacy settings: personal data is removed from the stored states before
+//! anything is compared with them, so that no event carries what the settings now exclude, and what
+//! they now include is not a change.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

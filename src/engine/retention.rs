@@ -19,7 +19,8 @@ const AT_ONCE: usize = 500;
 
 impl Engine {
     /// Removes what is no longer needed: the records of interactions that ended half an hour ago,
-    /// deduplication keys of old rows, and states older than the horizon. One bounded round of each.
+    /// deduplication keys of old rows, and states older than the horizon. One bounded round of
+    /// each.
     ///
     /// # Errors
     /// As [`Engine::apply`].
@@ -107,8 +108,8 @@ impl Engine {
     }
 
     /// Removes the states of a kind that were last touched before the horizon. It reads the entries
-    /// after those of the last round, so that a round costs the same however many there are. A state
-    /// without such a time stays.
+    /// after those of the last round, so that a round costs the same however many there are. A
+    /// state without such a time stays.
     fn forget_old<S: DeserializeOwned>(
         &mut self,
         name: &AccountName,

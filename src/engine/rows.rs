@@ -19,8 +19,8 @@ use crate::model::{
 };
 use crate::source::{FullScan, FullScanRow, IncrementalRows, Quarantined};
 
-/// The roster: rows, statuses that disagree with the log, and removed agents. Returns whether the log
-/// is to be polled now.
+/// The roster: rows, statuses that disagree with the log, and removed agents. Returns whether the
+/// log is to be polled now.
 pub(super) fn roster(
     work: &mut UnitOfWork,
     scan: &FullScan<Agent>,
@@ -102,8 +102,8 @@ fn remove_agent(
     Ok(())
 }
 
-/// The status snapshot: hold, statuses that disagree with the log, and agents who are not logged in.
-/// Returns whether the log is to be polled now.
+/// The status snapshot: hold, statuses that disagree with the log, and agents who are not logged
+/// in. Returns whether the log is to be polled now.
 pub(super) fn current_statuses(
     work: &mut UnitOfWork,
     scan: &FullScan<CurrentStatus>,
@@ -169,7 +169,7 @@ fn compare_with_log(
         }
         SnapshotComparison::TakesOver { state, draft } => {
             work.account.discrepancies.remove(id);
-            tracing::warn!(agent = %id, "the activity log lacks the status that snapshots show; the snapshot takes over");
+            tracing::warn!(agent = %id, "the activity log lacks a status; the snapshot takes over");
             let before = work.agent(id)?;
             let change = Change { state: *state, drafts: vec![*draft] };
             work.change_agent(id, before, change)?;

@@ -23,8 +23,8 @@ struct Wait {
 }
 
 impl SlaDeadlines {
-    /// Sets when an interaction that waits becomes overdue; `None` when it does not wait any more, or
-    /// its breach was emitted.
+    /// Sets when an interaction that waits becomes overdue; `None` when it does not wait any more,
+    /// or its breach was emitted.
     pub(super) fn set(&mut self, kind: EntityKind, id: &EntityId, overdue_at: Option<Timestamp>) {
         let key = (kind, id.clone());
         match overdue_at {
@@ -43,8 +43,8 @@ impl SlaDeadlines {
     }
 
     /// A poll of this time returned the interactions that wait, and [`SlaDeadlines::set`] has taken
-    /// them. One that was overdue and that two polls did not return no longer waits; the incremental
-    /// poll will show the rest. A single poll may be empty for another reason.
+    /// them. One that was overdue and that two polls did not return no longer waits; the
+    /// incremental poll will show the rest. A single poll may be empty for another reason.
     pub(super) fn polled(&mut self, kind: EntityKind, now: Timestamp) {
         self.waits.retain(|(of, _), wait| {
             let overdue = *of == kind && wait.overdue_at <= now;

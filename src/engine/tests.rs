@@ -333,7 +333,8 @@ fn a_change_is_bounded_by_the_last_poll_that_showed_the_entity() {
         "AgentAdded 6 0",
         "AgentUpdated 1 20",
         "AgentUpdated 2 20",
-        // Two full scans had to lack it: it was removed some time after the last one that showed it.
+        // Two full scans had to lack it: it was removed some time after the last one that showed
+        // it.
         "AgentRemoved 5 10",
     ];
     assert_eq!(emitted, expected);
@@ -459,7 +460,8 @@ fn a_log_row_that_became_visible_late_is_emitted_when_its_end_is_read() {
     };
     polled(&mut bench, 40, 0, vec![activity("3", 39, None)]);
     polled(&mut bench, 60, 29, vec![activity("4", 58, None)]);
-    // The log was polled from second 29 on: it will not show row 2 any more, and may yet show row 5.
+    // The log was polled from second 29 on: it will not show row 2 any more, and may yet show row
+    // 5.
     bench.read(61, ENDS, ends(vec![activity("2", 20, Some(39)), activity("5", 30, Some(60))]));
     bench.read(62, ENDS, ends(vec![activity("2", 20, Some(39))]));
     polled(&mut bench, 63, 48, Vec::new());
@@ -677,8 +679,7 @@ fn persons(bench: &mut Bench, second: i64, privacy: &Privacy, changed: bool) {
 }
 
 #[test]
-fn after_a_change_of_the_privacy_settings_no_excluded_data_is_emitted_and_included_data_is_no_change()
- {
+fn when_privacy_settings_change_nothing_excluded_is_emitted_and_nothing_included_is_a_change() {
     let keep = Privacy { agents: Mode::Keep, customers: Mode::Keep, content: Mode::Keep };
     let drop = Privacy { agents: Mode::Drop, customers: Mode::Drop, content: Mode::Drop };
     for (first, then) in [(keep, drop), (drop, keep)] {

@@ -95,8 +95,8 @@ fn ended() -> EngineError {
     EngineError::Stopped(String::from("the engine has ended"))
 }
 
-/// Starts the engine's thread. It ends when every handle is dropped. `alive` is called at least once
-/// a second while it runs, `committed` after each batch that has filled the outbox.
+/// Starts the engine's thread. It ends when every handle is dropped. `alive` is called at least
+/// once a second while it runs, `committed` after each batch that has filled the outbox.
 ///
 /// # Errors
 /// When no thread can be started.

@@ -106,8 +106,8 @@ impl<'a> UnitOfWork<'a> {
         has_space
     }
 
-    /// The state of a row's entity, as [`UnitOfWork::versioned`] has it. The fields that a state of an
-    /// older model lacks are adopted from the row.
+    /// The state of a row's entity, as [`UnitOfWork::versioned`] has it. The fields that a state of
+    /// an older model lacks are adopted from the row.
     pub(super) fn versioned_for<S, R>(
         &self,
         kind: EntityKind,
@@ -224,8 +224,8 @@ impl<'a> UnitOfWork<'a> {
         self.change(EntityKind::Agent, id, before, change)
     }
 
-    /// Emits a quarantined row, unless it was emitted before; returns whether it was emitted now. The
-    /// id is a hash of the row's bytes.
+    /// Emits a quarantined row, unless it was emitted before; returns whether it was emitted now.
+    /// The id is a hash of the row's bytes.
     pub(super) fn quarantine(
         &mut self,
         id: &EntityId,
@@ -262,8 +262,8 @@ impl<'a> UnitOfWork<'a> {
         self.deduplicate(Key::activity_deduplication(&self.account.name, started_at, id))
     }
 
-    /// The same for a row's end. Another end of the same row, which is a correction by the vendor, is
-    /// another fact.
+    /// The same for a row's end. Another end of the same row, which is a correction by the vendor,
+    /// is another fact.
     pub(super) fn deduplicate_activity_end(
         &mut self,
         ended_at: Timestamp,

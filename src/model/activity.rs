@@ -1,4 +1,4 @@
-//! The activity log: what an agent's client recorded, row by row.
+//! The activity log: what an agent's client recorded.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,23 +14,24 @@ use super::{
 pub struct Activity {
     /// The row's id.
     pub id: EntityId,
-    /// Whose row it is.
+    /// The agent.
     pub agent_id: EntityId,
     /// What happened.
     pub activity: VendorWord<ActivityKind>,
     /// When it began.
     pub started_at: Timestamp,
-    /// When it ended; filled in later by the vendor, and null for ever on `login` and `logout`.
+    /// When it ended; filled in later by the vendor, and always null where the agent logged in or
+    /// out.
     pub ended_at: Option<Timestamp>,
     /// Seconds from start to end.
     pub duration: Option<i64>,
-    /// The status the row speaks of.
+    /// The status the row is about.
     pub status: Option<AgentStatus>,
     /// The call it belongs to.
     pub call_id: Option<EntityId>,
     /// The chat it belongs to.
     pub chat_id: Option<EntityId>,
-    /// Who did it, where it was somebody else.
+    /// Who caused it, where it was somebody else.
     pub whodunnit: Option<AgentReference>,
 }
 

@@ -15,7 +15,7 @@ pub struct Call {
     /// What it shares with chats.
     #[serde(flatten)]
     pub interaction: InteractionRecord,
-    /// The call this one came from, such as the failed one that it calls back.
+    /// The call that led to this one, such as the failed one that it calls back.
     pub parent_id: Option<EntityId>,
     /// What kind of call it is.
     pub call_type: Option<VendorWord<Direction>>,
@@ -29,7 +29,7 @@ pub struct Call {
     pub call_duration: Option<i64>,
     /// Seconds on hold.
     pub hold_duration: Option<i64>,
-    /// Who carries the voice.
+    /// The carrier.
     pub voip_provider: Option<String>,
     /// Content: address of the recording.
     pub recording_url: Option<String>,
@@ -53,7 +53,7 @@ pub struct Call {
     pub outbound_number: Option<String>,
     /// Priority within the queue.
     pub queue_priority_level: Option<i64>,
-    /// How it was answered, such as `manual`.
+    /// How it was answered, in the vendor's words.
     pub answer_type: Option<String>,
     /// Content: text messages sent while the customer waited, each as the vendor's JSON text.
     #[serde(default)]
@@ -134,7 +134,7 @@ pub struct Recording {
     pub conference_sid: Option<String>,
     /// Seconds.
     pub duration: Option<i64>,
-    /// What kind of recording, such as `default`.
+    /// The kind of recording, in the vendor's words.
     pub recording_type: Option<String>,
     /// Parts that were removed.
     #[serde(default)]

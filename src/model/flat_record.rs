@@ -2,8 +2,8 @@
 //! the events and in the Avro schemas.
 
 /// Writes a record whose field `interaction` is an
-/// [`InteractionRecord`](crate::model::InteractionRecord) as one flat record, with its fields in the
-/// given order, which is the Avro schema's. `interaction.name` is a field of the shared part.
+/// [`InteractionRecord`](crate::model::InteractionRecord) as one flat record, with its fields in
+/// the given order, which is the Avro schema's. `interaction.name` is a field of the shared part.
 ///
 /// A field that the list lacks does not compile.
 macro_rules! flat_record {
@@ -20,7 +20,8 @@ macro_rules! flat_record {
         flat_record!(@sort $record [$($all)* ($field $field)]
             [$($shared)*] [$($own)* $field] $($rest)*);
     };
-    (@sort $record:ident [$(($name:ident $($path:ident).+))*] [$($shared:ident)*] [$($own:ident)*]) => {
+    (@sort $record:ident [$(($name:ident $($path:ident).+))*]
+        [$($shared:ident)*] [$($own:ident)*]) => {
         impl ::serde::Serialize for $record {
             fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 use ::serde::ser::SerializeStruct as _;
@@ -37,7 +38,10 @@ macro_rules! flat_record {
             #[must_use]
             pub fn differing(&self, other: &Self) -> Vec<&'static str> {
                 // Names every field, so that a new one cannot be left out of the list.
-                let $record { interaction: InteractionRecord { $($shared: _),* }, $($own: _),* } = self;
+                let $record {
+                    interaction: InteractionRecord { $($shared: _),* },
+                    $($own: _),*
+                } = self;
                 let mut differing = Vec::new();
                 $( if self.$($path).+ != other.$($path).+ { differing.push(stringify!($name)); } )*
                 differing

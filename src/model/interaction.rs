@@ -18,7 +18,7 @@ pub struct InteractionRecord {
     pub lang: Option<String>,
     /// Where it is in its life cycle.
     pub status: Option<VendorWord<InteractionPhase>>,
-    /// When it came to be.
+    /// When it was created.
     pub created_at: Option<Timestamp>,
     /// When an agent was chosen.
     pub assigned_at: Option<Timestamp>,
@@ -46,12 +46,12 @@ pub struct InteractionRecord {
     pub selected_menu: Option<Menu>,
     /// The path to that queue.
     pub menu_path: Option<MenuPath>,
-    /// How it was offered, such as `cascade`.
+    /// How it was offered, in the vendor's words.
     pub offer_type: Option<String>,
     /// When it was offered, and to whom.
     #[serde(default)]
     pub offer_events: Vec<OfferEvent>,
-    /// The agent at the time of the reading.
+    /// The agent at the time of the poll.
     pub agent_info: Option<AgentReference>,
     /// The customer.
     pub end_user: Option<EndUser>,

@@ -11,7 +11,7 @@ use super::{AgentReference, EntityId, MenuPath, SlaVerdict, Timestamp, VendorWor
 pub struct EndUser {
     /// Customer: the vendor's id.
     pub id: Option<EntityId>,
-    /// Customer: what the customer is known by, often a telephone number.
+    /// Customer: what identifies the customer, often a telephone number.
     pub identifier: Option<String>,
     /// Customer: the id in the customer relations system.
     pub out_contact_id: Option<String>,
@@ -37,7 +37,7 @@ pub struct OfferEvent {
     pub group: Option<String>,
 }
 
-/// Somebody who took part. The vendor's `call_id` may name another call than the one it is in.
+/// A participant. The vendor's `call_id` may name another call than the one it is in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Participant {
     /// The row's id; unique only inside its call.
@@ -164,7 +164,7 @@ pub struct HandleDuration {
 pub struct Transfer {
     /// The vendor's id.
     pub id: Option<EntityId>,
-    /// Its status, such as `transferring`.
+    /// Its status, in the vendor's words.
     pub status: Option<String>,
     /// Why it failed; null when it did not.
     pub fail_reason: Option<String>,
@@ -237,7 +237,7 @@ pub struct ConsumerHandleDuration {
 pub struct ConsumerInMenuDuration {
     /// The row's id.
     pub id: Option<EntityId>,
-    /// How it ended, such as `finished`.
+    /// How it ended, in the vendor's words.
     pub event: Option<String>,
     /// Seconds.
     pub duration: Option<i64>,
@@ -258,10 +258,10 @@ pub struct ConsumerInMenuDuration {
 pub struct ConsumerEventDuration {
     /// The row's id.
     pub id: Option<EntityId>,
-    /// What it was, such as `payment` or `csat`.
+    /// What it was, in the vendor's words.
     #[serde(rename = "type")]
     pub event_type: Option<String>,
-    /// How it ended, such as `finished` or `abandoned`.
+    /// How it ended, in the vendor's words.
     pub event: Option<String>,
     /// Seconds.
     pub duration: Option<i64>,
@@ -291,11 +291,11 @@ pub struct VirtualAgent {
 pub struct VirtualAgentDeflectedEscalation {
     /// The row's id.
     pub id: Option<EntityId>,
-    /// Where to, such as `after_hours`.
+    /// Where to, in the vendor's words.
     pub deflection: Option<String>,
     /// The escalation's id.
     pub escalation_id: Option<EntityId>,
-    /// Why, such as `by_end_user_message`.
+    /// Why, in the vendor's words.
     pub escalation_reason: Option<String>,
     /// When.
     pub escalated_at: Option<Timestamp>,
@@ -334,7 +334,7 @@ pub struct VirtualAgentHandleDuration {
     pub response_time_avg: Option<i64>,
     /// Answers that said it did not understand.
     pub fallback_response_count: Option<i64>,
-    /// Who began, such as `end_user`.
+    /// Who began, in the vendor's words.
     pub initiated_by: Option<String>,
     /// The path's id.
     pub menu_path_id: Option<EntityId>,

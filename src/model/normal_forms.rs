@@ -1,5 +1,5 @@
-//! What vendors' words mean, in one form for all of them. The vendor's own word stays in the record,
-//! see [`VendorWord`](super::VendorWord).
+//! What vendors' words mean, in one form for all of them. The vendor's own word stays in the
+//! record, see [`VendorWord`](super::VendorWord).
 //!
 //! The default of each form is what a word means that no vocabulary knows.
 

@@ -256,8 +256,7 @@ fn a_record_whose_bookkeeping_alone_changed_emits_nothing() {
 }
 
 #[test]
-fn a_call_that_ended_before_the_start_or_the_horizon_yields_only_an_update_without_a_previous_record()
- {
+fn a_call_that_ended_before_the_start_or_the_horizon_yields_only_an_update() {
     let mut old = finished();
     old.interaction.created_at = Some(at(-90));
     old.interaction.ends_at = Some(at(-30));

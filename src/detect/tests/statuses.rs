@@ -56,7 +56,8 @@ fn a_changed_status_has_the_precision_of_its_start() {
         (Some(-60), millis, Precision::Exact, at(7).plus_millis(250), None, Some(67_250)),
         (None, row("Away", Some(7)), Precision::Second, at(7), None, None),
         (Some(-60), row("Away", None), Precision::Bounded, at(10), Some(at(5)), None),
-        // A start that belongs to the previous status, or to an older response, is not the change's.
+        // A start that belongs to the previous status, or to an older response, is not the
+        // change's.
         (Some(-60), row("Away", Some(-60)), Precision::Bounded, at(10), Some(at(5)), None),
         (Some(-60), row("Away", Some(-90)), Precision::Bounded, at(10), Some(at(5)), None),
     ];
@@ -174,7 +175,8 @@ fn switches_groups_and_destinations_are_updates_that_name_them() {
     }
 }
 
-/// Polls of one agent, five seconds apart: one of three statuses and its start, each may be missing.
+/// Polls of one agent, five seconds apart: one of three statuses and its start, each may be
+/// missing.
 fn poll_results() -> impl Strategy<Value = Vec<(Option<usize>, Option<i64>)>> {
     prop::collection::vec((prop::option::of(0..3_usize), prop::option::of(-9..60_i64)), 1..12)
 }
