@@ -1,11 +1,11 @@
-//! The hot parts, each beside its limit in the same run.
+//! The parts where most of the time goes, each beside its limit in the same run.
 //!
-//! - An unchanged sweep of 10,000 agents, split and recognised by the fingerprints of its rows,
+//! - An unchanged full scan of 10,000 agents, split and recognised by the fingerprints of its rows,
 //!   beside the typed decoding of the same bytes by `serde_json::from_slice`.
 //! - The diff of 10,000 calls of which 1 % changed, beside a plain comparison of the records.
 //! - `CallFinished` as Avro, beside the same event as JSON.
 
-#![allow(clippy::expect_used, reason = "what is measured is made here, and right")]
+#![allow(clippy::expect_used, reason = "the measured data is made here, and valid")]
 
 use std::hint::black_box;
 
@@ -117,7 +117,7 @@ fn scan(pages: &[Vec<u8>], memory: &RowMemory) -> (usize, RowMemory) {
     (builder.finish().rows().len(), next)
 }
 
-fn unchanged_sweep(criterion: &mut Criterion) {
+fn unchanged_full_scan(criterion: &mut Criterion) {
     let pages: Vec<Vec<u8>> = (0..AGENTS / PER_PAGE)
         .map(|page| {
             let rows: Vec<_> = (0..PER_PAGE).map(|row| agent(page * PER_PAGE + row)).collect();
@@ -125,7 +125,7 @@ fn unchanged_sweep(criterion: &mut Criterion) {
         })
         .collect();
     let (_, memory) = scan(&pages, &RowMemory::default());
-    let mut group = criterion.benchmark_group("unchanged sweep of 10,000 agents");
+    let mut group = criterion.benchmark_group("unchanged full scan of 10,000 agents");
     group.throughput(Throughput::Bytes(pages.iter().map(Vec::len).sum::<usize>() as u64));
     group.bench_function("limit: typed from_slice", |bencher| {
         bencher.iter(|| {
@@ -244,5 +244,5 @@ fn encode(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, unchanged_sweep, changed_calls, encode);
+criterion_group!(benches, unchanged_full_scan, changed_calls, encode);
 criterion_main!(benches);

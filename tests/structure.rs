@@ -1,5 +1,5 @@
-//! What a part of the tree may know: a vendor is a folder under `source/`, a part of `simulate/`, a
-//! line of a table, and nothing else.
+//! What each part of the tree may know of vendors: a vendor is a folder under `source/`, a part of
+//! `simulate/`, a line of a table, and nothing else.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::documents::files;
 
-/// Words of the vendors' interfaces. What the model took over from one of them is not among them.
+/// Words of the vendors' interfaces. Those that are also fields of the model are not among them.
 const WORDS: [&str; 12] = [
     "agent_activity_logs",
     "call_pass",
@@ -35,17 +35,17 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
     own.lines().map(|line| line.split("//").next().unwrap_or_default())
 }
 
-/// Notes which keys are asked for.
-struct Asked(BTreeSet<String>);
+/// Records which keys are read.
+struct RecordedKeys(BTreeSet<String>);
 
-impl Asked {
+impl RecordedKeys {
     fn note<T>(&mut self, name: &str) -> Option<T> {
         self.0.insert(name.to_owned());
         None
     }
 }
 
-impl SettingsReader for Asked {
+impl SettingsReader for RecordedKeys {
     fn text(&mut self, name: &str) -> Option<String> {
         self.note(name)
     }
@@ -73,9 +73,9 @@ impl SettingsReader for Asked {
     }
 }
 
-/// What only a vendor's folder may say: names, keys of accounts, words.
+/// What only a vendor's folder may name: names, keys of accounts, words.
 fn vendors_words() -> BTreeSet<String> {
-    let mut keys = Asked(BTreeSet::new());
+    let mut keys = RecordedKeys(BTreeSet::new());
     for vendor in VENDORS {
         (vendor.settings)(&mut keys);
     }
@@ -193,10 +193,10 @@ fn words_of_all_vendors() -> BTreeSet<String> {
     words
 }
 
-/// The vendor's word that a text says. One that is also an English word has to be all of the text,
+/// The vendor's word in a text. One that is also an English word has to be all of the text,
 /// but for its placeholders and punctuation; others, and the beginnings and ends of such words, are
 /// noticed anywhere in it.
-fn said<'a>(text: &str, words: &'a BTreeSet<String>) -> Option<&'a String> {
+fn vendors_word<'a>(text: &str, words: &'a BTreeSet<String>) -> Option<&'a String> {
     let is_name = |word: &str| word.contains(|letter: char| !letter.is_ascii_lowercase());
     let whole = |start: usize, word: &str| {
         let ends = [text[..start].chars().next_back(), text[start + word.len()..].chars().next()];
@@ -233,8 +233,8 @@ fn detection_the_engine_and_the_model_know_no_vendors_word() {
             }
             searched += 1;
             for literal in literals(&std::fs::read_to_string(&path).unwrap()) {
-                let word = said(&literal, &words);
-                assert!(word.is_none(), "{place} says {word:?} in {literal:?}");
+                let word = vendors_word(&literal, &words);
+                assert!(word.is_none(), "{place} has {word:?} in {literal:?}");
             }
         }
     }
@@ -246,7 +246,7 @@ fn a_vendors_word_in_a_text_is_noticed() {
     let words = words_of_all_vendors();
     let all = |line: &str| {
         let literals = literals(&format!("fn detect() {{\n    {line}\n}}\n"));
-        literals.iter().any(|literal| said(literal, &words).is_some())
+        literals.iter().any(|literal| vendors_word(literal, &words).is_some())
     };
     for line in [
         "matches!(status, \"queued\" | \"ringing\")",

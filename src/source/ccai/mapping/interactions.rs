@@ -1,6 +1,6 @@
 //! Calls and chats, and their parts.
 
-use super::{Result, agent_reference, check, check_word, menu, menu_path};
+use super::parts::{Result, agent_reference, check, check_word, menu, menu_path};
 use crate::model::{
     Call, Chat, ConsumerEventDuration, ConsumerHandleDuration, ConsumerInMenuDuration, Direction,
     Disposition, EndUser, FailureCause, HandleDuration, InteractionPhase, InteractionRecord, Media,
@@ -187,14 +187,14 @@ fn interaction(
     Ok((interaction, interaction_type))
 }
 
-/// Counts a code that the table does not know.
+/// Counts a code that is not in the table.
 fn check_code(code: Option<i64>, field: &'static str, unknown: &mut Vec<UnknownValue>) {
     if code.is_some_and(|code| !ADAPTER_FAIL_CODES.contains(&code)) {
         unknown.push(UnknownValue { field });
     }
 }
 
-/// A rating is 1 to 5 or null; the document's models show a 0, which rates nothing.
+/// A rating is 1 to 5 or null; the document's models show a 0, which is no rating.
 fn rating(row: &Fields) -> Result<Option<i64>> {
     Ok(row.integer("rating")?.filter(|rating| *rating != 0))
 }
