@@ -7,14 +7,14 @@ use super::output::EngineError;
 use crate::model::{AccountName, EntityKind, StreamName, Timestamp};
 use crate::source::{PollRequest, StreamKind};
 
-/// How far a dispute makes the log be read again.
+/// How far a status discrepancy makes the log be read again.
 const LOOK_BACK: Duration = Duration::from_mins(10);
-/// How many interactions are asked for at once: one page.
+/// How many interactions are looked up at once: one page.
 const PROBE: usize = 100;
 
 impl Engine {
-    /// What to ask of a stream now; `None` when there is nothing to ask yet: a tail waits for the
-    /// first look, a probe for an interaction that ended.
+    /// The request to make of a stream now; `None` when there is nothing to request yet: an
+    /// incremental poll waits for the baseline, a lookup for an interaction that ended.
     ///
     /// # Errors
     /// When the engine has stopped.
@@ -35,7 +35,7 @@ impl Engine {
             StreamKind::Incremental { overlap, log } => account.record.map(|record| {
                 let mut from = position.cursor.map_or(record.start, |cursor| cursor - overlap);
                 let disputed =
-                    account.disputes.values().filter_map(|dispute| dispute.claim.since).min();
+                    account.discrepancies.values().filter_map(|open| open.shown.since).min();
                 if let (true, Some(since), Some(cursor)) = (log, disputed, position.cursor) {
                     // The row may have come later than the overlap reaches.
                     from = from.min(since - overlap).max(cursor - LOOK_BACK);
@@ -47,12 +47,12 @@ impl Engine {
                 PollRequest::Incremental { from: from.max(record.start).floor_second() }
             }),
             StreamKind::Recent => {
-                let due = account.recent.due(vendor_now, PROBE);
+                let due = account.recently_ended.due(vendor_now, PROBE);
                 due.map(|(kind, ids)| PollRequest::Probe { kind, ids })
             }
             StreamKind::Waiting => {
-                let calls = account.waits.is_due(EntityKind::Call, vendor_now);
-                let chats = account.waits.is_due(EntityKind::Chat, vendor_now);
+                let calls = account.sla_deadlines.is_due(EntityKind::Call, vendor_now);
+                let chats = account.sla_deadlines.is_due(EntityKind::Chat, vendor_now);
                 (calls || chats).then_some(PollRequest::Waiting { calls, chats })
             }
         })

@@ -261,7 +261,7 @@ impl StreamTask {
         match engine.apply(account.clone(), poll_result, poll_request).await {
             Ok(applied) => {
                 *memory = seen;
-                if applied.ask_log_now {
+                if applied.poll_log_now {
                     self.log.notify_one();
                 }
                 health.account(account).stream(stream).committed(clock.now(), applied.events);

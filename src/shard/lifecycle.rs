@@ -150,6 +150,7 @@ impl Shard {
         let owned = self.accounts.iter().map(|account| EngineAccount {
             name: account.name.clone(),
             vendor: account.vendor.name,
+            vocabulary: account.vendor.vocabulary,
             status_source: if account.vendor.has_activity_log() {
                 StatusSource::Log
             } else {

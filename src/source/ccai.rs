@@ -26,12 +26,18 @@ use crate::secret::Secret;
 
 use self::settings::CcaiSettings;
 use self::streams::{OVERLAP, STREAMS};
+use self::vocabulary::VOCABULARY;
 
 pub use self::rows::scan_agents_page;
 
 /// The vendor's line in the table.
-pub(super) const VENDOR: Vendor =
-    Vendor { name: "ccai", streams: STREAMS, requests_per_second: 1.0, settings: settings::read };
+pub(super) const VENDOR: Vendor = Vendor {
+    name: "ccai",
+    streams: STREAMS,
+    requests_per_second: 1.0,
+    settings: settings::read,
+    vocabulary: &VOCABULARY,
+};
 
 /// Rows of a page: the vendor's own maximum.
 pub(super) const PER_PAGE: usize = 100;

@@ -24,7 +24,7 @@ use super::error::Error;
 use super::gathered::FullScanInProgress;
 use super::http::{Authorization, Client, Connection, JsonBody};
 use super::{PollRequest, PollResult, RowMemory, Rows, StreamKind, StreamSpec, Vendor};
-use crate::model::{Privacy, StreamName};
+use crate::model::{Privacy, StreamName, Vocabulary};
 use crate::secret::Secret;
 
 use self::settings::DeepcallSettings;
@@ -36,6 +36,7 @@ pub(super) const VENDOR: Vendor = Vendor {
     streams: STREAMS,
     requests_per_second: 0.2,
     settings: settings::read,
+    vocabulary: &Vocabulary::EMPTY,
 };
 
 const AGENTS: StreamName = StreamName::new("agents");

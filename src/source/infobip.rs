@@ -21,7 +21,7 @@ use super::rows::Format;
 use super::{
     Partial, PollRequest, PollResult, PollSettings, RowMemory, Rows, StreamKind, StreamSpec, Vendor,
 };
-use crate::model::{Agent, Privacy, StreamName};
+use crate::model::{Agent, Privacy, StreamName, Vocabulary};
 
 use self::paging::{PageEnd, PageWalk, Step};
 
@@ -31,6 +31,7 @@ pub(super) const VENDOR: Vendor = Vendor {
     streams: STREAMS,
     requests_per_second: 0.2,
     settings: settings::read,
+    vocabulary: &Vocabulary::EMPTY,
 };
 
 const AGENTS: StreamName = StreamName::new("agents");

@@ -21,11 +21,16 @@ use super::rows::Format;
 use super::{
     Partial, PollRequest, PollResult, PollSettings, RowMemory, Rows, StreamKind, StreamSpec, Vendor,
 };
-use crate::model::{Agent, Privacy, StreamName};
+use crate::model::{Agent, Privacy, StreamName, Vocabulary};
 
 /// The vendor's line in the table. Its document names no limit.
-pub(super) const VENDOR: Vendor =
-    Vendor { name: "maqsam", streams: STREAMS, requests_per_second: 0.2, settings: settings::read };
+pub(super) const VENDOR: Vendor = Vendor {
+    name: "maqsam",
+    streams: STREAMS,
+    requests_per_second: 0.2,
+    settings: settings::read,
+    vocabulary: &Vocabulary::EMPTY,
+};
 
 const AGENTS: StreamName = StreamName::new("agents");
 

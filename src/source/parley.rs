@@ -22,12 +22,17 @@ use super::{
     QuarantineReason, Refusal, Report, RowMemory, Rows, SettingsReader, Source, StreamKind,
     StreamSpec, UnknownValue, Vendor,
 };
-use crate::model::{Agent, AgentStatus, Presence, Privacy, StreamName};
+use crate::model::{Agent, AgentStatus, Presence, Privacy, StreamName, Vocabulary};
 use crate::secret::{Environment, SecretSource};
 
 /// The vendor's line in the table. Its document names no limit.
-pub(super) const VENDOR: Vendor =
-    Vendor { name: "parley", streams: STREAMS, requests_per_second: 0.2, settings };
+pub(super) const VENDOR: Vendor = Vendor {
+    name: "parley",
+    streams: STREAMS,
+    requests_per_second: 0.2,
+    settings,
+    vocabulary: &Vocabulary::EMPTY,
+};
 
 const AGENTS: StreamName = StreamName::new("agents");
 

@@ -11,7 +11,7 @@ use super::poll_result::{PollRequest, PollResult};
 use super::probe::Report;
 use super::settings::{Access, SettingsReader};
 use super::{ccai, deepcall, infobip, maqsam};
-use crate::model::StreamName;
+use crate::model::{StreamName, Vocabulary};
 
 /// What a stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub struct Vendor {
     /// Reads the keys of an account that are this vendor's own. `None` when they are wrong, which
     /// is then noted.
     pub settings: fn(&mut dyn SettingsReader) -> Option<Arc<dyn Access>>,
+    /// What its words mean.
+    pub vocabulary: &'static Vocabulary,
 }
 
 impl Vendor {

@@ -325,18 +325,18 @@ impl Stamped for Activity {
 
 impl Stamped for Call {
     fn id(&self) -> &EntityId {
-        &self.id
+        &self.interaction.id
     }
     fn stamp(&self) -> Option<Timestamp> {
-        self.updated_at
+        self.interaction.updated_at
     }
 }
 
 impl Stamped for Chat {
     fn id(&self) -> &EntityId {
-        &self.id
+        &self.interaction.id
     }
     fn stamp(&self) -> Option<Timestamp> {
-        self.updated_at
+        self.interaction.updated_at
     }
 }

@@ -130,9 +130,9 @@ fn agents(poll_result: &PollResult) -> &crate::source::FullScan<crate::model::Ag
 
 fn ids(poll_result: &PollResult) -> Vec<&str> {
     match &poll_result.rows {
-        Rows::Calls(tail) => tail.rows.iter().map(|call| call.id.as_str()).collect(),
+        Rows::Calls(tail) => tail.rows.iter().map(|call| call.interaction.id.as_str()).collect(),
         Rows::Activities(tail) => tail.rows.iter().map(|row| row.id.as_str()).collect(),
-        Rows::CallsById(calls) => calls.iter().map(|call| call.id.as_str()).collect(),
+        Rows::CallsById(calls) => calls.iter().map(|call| call.interaction.id.as_str()).collect(),
         other => panic!("{other:?}"),
     }
 }

@@ -1,19 +1,21 @@
-//! Waits: who waits, since when, and from when on that is too long.
+//! SLA deadlines: which interaction waits, since when, and when that becomes too long.
 //!
-//! An interaction that waits does not move its `updated_at`, so that no tail shows it again: its
-//! deadline is known beforehand, and somebody has to ask at that time.
+//! An interaction that waits does not move its `updated_at`, so that no incremental poll shows it
+//! again: its deadline is known beforehand, and the vendor has to be polled at that time.
 
 use std::collections::HashMap;
 
-use super::Interaction;
-use super::steps::{
-    Step, Tells, first_queue, first_row, interaction_context, queue_row_key, row_queue,
+use super::context::{
+    FIRST_STAY, first_queue, first_row, interaction_context, row_queue, stay_key,
 };
-use crate::detect::PollContext;
+use super::interaction::Interaction;
+use super::state::InteractionState;
+use super::step::{Coverage, Step, StepKind};
+use crate::detect::poll_context::PollContext;
 use crate::event::{Body, Occurrence, QueueReference, SlaBasis, SlaBreach, SlaScope};
-use crate::model::{EntityId, Phase, QueueDuration, Timestamp};
+use crate::model::{EntityId, InteractionPhase, QueueDuration, Timestamp};
 
-/// The vendor's stamps are whole seconds, cut off: a wait may have begun that much later.
+/// The vendor's stamps are cut to whole seconds: a wait may have begun that much later.
 const STAMP_MILLIS: i64 = 1000;
 /// How many queues' targets are learnt at most.
 const MOST_LEARNT: usize = 10_000;
@@ -36,15 +38,16 @@ impl Targets {
         Self { configured_seconds: seconds, configured_percent: percent, ..Self::default() }
     }
 
-    /// Takes note of the targets that a record's rows name: later interactions of the same queue
-    /// have them before they have a row that says so.
+    /// Remembers the targets that a record's rows name: later interactions of the same queue have
+    /// them before they have a row that says so.
     pub fn learn<I: Interaction>(&mut self, record: &I) {
-        let queue = record.selected_menu().and_then(|menu| menu.id.as_ref());
+        let interaction = record.interaction();
+        let queue = interaction.selected_menu.as_ref().and_then(|menu| menu.id.as_ref());
         let target = first_row(record).and_then(|row| row.service_level_target_time);
         if let (Some(queue), Some(target)) = (queue, target) {
             learn(&mut self.learnt_seconds, queue, target);
         }
-        for row in record.queue_durations() {
+        for row in &interaction.queue_durations {
             if let (Some(path), Some(target)) =
                 (&row.menu_path_id, row.service_level_target_percent)
             {
@@ -60,10 +63,12 @@ impl Targets {
         learnt.or(self.configured_percent)
     }
 
-    fn of<I: Interaction>(&self, record: &I, row: Option<&QueueDuration>) -> Option<i64> {
+    /// The seconds within which a stay in a queue has to end.
+    fn seconds<I: Interaction>(&self, record: &I, row: Option<&QueueDuration>) -> Option<i64> {
         let named = row.and_then(|row| row.service_level_target_time);
         let learnt = || {
-            let queue = record.selected_menu().and_then(|menu| menu.id.as_ref())?;
+            let menu = record.interaction().selected_menu.as_ref();
+            let queue = menu.and_then(|menu| menu.id.as_ref())?;
             // A transfer leads to another queue than the one that was chosen.
             row.is_none_or(|row| !row.transfer).then(|| self.learnt_seconds.get(queue).copied())?
         };
@@ -79,60 +84,52 @@ fn learn<T>(known: &mut HashMap<EntityId, T>, id: &EntityId, target: T) {
     }
 }
 
-/// A wait that goes on.
+/// The deadline of a wait that goes on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlaDeadline {
-    /// From when on it is too long, in the vendor's clock, on the safe side of its stamps.
+    /// From when on the wait is too long, in the vendor's clock, on the safe side of its stamps.
     pub overdue_at: Timestamp,
-    key: String,
+    stay: String,
     since: Timestamp,
     target_seconds: i64,
     queue: QueueReference,
     row_id: Option<EntityId>,
 }
 
-/// What a stay in a queue is known by: the first one is the stamped step, whether its row is there
-/// already or not.
-pub(super) fn wait_key<I: Interaction>(record: &I, row: &QueueDuration) -> String {
-    if first_row(record).is_some_and(|first| std::ptr::eq(first, row)) {
-        String::from("first")
-    } else {
-        queue_row_key(row)
-    }
-}
-
 impl SlaDeadline {
-    /// The wait that a record shows, where it has a target.
+    /// The deadline of the wait that a record shows, where it has a target.
     #[must_use]
     pub fn of<I: Interaction>(record: &I, targets: &Targets) -> Option<Self> {
-        let phase = record.phase();
-        let open = record.queue_durations().iter().rev().find(|row| row.ended_at.is_none());
+        let interaction = record.interaction();
+        let phase = interaction.phase();
+        let rows = &interaction.queue_durations;
+        let open = rows.iter().rev().find(|row| row.ended_at.is_none());
         let (row, since) = match open {
             Some(row) if row.transfer => {
-                let answered = record.transfers().iter().any(|transfer| {
+                let answered = interaction.transfers.iter().any(|transfer| {
                     transfer.id.is_some()
                         && transfer.id == row.transfer_id
                         && (transfer.assigned_at.is_some() || transfer.connected_at.is_some())
                 });
-                let waits = !answered && !phase.is_over() && phase != Phase::Assigned;
+                let waits = !answered && !phase.is_over() && phase != InteractionPhase::Assigned;
                 (Some(row), row.started_at.filter(|_| waits)?)
             }
-            Some(row) if phase == Phase::Queued => {
+            Some(row) if phase == InteractionPhase::Queued => {
                 (Some(row), record.queued_at().or(row.started_at)?)
             }
-            None if phase == Phase::Queued && record.queue_durations().is_empty() => {
+            None if phase == InteractionPhase::Queued && rows.is_empty() => {
                 (None, record.queued_at()?)
             }
             _ => return None,
         };
-        let target_seconds = targets.of(record, row)?;
+        let target_seconds = targets.seconds(record, row)?;
         let queue = match row {
             Some(row) if row.transfer => row_queue(row),
             _ => first_queue(record),
         };
         Some(Self {
             overdue_at: since.plus_millis(target_seconds.saturating_mul(1000) + STAMP_MILLIS),
-            key: row.map_or_else(|| String::from("first"), |row| wait_key(record, row)),
+            stay: row.map_or_else(|| String::from(FIRST_STAY), |row| stay_key(record, row)),
             since,
             target_seconds,
             queue,
@@ -140,32 +137,32 @@ impl SlaDeadline {
         })
     }
 
-    /// The key of the step that tells of the breach, whoever tells it.
-    fn step_key(&self) -> String {
-        format!("breached:{}", self.key)
+    /// The key of the breach, whether a deadline or the vendor's verdict shows it.
+    fn breach_key(&self) -> String {
+        StepKind::Breached.key_of(&self.stay)
     }
 
-    /// Whether the breach was told.
+    /// Whether the breach was emitted.
     #[must_use]
-    pub fn is_told<I>(&self, state: &super::InteractionState<I>) -> bool {
-        state.steps.contains(&self.step_key())
+    pub fn is_emitted<I>(&self, state: &InteractionState<I>) -> bool {
+        state.steps.contains(&self.breach_key())
     }
 }
 
-/// A breach that a deadline tells.
-pub(super) struct Overdue {
+/// A breach that a poll confirmed after the deadline.
+pub(super) struct ConfirmedBreach {
     pub(super) step: Step,
-    /// What is remembered, so that the vendor's denial can be told.
-    pub(super) mark: String,
+    /// A key to be remembered, so that the vendor's denial becomes a withdrawal.
+    pub(super) overdue_key: String,
 }
 
-/// The breach that this reading confirms: it was asked after the deadline and still shows the
+/// The breach that this poll confirms: it was requested after the deadline and still shows the
 /// interaction waiting.
-pub(super) fn overdue<I: Interaction>(
+pub(super) fn confirmed_breach<I: Interaction>(
     record: &I,
     context: &PollContext,
     targets: &Targets,
-) -> Option<Overdue> {
+) -> Option<ConfirmedBreach> {
     let wait = SlaDeadline::of(record, targets)?;
     if context.requested_at < wait.overdue_at {
         return None;
@@ -179,7 +176,7 @@ pub(super) fn overdue<I: Interaction>(
         interaction: Some(interaction_context(record, Some(wait.queue.clone()), None)),
         queue: Some(wait.queue.clone()),
         group: None,
-        language: record.language().cloned(),
+        language: record.interaction().lang.clone(),
         channel: Some(String::from(I::CHANNEL)),
         row_id: wait.row_id.clone(),
         target_seconds: Some(wait.target_seconds),
@@ -187,10 +184,10 @@ pub(super) fn overdue<I: Interaction>(
         value: Some(waited),
     });
     let step = Step {
-        key: wait.step_key(),
+        key: wait.breach_key(),
         occurrence: Occurrence::stamped(deadline),
         body,
-        tells: Tells::Nothing,
+        coverage: Coverage::Nothing,
     };
-    Some(Overdue { step, mark: format!("overdue:{}", wait.key) })
+    Some(ConfirmedBreach { step, overdue_key: StepKind::Overdue.key_of(&wait.stay) })
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{at, body, context, names, with};
+use super::{at, body, context, mapped, names, with};
 use crate::detect::{InteractionState, SlaDeadline, Targets, interaction_row};
 use crate::event::{Body, Draft, SlaBasis};
 use crate::model::{Call, Chat};
@@ -10,25 +10,24 @@ fn waiting(row: &Value) -> Call {
     let base = json!({"id": "20", "menu_path_id": "5", "menu_path": "Support/Shipping",
         "transfer": false, "started_at": at(13).millis(), "ended_at": null,
         "service_level_target_time": 20});
-    serde_json::from_value(json!({
+    mapped(json!({
         "id": "4711", "call_type": "Voice Inbound (IVR)", "status": "queued",
         "created_at": at(10).millis(), "queued_at": at(12).millis(), "updated_at": at(12).millis(),
         "selected_menu": {"id": "11", "name": "Shipping"}, "queue_durations": [with(base, row)],
     }))
-    .unwrap()
 }
 
 fn read(
     state: Option<&InteractionState<Call>>,
     call: &Call,
-    asked: i64,
+    requested: i64,
 ) -> (InteractionState<Call>, Vec<Draft>) {
-    let change = interaction_row(state, call, &context(asked, 5), &Targets::default());
+    let change = interaction_row(state, call, &context(requested, 5), &Targets::default());
     (change.state, change.drafts)
 }
 
 #[test]
-fn a_wait_is_too_long_a_second_after_its_deadline_and_is_told_once_at_the_deadline() {
+fn a_breach_is_found_a_second_after_the_deadline_and_emitted_once_at_the_deadline() {
     let call = waiting(&json!({}));
     assert_eq!(SlaDeadline::of(&call, &Targets::default()).unwrap().overdue_at, at(33));
     let (state, drafts) = read(None, &call, 32);
@@ -68,8 +67,10 @@ fn a_breach_that_the_vendor_denies_is_withdrawn_once() {
 
 #[test]
 fn a_target_is_the_rows_own_or_the_queues_or_the_configured_one() {
-    let untold = waiting(&json!({"service_level_target_time": null}));
-    let overdue = |targets: &Targets| SlaDeadline::of(&untold, targets).map(|wait| wait.overdue_at);
+    let without_target = waiting(&json!({"service_level_target_time": null}));
+    let overdue = |targets: &Targets| {
+        SlaDeadline::of(&without_target, targets).map(|deadline| deadline.overdue_at)
+    };
     assert_eq!(overdue(&Targets::default()), None);
     let mut targets = Targets::new(Some(60), None);
     assert_eq!(overdue(&targets), Some(at(73)));
@@ -78,14 +79,13 @@ fn a_target_is_the_rows_own_or_the_queues_or_the_configured_one() {
 }
 
 #[test]
-fn a_queued_chat_without_a_row_waits_since_nobody_knows_when_until_its_first_row_tells_both() {
+fn a_queued_chat_without_a_row_has_no_deadline_until_its_first_row_names_the_start() {
     // Chats have no stamp of their own for it, and a chat is created before it is queued.
     let chat = |rows: &Value| -> Chat {
-        serde_json::from_value(json!({
+        mapped(json!({
             "id": "7", "chat_type": "Messaging Inbound (Web Chat)", "status": "queued",
             "created_at": at(10).millis(), "updated_at": at(10).millis(), "queue_durations": rows,
         }))
-        .unwrap()
     };
     let targets = Targets::new(Some(20), None);
     let bare = chat(&json!([]));

@@ -1,12 +1,11 @@
-//! Which fields of two records differ.
+//! Which fields of two rows of a full scan differ.
 //!
-//! The lists name every field, so that a new one cannot be forgotten: the compiler asks for it.
+//! The lists name every field: a new one that they lack does not compile.
 
 use std::collections::BTreeSet;
 
 use crate::model::{
-    Agent, Call, Chat, EntityId, GroupReference, Queue, StatusDefinition, Team, TeamAssignment,
-    TeamReference,
+    Agent, EntityId, GroupReference, Queue, StatusDefinition, Team, TeamAssignment, TeamReference,
 };
 
 /// Names the fields of `$type` in which `$before` and `$after` differ. The pattern is exhaustive.
@@ -19,11 +18,11 @@ macro_rules! differing {
     }};
 }
 
-/// The fields of an agent that differ and that no other event tells.
+/// The fields of an agent that differ and that no other event covers.
 ///
 /// Status, activation and after-call work have events of their own. How many agents a team has is
-/// the team's fact, not its members', and so is the name of a group. `updated_at` is the record's
-/// bookkeeping.
+/// a fact of the team, not of its members, and so is the name of a group. `updated_at` is the
+/// record's bookkeeping.
 pub(super) fn changed_in_agent(before: &Agent, after: &Agent) -> Vec<&'static str> {
     let mut changed = differing!(
         Agent, before, after;
@@ -45,7 +44,7 @@ pub(super) fn changed_in_agent(before: &Agent, after: &Agent) -> Vec<&'static st
     changed
 }
 
-/// What groups are known by: their ids, or their names where they have none.
+/// What identifies groups: their ids, or their names where they have none.
 fn group_set(groups: &[GroupReference]) -> BTreeSet<Result<&EntityId, Option<&String>>> {
     groups.iter().map(|group| group.id.as_ref().ok_or(group.name.as_ref())).collect()
 }
@@ -56,41 +55,7 @@ fn same_team(one: &TeamReference, other: &TeamReference) -> bool {
         == (&other.id, &other.name, &other.parent_id, &other.position, &other.deleted)
 }
 
-/// The fields of a call that differ. `updated_at` is the record's bookkeeping and no fact of its
-/// own; `wait_duration` is the deprecated twin of `queue_duration`.
-pub(super) fn changed_in_call(before: &Call, after: &Call) -> Vec<&'static str> {
-    differing!(
-        Call, before, after;
-        id, parent_id, lang, call_type, status, created_at, queued_at, assigned_at, connected_at,
-        ends_at, scheduled_at, queue_duration, call_duration, hold_duration, rating, has_feedback,
-        voip_provider, out_ticket_id, out_ticket_url, verified, recording_url,
-        recording_permission, voicemail_reason, deflection, disconnected_by, fail_details,
-        fail_reason, adapter_fail_code, adapter_fail_message, support_number, outbound_number,
-        selected_menu, menu_path, queue_priority_level, offer_type, offer_events, answer_type,
-        agent_info, end_user, photos, videos, wait_time_sms, in_call_sms, transfers, participants,
-        queue_durations, handle_durations, recordings, dispositions, consumer_handle_durations,
-        consumer_in_menu_durations, consumer_event_durations, virtual_agent,
-        virtual_agent_deflected_escalations, virtual_agent_handle_durations;
-        except updated_at, wait_duration
-    )
-}
-
-/// The fields of a chat that differ, as those of a call.
-pub(super) fn changed_in_chat(before: &Chat, after: &Chat) -> Vec<&'static str> {
-    differing!(
-        Chat, before, after;
-        id, lang, chat_type, status, created_at, assigned_at, ends_at, first_msg_sent_at,
-        last_msg_sent_at, queue_duration, chat_duration, verified, rating, has_feedback,
-        out_ticket_id, out_ticket_url, fail_reason, message_count, average_response_time,
-        longest_response_time, selected_menu, menu_path, agent_info, end_user, offer_type,
-        offer_events, photos, videos, transfers, participants, queue_durations, handle_durations,
-        consumer_handle_durations, consumer_event_durations, virtual_agent,
-        virtual_agent_deflected_escalations, virtual_agent_handle_durations;
-        except updated_at, wait_duration
-    )
-}
-
-/// The fields of a queue that differ. Who belongs to a team that serves it is the team's fact.
+/// The fields of a queue that differ. The members of a team that serves it are the team's facts.
 pub(super) fn changed_in_queue(before: &Queue, after: &Queue) -> Vec<&'static str> {
     let mut changed = differing!(
         Queue, before, after;
