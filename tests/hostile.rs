@@ -1,14 +1,13 @@
-//! A vendor that means harm, or is broken in ways that look like it. Whatever it answers, the
-//! bridge lives on, concludes nothing, gives nothing away, and recovers by itself once the vendor
-//! answers properly again.
+//! A malicious or broken vendor. Whatever it answers, the bridge keeps running, publishes no change
+//! because of it, shows no secret, and recovers by itself once the vendor answers correctly again.
 //!
-//! `docs/hostile.md` lists the forms.
+//! `docs/hostile.md` lists the bad answers.
 
+mod bad_answers;
 mod footprint;
 mod forms;
+mod recovery;
 mod rosters;
-mod speech;
-mod survival;
 mod vendor;
 
 use std::collections::BTreeSet;
@@ -16,7 +15,7 @@ use std::path::Path;
 
 use crate::support::repository_file;
 
-/// The sources below a directory, one after the other.
+/// Appends the sources below a directory.
 fn sources(directory: &Path, all: &mut String) {
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -29,7 +28,7 @@ fn sources(directory: &Path, all: &mut String) {
 }
 
 #[test]
-fn the_page_on_hostile_vendors_names_every_test_and_none_that_is_not_there() {
+fn the_page_on_hostile_vendors_names_every_test_and_only_existing_ones() {
     let page = std::fs::read_to_string(repository_file("docs/hostile.md")).unwrap();
     let quoted = page.split('`').skip(1).step_by(2);
     let is_test = |text: &&str| {

@@ -152,7 +152,7 @@ fn events_are_registered_framed_and_read_alike_by_confluents_client_java_and_tai
 }
 
 #[test]
-fn what_nobody_registered_is_said_and_its_events_wait_until_somebody_did() {
+fn a_missing_schema_is_reported_and_its_events_wait_until_it_is_registered() {
     let (broker, registry) = (kafka::shared(), registry::shared());
     let (centre, prefix) = (centre(42), kafka::unique_prefix("unregistered"));
     let section = format!("url = \"{}\"\nauto_register = false", registry.url());
@@ -177,7 +177,7 @@ fn what_nobody_registered_is_said_and_its_events_wait_until_somebody_did() {
 }
 
 #[test]
-fn a_restart_while_the_registry_is_away_goes_on_with_the_ids_it_knows() {
+fn a_restart_while_the_registry_is_down_goes_on_with_the_stored_ids() {
     let (broker, registry) = (kafka::shared(), registry::shared());
     let (centre, prefix) = (centre(43), kafka::unique_prefix("down"));
     let proxy = Proxy::listen();

@@ -293,7 +293,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_trouble_is_one_line_that_says_what_to_do() {
+    fn each_problem_is_one_line_that_says_what_to_do() {
         let bootstrap = "[thrd:sasl_ssl://b:9/bootstrap]: sasl_ssl://b:9/bootstrap: ";
         let cases = [
             (

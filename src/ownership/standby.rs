@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bridge_takes_over_when_the_owner_has_left_or_is_silent_for_long() {
+    fn a_bridge_takes_over_when_the_owner_has_left_or_sends_no_heartbeats() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let (wait, take) = (StandbyDecision::Wait, StandbyDecision::TakeOver);

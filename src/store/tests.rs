@@ -132,7 +132,7 @@ fn fuzzed_keys_of_the_outbox_are_numbers_or_none() {
 }
 
 #[test]
-fn an_entry_of_which_any_byte_is_damaged_does_not_fit_the_seal() {
+fn an_entry_of_which_any_byte_is_damaged_does_not_fit_the_checksum() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(&dir.path().join("state"));
     fill(&store, 1..3);

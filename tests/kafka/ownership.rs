@@ -146,7 +146,7 @@ fn whatever_becomes_of_a_store_the_topics_are_the_same_as_without() {
 }
 
 #[test]
-fn a_store_of_an_older_form_is_filled_anew() {
+fn a_store_of_an_older_format_is_restored() {
     let (deployment, dir) = (deployment("older"), tempfile::tempdir().unwrap());
     let mut bridge = deployment.bridge(dir.path());
     let store = bridge.own();
@@ -172,7 +172,7 @@ fn a_store_of_an_older_form_is_filled_anew() {
 }
 
 #[test]
-fn a_new_owner_drops_what_another_one_may_have_told_since() {
+fn a_new_owner_drops_what_another_one_may_have_published_since() {
     let (deployment, dirs) = (deployment("generations"), tempfile::tempdir().unwrap());
     let (one, other) = (dirs.path().join("one"), dirs.path().join("other"));
     // The first one is killed with entries 10 to 14 unpublished.
@@ -255,7 +255,7 @@ fn a_store_that_fails_while_it_is_open_is_opened_again_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_second_bridge_stands_by_and_takes_over_when_the_owner_leaves() {
+fn a_standby_bridge_takes_over_when_the_owner_leaves() {
     let (deployment, dirs) = (deployment("standby"), tempfile::tempdir().unwrap());
     let mut owner = deployment.bridge_with(&dirs.path().join("a"), |parts| parts.standby = true);
     let store = owner.own();
@@ -279,7 +279,7 @@ fn a_second_bridge_stands_by_and_takes_over_when_the_owner_leaves() {
 }
 
 #[test]
-fn an_owner_that_is_taken_over_lets_go_asks_nothing_and_takes_over_again_when_the_other_leaves() {
+fn a_fenced_owner_stops_polling_and_takes_over_again_when_the_other_leaves() {
     let (deployment, dirs) = (deployment("fenced"), tempfile::tempdir().unwrap());
     let mut first = deployment.bridge(&dirs.path().join("a"));
     let store = first.own();
@@ -310,7 +310,7 @@ fn an_owner_that_is_taken_over_lets_go_asks_nothing_and_takes_over_again_when_th
 }
 
 #[test]
-fn of_two_bridges_that_start_at_once_one_owns_and_the_other_stands_by() {
+fn of_two_bridges_that_start_at_once_one_owns_and_the_other_is_standby() {
     let (deployment, dirs) = (deployment("race"), tempfile::tempdir().unwrap());
     let mut bridges = ["a", "b"]
         .map(|name| deployment.bridge_with(&dirs.path().join(name), |parts| parts.standby = true));
@@ -398,7 +398,7 @@ fn accounts_that_are_not_configured_are_refused_before_their_owner_is_disturbed(
 }
 
 #[test]
-fn a_store_whose_topic_is_empty_is_refused_and_one_of_another_topic_is_filled_anew() {
+fn a_store_whose_topic_is_empty_is_refused_and_one_of_another_topic_is_restored() {
     let (home, dirs) = (deployment("home"), tempfile::tempdir().unwrap());
     let dir = dirs.path().join("state");
     let mut bridge = home.bridge(&dir);
@@ -494,7 +494,7 @@ fn a_store_agrees_with_its_topic_until_somebody_changes_one_of_them() {
 }
 
 #[test]
-fn an_event_that_the_broker_refuses_is_omitted_in_its_place_and_holds_nothing_up() {
+fn an_event_that_the_broker_refuses_is_replaced_by_a_placeholder_and_delays_nothing() {
     let broker = kafka::shared();
     let (deployment, dir) = (deployment("omitted"), tempfile::tempdir().unwrap());
     broker.limit_messages(&format!("{}.queues", deployment.prefix), 20_000);

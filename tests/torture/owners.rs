@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_owner_asks_and_only_while_it_owns() {
+    fn only_the_owner_polls_and_only_while_it_owns() {
         let records = records(&[
             (1_000, "1", false),
             (6_000, "1", false),

@@ -1,4 +1,4 @@
-//! The one check that every form has to pass.
+//! The check that a bridge recovers from bad answers without publishing anything because of them.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -21,49 +21,48 @@ use floorcast::source::Limits;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::vendor::{NEWS, PLANTED, Speech, Vendor};
+use super::vendor::{BadAnswer, CHANGES, PLANTED, Vendor};
 use crate::support::wait_until;
 
-/// How long anything is waited for before a test is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How often every endpoint is asked while the vendor is bad: often enough for three readings that
-/// are each tried three times, and for a removal by sweeps that would be complete.
-const BAD_QUESTIONS: usize = 9;
-/// Bytes of an answer over the wire, and when decompressed.
+/// How long a condition is waited for.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// How often every endpoint is requested while the answers are bad: often enough for three polls of
+/// three attempts each, and for a removal by full scans that would be complete.
+const BAD_REQUESTS: usize = 9;
+/// The limits of an answer in bytes, as received and as decompressed.
 const COMPRESSED: usize = 64 << 10;
 const DECOMPRESSED: usize = 2 << 20;
-/// What the buffers of two sockets may swallow beside it.
+/// How much the buffers of two sockets may take in addition.
 const SOCKETS: u64 = 32 << 20;
 
-/// What a form of badness may lead to.
+/// What a bad answer may lead to.
 #[derive(Clone, Copy)]
-pub(super) struct Survival {
-    /// How long an answer is waited for.
-    pub(super) wait: Duration,
-    /// How often every endpoint is asked while the vendor is bad.
-    pub(super) questions: usize,
-    /// Whether rows may be set aside; no other event may come of a bad answer.
-    pub(super) sets_rows_aside: bool,
-    /// Whether the answers show entities that are new.
+pub(super) struct Expectation {
+    /// The timeout of a request.
+    pub(super) timeout: Duration,
+    /// How often every endpoint is requested while the answers are bad.
+    pub(super) requests: usize,
+    /// Whether rows are quarantined; a bad answer may lead to no other event.
+    pub(super) quarantines_rows: bool,
+    /// Whether the answers contain new entities.
     pub(super) shows_new_ids: bool,
-    /// Whether it is bad for long enough that also those questions are asked again and again that
-    /// need a cause.
-    pub(super) is_bad_for_long: bool,
+    /// Whether the answers are bad until the conditional requests were sent, too.
+    pub(super) until_conditional_requests: bool,
 }
 
-impl Default for Survival {
+impl Default for Expectation {
     fn default() -> Self {
         Self {
-            wait: Duration::from_secs(10),
-            questions: BAD_QUESTIONS,
-            sets_rows_aside: false,
+            timeout: Duration::from_secs(10),
+            requests: BAD_REQUESTS,
+            quarantines_rows: false,
             shows_new_ids: false,
-            is_bad_for_long: false,
+            until_conditional_requests: false,
         }
     }
 }
 
-/// All that is logged by all bridges of this process.
+/// The log of all bridges of this process.
 pub(super) fn log() -> &'static Mutex<Vec<u8>> {
     static LOG: OnceLock<Mutex<Vec<u8>>> = OnceLock::new();
     struct Writer;
@@ -84,14 +83,14 @@ pub(super) fn log() -> &'static Mutex<Vec<u8>> {
             .with_ansi(false)
             .with_writer(|| Writer)
             .finish();
-        // No other test of this binary logs in process.
+        // No other test of this binary sets a subscriber.
         tracing::subscriber::set_global_default(subscriber).unwrap();
     });
     log
 }
 
-/// A bridge in this process, its vendor, and the events it has told.
-struct Watched {
+/// A bridge in this process, its vendor, and the events that it has emitted.
+struct ObservedBridge {
     runtime: Runtime,
     bridge: Option<Bridge>,
     vendor: Vendor,
@@ -102,14 +101,17 @@ struct Watched {
     pair: String,
 }
 
-impl Watched {
-    fn start(form: &str, Survival { wait, is_bad_for_long, .. }: Survival) -> Self {
+impl ObservedBridge {
+    fn start(
+        form: &str,
+        Expectation { timeout, until_conditional_requests, .. }: Expectation,
+    ) -> Self {
         log();
         let password = format!("Planted-password-of-{form}");
         let pair = STANDARD.encode(format!("acme:{password}"));
         let authorization = authorization_of(&password);
-        let vendor = if is_bad_for_long {
-            Vendor::open_with_a_wait(authorization)
+        let vendor = if until_conditional_requests {
+            Vendor::open_with_waiting_call(authorization)
         } else {
             Vendor::open(authorization)
         };
@@ -140,9 +142,9 @@ impl Watched {
         };
         account.start = Start::At(SystemClock.now() - Duration::from_hours(1));
         let limits = Limits {
-            head: wait,
-            body: wait,
-            error_page: wait.min(Duration::from_millis(500)),
+            head: timeout,
+            body: timeout,
+            error_page: timeout.min(Duration::from_millis(500)),
             compressed: COMPRESSED,
             decompressed: DECOMPRESSED,
             pause: Duration::from_millis(1),
@@ -164,21 +166,21 @@ impl Watched {
         Self { runtime, bridge, vendor, lines, events: Vec::new(), state, password, pair }
     }
 
-    /// Takes in what was told meanwhile; how many events there are.
-    fn listen(&mut self) -> usize {
+    /// Receives new events: how many events there are.
+    fn receive(&mut self) -> usize {
         let lines = self.lines.try_iter();
         self.events.extend(lines.map(|line| serde_json::from_str::<Value>(&line).unwrap()));
         self.events.len()
     }
 
-    /// How often each event was told since that many.
-    fn told_since(&self, since: usize) -> BTreeMap<(String, String), usize> {
-        let mut told = BTreeMap::new();
+    /// How often each event was emitted, without the first `since` events.
+    fn events_since(&self, since: usize) -> BTreeMap<(String, String), usize> {
+        let mut events = BTreeMap::new();
         for event in &self.events[since..] {
             let text = |name: &str| event[name].as_str().unwrap().to_owned();
-            *told.entry((text("event"), text("key"))).or_default() += 1;
+            *events.entry((text("event"), text("key"))).or_default() += 1;
         }
-        told
+        events
     }
 
     fn page(&self, path: &str) -> String {
@@ -196,8 +198,8 @@ pub(super) fn authorization_of(password: &str) -> String {
     format!("authorization: Basic {}", STANDARD.encode(format!("acme:{password}")))
 }
 
-/// Whether the text stands in the bytes.
-pub(super) fn holds(bytes: &[u8], text: &str) -> bool {
+/// Whether the bytes contain the text.
+pub(super) fn contains(bytes: &[u8], text: &str) -> bool {
     String::from_utf8_lossy(bytes).contains(text)
 }
 
@@ -212,17 +214,17 @@ pub(super) fn files(directory: &Path, found: &mut Vec<u8>) {
     }
 }
 
-/// Lets a bridge meet a vendor that is good, then bad in this form, then good again.
-pub(super) fn survives(form: &str, speech: Speech, expected: Survival) {
+/// Runs a bridge with a vendor that answers correctly, then badly, then correctly again.
+pub(super) fn check_recovery(form: &str, bad_answer: BadAnswer, expected: Expectation) {
     let logged_before = log().lock().unwrap().len();
-    let mut watched = Watched::start(form, expected);
+    let mut observed = ObservedBridge::start(form, expected);
     let mut seen = 0;
-    wait_until(PATIENCE, "the first look is told", || {
-        let (before, asked) = (seen, watched.vendor.least_asked());
-        seen = watched.listen();
-        seen > 0 && before == seen && asked >= 4
+    wait_until(DEADLINE, "the baseline is emitted", || {
+        let (before, requests) = (seen, observed.vendor.least_requests());
+        seen = observed.receive();
+        seen > 0 && before == seen && requests >= 4
     });
-    let first = watched.told_since(0);
+    let first = observed.events_since(0);
     for (event, key) in [
         ("AgentAdded", "acme:agent:1"),
         ("AgentHoldStarted", "acme:agent:1"),
@@ -232,64 +234,79 @@ pub(super) fn survives(form: &str, speech: Speech, expected: Survival) {
         assert!(first.contains_key(&(event.to_owned(), key.to_owned())), "{event}: {first:?}");
     }
 
-    let told_before = watched.listen();
-    watched.vendor.go_bad(speech);
-    wait_until(PATIENCE, "the bad vendor is asked again and again", || {
-        let for_a_cause = !expected.is_bad_for_long || watched.vendor.was_asked_for_a_cause();
-        watched.vendor.least_asked() >= expected.questions && for_a_cause
+    let events_before = observed.receive();
+    observed.vendor.answer_badly(bad_answer);
+    wait_until(DEADLINE, "the bad answers are requested again and again", || {
+        let conditional =
+            !expected.until_conditional_requests || observed.vendor.has_conditional_requests();
+        observed.vendor.least_requests() >= expected.requests && conditional
     });
     let pages: Vec<_> =
-        ["/metrics", "/status", "/readyz"].iter().map(|path| watched.page(path)).collect();
-    watched.vendor.recover();
-    let mut news = NEWS.to_vec();
-    if expected.is_bad_for_long {
-        // It waited too long meanwhile, and still does.
-        news.push(("SlaBreached", "acme:call:72"));
+        ["/metrics", "/status", "/readyz"].iter().map(|path| observed.page(path)).collect();
+    observed.vendor.answer_well();
+    let mut changes = CHANGES.to_vec();
+    if expected.until_conditional_requests {
+        // This call has waited too long by now, and still waits.
+        changes.push(("SlaBreached", "acme:call:72"));
     }
-    wait_until(PATIENCE, "what happened meanwhile is told", || {
-        watched.listen();
-        let told = watched.told_since(told_before);
-        news.iter().all(|(event, key)| told.contains_key(&((*event).into(), (*key).into())))
+    wait_until(DEADLINE, "the changes are emitted", || {
+        observed.receive();
+        let emitted = observed.events_since(events_before);
+        changes.iter().all(|(event, key)| emitted.contains_key(&((*event).into(), (*key).into())))
     });
-    let begun = watched.vendor.least_asked();
-    wait_until(PATIENCE, "the good vendor is asked again and again", || {
-        watched.vendor.least_asked() >= begun + 4
+    let begun = observed.vendor.least_requests();
+    wait_until(DEADLINE, "the right answers are requested again and again", || {
+        observed.vendor.least_requests() >= begun + 4
     });
-    let ready = watched.page("/readyz");
+    let ready = observed.page("/readyz");
     assert!(ready.starts_with("HTTP/1.1 200"), "{ready}");
-    watched.listen();
+    observed.receive();
 
-    // The news, each once, and nothing else.
-    let mut told = watched.told_since(told_before);
-    for (event, key) in news {
-        assert_eq!(told.remove(&(event.into(), key.into())), Some(1), "{event} {key}");
+    // Each change once, and nothing else.
+    let mut emitted = observed.events_since(events_before);
+    for (event, key) in changes {
+        assert_eq!(emitted.remove(&(event.into(), key.into())), Some(1), "{event} {key}");
     }
-    if expected.sets_rows_aside {
-        told.retain(|(event, _), _| event != "RecordQuarantined");
+    if expected.quarantines_rows {
+        let before = emitted.len();
+        emitted.retain(|(event, _), _| event != "RecordQuarantined");
+        assert!(before > emitted.len(), "no row is quarantined");
     }
     if expected.shows_new_ids {
-        let before = told.len();
-        told.retain(|(_, key), _| !key.contains(":9000"));
-        assert!(before > told.len(), "new ids are told");
+        let before = emitted.len();
+        emitted.retain(|(_, key), _| !key.contains(":9000"));
+        assert!(before > emitted.len(), "no new id is emitted");
     }
-    assert!(told.is_empty(), "concluded from bad answers: {told:?}");
+    assert!(emitted.is_empty(), "emitted because of bad answers: {emitted:?}");
 
-    assert_eq!(watched.vendor.strays(), [] as [String; 0], "asked elsewhere");
-    let most = watched.vendor.most_written();
-    assert!(most <= COMPRESSED as u64 + SOCKETS, "{most} bytes of one answer were taken in");
+    assert_eq!(
+        observed.vendor.other_host_requests(),
+        [] as [String; 0],
+        "requests to another host"
+    );
+    assert_eq!(observed.vendor.cookies(), [] as [String; 0], "cookies");
+    let most = observed.vendor.most_written();
+    assert!(most <= COMPRESSED as u64 + SOCKETS, "{most} bytes of one answer were received");
 
-    let bridge = watched.bridge.take().unwrap();
-    let _ = watched.runtime.block_on(bridge.stop(Duration::from_secs(10)));
-    watched.listen();
+    let bridge = observed.bridge.take().unwrap();
+    let _ = observed.runtime.block_on(bridge.stop(Duration::from_secs(10)));
+    observed.receive();
     let mut store = Vec::new();
-    files(watched.state.path(), &mut store);
-    let events = watched.events.iter().map(Value::to_string).collect::<String>().into_bytes();
+    files(observed.state.path(), &mut store);
+    let events = observed.events.iter().map(Value::to_string).collect::<String>().into_bytes();
     let logged = log().lock().unwrap()[logged_before..].to_vec();
     let pages = pages.concat().into_bytes();
-    let places = [("log", logged), ("pages", pages), ("events", events), ("store", store)];
-    for (place, bytes) in &places {
-        assert!(!holds(bytes, &watched.password), "the password is in the {place}");
-        assert!(!holds(bytes, &watched.pair), "the credentials are in the {place}");
-        assert!(!holds(bytes, PLANTED), "a part of an answer is in the {place}");
+    let places = [
+        ("log", logged, "DEBUG"),
+        ("pages", pages, "acme"),
+        ("events", events, "Mira"),
+        ("store", store, "Mira"),
+    ];
+    for (place, bytes, expected) in &places {
+        // This shows that the search works.
+        assert!(contains(bytes, expected), "{expected} is not in the {place}");
+        assert!(!contains(bytes, &observed.password), "the password is in the {place}");
+        assert!(!contains(bytes, &observed.pair), "the credentials are in the {place}");
+        assert!(!contains(bytes, PLANTED), "a part of an answer is in the {place}");
     }
 }
