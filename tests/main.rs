@@ -12,6 +12,7 @@ mod avro;
 mod bridge;
 mod documents;
 mod hostile;
+mod imports;
 mod kafka;
 mod registry;
 mod structure;

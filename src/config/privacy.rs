@@ -1,8 +1,8 @@
 //! `[privacy]`: which personal data is kept, dropped or pseudonymised. The key of the pseudonyms is a
 //! secret that is read when the bridge starts.
 
-use super::{Environment, SecretError, SecretSource};
 use crate::model::{Mode, Privacy, PseudonymKey, ShortKey};
+use crate::secret::{Environment, SecretError, SecretSource};
 
 /// How a class of fields is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

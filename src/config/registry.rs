@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::reader::Section;
-use super::{SecretSource, values};
+use super::values;
+use crate::secret::SecretSource;
 
 /// The schema registry, as configured.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use toml_edit::{Document, Item, TableLike, Value as Toml};
 
-use super::Environment;
 use super::mistakes::{MistakeLocation, Mistakes};
+use crate::secret::Environment;
 
 /// Variables that are not part of the configuration.
 const OTHER_VARIABLES: &[&str] = &["FLOORCAST_LOG", "FLOORCAST_LOG_FORMAT"];
