@@ -370,7 +370,8 @@ fn account(section: &mut Section, warnings: &mut Vec<String>) -> Option<AccountC
     };
     let streams = section
         .section("streams", |streams| {
-            let known: Vec<_> = vendor.streams.iter().map(|stream| stream.name.as_str()).collect();
+            let known: Vec<_> =
+                vendor.streams().iter().map(|stream| stream.name.as_str()).collect();
             let mut all = BTreeMap::new();
             for name in known {
                 if let Some(stream) = streams.section(name, |stream| Some(self::stream(stream))) {
@@ -401,7 +402,7 @@ const LONGEST_OVERLAP: Duration = Duration::from_mins(5);
 
 fn overlap(section: &mut Section, vendor: &Vendor) -> Option<Duration> {
     let overlap = section.duration("overlap")?;
-    if !vendor.streams.iter().any(|stream| stream.kind.overlaps()) {
+    if !vendor.streams().iter().any(|stream| stream.overlap.is_some()) {
         let problem = "this vendor has no stream that begins at a cursor";
         section.mistake("overlap", problem, "leave it out");
         return None;

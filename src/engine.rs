@@ -23,4 +23,5 @@ mod versioned_state;
 pub use account::{EngineAccount, Start};
 pub use apply::{Applied, Engine};
 pub use output::{EngineError, Output};
+pub use requests::ChooseRequest;
 pub use thread::{EngineHandle, spawn_engine};

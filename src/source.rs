@@ -1,10 +1,12 @@
-//! Asking a vendor: requests, paging, lenient decoding, and the mapping to the model.
+//! Polling a vendor: requests, paging, lenient decoding, and the mapping to the model.
 //!
-//! A [`Source`] answers one [`PollRequest`] at a time with a [`PollResult`]. A reading says what it
-//! proves: a [`FullScan`] is complete only when its count agreed, a tail carries the cursor that the
-//! vendor's own stamps give. Nothing outside this folder knows a vendor's name but the table of
-//! vendors.
+//! A vendor is a [`VendorClient`] that implements [`Poll`] for the type of each of its streams
+//! (module [`stream`]): its name, its request and its rows belong together. A [`PollResult`] says
+//! what it proves: a [`FullScan`] is complete only when its count agreed, an incremental poll carries
+//! the cursor that the vendor's own timestamps give. Nothing outside this folder knows a vendor's
+//! name but the table of vendors.
 
+mod account_source;
 pub mod ccai;
 #[cfg(test)]
 mod checks;
@@ -12,7 +14,7 @@ mod deepcall;
 mod error;
 mod fields;
 mod full_scan;
-mod gathered;
+mod full_scan_in_progress;
 mod http;
 mod infobip;
 #[cfg(test)]
@@ -23,18 +25,31 @@ mod pages;
 #[cfg(test)]
 mod parley;
 mod poll_result;
+mod poll_result_builder;
 mod probe;
+mod requests;
 mod rows;
 mod settings;
+pub mod stream;
+mod vendor_client;
+mod vendor_stream;
 mod vendors;
 
+pub use account_source::{AccountStream, BoxFuture, PollStream, Source, StreamPoll};
 pub use error::{Disposition, Error, Refusal};
 pub use full_scan::{FullScan, FullScanBuilder, FullScanRow, Partial};
 pub use http::{Connection, Limits};
 pub use memory::{Fingerprint, RowMemory};
 pub use poll_result::{
-    IncrementalRows, PollRequest, PollResult, QuarantineReason, Quarantined, Rows, UnknownValue,
+    IncrementalRows, LookupRows, PollResult, QuarantineReason, Quarantined, Rows, RowsById,
+    UnknownValue, WaitingRows,
 };
 pub use probe::{Finding, Report};
+pub use requests::{
+    ActivityLogRequest, FullScanRequest, IncrementalRequest, LookupRequest, SnapshotRequest,
+    WaitingRequest,
+};
 pub use settings::{Access, ConnectError, PollSettings, SettingsReader};
-pub use vendors::{Source, StreamKind, StreamSpec, VENDORS, Vendor};
+pub use vendor_client::{Poll, Polled, VendorClient};
+pub use vendor_stream::{Pace, StreamSpec, VendorStream};
+pub use vendors::{VENDORS, Vendor};

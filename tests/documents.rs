@@ -166,7 +166,7 @@ fn the_readme_and_a_page_of_its_own_describe_every_vendor() {
         assert!(readme.lines().any(|row| row.starts_with(&line)), "no line of {}", vendor.name);
         let text = fs::read_to_string(root.join(&page)).unwrap_or_default();
         assert!(text.contains(&format!("vendor = \"{}\"", vendor.name)), "{page} has no example");
-        for stream in vendor.streams {
+        for stream in vendor.streams() {
             assert!(text.contains(&format!("`{}`", stream.name)), "{page}: no {}", stream.name);
         }
     }

@@ -13,10 +13,13 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Environment};
 use crate::delivery::{TopicPlan, TopicsError, ensure_topics, preflight, registry};
 use crate::kafka::KafkaSettings;
-use crate::model::{EntityKind, Privacy};
+use crate::model::Privacy;
 use crate::ownership::Lease;
 use crate::poll::Budget;
-use crate::source::{Connection, Limits, PollRequest, RowMemory, StreamKind};
+use crate::source::{
+    AccountStream, ActivityLogRequest, Connection, FullScanRequest, IncrementalRequest, Limits,
+    LookupRequest, RowMemory, SnapshotRequest, StreamPoll, WaitingRequest,
+};
 use crate::store::{Options, Store};
 use crate::telemetry::Metrics;
 
@@ -200,20 +203,25 @@ async fn one_request(
         limits: Limits { head: Duration::from_secs(10), ..Limits::default() },
     };
     let source = parts.connect(privacy, connection).map_err(|error| error.to_string())?;
-    // The cheapest question there is: one answer without pages.
-    let streams = parts.streams;
-    let gauge = streams.iter().find(|stream| stream.kind == StreamKind::Snapshot);
-    let stream = gauge.or(streams.first()).ok_or("no stream is enabled")?;
-    let poll_request = match stream.kind {
-        StreamKind::Snapshot => PollRequest::Snapshot,
-        StreamKind::FullScan => PollRequest::FullScan,
-        StreamKind::Incremental { .. } | StreamKind::LogEnds { .. } => {
-            PollRequest::Incremental { from: SystemClock.now() }
+    let enabled = |stream: &&AccountStream| parts.streams.iter().any(|it| it.name == stream.name);
+    let streams: Vec<_> = source.streams().iter().filter(enabled).collect();
+    // The cheapest poll there is: one answer without pages.
+    let snapshot = streams.iter().find(|stream| matches!(stream.poll, StreamPoll::Snapshot(_)));
+    let stream = snapshot.or(streams.first()).ok_or("no stream is enabled")?;
+    let memory = RowMemory::default();
+    let from = SystemClock.now();
+    let poll_result = match &stream.poll {
+        StreamPoll::FullScan(stream) => stream.poll(FullScanRequest, &memory).await,
+        StreamPoll::Snapshot(stream) => stream.poll(SnapshotRequest, &memory).await,
+        StreamPoll::Incremental { poll, .. } => {
+            poll.poll(IncrementalRequest { from }, &memory).await
         }
-        StreamKind::Recent => PollRequest::Probe { kind: EntityKind::Call, ids: Vec::new() },
-        StreamKind::Waiting => PollRequest::Waiting { calls: true, chats: false },
+        StreamPoll::ActivityLog { poll, .. } => {
+            poll.poll(ActivityLogRequest { from }, &memory).await
+        }
+        StreamPoll::Lookup(stream) => stream.poll(LookupRequest::Calls(Vec::new()), &memory).await,
+        StreamPoll::Waiting(stream) => stream.poll(WaitingRequest::Calls, &memory).await,
     };
-    let poll_result = source.read(&stream.name, &poll_request, &RowMemory::default()).await;
     let poll_result = poll_result.map_err(|error| error.to_string())?;
     let offset = poll_result.clock_offset_millis.map_or_else(String::new, |millis| {
         format!(", its clock is {:+.1} s off ours", seconds(millis))

@@ -17,7 +17,8 @@ use crate::event::Topic;
 use crate::model::{
     AccountName, EntityId, EntityKind, Presence, StreamName, Timestamp, Vocabulary,
 };
-use crate::source::{FullScan, PollResult, VENDORS};
+use crate::source::stream::{ActivityEnds, AgentActivity, StreamType};
+use crate::source::{FullScan, PollResult};
 
 /// How long deduplication keys are kept behind the cursors of the log. A discrepancy makes the log
 /// be read again from ten minutes back at most, so that a row that is read again always finds its
@@ -179,17 +180,13 @@ impl AccountState {
     }
 
     /// The streams that read the activity log.
-    pub(super) fn log_streams(&self) -> Vec<StreamName> {
-        let vendor = VENDORS.iter().find(|vendor| vendor.name == self.vendor);
-        let streams = vendor.into_iter().flat_map(|vendor| vendor.streams);
-        streams.filter(|spec| spec.kind.reads_log()).map(|spec| spec.name.clone()).collect()
-    }
+    pub(super) const LOG_STREAMS: [StreamName; 2] = [AgentActivity::NAME, ActivityEnds::NAME];
 
     /// The time before which no row of the log is read again, so that older deduplication keys are
     /// not needed. A stream whose polls fail holds it back for a day only.
     pub(super) fn deduplicated_from(&self) -> Option<Timestamp> {
         let (read_at, start) = (self.log_read_at?, self.record?.start);
-        let streams = self.log_streams();
+        let streams = Self::LOG_STREAMS;
         let positions = streams.iter().filter_map(|stream| self.positions.get(stream));
         let reached = positions.map(|position| position.cursor.unwrap_or(start));
         Some(reached.fold(read_at, Timestamp::min).max(read_at - LONGEST_WAIT) - DEDUPLICATION_KEPT)
@@ -206,7 +203,7 @@ impl AccountState {
         if let Some(offset) = poll_result.clock_offset_millis {
             self.offset = Some(smoothed(self.offset, offset));
         }
-        let position = self.positions.get(&poll_result.stream).copied().unwrap_or_default();
+        let position = self.positions.get(&poll_result.rows.stream()).copied().unwrap_or_default();
         let requested_at = poll_result.requested_at.plus_millis(self.offset_millis());
         // A correction of the offset does not set the stream's time back.
         let requested_at =

@@ -12,8 +12,8 @@ use super::account::{AccountRecord, AccountState, AgentBrief, EngineAccount, Pos
 use super::output::{EngineError, Output};
 use super::privacy_migration::migrate_privacy;
 use super::rows::{
-    activities, activity_ends, current_statuses, interactions, quarantined, queue_statuses,
-    records, roster, service_levels,
+    activities, activity_ends, current_statuses, interactions, looked_up, quarantined,
+    queue_statuses, records, roster, service_levels, waiting,
 };
 use super::unit_of_work::UnitOfWork;
 use super::versioned_state::VersionedState;
@@ -26,7 +26,7 @@ use crate::model::{
     AccountName, Call, Chat, EntityId, EntityKind, Queue, StatusDefinition, StreamName, Team,
     Timestamp,
 };
-use crate::source::{PollRequest, PollResult, Rows};
+use crate::source::{LookupRows, PollResult, Rows, WaitingRows};
 use crate::store::{Key, Store};
 use crate::telemetry::Metrics;
 
@@ -94,7 +94,7 @@ impl Engine {
                 account.sequences.insert(*topic, last.value);
             }
         }
-        for stream in account.log_streams() {
+        for stream in AccountState::LOG_STREAMS {
             if let Some(position) = self.store.get::<Position>(&Key::cursor(&name, &stream))? {
                 account.positions.insert(stream, position.value);
             }
@@ -192,11 +192,10 @@ impl Engine {
         &mut self,
         name: &AccountName,
         poll_result: PollResult,
-        asked: &PollRequest,
     ) -> Result<Applied, EngineError> {
         self.refuse_after_failure()?;
-        self.position(name, &poll_result.stream)?;
-        let applied = self.commit(name, poll_result, asked);
+        self.position(name, &poll_result.rows.stream())?;
+        let applied = self.commit(name, poll_result);
         if let Err(error) = &applied {
             self.failed = Some(error.to_string());
         }
@@ -211,12 +210,11 @@ impl Engine {
         &mut self,
         name: &AccountName,
         poll_result: PollResult,
-        asked: &PollRequest,
     ) -> Result<Applied, EngineError> {
         let account =
             self.accounts.get_mut(name).ok_or_else(|| EngineError::UnknownAccount(name.clone()))?;
         let (context, record) = account.context(&poll_result);
-        let stream = poll_result.stream.clone();
+        let stream = poll_result.rows.stream();
         let mut position = account.positions.get(&stream).copied().unwrap_or_default();
         position.requested_at = Some(context.requested_at);
         let mut work = UnitOfWork::new(
@@ -238,11 +236,9 @@ impl Engine {
                 position.scanned(&scan, context.requested_at);
                 poll_log_now = current_statuses(&mut work, &scan, &context)?;
             }
-            Rows::Activities(tail) => {
+            Rows::AgentActivity(tail) => {
                 position.cursor = position.cursor.max(tail.cursor);
-                if let PollRequest::Incremental { from } = asked {
-                    work.account.log_read_from = Some(*from);
-                }
+                work.account.log_read_from = Some(tail.from);
                 activities(&mut work, tail, &context)?;
             }
             Rows::ActivityEnds(tail) => {
@@ -258,11 +254,15 @@ impl Engine {
                 position.cursor = position.cursor.max(tail.cursor);
                 interactions(&mut work, &tail.rows, &context)?;
             }
-            Rows::CallsById(rows) => interactions(&mut work, &rows, &context)?,
-            Rows::ChatsById(rows) => interactions(&mut work, &rows, &context)?,
-            Rows::Waiting { calls, chats } => {
-                interactions(&mut work, &calls, &context)?;
-                interactions(&mut work, &chats, &context)?;
+            Rows::Recent(LookupRows::Calls(calls)) => looked_up(&mut work, &calls, &context)?,
+            Rows::Recent(LookupRows::Chats(chats)) => looked_up(&mut work, &chats, &context)?,
+            Rows::Waiting(WaitingRows { calls, chats }) => {
+                if let Some(calls) = calls {
+                    waiting(&mut work, &calls, &context)?;
+                }
+                if let Some(chats) = chats {
+                    waiting(&mut work, &chats, &context)?;
+                }
             }
             Rows::Queues(scan) => {
                 position.scanned(&scan, context.requested_at);
@@ -280,23 +280,10 @@ impl Engine {
                 position.scanned(&scan, context.requested_at);
                 queue_statuses(&mut work, &scan, &context)?;
             }
-            Rows::ServiceLevels(levels) => {
+            Rows::ServiceLevels(levels) | Rows::QueueGroupServiceLevels(levels) => {
                 position.complete = true;
                 service_levels(&mut work, &levels, &context)?;
             }
-        }
-        match asked {
-            PollRequest::Probe { kind, ids } => {
-                work.account.recently_ended.looked_up(*kind, ids, context.requested_at);
-            }
-            PollRequest::Waiting { calls, chats } => {
-                for (kind, was_asked) in [(EntityKind::Call, *calls), (EntityKind::Chat, *chats)] {
-                    if was_asked {
-                        work.account.sla_deadlines.polled(kind, context.requested_at);
-                    }
-                }
-            }
-            _ => {}
         }
         quarantined(&mut work, &stream, &poll_result.quarantined, &context)?;
         if work.account.record.is_none() {

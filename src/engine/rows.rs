@@ -17,7 +17,7 @@ use crate::model::{
     Activity, Agent, CurrentStatus, EntityId, EntityKind, Measured, QueueStatus, ServiceLevel,
     StreamName, Timestamp,
 };
-use crate::source::{FullScan, FullScanRow, IncrementalRows, Quarantined};
+use crate::source::{FullScan, FullScanRow, IncrementalRows, Quarantined, RowsById};
 
 /// The roster: rows, statuses that disagree with the log, and removed agents. Returns whether the
 /// log is to be polled now.
@@ -282,6 +282,29 @@ pub(super) fn interactions<I: Interaction>(
         work.account.sla_deadlines.set(I::KIND, id, open.map(|deadline| deadline.overdue_at));
         work.change(I::KIND, id, before, change)?;
     }
+    Ok(())
+}
+
+/// Interactions that were requested by their ids. Those that are not shown are polled again after
+/// the others.
+pub(super) fn looked_up<I: Interaction>(
+    work: &mut UnitOfWork,
+    lookup: &RowsById<I>,
+    context: &PollContext,
+) -> Result<(), EngineError> {
+    interactions(work, &lookup.rows, context)?;
+    work.account.recently_ended.looked_up(I::KIND, &lookup.ids, context.requested_at);
+    Ok(())
+}
+
+/// The interactions of one channel that wait.
+pub(super) fn waiting<I: Interaction>(
+    work: &mut UnitOfWork,
+    rows: &[I],
+    context: &PollContext,
+) -> Result<(), EngineError> {
+    interactions(work, rows, context)?;
+    work.account.sla_deadlines.polled(I::KIND, context.requested_at);
     Ok(())
 }
 

@@ -12,13 +12,12 @@ use super::{Applied, Engine, EngineAccount, Output, Start};
 use crate::detect::{StatusSource, Targets};
 use crate::event::avro::{Decoder, Encoders, single_object};
 use crate::model::{
-    AccountName, Activity, ActivityKind, Agent, Call, CurrentStatus, EntityId, EntityKind, Mode,
-    Normalise, Privacy, QueueStatus, ServiceLevel, StreamName, Team, Timestamp, VendorWord,
-    Vocabulary,
+    AccountName, Activity, ActivityKind, Agent, Call, CurrentStatus, EntityId, Mode, Normalise,
+    Privacy, QueueStatus, ServiceLevel, StreamName, Team, Timestamp, VendorWord, Vocabulary,
 };
 use crate::source::{
-    Fingerprint, FullScanBuilder, FullScanRow, IncrementalRows, Partial, PollRequest, PollResult,
-    QuarantineReason, Quarantined, RowMemory, Rows, StreamKind, VENDORS,
+    ActivityLogRequest, Fingerprint, FullScanBuilder, FullScanRow, IncrementalRows, LookupRequest,
+    Partial, PollResult, QuarantineReason, Quarantined, RowMemory, Rows, VENDORS,
 };
 use crate::store::{Options, Store};
 use crate::telemetry::Metrics;
@@ -30,6 +29,8 @@ const DEPTHS: StreamName = StreamName::new("queue_statuses");
 const ENDS: StreamName = StreamName::new("activity_ends");
 const CALLS: StreamName = StreamName::new("calls");
 const OVERLAP: Duration = Duration::from_secs(10);
+/// A lower bound that no row is older than.
+const LONG_AGO: Timestamp = Timestamp::from_millis(0);
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_millis(1_772_366_400_000 + second * 1000)
@@ -113,18 +114,7 @@ impl Bench {
         quarantined: Vec<Quarantined>,
     ) -> Applied {
         let poll_result = Self::poll_result(second, stream, rows, quarantined);
-        self.engine().apply(&acme(), poll_result, &PollRequest::FullScan).unwrap()
-    }
-
-    fn read_requested(
-        &mut self,
-        second: i64,
-        stream: StreamName,
-        rows: Rows,
-        request: &PollRequest,
-    ) {
-        let poll_result = Self::poll_result(second, stream, rows, Vec::new());
-        self.engine().apply(&acme(), poll_result, request).unwrap();
+        self.engine().apply(&acme(), poll_result).unwrap()
     }
 
     fn poll_result(
@@ -133,8 +123,8 @@ impl Bench {
         rows: Rows,
         quarantined: Vec<Quarantined>,
     ) -> PollResult {
+        assert_eq!(rows.stream(), stream);
         PollResult {
-            stream,
             requested_at: at(second),
             answered_at: at(second),
             clock_offset_millis: Some(0),
@@ -187,12 +177,16 @@ fn activity(id: &str, second: i64, ended: Option<i64>) -> Activity {
 
 fn ends(rows: Vec<Activity>) -> Rows {
     let cursor = rows.iter().filter_map(|row| row.ended_at).max();
-    Rows::ActivityEnds(IncrementalRows { rows, cursor })
+    Rows::ActivityEnds(IncrementalRows { from: LONG_AGO, rows, cursor })
 }
 
 fn log(rows: Vec<Activity>) -> Rows {
+    log_since(LONG_AGO, rows)
+}
+
+fn log_since(from: Timestamp, rows: Vec<Activity>) -> Rows {
     let cursor = rows.iter().map(|row| row.started_at).max();
-    Rows::Activities(IncrementalRows { rows, cursor })
+    Rows::AgentActivity(IncrementalRows { from, rows, cursor })
 }
 
 #[test]
@@ -455,8 +449,7 @@ fn a_log_row_that_became_visible_late_is_emitted_when_its_end_is_read() {
     let mut bench = Bench::new();
     bench.read(0, AGENTS, scan(&[], false));
     let polled = |bench: &mut Bench, second, from, rows| {
-        let poll_request = PollRequest::Incremental { from: at(from) };
-        bench.read_requested(second, LOG, log(rows), &poll_request);
+        bench.read(second, LOG, log_since(at(from), rows));
     };
     polled(&mut bench, 40, 0, vec![activity("3", 39, None)]);
     polled(&mut bench, 60, 29, vec![activity("4", 58, None)]);
@@ -487,20 +480,19 @@ fn revisions_and_sequences_have_no_gap_after_a_restart() {
 #[test]
 fn an_incremental_poll_waits_for_the_baseline_and_then_starts_at_its_cursor_less_the_overlap() {
     let mut bench = Bench::new();
-    let kind = StreamKind::Incremental { overlap: OVERLAP, log: true };
     let request =
-        |bench: &mut Bench| bench.engine().poll_request(&acme(), &LOG, kind, at(50)).unwrap();
+        |bench: &mut Bench| bench.engine().request(&acme(), &LOG, OVERLAP, at(50)).unwrap();
     assert_eq!(request(&mut bench), None);
     bench.read(0, AGENTS, scan(&[], false));
-    assert_eq!(request(&mut bench), Some(PollRequest::Incremental { from: at(0) }));
+    assert_eq!(request(&mut bench), Some(ActivityLogRequest { from: at(0) }));
     bench.read(40, LOG, log(vec![activity("1", 35, None)]));
-    assert_eq!(request(&mut bench), Some(PollRequest::Incremental { from: at(25) }));
-    // The cursor is the vendor's stamp, and is kept over a restart.
+    assert_eq!(request(&mut bench), Some(ActivityLogRequest { from: at(25) }));
+    // The cursor is the vendor's stamp, and outlives the process.
     bench.restart();
-    assert_eq!(request(&mut bench), Some(PollRequest::Incremental { from: at(25) }));
-    // A response without rows leaves it as it is.
+    assert_eq!(request(&mut bench), Some(ActivityLogRequest { from: at(25) }));
+    // An answer without rows leaves it where it is.
     bench.read(60, LOG, log(Vec::new()));
-    assert_eq!(request(&mut bench), Some(PollRequest::Incremental { from: at(25) }));
+    assert_eq!(request(&mut bench), Some(ActivityLogRequest { from: at(25) }));
 }
 
 #[test]
@@ -519,26 +511,20 @@ fn a_call_that_ended_is_looked_up_for_half_an_hour() {
         "id": "4711", "status": "finished", "created_at": at(1).millis(),
         "ends_at": at(20).millis(), "updated_at": at(20).millis(),
     }));
-    let tail = IncrementalRows { rows: vec![call], cursor: Some(at(20)) };
-    bench.read(22, CALLS, Rows::Calls(tail));
+    let incremental = IncrementalRows { from: LONG_AGO, rows: vec![call], cursor: Some(at(20)) };
+    bench.read(22, CALLS, Rows::Calls(incremental));
     let recent = StreamName::new("recent");
-    let mut request = |second| {
-        bench.engine().poll_request(&acme(), &recent, StreamKind::Recent, at(second)).unwrap()
-    };
+    let mut request =
+        |second| bench.engine().request::<LookupRequest>(&acme(), &recent, (), at(second)).unwrap();
     assert_eq!(request(23), None);
-    assert_eq!(
-        request(30),
-        Some(PollRequest::Probe { kind: EntityKind::Call, ids: vec![EntityId::new("4711")] })
-    );
+    assert_eq!(request(30), Some(LookupRequest::Calls(vec![EntityId::new("4711")])));
     bench.restart();
-    let mut request = |second| {
-        bench.engine().poll_request(&acme(), &recent, StreamKind::Recent, at(second)).unwrap()
-    };
+    let mut request =
+        |second| bench.engine().request::<LookupRequest>(&acme(), &recent, (), at(second)).unwrap();
     assert!(request(40).is_some());
     bench.engine().forget(at(20 + 1_801)).unwrap();
-    let mut request = |second| {
-        bench.engine().poll_request(&acme(), &recent, StreamKind::Recent, at(second)).unwrap()
-    };
+    let mut request =
+        |second| bench.engine().request::<LookupRequest>(&acme(), &recent, (), at(second)).unwrap();
     assert_eq!(request(20 + 1_810), None);
 }
 
@@ -624,9 +610,9 @@ fn levels_emitted_again(most: usize) -> Vec<String> {
         .unwrap()
     };
     let sla = StreamName::new("sla_by_queue_group");
-    bench.read(0, sla.clone(), Rows::ServiceLevels(vec![level("1"), level("2")]));
+    bench.read(0, sla.clone(), Rows::QueueGroupServiceLevels(vec![level("1"), level("2")]));
     for day in 1..=9 {
-        bench.read(day * 24 * HOURS, sla.clone(), Rows::ServiceLevels(vec![level("1")]));
+        bench.read(day * 24 * HOURS, sla.clone(), Rows::QueueGroupServiceLevels(vec![level("1")]));
         match most {
             4 => bench.engine().limit(|_| 4),
             _ => bench.engine().limit(|_| 10),
@@ -635,7 +621,7 @@ fn levels_emitted_again(most: usize) -> Vec<String> {
         bench.restart();
     }
     assert_eq!(bench.names().len(), 2);
-    bench.read(9 * 24 * HOURS, sla, Rows::ServiceLevels(vec![level("1"), level("2")]));
+    bench.read(9 * 24 * HOURS, sla, Rows::QueueGroupServiceLevels(vec![level("1"), level("2")]));
     let emitted = bench.outbox().split_off(2);
     emitted
         .iter()
@@ -675,7 +661,11 @@ fn persons(bench: &mut Bench, second: i64, privacy: &Privacy, changed: bool) {
         call
     };
     let rows = vec![call("20", "connected", None), call("21", "finished", Some(6))];
-    bench.read(second, CALLS, Rows::Calls(IncrementalRows { rows, cursor: Some(at(6)) }));
+    bench.read(
+        second,
+        CALLS,
+        Rows::Calls(IncrementalRows { from: LONG_AGO, rows, cursor: Some(at(6)) }),
+    );
 }
 
 #[test]

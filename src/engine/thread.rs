@@ -13,9 +13,10 @@ use tokio::sync::oneshot;
 
 use super::apply::{Applied, Engine};
 use super::output::EngineError;
+use super::requests::ChooseRequest;
 use crate::clock::Clock;
-use crate::model::{AccountName, StreamName};
-use crate::source::{PollRequest, PollResult, StreamKind};
+use crate::model::{AccountName, StreamName, Timestamp};
+use crate::source::PollResult;
 
 /// How many commands may wait for the engine.
 const QUEUE: usize = 16;
@@ -24,17 +25,14 @@ const ROUND: Duration = Duration::from_secs(1);
 /// State is removed by retention once in this many rounds.
 const RETENTION_EVERY: u32 = 10;
 
+/// Chooses a request of some type and sends it to whoever waits for it.
+type Choice = Box<dyn FnOnce(&mut Engine, Timestamp) + Send>;
+
 enum Command {
-    PollRequest {
-        account: AccountName,
-        stream: StreamName,
-        kind: StreamKind,
-        reply: oneshot::Sender<Result<Option<PollRequest>, EngineError>>,
-    },
+    Request(Choice),
     Apply {
         account: AccountName,
         poll_result: Box<PollResult>,
-        asked: PollRequest,
         reply: oneshot::Sender<Result<Applied, EngineError>>,
     },
 }
@@ -46,18 +44,22 @@ pub struct EngineHandle {
 }
 
 impl EngineHandle {
-    /// The request to make of a stream now, see [`Engine::poll_request`].
+    /// The request to make of a stream now, see [`Engine::request`].
     ///
     /// # Errors
     /// As there, and when the engine has ended.
-    pub async fn poll_request(
+    pub async fn request<R: ChooseRequest>(
         &self,
         account: AccountName,
         stream: StreamName,
-        kind: StreamKind,
-    ) -> Result<Option<PollRequest>, EngineError> {
+        parameters: R::Parameters,
+    ) -> Result<Option<R>, EngineError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::PollRequest { account, stream, kind, reply }).await?;
+        let choose = move |engine: &mut Engine, now| {
+            // An answer nobody waits for any more belongs to a poll that was cut off.
+            let _ = reply.send(engine.request(&account, &stream, parameters, now));
+        };
+        self.send(Command::Request(Box::new(choose))).await?;
         answer.await.map_err(|_| ended())?
     }
 
@@ -69,11 +71,9 @@ impl EngineHandle {
         &self,
         account: AccountName,
         poll_result: PollResult,
-        asked: PollRequest,
     ) -> Result<Applied, EngineError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Apply { account, poll_result: Box::new(poll_result), asked, reply })
-            .await?;
+        self.send(Command::Apply { account, poll_result: Box::new(poll_result), reply }).await?;
         answer.await.map_err(|_| ended())?
     }
 
@@ -125,11 +125,9 @@ fn run(
     loop {
         // A reply that nobody awaits belongs to a poll that was cancelled.
         match queue.recv_timeout(ROUND) {
-            Ok(Command::PollRequest { account, stream, kind, reply }) => {
-                let _ = reply.send(engine.poll_request(&account, &stream, kind, clock.now()));
-            }
-            Ok(Command::Apply { account, poll_result, asked, reply }) => {
-                let applied = engine.apply(&account, *poll_result, &asked);
+            Ok(Command::Request(choose)) => choose(engine, clock.now()),
+            Ok(Command::Apply { account, poll_result, reply }) => {
+                let applied = engine.apply(&account, *poll_result);
                 if applied.as_ref().is_ok_and(|applied| applied.events > 0) {
                     committed();
                 }

@@ -1,196 +1,145 @@
-//! Polling: a task for each stream of each account that asks, hands the answer to the engine, and
-//! asks again when the stream's turn comes.
+//! Polling of one stream: choose a request, poll, hand the result to the engine, wait.
 //!
-//! One reading of a stream is under way at a time, so that readings are committed in the order in
-//! which they were asked. A reading that fails is not repeated as such: the next question covers
-//! it. An account whose credentials are refused stops alone, says so, and is tried again every few
-//! minutes, because credentials are also renewed while a process runs.
+//! One poll of a stream is under way at a time, so that its results are committed in the order in
+//! which they were requested. A poll that fails is not repeated as such: the next one covers it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use rand::Rng;
 use tokio::sync::{Notify, RwLock, watch};
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::budget::{Budget, Share};
 use crate::admin::Health;
 use crate::clock::Clock;
-use crate::engine::EngineHandle;
+use crate::engine::{ChooseRequest, EngineHandle};
 use crate::model::{AccountName, StreamName};
-use crate::source::{Disposition, Error, RowMemory, Source, StreamKind};
+use crate::source::{
+    AccountStream, Disposition, Error, PollResult, PollStream, RowMemory, StreamPoll,
+};
 use crate::telemetry::{FullScanOutcome, Metrics};
 
-/// How long an account rests that was stopped.
-const REST_AFTER_STOP: Duration = Duration::from_mins(5);
-/// How long a stream that has nothing to ask, or may not ask, waits before it looks again.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// The longest wait between two attempts of a stream that fails.
+/// How long a stream waits that has nothing to request, or may not.
+const IDLE_WAIT: Duration = Duration::from_millis(500);
+/// The longest wait between two polls of a stream that fails.
 const LONGEST_BACKOFF: Duration = Duration::from_mins(1);
 
-/// One request in so many may ask who waits.
+/// One request in so many may be for the interactions that wait.
 const WAITING_PART: f64 = 5.0;
-/// The longest rest that follows from it, in seconds.
-const LONGEST_REST: f64 = 600.0;
+/// The longest wait that follows from it, in seconds.
+const LONGEST_WAIT: f64 = 600.0;
 
-/// How one stream is polled.
+/// How often one stream is polled.
 #[derive(Clone, Debug)]
 pub struct StreamPlan {
     /// The stream.
     pub name: StreamName,
-    /// What is asked of it.
-    pub kind: StreamKind,
     /// What it may claim of the budget.
     pub share: Share,
-    /// The shortest time from one question to the next.
+    /// The shortest time from one poll to the next.
     pub min_interval: Duration,
 }
 
-/// How one account is polled.
-pub struct AccountPlan {
-    /// Its name.
-    pub name: AccountName,
-    /// Its budget.
-    pub budget: Arc<Budget>,
-    /// Its streams.
-    pub streams: Vec<StreamPlan>,
-    /// Makes the client anew, with the secrets as they are now.
-    pub connect: Box<dyn Fn() -> Result<Source, String> + Send + Sync>,
-}
-
-/// All that polling needs.
-pub struct Polling {
+/// What the pollers of all accounts of a shard share.
+pub struct PollerContext {
     /// The engine.
     pub engine: EngineHandle,
-    /// What is shown of it.
+    /// What is shown of polling.
     pub health: Arc<Health>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Whether asking is allowed: not while the outbox is full.
+    /// The poll gate: whether polling is allowed. It is not while the outbox is full.
     pub gate: watch::Receiver<bool>,
-    /// Held by every turn of a stream while it lasts. Whoever gets the lock alone knows that none
-    /// is under way and none begins.
+    /// Held by every poll while it lasts. Whoever gets the lock alone knows that none is under way
+    /// and none begins.
     pub turns: Arc<RwLock<()>>,
-    /// How long a stream rests after its first failure, at most; longer after each further one.
+    /// How long a stream waits after its first failure, at most; longer after each further one.
     pub first_pause: Duration,
 }
 
-/// What one stream's task ended with.
-enum Ended {
-    /// The account has to stop.
-    Stopped(String),
+/// Why the polling of an account ended.
+pub(super) enum PollingEnd {
+    /// The account has to stop, for this reason.
+    AccountStopped(String),
     /// The engine has stopped: no account can go on.
-    EngineGone,
+    EngineStopped,
 }
 
-impl Polling {
-    /// Polls one account until the future is dropped or the engine stops.
-    pub async fn account(self: Arc<Self>, plan: AccountPlan) {
-        for stream in &plan.streams {
-            plan.budget.set_share(&stream.name, stream.share);
-        }
-        loop {
-            let why = match (plan.connect)() {
-                Ok(source) => {
-                    self.metrics.account_up(&plan.name, true);
-                    self.health.account(&plan.name).up();
-                    match self.streams(&plan, Arc::new(source)).await {
-                        Ended::Stopped(why) => why,
-                        Ended::EngineGone => return,
-                    }
-                }
-                Err(why) => why,
-            };
-            self.metrics.account_up(&plan.name, false);
-            self.health.account(&plan.name).stopped(&why);
-            tracing::error!(
-                account = %plan.name, reason = %why, again_in_s = REST_AFTER_STOP.as_secs(),
-                "account stopped"
-            );
-            tokio::time::sleep(REST_AFTER_STOP).await;
-        }
-    }
-
-    /// Polls the streams of an account until one of them says that the account has to stop.
-    async fn streams(self: &Arc<Self>, plan: &AccountPlan, source: Arc<Source>) -> Ended {
-        let log = Arc::new(Notify::new());
-        let mut tasks = JoinSet::new();
-        for stream in &plan.streams {
-            let task = StreamTask {
-                polling: Arc::clone(self),
-                account: plan.name.clone(),
-                budget: Arc::clone(&plan.budget),
-                source: Arc::clone(&source),
-                plan: stream.clone(),
-                log: Arc::clone(&log),
-            };
-            tasks.spawn(task.run());
-        }
-        // The others end when the set is dropped.
-        match tasks.join_next().await {
-            Some(Ok(ended)) => ended,
-            Some(Err(error)) => Ended::Stopped(format!("a stream's task failed: {error}")),
-            None => Ended::Stopped(String::from("no stream is enabled")),
-        }
-    }
+/// Polls one stream.
+pub(super) struct StreamPoller {
+    pub(super) context: Arc<PollerContext>,
+    pub(super) account: AccountName,
+    pub(super) budget: Arc<Budget>,
+    pub(super) stream: AccountStream,
+    pub(super) min_interval: Duration,
+    /// Notified when a snapshot disagrees with the activity log.
+    pub(super) log_disputed: Arc<Notify>,
 }
 
-/// One stream's task.
-struct StreamTask {
-    polling: Arc<Polling>,
-    account: AccountName,
-    budget: Arc<Budget>,
-    source: Arc<Source>,
-    plan: StreamPlan,
-    /// Rung when a snapshot disagrees with the log.
-    log: Arc<Notify>,
-}
-
-/// What a turn of a stream came to.
-enum Turn {
-    /// Something was read and committed; how many requests it took.
-    Committed(u32),
-    /// There is nothing to ask yet.
-    Nothing,
-    /// It failed; the next turn repairs it.
+/// What one round of a poller led to.
+enum Outcome {
+    /// A result was committed that took so many requests.
+    Committed { requests: u32 },
+    /// There is nothing to request yet.
+    NothingToRequest,
+    /// The poll failed; the next one repairs it.
     Failed,
 }
 
-impl StreamTask {
-    async fn run(mut self) -> Ended {
-        let mut memory = RowMemory::default();
+/// What is remembered of a stream from one poll to the next.
+#[derive(Default)]
+struct StreamMemory {
+    rows: RowMemory,
+    /// Full scans in a row that were not complete.
+    incomplete_scans: u32,
+}
+
+/// Why a poll has no result.
+enum NoResult {
+    /// The engine has no request to make.
+    NothingToRequest,
+    /// The engine has stopped.
+    EngineStopped,
+    /// The vendor's answer, or that there was none.
+    Failed(Error),
+}
+
+impl StreamPoller {
+    pub(super) async fn run(mut self) -> PollingEnd {
+        let mut memory = StreamMemory::default();
         let mut failures = 0_u32;
-        let mut incomplete = 0_u32;
         loop {
             if self.wait_for_gate().await.is_err() {
-                return Ended::EngineGone;
+                return PollingEnd::EngineStopped;
             }
-            let under_way = Arc::clone(&self.polling.turns).read_owned().await;
+            let under_way = Arc::clone(&self.context.turns).read_owned().await;
             let began = Instant::now();
-            let turn = match self.turn(&mut memory, &mut incomplete).await {
-                Ok(turn) => turn,
-                Err(ended) => return ended,
+            let outcome = match self.poll_and_commit(&mut memory).await {
+                Ok(outcome) => outcome,
+                Err(end) => return end,
             };
             drop(under_way);
-            let wait = match turn {
-                Turn::Committed(requests) => {
+            let wait = match outcome {
+                Outcome::Committed { requests } => {
                     failures = 0;
-                    self.plan.min_interval.max(self.rest_after(requests))
+                    self.min_interval.max(self.wait_after(requests))
                 }
-                Turn::Nothing => LOOK_AGAIN,
-                Turn::Failed => {
+                Outcome::NothingToRequest => IDLE_WAIT,
+                Outcome::Failed => {
                     failures = failures.saturating_add(1);
-                    backoff(self.polling.first_pause, failures, rand::rng().random_range(0.5..1.0))
+                    let random = rand::rng().random_range(0.5..1.0);
+                    backoff(self.context.first_pause, failures, random)
                 }
             };
             let until = began + wait;
-            if self.is_log() && matches!(turn, Turn::Committed(_)) {
+            let is_log = matches!(self.stream.poll, StreamPoll::ActivityLog { .. });
+            if is_log && matches!(outcome, Outcome::Committed { .. }) {
                 tokio::select! {
                     () = tokio::time::sleep_until(until) => {}
-                    () = self.log.notified() => {}
+                    () = self.log_disputed.notified() => {}
                 }
             } else {
                 tokio::time::sleep_until(until.max(Instant::now())).await;
@@ -198,91 +147,128 @@ impl StreamTask {
         }
     }
 
-    /// How long a stream keeps back after so many requests: asking who waits is worth a fifth of
-    /// the budget at most, however many waits become too long.
-    fn rest_after(&self, requests: u32) -> Duration {
-        if self.plan.kind != StreamKind::Waiting {
+    /// How long a stream keeps back after so many requests: polling the interactions that wait is
+    /// worth a fifth of the budget at most, however many waits become too long.
+    fn wait_after(&self, requests: u32) -> Duration {
+        if !matches!(self.stream.poll, StreamPoll::Waiting(_)) {
             return Duration::ZERO;
         }
         let rate = self.budget.state().working_rate.max(0.001);
-        Duration::from_secs_f64((f64::from(requests) * WAITING_PART / rate).min(LONGEST_REST))
-    }
-
-    fn is_log(&self) -> bool {
-        matches!(self.plan.kind, StreamKind::Incremental { log: true, .. })
+        Duration::from_secs_f64((f64::from(requests) * WAITING_PART / rate).min(LONGEST_WAIT))
     }
 
     async fn wait_for_gate(&mut self) -> Result<(), watch::error::RecvError> {
-        let mut gate = self.polling.gate.clone();
+        let mut gate = self.context.gate.clone();
         gate.wait_for(|open| *open).await?;
         Ok(())
     }
 
-    async fn turn(&self, memory: &mut RowMemory, incomplete: &mut u32) -> Result<Turn, Ended> {
-        let Polling { engine, health, metrics, clock, .. } = &*self.polling;
-        let (account, stream) = (&self.account, &self.plan.name);
-        let poll_request =
-            engine.poll_request(account.clone(), stream.clone(), self.plan.kind).await;
-        let poll_request = match poll_request {
-            Ok(Some(poll_request)) => poll_request,
-            Ok(None) => return Ok(Turn::Nothing),
-            Err(_) => return Err(Ended::EngineGone),
-        };
-        let is_full_scan = matches!(self.plan.kind, StreamKind::FullScan);
-        let began = Instant::now();
-        let poll_result = match self.source.read(stream, &poll_request, memory).await {
-            Ok(poll_result) => poll_result,
+    async fn poll_and_commit(&self, memory: &mut StreamMemory) -> Result<Outcome, PollingEnd> {
+        let PollerContext { engine, health, metrics, clock, .. } = &*self.context;
+        let (account, stream) = (&self.account, &self.stream.name);
+        let mut result = match self.poll(&memory.rows).await {
+            Ok(result) => result,
+            Err(NoResult::NothingToRequest) => return Ok(Outcome::NothingToRequest),
+            Err(NoResult::EngineStopped) => return Err(PollingEnd::EngineStopped),
             // The gate closes a moment later, and says why.
-            Err(Error::NotOwner) => return Ok(Turn::Nothing),
-            Err(error) => {
-                if is_full_scan {
-                    *incomplete += 1;
-                    metrics.scanned(account, stream, FullScanOutcome::Failed, *incomplete);
+            Err(NoResult::Failed(Error::NotOwner)) => return Ok(Outcome::NothingToRequest),
+            Err(NoResult::Failed(error)) => {
+                if self.is_full_scan() {
+                    memory.incomplete_scans += 1;
+                    let failed = FullScanOutcome::Failed;
+                    metrics.scanned(account, stream, failed, memory.incomplete_scans);
                 }
                 return self.failed(&error);
             }
         };
-        metrics.polled(account, stream, began.elapsed().as_secs_f64());
         self.budget.answered();
-        for unknown in &poll_result.unknown_values {
+        for unknown in &result.unknown_values {
             metrics.unknown_value(account, unknown.field);
         }
-        if let Some(partial) = is_full_scan.then(|| poll_result.rows.partial()).flatten() {
-            *incomplete += 1;
-            metrics.scanned(account, stream, FullScanOutcome::Partial, *incomplete);
-            tracing::debug!(%account, %stream, reason = partial.as_str(), "partial sweep");
-        } else if is_full_scan {
-            *incomplete = 0;
-            metrics.scanned(account, stream, FullScanOutcome::Complete, 0);
+        if self.is_full_scan() {
+            self.count_scan(&result, memory);
         }
-        let mut poll_result = poll_result;
-        let requests = poll_result.requests;
-        let seen = std::mem::take(&mut poll_result.memory);
-        match engine.apply(account.clone(), poll_result, poll_request).await {
+        let requests = result.requests;
+        let rows = std::mem::take(&mut result.memory);
+        match engine.apply(account.clone(), result).await {
             Ok(applied) => {
-                *memory = seen;
+                memory.rows = rows;
                 if applied.poll_log_now {
-                    self.log.notify_one();
+                    self.log_disputed.notify_one();
                 }
                 health.account(account).stream(stream).committed(clock.now(), applied.events);
-                Ok(Turn::Committed(requests))
+                Ok(Outcome::Committed { requests })
             }
             Err(error) => {
                 health.store_failed(&error.to_string());
-                tracing::error!(%account, %stream, %error, "a reading cannot be committed; polling stops");
-                Err(Ended::EngineGone)
+                tracing::error!(
+                    %account, %stream, %error, "a poll result cannot be committed; polling stops"
+                );
+                Err(PollingEnd::EngineStopped)
             }
         }
     }
 
-    fn failed(&self, error: &Error) -> Result<Turn, Ended> {
-        let (account, stream) = (&self.account, &self.plan.name);
-        self.polling.health.account(account).stream(stream).failed(&error.to_string());
+    /// Polls once, with the request that the engine chooses for a stream of this kind.
+    async fn poll(&self, memory: &RowMemory) -> Result<PollResult, NoResult> {
+        match &self.stream.poll {
+            StreamPoll::FullScan(stream) => self.poll_with(&**stream, (), memory).await,
+            StreamPoll::Snapshot(stream) => self.poll_with(&**stream, (), memory).await,
+            StreamPoll::Incremental { poll, overlap } => {
+                self.poll_with(&**poll, *overlap, memory).await
+            }
+            StreamPoll::ActivityLog { poll, overlap } => {
+                self.poll_with(&**poll, *overlap, memory).await
+            }
+            StreamPoll::Lookup(stream) => self.poll_with(&**stream, (), memory).await,
+            StreamPoll::Waiting(stream) => self.poll_with(&**stream, (), memory).await,
+        }
+    }
+
+    async fn poll_with<R: ChooseRequest>(
+        &self,
+        stream: &dyn PollStream<R>,
+        parameters: R::Parameters,
+        memory: &RowMemory,
+    ) -> Result<PollResult, NoResult> {
+        let (account, name) = (self.account.clone(), self.stream.name.clone());
+        let request = match self.context.engine.request::<R>(account, name, parameters).await {
+            Ok(Some(request)) => request,
+            Ok(None) => return Err(NoResult::NothingToRequest),
+            Err(_) => return Err(NoResult::EngineStopped),
+        };
+        let began = Instant::now();
+        let result = stream.poll(request, memory).await.map_err(NoResult::Failed)?;
+        let seconds = began.elapsed().as_secs_f64();
+        self.context.metrics.polled(&self.account, &self.stream.name, seconds);
+        Ok(result)
+    }
+
+    fn is_full_scan(&self) -> bool {
+        matches!(self.stream.poll, StreamPoll::FullScan(_))
+    }
+
+    fn count_scan(&self, result: &PollResult, memory: &mut StreamMemory) {
+        let (account, stream) = (&self.account, &self.stream.name);
+        let outcome = if let Some(partial) = result.rows.partial() {
+            memory.incomplete_scans += 1;
+            tracing::debug!(%account, %stream, reason = partial.as_str(), "partial full scan");
+            FullScanOutcome::Partial
+        } else {
+            memory.incomplete_scans = 0;
+            FullScanOutcome::Complete
+        };
+        self.context.metrics.scanned(account, stream, outcome, memory.incomplete_scans);
+    }
+
+    fn failed(&self, error: &Error) -> Result<Outcome, PollingEnd> {
+        let (account, stream) = (&self.account, &self.stream.name);
+        self.context.health.account(account).stream(stream).failed(&error.to_string());
         match error.disposition() {
-            Disposition::Stop => Err(Ended::Stopped(error.to_string())),
+            Disposition::Stop => Err(PollingEnd::AccountStopped(error.to_string())),
             Disposition::Retry | Disposition::Skip => {
-                tracing::warn!(%account, %stream, reason = error.reason(), %error, "reading failed");
-                Ok(Turn::Failed)
+                tracing::warn!(%account, %stream, reason = error.reason(), %error, "poll failed");
+                Ok(Outcome::Failed)
             }
         }
     }

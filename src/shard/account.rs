@@ -56,11 +56,6 @@ impl AccountParts {
             share.ceiling = settings.max_interval.unwrap_or(share.ceiling);
             !settings.disabled
         });
-        if let Some(overlap) = account.overlap {
-            for stream in &mut streams {
-                stream.kind = stream.kind.with_overlap(overlap);
-            }
-        }
         let service_level = account.service_level;
         Ok(Self {
             name: account.name.clone(),
@@ -99,9 +94,8 @@ impl AccountParts {
 pub fn default_streams(vendor: &Vendor) -> Vec<StreamPlan> {
     let plan = |spec: &StreamSpec| StreamPlan {
         name: spec.name.clone(),
-        kind: spec.kind,
-        share: Share { weight: spec.weight, ceiling: spec.max_interval },
-        min_interval: spec.min_interval,
+        share: Share { weight: spec.pace.weight, ceiling: spec.pace.max_interval },
+        min_interval: spec.pace.min_interval,
     };
-    vendor.streams.iter().map(plan).collect()
+    vendor.streams().into_iter().map(plan).collect()
 }

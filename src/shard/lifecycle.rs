@@ -21,7 +21,7 @@ use crate::engine::{Engine, EngineAccount, EngineError, Output, spawn_engine};
 use crate::event::avro::Encoders;
 use crate::model::{AccountName, Privacy};
 use crate::ownership::Lease;
-use crate::poll::{AccountPlan, Budget, Polling};
+use crate::poll::{AccountPlan, AccountSupervisor, Budget, PollerContext};
 use crate::source::{Connection, Limits};
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -175,7 +175,7 @@ impl Shard {
         )?;
         let (poll_gate, may_poll) = watch::channel(true);
         let turns = Arc::new(RwLock::new(()));
-        let polling = Arc::new(Polling {
+        let polling = Arc::new(PollerContext {
             engine: handle,
             health: Arc::clone(health),
             metrics: Arc::clone(metrics),
@@ -188,7 +188,7 @@ impl Shard {
         for account in &self.accounts {
             if let Some(budget) = self.budgets.get(&account.name) {
                 let plan = plan_of(account.clone(), Arc::clone(budget), &self.context, &self.lease);
-                tasks.spawn(Arc::clone(&polling).account(plan));
+                tasks.spawn(AccountSupervisor::new(Arc::clone(&polling), plan).run());
             }
         }
         let monitor = Monitor {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use super::rows::{Format, PageRows, decode};
+use super::rows::{PageDecoder, RowFormat, decode};
 use super::{Connection, Error, FullScanBuilder, Limits, RowMemory};
 use crate::clock::ManualClock;
 use crate::detect::{PollContext, StatusSource, roster_row};
@@ -94,7 +94,7 @@ pub(super) struct Roster {
     /// The name of its fuzzing.
     pub(super) target: &'static str,
     /// How its rows are read.
-    pub(super) format: Format<Agent>,
+    pub(super) format: RowFormat<Agent>,
     /// The rows in an answer.
     pub(super) rows: fn(&[u8]) -> Result<Vec<String>, &'static str>,
     /// The error in an answer.
@@ -164,8 +164,8 @@ impl Roster {
         let rows: Vec<&RawValue> = rows.iter().map(AsRef::as_ref).collect();
         let (memory, mut next) = (RowMemory::default(), RowMemory::default());
         let mut scan = FullScanBuilder::default();
-        let mut page = PageRows { memory: &memory, next: &mut next, unknown: &mut Vec::new() };
-        let set_aside = page.take_in(&rows, &self.format, &mut scan, &Privacy::default());
+        let mut page = PageDecoder { memory: &memory, next: &mut next, unknown: &mut Vec::new() };
+        let set_aside = page.decode(&rows, &self.format, &mut scan, &Privacy::default());
         assert!(scan.len() <= rows.len());
         let scan = scan.finish();
         assert!(scan.rows().len() <= scan.present().len());
@@ -224,7 +224,7 @@ fn replace(value: &mut Value, path: &str, left: &mut usize, new: &Value) -> Opti
 /// kept, the place is named and the value is not.
 pub(super) fn holds<T: Serialize>(
     mut row: Value,
-    format: &Format<T>,
+    format: &RowFormat<T>,
     mut field: usize,
     new: &Value,
 ) {

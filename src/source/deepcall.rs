@@ -1,11 +1,11 @@
 //! DeepCall (Sarv), version 2: the list of agents (vendor's document, "List").
 //!
 //! One `POST` answers with all agents at once. The document has no parameter for pages and no limit
-//! of requests. There is no activity log and no presence at all: `status` says whether an agent's
-//! account is switched on.
+//! of requests. There is no activity log and no presence: `status` says whether an agent's account is
+//! active.
 //!
-//! The credentials go in the request's body, and passwords of the agents come with every answer:
-//! see [`scrub`].
+//! The credentials are in the request's body, and the agents' passwords are in every answer: see
+//! [`scrub`].
 
 mod envelope;
 mod errors;
@@ -15,69 +15,54 @@ mod rows;
 mod scrub;
 mod settings;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use url::Url;
 
 use super::error::Error;
-use super::gathered::FullScanInProgress;
+use super::full_scan_in_progress::FullScanInProgress;
 use super::http::{Authorization, Client, Connection, JsonBody};
-use super::{PollRequest, PollResult, RowMemory, Rows, StreamKind, StreamSpec, Vendor};
-use crate::model::{Privacy, StreamName, Vocabulary};
+use super::stream::{Agents, StreamType};
+use super::{
+    Access, FullScanRequest, Pace, Poll, Polled, Report, RowMemory, SettingsReader, VendorClient,
+    VendorStream,
+};
+use crate::model::Privacy;
 use crate::secret::Secret;
 
 use self::settings::DeepcallSettings;
-
-/// The vendor's line in the table. Its document names no limit; the endpoint, it says, "can be
-/// resource-intensive".
-pub(super) const VENDOR: Vendor = Vendor {
-    name: "deepcall",
-    streams: STREAMS,
-    requests_per_second: 0.2,
-    settings: settings::read,
-    vocabulary: &Vocabulary::EMPTY,
-};
-
-const AGENTS: StreamName = StreamName::new("agents");
-
-const STREAMS: &[StreamSpec] = &[StreamSpec {
-    name: AGENTS,
-    kind: StreamKind::FullScan,
-    weight: 1.0,
-    max_interval: Duration::from_secs(30),
-    min_interval: Duration::from_secs(2),
-}];
 
 /// One account.
 #[derive(Debug)]
 pub(super) struct Deepcall {
     client: Client,
     url: Url,
-    questions: Questions,
+    bodies: RequestBodies,
     privacy: Privacy,
 }
 
 /// The bodies of requests. They hold the credentials.
 #[derive(Debug)]
-struct Questions {
+struct RequestBodies {
     /// All agents.
     all: JsonBody,
-    /// What a probe asks for besides: a second page, which is not documented, and an agent that is
-    /// not there.
+    /// Of a probe: a second page, which is not documented.
     second_page: JsonBody,
-    nobody: JsonBody,
+    /// Of a probe: an agent that does not exist.
+    missing_agent: JsonBody,
 }
 
-/// Who asks. It is written into the body of every request: one or the other, never both.
+/// The credentials in the body of every request: one or the other, never both.
 #[derive(Clone, Copy)]
 enum Credentials<'a> {
     Session { ssid: &'a Secret },
     User { user_id: &'a str, token: &'a Secret },
 }
 
-/// The body of a request. Without a filter all agents are asked for, in full. `quick` would leave
-/// fields out, and is never sent.
+/// The body of a request. Without a filter it is for all agents, with all fields; `quick`, which would
+/// leave fields out, is never sent.
 #[derive(Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ListRequest<'a> {
@@ -93,7 +78,7 @@ struct ListRequest<'a> {
     page: Option<u32>,
 }
 
-impl Questions {
+impl RequestBodies {
     fn of(credentials: Credentials) -> Result<Self, Error> {
         let all = match credentials {
             Credentials::Session { ssid } => {
@@ -108,8 +93,27 @@ impl Questions {
         Ok(Self {
             all: JsonBody::of(&all)?,
             second_page: JsonBody::of(&ListRequest { page: Some(2), ..all })?,
-            nobody: JsonBody::of(&ListRequest { agent_id: Some("0"), ..all })?,
+            missing_agent: JsonBody::of(&ListRequest { agent_id: Some("0"), ..all })?,
         })
+    }
+}
+
+impl VendorClient for Deepcall {
+    const NAME: &'static str = "deepcall";
+    // The document names no limit; the endpoint, it says, "can be resource-intensive".
+    const REQUESTS_PER_SECOND: f64 = 0.2;
+    const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Agents>(Pace {
+        weight: 1.0,
+        max_interval: Duration::from_secs(30),
+        min_interval: Duration::from_secs(2),
+    })];
+
+    fn settings(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
+        settings::read(keys)
+    }
+
+    async fn probe(&self) -> Result<Report, Error> {
+        self.report().await
     }
 }
 
@@ -123,31 +127,20 @@ impl Deepcall {
         let client = Client::new(connection, Authorization::in_body(), errors::find_error)?;
         let mut url = settings.base_url.clone();
         url.set_path(&settings.path);
-        Ok(Self { client, url, questions: Questions::of(credentials)?, privacy })
+        Ok(Self { client, url, bodies: RequestBodies::of(credentials)?, privacy })
     }
+}
 
-    pub(super) async fn read(
-        &self,
-        stream: &StreamName,
-        poll_request: &PollRequest,
-        memory: &RowMemory,
-    ) -> Result<PollResult, Error> {
-        match (stream.as_str(), poll_request) {
-            ("agents", PollRequest::FullScan) => self.agents(memory).await,
-            _ => Err(Error::UnsupportedRequest(stream.to_string())),
-        }
-    }
-
-    /// All agents, in one answer.
-    async fn agents(&self, memory: &RowMemory) -> Result<PollResult, Error> {
+impl Poll<Agents> for Deepcall {
+    /// All agents come in one answer.
+    async fn poll(&self, _: FullScanRequest, memory: &RowMemory) -> Polled<Agents> {
         let mut scan = FullScanInProgress::new(rows::FORMAT, memory, &self.privacy);
-        let answered = self.client.post(&AGENTS, &self.url, &self.questions.all).await;
+        let answered = self.client.post(&Agents::NAME, &self.url, &self.bodies.all).await;
         if let Some(answer) = scan.answered(answered)? {
-            let taken_in = rows::take_in(&mut scan, &answer.body);
-            scan.readable(taken_in, &answer)?;
+            let added = rows::add_rows(&mut scan, &answer.body);
+            scan.decoded(added, &answer)?;
         }
-        let (gathered, scan) = scan.finish();
-        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(scan)))
+        Ok(scan.finish())
     }
 }
 

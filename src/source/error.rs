@@ -1,13 +1,13 @@
-//! What can go wrong when a vendor is asked, and the one table of what follows from it.
+//! What can go wrong with a request to a vendor, and the one table of what follows from it.
 
 use std::fmt;
 use std::time::Duration;
 
-/// How a vendor said no: its status code and, where its own error is known, what that means in our
-/// words. The vendor's words are shown nowhere: they may hold anything.
+/// How a vendor refused a request: the status code and, where the vendor's own error is known, its
+/// meaning in our words. The vendor's text is shown nowhere: it may contain personal data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The status code. Some vendors refuse with that of a success.
+    /// The HTTP status code. Some vendors refuse with that of a success.
     pub status: u16,
     /// What the vendor's own error means, such as `1014: the session has ended`.
     pub meaning: Option<&'static str>,
@@ -20,13 +20,13 @@ impl Refusal {
         Self { status, meaning: None }
     }
 
-    /// A refusal that is known.
+    /// A refusal whose meaning is known.
     #[must_use]
     pub const fn known(status: u16, meaning: &'static str) -> Self {
         Self { status, meaning: Some(meaning) }
     }
 
-    /// What to look at first when all that is known is that the request was refused.
+    /// What to check first when nothing but the refusal is known.
     const fn advice(&self) -> &'static str {
         match self.meaning {
             Some(_) => "",
@@ -43,25 +43,25 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Why a question was not answered. No error holds a body, a query or a secret.
+/// Why a request failed. No error holds a body, a query or a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No connection, or it broke before the answer was whole.
+    /// No connection, or it broke before the answer was complete.
     #[error("no connection to {host}: {problem}")]
     Disconnected {
-        /// Whom we asked.
+        /// The vendor's host.
         host: String,
-        /// What the system says, without the address that was asked.
+        /// The system's error, without the URL.
         problem: String,
     },
     /// The answer took too long.
     #[error("{host} did not answer within {} s ({phase})", .limit.as_secs())]
     TimedOut {
-        /// Whom we asked.
+        /// The vendor's host.
         host: String,
-        /// What was waited for.
+        /// The phase that took too long.
         phase: &'static str,
-        /// How long.
+        /// Its time limit.
         limit: Duration,
     },
     /// 429.
@@ -99,28 +99,25 @@ pub enum Error {
         status: u16,
         /// The size of the body in bytes.
         size: usize,
-        /// Whether it began as a list of rows, so that one of them may be to blame.
+        /// Whether it began as a list of rows, so that one of them may be the cause.
         in_rows: bool,
     },
     /// The client cannot be made.
     #[error("the HTTP client cannot be made: {0}")]
     Client(String),
-    /// Nothing is asked while another bridge may own the account.
-    #[error("nothing is asked: the ownership of the account is not confirmed")]
+    /// No request is sent while another bridge may own the account.
+    #[error("no request sent: the ownership of the account is not confirmed")]
     NotOwner,
-    /// A question that the stream cannot answer; that is a fault of this program.
-    #[error("the stream {0} cannot answer such a question")]
-    UnsupportedRequest(String),
 }
 
 /// What follows from an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
-    /// Ask again, after a while that grows; each attempt spends from the budget.
+    /// Retry the request, after a backoff; each attempt spends from the budget.
     Retry,
-    /// Leave this reading; the next one covers it.
+    /// Give up this poll; the next one covers it.
     Skip,
-    /// Stop the account: asking again would only lock it.
+    /// Stop the account: a retry would only lock it.
     Stop,
 }
 
@@ -129,20 +126,19 @@ impl Error {
     #[must_use]
     pub const fn disposition(&self) -> Disposition {
         match self {
-            // The network and the vendor's machines come back by themselves; a refusal for too
-            // many requests has paused the budget already.
+            // The network and the vendor's servers recover by themselves; 429 has paused the budget
+            // already.
             Self::Disconnected { .. }
             | Self::TimedOut { .. }
             | Self::RateLimited
             | Self::ServerError(_) => Disposition::Retry,
-            // The same request would get the same answer: a later reading asks another one.
+            // The same request would get the same answer; a later poll makes another one.
             Self::Redirected { .. }
             | Self::Refused(_)
             | Self::TooLarge { .. }
             | Self::Undecodable { .. }
-            | Self::NotOwner
-            | Self::UnsupportedRequest(_) => Disposition::Skip,
-            // A person has to look.
+            | Self::NotOwner => Disposition::Skip,
+            // Needs an operator.
             Self::Unauthorized(_) | Self::Client(_) => Disposition::Stop,
         }
     }
@@ -162,7 +158,6 @@ impl Error {
             Self::Undecodable { .. } => "undecodable",
             Self::Client(_) => "client",
             Self::NotOwner => "not_owner",
-            Self::UnsupportedRequest(_) => "misasked",
         }
     }
 }

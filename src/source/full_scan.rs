@@ -1,40 +1,40 @@
-//! A sweep: all entities of a kind, read over several pages. It is complete by construction, or
-//! it is partial and nothing may be concluded from what it does not show.
+//! A full scan: all entities of a kind, read over several pages. It is complete by construction, or
+//! partial, and then absence proves nothing.
 
 use std::collections::HashSet;
 
 use crate::model::EntityId;
 
-/// One row of a sweep.
+/// One row of a full scan.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FullScanRow<T> {
-    /// A row that is new, or differs by at least a byte from the last committed reading.
+    /// A row that is new, or differs by at least a byte from the last committed result.
     Seen(T),
-    /// The same bytes as in the last committed reading.
+    /// The same bytes as in the last committed result.
     Unchanged(EntityId),
-    /// The vendor itself calls the entity deleted: evidence enough, whatever else the sweep shows.
+    /// The vendor marks the entity as deleted: positive evidence, also in a partial scan.
     Deleted(EntityId),
 }
 
-/// Why a sweep proves nothing about absence.
+/// Why a full scan proves nothing about absence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Partial {
     /// The vendor's count and the number of different ids disagree.
     CountDisagrees,
     /// The count changed between two pages.
     CountMoved,
-    /// The vendor names a count, and did not.
+    /// The count that the vendor documents is missing.
     CountMissing,
-    /// A row had no id that could be decoded.
+    /// A row has no id that could be decoded.
     RowWithoutId,
-    /// Two rows with one id differ: neither is believed.
+    /// Two rows with one id differ: neither is used.
     ConflictingDuplicate,
     /// A limit of pages or rows was reached.
     TooLong,
-    /// A page after the first was not answered, or could not be read.
+    /// A page after the first was not answered, or could not be decoded.
     PageUnanswered,
-    /// Rows came twice, so they moved from page to page while these were read, and no count says
-    /// whether another one was lost.
+    /// Rows came twice, so they moved from page to page during the scan, and no count says whether
+    /// another one was missed.
     RowsShifted,
 }
 
@@ -60,7 +60,7 @@ impl Partial {
 pub struct FullScan<T> {
     rows: Vec<FullScanRow<T>>,
     present: HashSet<EntityId>,
-    disbelieved: HashSet<EntityId>,
+    conflicting: HashSet<EntityId>,
     counted: bool,
     partial: Option<Partial>,
 }
@@ -78,14 +78,13 @@ impl<T> FullScan<T> {
         &self.present
     }
 
-    /// The ids of rows that contradict each other: they are present, and nothing that their rows
-    /// say is believed.
+    /// The ids whose rows contradict each other: they are present, and none of their rows is used.
     #[must_use]
-    pub fn disbelieved(&self) -> &HashSet<EntityId> {
-        &self.disbelieved
+    pub fn conflicting(&self) -> &HashSet<EntityId> {
+        &self.conflicting
     }
 
-    /// Why absence proves nothing; `None` when the sweep is complete.
+    /// Why absence proves nothing; `None` when the scan is complete.
     #[must_use]
     pub const fn partial(&self) -> Option<Partial> {
         self.partial
@@ -97,7 +96,7 @@ impl<T> FullScan<T> {
         self.partial.is_none()
     }
 
-    /// Whether the vendor named a count that agreed.
+    /// Whether the vendor named a count. In a complete scan it agreed.
     #[must_use]
     pub const fn was_counted(&self) -> bool {
         self.counted
@@ -110,14 +109,14 @@ impl<T> FullScan<T> {
     }
 }
 
-/// Gathers the pages of a sweep. Only [`FullScanBuilder::finish`] makes a sweep, and it decides
-/// whether the sweep is complete.
+/// Collects the pages of a full scan. Only [`FullScanBuilder::finish`] makes a [`FullScan`], and
+/// decides whether it is complete.
 #[derive(Debug)]
 pub struct FullScanBuilder<T> {
     rows: Vec<(EntityId, FullScanRow<T>)>,
     present: HashSet<EntityId>,
-    disbelieved: HashSet<EntityId>,
-    came_otherwise: HashSet<EntityId>,
+    conflicting: HashSet<EntityId>,
+    changed_between_pages: HashSet<EntityId>,
     total: Option<u64>,
     partial: Option<Partial>,
 }
@@ -127,8 +126,8 @@ impl<T> Default for FullScanBuilder<T> {
         Self {
             rows: Vec::new(),
             present: HashSet::new(),
-            disbelieved: HashSet::new(),
-            came_otherwise: HashSet::new(),
+            conflicting: HashSet::new(),
+            changed_between_pages: HashSet::new(),
             total: None,
             partial: None,
         }
@@ -136,7 +135,7 @@ impl<T> Default for FullScanBuilder<T> {
 }
 
 impl<T> FullScanBuilder<T> {
-    /// The count a page named. A count that moves between pages makes the sweep partial.
+    /// The count that a page named. A count that changes between pages makes the scan partial.
     pub fn counted(&mut self, total: u64) {
         match self.total {
             Some(before) if before != total => self.mark(Partial::CountMoved),
@@ -144,8 +143,8 @@ impl<T> FullScanBuilder<T> {
         }
     }
 
-    /// A row. `false` when its id was there already: rows shift between pages, so the second one
-    /// is dropped, and the count will tell whether another was lost.
+    /// Adds a row. `false` when its id is there already: rows shift between pages, so the second one
+    /// is dropped, and the count shows whether another was missed.
     pub fn row(&mut self, id: &EntityId, row: FullScanRow<T>) -> bool {
         let new = self.present.insert(id.clone());
         if new {
@@ -154,25 +153,25 @@ impl<T> FullScanBuilder<T> {
         new
     }
 
-    /// A row whose id decoded and whose rest did not: it is present all the same.
+    /// Adds a row of which only the id could be decoded: its entity is present.
     pub fn present(&mut self, id: EntityId) {
         self.present.insert(id);
     }
 
-    /// An id whose rows contradict each other: it is present, and none of them is believed, nor is
-    /// any absence. `false` when that was known.
-    pub fn disbelieve(&mut self, id: EntityId) -> bool {
+    /// The rows of an id contradict each other: it is present, none of its rows is used, and the scan
+    /// is partial. `false` when that was known.
+    pub fn conflict(&mut self, id: EntityId) -> bool {
         self.mark(Partial::ConflictingDuplicate);
-        self.disbelieved.insert(id)
+        self.conflicting.insert(id)
     }
 
-    /// An id came again, on another page and with other bytes. It may have changed in between;
-    /// when the count says that there are more entities than ids, it is two of them.
-    pub fn came_otherwise(&mut self, id: EntityId) {
-        self.came_otherwise.insert(id);
+    /// An id came again, on another page and with other bytes. It may have changed in between; when
+    /// the count says that there are more entities than ids, its rows contradict each other.
+    pub fn changed_between_pages(&mut self, id: EntityId) {
+        self.changed_between_pages.insert(id);
     }
 
-    /// Something that makes the sweep prove nothing about absence. The first reason stays.
+    /// Makes the scan partial. The first reason stays.
     pub fn mark(&mut self, reason: Partial) {
         self.partial.get_or_insert(reason);
     }
@@ -189,19 +188,19 @@ impl<T> FullScanBuilder<T> {
         self.present.is_empty()
     }
 
-    /// The sweep: complete when nothing marked it and the vendor's count, where there was one,
+    /// The full scan: complete when nothing marked it and the vendor's count, where there was one,
     /// equals the number of different ids.
     #[must_use]
     pub fn finish(mut self) -> FullScan<T> {
         if self.total.is_some_and(|total| total != self.present.len() as u64) {
             self.mark(Partial::CountDisagrees);
-            self.disbelieved.extend(std::mem::take(&mut self.came_otherwise));
+            self.conflicting.extend(std::mem::take(&mut self.changed_between_pages));
         }
-        let believed = self.rows.into_iter().filter(|(id, _)| !self.disbelieved.contains(id));
+        let used = self.rows.into_iter().filter(|(id, _)| !self.conflicting.contains(id));
         FullScan {
-            rows: believed.map(|(_, row)| row).collect(),
+            rows: used.map(|(_, row)| row).collect(),
             present: self.present,
-            disbelieved: self.disbelieved,
+            conflicting: self.conflicting,
             counted: self.total.is_some(),
             partial: self.partial,
         }
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_is_complete_when_its_different_ids_reach_the_count() {
+    fn a_full_scan_is_complete_when_its_different_ids_reach_the_count() {
         assert!(scan(Some(2), &["1", "2"]).is_complete());
         assert!(scan(None, &["1"]).is_complete());
         let shifted = scan(Some(3), &["1", "2", "2"]);
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_moves_between_pages_makes_a_sweep_partial() {
+    fn a_count_that_changes_between_pages_makes_a_full_scan_partial() {
         let mut builder = FullScanBuilder::<()>::default();
         builder.counted(1);
         builder.counted(2);
@@ -242,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_contradict_each_other_are_present_and_not_believed() {
+    fn rows_that_contradict_each_other_are_present_and_not_used() {
         let two = |total| {
             let mut builder = FullScanBuilder::<()>::default();
             builder.counted(total);
@@ -252,14 +251,14 @@ mod tests {
             builder
         };
         let mut builder = two(3);
-        builder.disbelieve(EntityId::new("1"));
+        builder.conflict(EntityId::new("1"));
         let scan = builder.finish();
         assert_eq!((scan.rows().len(), scan.present().len()), (1, 2));
         // On two pages: when the count agrees, it was one entity that changed in between.
-        for (total, believed) in [(2, 2), (3, 1)] {
+        for (total, used) in [(2, 2), (3, 1)] {
             let mut builder = two(total);
-            builder.came_otherwise(EntityId::new("2"));
-            assert_eq!(builder.finish().rows().len(), believed);
+            builder.changed_between_pages(EntityId::new("2"));
+            assert_eq!(builder.finish().rows().len(), used);
         }
     }
 

@@ -1,10 +1,10 @@
-//! One account's HTTP client: it spends the budget, keeps the limits, and gives credentials to
-//! nobody but the configured host.
+//! One account's HTTP client: it spends the budget, keeps the limits, and sends credentials only to
+//! the configured host.
 //!
 //! No redirect is followed. Every phase has a time limit: connecting, the head of the answer, the
-//! whole body. Bodies are capped twice, as they come over the wire and decompressed, so that
-//! neither an endless answer nor a bomb fills the memory; gzip is undone here for that reason. Only
-//! one large body of an account is held at a time: the others wait for their turn.
+//! whole body. Bodies are capped twice, over the wire and decompressed, so that neither an endless
+//! answer nor a decompression bomb fills the memory; gzip is decoded here for that reason. Only one
+//! large body of an account is held at a time; others wait.
 
 mod encoding;
 mod headers;
@@ -31,31 +31,31 @@ use crate::telemetry::{Metrics, RequestOutcome};
 
 pub(super) use self::request::{Authorization, JsonBody};
 
-/// How often one request is sent at most, the first time included.
+/// How often one request is sent, at most.
 const ATTEMPTS: u32 = 3;
-/// How much of an error page is read. It is never shown: reading it keeps the connection, so that
-/// a refusal does not cost a handshake more, and the vendor's own error may stand in it.
+/// Bytes of an error page that are read. Reading it keeps the connection, so that a refusal does not
+/// cost another handshake, and it may contain the vendor's own error. It is never shown.
 const ERROR_PAGE: usize = 64 << 10;
 
-/// Bytes of a body that is not large. Ordinary pages are smaller.
+/// Bytes of a body above which it is large. Ordinary pages are smaller.
 const LARGE: usize = 512 << 10;
 
-/// What a client waits for and takes in.
+/// Limits of time and size of a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// For a connection to stand, TLS included.
+    /// To connect, TLS included.
     pub connect: Duration,
-    /// From the request to the head of the answer. Vendors compute large pages for many seconds.
+    /// From the request to the head of the answer. Vendors take many seconds for large pages.
     pub head: Duration,
     /// For the whole body.
     pub body: Duration,
-    /// For an error page; after that its connection is given up.
+    /// For an error page; after that its connection is closed.
     pub error_page: Duration,
     /// Bytes over the wire.
     pub compressed: usize,
     /// Bytes after decompression. A page of 100 calls has some hundred kilobytes.
     pub decompressed: usize,
-    /// The longest pause before the second attempt; it doubles with each further one.
+    /// The longest wait before the second attempt; it doubles with each further one.
     pub pause: Duration,
 }
 
@@ -80,19 +80,18 @@ pub struct Connection {
     pub account: AccountName,
     /// Its budget, which every request spends from.
     pub budget: Arc<Budget>,
-    /// The right to ask at all, which is looked at before each request.
+    /// The right to poll, which is checked before each request.
     pub lease: Arc<Lease>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// What it waits for and takes in.
+    /// The limits of time and size.
     pub limits: Limits,
 }
 
-/// Finds a vendor's own error in the body of an answer, whatever its status code is: one of the
-/// table's, with words of ours and no text of the body. `None` where the body tells of none; the
-/// status code decides then.
+/// Finds a vendor's own error in the body of an answer with any status code: an error with our words
+/// and no text of the body. `None` where the body has none; the status code decides then.
 pub(super) type FindError = fn(status: u16, body: &[u8]) -> Option<Error>;
 
 /// A client for one account.
@@ -102,15 +101,15 @@ pub(super) struct Client {
     authorization: Authorization,
     find_error: FindError,
     connection: Connection,
-    /// The right to hold a large body.
+    /// The permit to hold a large body.
     large: Arc<Semaphore>,
 }
 
-/// A whole answer with a success status.
+/// A complete answer with a success status.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) body: Vec<u8>,
-    /// Held as long as the body, where that is large. Give it up before asking for another one.
+    /// Held as long as a large body. Drop it before the next request.
     pub(super) large: Option<OwnedSemaphorePermit>,
     pub(super) status: u16,
     pub(super) requested_at: Timestamp,
@@ -119,23 +118,23 @@ pub(super) struct Answer {
     pub(super) clock_offset_millis: Option<i64>,
     /// How many entities there are in all, by the header `Total`.
     pub(super) total: Option<u64>,
-    /// Whether there is a header `Total` of which no count can be made: it is no number, or there
-    /// are several that differ. Somebody counted, and nobody knows what.
+    /// Whether the header `Total` is no number, or there are several that differ: there is a count,
+    /// and it is not known.
     pub(super) count_unreadable: bool,
-    /// Whether there is a further page, where the header `Link` tells.
+    /// Whether there is a further page, where the header `Link` says.
     pub(super) has_next: Option<bool>,
     /// How many requests it took.
     pub(super) requests: u32,
 }
 
 impl Client {
-    /// A client. Nothing is asked yet.
+    /// A client. No request is sent yet.
     pub(super) fn new(
         connection: Connection,
         authorization: Authorization,
         find_error: FindError,
     ) -> Result<Self, Error> {
-        // Only the first call of the process installs it; the others find it there.
+        // Only the first call of the process installs it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -143,7 +142,7 @@ impl Client {
             .pool_max_idle_per_host(4)
             .pool_idle_timeout(Duration::from_secs(90))
             .build()
-            .map_err(|error| Error::Client(bare(&error)))?;
+            .map_err(|error| Error::Client(without_url(&error)))?;
         let large = Arc::new(Semaphore::new(1));
         Ok(Self { http, authorization, find_error, connection, large })
     }
@@ -153,27 +152,27 @@ impl Client {
         &self.connection
     }
 
-    /// What time it is by our clock.
+    /// The time by our clock.
     pub(super) fn now(&self) -> Timestamp {
         self.connection.clock.now()
     }
 
-    /// Asks, and asks again where that may help.
+    /// Sends a GET request, and retries it where that may help.
     pub(super) async fn get(&self, stream: &StreamName, url: &Url) -> Result<Answer, Error> {
-        self.ask(stream, Request { url, body: None }).await
+        self.request(stream, Request { url, body: None }).await
     }
 
-    /// The same with a body. It has to be a question all the same: it may be sent several times.
+    /// The same by POST with a body. The request must change nothing: it may be sent several times.
     pub(super) async fn post(
         &self,
         stream: &StreamName,
         url: &Url,
         body: &JsonBody,
     ) -> Result<Answer, Error> {
-        self.ask(stream, Request { url, body: Some(body) }).await
+        self.request(stream, Request { url, body: Some(body) }).await
     }
 
-    async fn ask(&self, stream: &StreamName, request: Request<'_>) -> Result<Answer, Error> {
+    async fn request(&self, stream: &StreamName, request: Request<'_>) -> Result<Answer, Error> {
         let mut attempt = 1;
         loop {
             let error = match self.attempt(stream, request).await {
@@ -186,16 +185,16 @@ impl Client {
             if error.disposition() != Disposition::Retry || attempt == ATTEMPTS {
                 return Err(error);
             }
-            tracing::debug!(stream = %stream, %error, attempt, "asking again");
+            tracing::debug!(stream = %stream, %error, attempt, "retrying a request");
             let random = rand::rng().random_range(0.0..1.0);
-            tokio::time::sleep(pause(self.connection.limits.pause, attempt, random)).await;
+            tokio::time::sleep(retry_wait(self.connection.limits.pause, attempt, random)).await;
             attempt += 1;
         }
     }
 
     async fn attempt(&self, stream: &StreamName, request: Request<'_>) -> Result<Answer, Error> {
         let _turn = self.connection.budget.turn(stream).await;
-        // The turn may have been long in coming, and the process paused meanwhile.
+        // The turn may have taken long, or the process was paused meanwhile.
         if !self.connection.lease.holds(Instant::now()) {
             return Err(Error::NotOwner);
         }
@@ -209,12 +208,9 @@ impl Client {
             Err(Error::ServerError(_)) => RequestOutcome::ServerError,
             Err(Error::TooLarge { .. }) => RequestOutcome::TooLarge,
             Err(Error::Undecodable { .. }) => RequestOutcome::Undecodable,
-            Err(
-                Error::Redirected { .. }
-                | Error::Refused(_)
-                | Error::UnsupportedRequest(_)
-                | Error::NotOwner,
-            ) => RequestOutcome::Refused,
+            Err(Error::Redirected { .. } | Error::Refused(_) | Error::NotOwner) => {
+                RequestOutcome::Refused
+            }
         };
         self.connection.metrics.requested(&self.connection.account, stream, outcome);
         answer
@@ -234,7 +230,7 @@ impl Client {
             if error.is_timeout() {
                 timed_out("connection", limits.connect)
             } else {
-                Error::Disconnected { host: host(), problem: bare(&error) }
+                Error::Disconnected { host: host(), problem: without_url(&error) }
             }
         };
         let response = tokio::time::timeout(limits.head, built.send())
@@ -245,14 +241,14 @@ impl Client {
         let status = response.status();
         if status == StatusCode::PARTIAL_CONTENT {
             return Err(Error::Undecodable {
-                problem: String::from("it is a part that was not asked for"),
+                problem: String::from("it is a part that was not requested"),
                 status: status.as_u16(),
                 size: 0,
                 in_rows: false,
             });
         }
         if !status.is_success() {
-            return Err(self.refused(response).await);
+            return Err(self.error_of(response).await);
         }
         let headers = response.headers().clone();
         let (body, large) =
@@ -264,10 +260,10 @@ impl Client {
                     BodyProblem::TooLarge => {
                         Error::TooLarge { what: "over the wire", limit: limits.compressed }
                     }
-                    BodyProblem::Shredded => Error::Undecodable {
-                        problem: String::from("it comes in countless tiny pieces"),
+                    BodyProblem::TinyPieces => Error::Undecodable {
+                        problem: String::from("it comes in too many tiny pieces"),
                         status: status.as_u16(),
-                        size: SMALL_PIECES,
+                        size: FREE_CHUNKS,
                         in_rows: false,
                     },
                 })?;
@@ -277,7 +273,7 @@ impl Client {
             Err(Error::TooLarge { .. }) => {
                 let large = match large {
                     Some(large) => Some(large),
-                    None => tokio::time::timeout(limits.body, self.turn_of_a_large_body())
+                    None => tokio::time::timeout(limits.body, self.large_body_permit())
                         .await
                         .map_err(|_| timed_out("body", limits.body))?,
                 };
@@ -286,8 +282,8 @@ impl Client {
             }
             Err(error) => return Err(error),
         };
-        // All vendors answer with a list or an object. A page for people, of a gateway or a log-in,
-        // comes with a success status, too.
+        // All vendors answer with a list or an object. A gateway's or a log-in page has a success
+        // status, too.
         if !matches!(body.trim_ascii_start().first(), Some(b'[' | b'{')) {
             return Err(Error::Undecodable {
                 problem: String::from("it is neither a list nor an object"),
@@ -297,10 +293,10 @@ impl Client {
             });
         }
         if let Some(error) = (self.find_error)(status.as_u16(), &body) {
-            return Err(self.slowed_down(error, &headers));
+            return Err(self.count_rate_limit(error, &headers));
         }
         let total = count(&headers);
-        // The header has whole seconds: half of one is the best guess of what it cut off.
+        // The header has whole seconds: half a second is the expected value of what it cuts off.
         let clock_offset_millis = date(&headers).map(|date| {
             let middle = requested_at.plus_millis(head_at.millis_since(requested_at) / 2);
             date.plus_millis(500).millis_since(middle)
@@ -319,12 +315,12 @@ impl Client {
         })
     }
 
-    async fn turn_of_a_large_body(&self) -> Option<OwnedSemaphorePermit> {
+    async fn large_body_permit(&self) -> Option<OwnedSemaphorePermit> {
         // Nobody closes the semaphore.
         Arc::clone(&self.large).acquire_owned().await.ok()
     }
 
-    /// The whole body, and the right to hold it where it is large.
+    /// The whole body, and the permit to hold it where it is large.
     async fn read(
         &self,
         mut response: Response,
@@ -332,32 +328,32 @@ impl Client {
     ) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), BodyProblem> {
         let mut body = Vec::new();
         let mut large = None;
-        let mut pieces = 0;
+        let mut chunks = 0;
         while let Some(chunk) = response.chunk().await.map_err(BodyProblem::Broken)? {
             if body.len() + chunk.len() > limit {
                 return Err(BodyProblem::TooLarge);
             }
             body.extend_from_slice(&chunk);
-            pieces += 1;
-            if pieces > SMALL_PIECES && body.len() < pieces * PIECE {
-                return Err(BodyProblem::Shredded);
+            chunks += 1;
+            if chunks > FREE_CHUNKS && body.len() < chunks * LEAST_CHUNK {
+                return Err(BodyProblem::TinyPieces);
             }
             if large.is_none() && body.len() > LARGE {
-                large = self.turn_of_a_large_body().await;
+                large = self.large_body_permit().await;
             }
         }
         Ok((body, large))
     }
 
-    /// What an answer without a success status means: what the vendor says in its body where that is
+    /// The error in an answer without a success status: the vendor's own one in the body where that is
     /// known, its status code otherwise.
-    async fn refused(&self, response: Response) -> Error {
+    async fn error_of(&self, response: Response) -> Error {
         let (status, headers) = (response.status(), response.headers().clone());
         let page = self.read(response, ERROR_PAGE);
         let page = tokio::time::timeout(self.connection.limits.error_page, page).await;
         let by_status = by_status(status.as_u16());
         let error = match (by_status, page) {
-            // Whatever else it says, it asks to wait; and a redirection is no word of the vendor's.
+            // 429 means a pause whatever the body says; a redirect's body is not the vendor's.
             (error @ (Error::RateLimited | Error::Redirected { .. }), _) => error,
             (by_status, Ok(Ok((body, _)))) => decompress(&body, &headers, status, ERROR_PAGE)
                 .ok()
@@ -367,11 +363,11 @@ impl Client {
                 .unwrap_or(by_status),
             (by_status, _) => by_status,
         };
-        self.slowed_down(error, &headers)
+        self.count_rate_limit(error, &headers)
     }
 
-    /// Lets the budget know of a refusal for too many requests.
-    fn slowed_down(&self, error: Error, headers: &HeaderMap) -> Error {
+    /// Reports a refusal for too many requests to the budget.
+    fn count_rate_limit(&self, error: Error, headers: &HeaderMap) -> Error {
         if matches!(error, Error::RateLimited) {
             let now = self.connection.clock.now();
             self.connection.budget.refused(retry_after(headers, now));
@@ -380,7 +376,7 @@ impl Client {
     }
 }
 
-/// What a status code that is no success means by itself.
+/// The error of a status code that is no success.
 fn by_status(status: u16) -> Error {
     match status {
         429 => Error::RateLimited,
@@ -394,17 +390,17 @@ fn by_status(status: u16) -> Error {
 enum BodyProblem {
     Broken(reqwest::Error),
     TooLarge,
-    Shredded,
+    TinyPieces,
 }
 
-/// Pieces of a body that may be of any size. More than that have to hold [`PIECE`] bytes on
-/// average: a body of single bytes costs a thousand times its size in work.
-const SMALL_PIECES: usize = 4096;
+/// Chunks of a body that may be of any size. More of them must have [`LEAST_CHUNK`] bytes on average:
+/// a body in single bytes costs a thousand times its size in work.
+const FREE_CHUNKS: usize = 4096;
 /// Bytes.
-const PIECE: usize = 16;
+const LEAST_CHUNK: usize = 16;
 
-/// An error's own words without the address, which holds the query.
-fn bare(error: &reqwest::Error) -> String {
+/// The text of an error without the URL, which contains the query.
+fn without_url(error: &reqwest::Error) -> String {
     let mut source = std::error::Error::source(error);
     let mut text = String::from("the connection failed");
     while let Some(error) = source {
@@ -414,9 +410,9 @@ fn bare(error: &reqwest::Error) -> String {
     text
 }
 
-/// The pause before another attempt: anything up to the longest one, by chance, so that those who
-/// failed together do not come back together.
-fn pause(longest: Duration, attempt: u32, random: f64) -> Duration {
+/// The wait before another attempt: a random part of the longest one, so that clients that failed
+/// together do not retry together.
+fn retry_wait(longest: Duration, attempt: u32, random: f64) -> Duration {
     longest.saturating_mul(1 << attempt.saturating_sub(1).min(6)).mul_f64(random)
 }
 

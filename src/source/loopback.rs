@@ -1,4 +1,4 @@
-//! A vendor on the loopback interface: answers as a test says, and remembers what it was asked.
+//! A vendor's server on the loopback interface: it answers as a test wants, and records its requests.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -12,9 +12,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use url::Url;
 
-/// A request that came in.
+/// A request that the server received.
 #[derive(Clone, Debug)]
-pub(in crate::source) struct Asked {
+pub(in crate::source) struct ReceivedRequest {
     pub(in crate::source) method: axum::http::Method,
     pub(in crate::source) path: String,
     pub(in crate::source) raw_query: String,
@@ -22,7 +22,7 @@ pub(in crate::source) struct Asked {
     pub(in crate::source) body: Vec<u8>,
 }
 
-impl Asked {
+impl ReceivedRequest {
     pub(in crate::source) fn query(&self, name: &str) -> Option<String> {
         let pairs = url::form_urlencoded::parse(self.raw_query.as_bytes());
         pairs.into_owned().find(|(key, _)| key == name).map(|(_, value)| value)
@@ -38,7 +38,7 @@ impl Asked {
     }
 }
 
-/// What is answered.
+/// An answer of the server.
 #[derive(Clone, Debug)]
 pub(in crate::source) struct Answer {
     status: u16,
@@ -56,7 +56,7 @@ impl Answer {
     }
 
     pub(in crate::source) fn status(status: u16) -> Self {
-        Self::body("an error page that tells of Ada Sample").with_status(status)
+        Self::body("an error page about Ada Sample").with_status(status)
     }
 
     pub(in crate::source) fn with_status(mut self, status: u16) -> Self {
@@ -84,48 +84,48 @@ impl Answer {
     }
 }
 
-/// The vendor. It goes away with the test.
-pub(in crate::source) struct Vendor {
+/// The server. It ends when it is dropped.
+pub(in crate::source) struct VendorServer {
     url: Url,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    request: Arc<Mutex<Vec<ReceivedRequest>>>,
     task: JoinHandle<()>,
 }
 
-impl Drop for Vendor {
+impl Drop for VendorServer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl Vendor {
+impl VendorServer {
     /// Answers each request as the function says.
     pub(in crate::source) async fn answering(
-        answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+        answer: impl Fn(&ReceivedRequest) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (log, answer) = (Arc::clone(&asked), Arc::new(answer));
+        let request = Arc::new(Mutex::new(Vec::new()));
+        let (log, answer) = (Arc::clone(&request), Arc::new(answer));
         let app = Router::new().fallback(move |request: Request| {
             let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
             async move {
                 let (request, body) = request.into_parts();
                 let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-                let asked = Asked {
+                let request = ReceivedRequest {
                     method: request.method,
                     path: request.uri.path().to_owned(),
                     raw_query: request.uri.query().unwrap_or_default().to_owned(),
                     headers: request.headers,
                     body: body.into(),
                 };
-                log.lock().unwrap().push(asked.clone());
-                answer(&asked).into_response()
+                log.lock().unwrap().push(request.clone());
+                answer(&request).into_response()
             }
         });
         let (listener, url) = listen().await;
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { url, asked, task }
+        Self { url, request, task }
     }
 
-    /// Gives these answers in turn, the last one for ever.
+    /// Gives these answers in turn, and then the last one again and again.
     pub(in crate::source) async fn answering_in_turn(answers: Vec<Answer>) -> Self {
         let next = Mutex::new(0);
         Self::answering(move |_| {
@@ -179,15 +179,15 @@ impl Vendor {
                 connections.spawn(serve(stream));
             }
         });
-        Self { url, asked: Arc::default(), task }
+        Self { url, request: Arc::default(), task }
     }
 
     pub(in crate::source) fn url(&self) -> Url {
         self.url.clone()
     }
 
-    pub(in crate::source) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    pub(in crate::source) fn requests(&self) -> Vec<ReceivedRequest> {
+        self.request.lock().unwrap().clone()
     }
 }
 

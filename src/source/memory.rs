@@ -1,8 +1,8 @@
-//! Which rows were seen last time, by a fingerprint of their bytes: a row that has not changed by
-//! a single byte is neither decoded nor compared again.
+//! The rows of the last poll, by a fingerprint of their bytes: a row that has not changed by a single
+//! byte is neither decoded nor compared again.
 //!
-//! A memory is only as good as what became of the rows: it may be used for the next reading only
-//! after the reading it came from has been committed. It holds the rows of one reading, no more.
+//! A memory may be used for the next poll only after the result that it came with was committed. It
+//! holds the rows of one result, no more.
 
 use std::collections::{HashMap, HashSet};
 
@@ -29,39 +29,39 @@ impl std::fmt::Display for Fingerprint {
     }
 }
 
-/// The rows of the last committed reading of one stream.
+/// The rows of the last committed result of one stream.
 #[derive(Clone, Debug, Default)]
 pub struct RowMemory {
     rows: HashMap<Fingerprint, EntityId>,
-    set_aside: HashSet<Fingerprint>,
+    quarantined: HashSet<Fingerprint>,
 }
 
 impl RowMemory {
-    /// Whose row had exactly these bytes.
+    /// The id of the decoded row that had exactly these bytes.
     #[must_use]
     pub fn recall(&self, fingerprint: Fingerprint) -> Option<&EntityId> {
         self.rows.get(&fingerprint)
     }
 
-    /// Remembers a row.
+    /// Remembers a decoded row.
     pub fn remember(&mut self, fingerprint: Fingerprint, id: EntityId) {
         self.rows.insert(fingerprint, id);
     }
 
-    /// Keeps the decoded rows of these ids alone.
+    /// Forgets the decoded rows of all other ids.
     pub fn keep(&mut self, wanted: impl Fn(&EntityId) -> bool) {
         self.rows.retain(|_, id| wanted(id));
     }
 
-    /// Whether a row of exactly these bytes was set aside, and told of, in the last reading.
+    /// Whether a row of exactly these bytes was quarantined, and reported, in the last result.
     #[must_use]
-    pub fn was_set_aside(&self, fingerprint: Fingerprint) -> bool {
-        self.set_aside.contains(&fingerprint)
+    pub fn was_quarantined(&self, fingerprint: Fingerprint) -> bool {
+        self.quarantined.contains(&fingerprint)
     }
 
-    /// Remembers a row that was set aside, so that it is told of once while it is shown.
-    pub fn remember_set_aside(&mut self, fingerprint: Fingerprint) {
-        self.set_aside.insert(fingerprint);
+    /// Remembers a quarantined row, so that it is reported once as long as the vendor shows it.
+    pub fn remember_quarantined(&mut self, fingerprint: Fingerprint) {
+        self.quarantined.insert(fingerprint);
     }
 
     /// How many decoded rows are remembered.

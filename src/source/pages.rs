@@ -1,9 +1,9 @@
-//! The way through the pages of a sweep, as a pure decision: what to ask next, and when everything
-//! was read.
+//! Paging of a full scan, as a pure decision: which page to request next, and when everything was
+//! read.
 //!
-//! A page that is shorter than was asked for proves nothing by itself: servers cut pages down
-//! silently. The end is told by a count or a link where the vendor gives one, else by a page that is
-//! empty or shows nothing new.
+//! A page that is shorter than requested proves nothing by itself: servers shorten pages silently. The
+//! end is known by a count or a link where the vendor gives one, else by a page that is empty or shows
+//! nothing new.
 
 use super::Partial;
 
@@ -12,24 +12,24 @@ use super::Partial;
 pub(super) struct PageEnd {
     /// Rows on the page.
     pub(super) rows: usize,
-    /// How many of them were not there before.
+    /// How many of them have an id that no page before had.
     pub(super) new: usize,
-    /// Whether there is a further page, where the header `Link` tells.
+    /// Whether there is a further page, where the header `Link` says.
     pub(super) has_next: Option<bool>,
     /// How many rows there are in all, by the header `Total`.
     pub(super) total: Option<u64>,
 }
 
-/// What a sweep does next.
+/// What a full scan does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FullScanStep {
-    /// Ask for [`FullScanPaging::page`].
-    Ask,
+    /// Request the page [`FullScanPaging::page`].
+    RequestPage,
     /// That was the last page.
     Done,
 }
 
-/// The way through the pages of a sweep.
+/// Which page of a full scan comes next.
 #[derive(Debug)]
 pub(super) struct FullScanPaging {
     page: u32,
@@ -45,30 +45,31 @@ impl Default for FullScanPaging {
 }
 
 impl FullScanPaging {
+    /// The page to request, counted from 1.
     pub(super) const fn page(&self) -> u32 {
         self.page
     }
 
-    /// Takes in a page.
-    pub(super) fn page_read(&mut self, end: PageEnd) -> FullScanStep {
+    /// What to do after a page.
+    pub(super) fn next_step(&mut self, end: PageEnd) -> FullScanStep {
         self.page += 1;
         self.rows += end.rows as u64;
         self.counted |= end.total.is_some();
         let more = end.has_next.or_else(|| end.total.map(|total| total > self.rows));
-        // Rows that come twice have moved, and another one may have moved away unseen. A whole
-        // page that comes again is the way some servers answer a question beyond the end; but not
-        // when they have just announced that page.
+        // Rows that come twice have moved, and another one may have moved away unseen. A whole page
+        // that comes again is how some servers answer a request beyond the end, but not when they
+        // have just announced that page.
         let shifted = end.new > 0 && end.rows > end.new;
         self.shifted |= shifted || (end.new == 0 && more == Some(true));
         if end.rows == 0 || end.new == 0 || more == Some(false) {
             return FullScanStep::Done;
         }
-        FullScanStep::Ask
+        FullScanStep::RequestPage
     }
 
-    /// Why the pages prove nothing about absence, so far as paging can tell. Where the vendor
-    /// names a count, the number of different ids decides instead.
-    pub(super) fn doubt(&self) -> Option<Partial> {
+    /// Why the scan is partial, so far as paging can tell. Where the vendor names a count, the number
+    /// of different ids decides instead.
+    pub(super) fn partial(&self) -> Option<Partial> {
         (self.shifted && !self.counted).then_some(Partial::RowsShifted)
     }
 }
@@ -78,37 +79,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_page_proves_nothing_and_headers_end_a_sweep() {
-        use FullScanStep::{Ask, Done};
+    fn a_short_page_proves_nothing_and_headers_end_a_full_scan() {
+        use FullScanStep::{Done, RequestPage};
         let end = |rows, new, has_next, total| PageEnd { rows, new, has_next, total };
         let cases: &[(&[PageEnd], FullScanStep, Option<Partial>)] = &[
-            (&[end(100, 100, Some(true), Some(250))], Ask, None),
-            (&[end(40, 40, Some(true), None)], Ask, None),
+            (&[end(100, 100, Some(true), Some(250))], RequestPage, None),
+            (&[end(40, 40, Some(true), None)], RequestPage, None),
             (&[end(100, 100, Some(false), Some(100))], Done, None),
-            (&[end(100, 100, None, Some(250))], Ask, None),
+            (&[end(100, 100, None, Some(250))], RequestPage, None),
             (&[end(50, 50, None, Some(50))], Done, None),
             // Without headers: until a page is empty, or comes again.
-            (&[end(30, 30, None, None)], Ask, None),
+            (&[end(30, 30, None, None)], RequestPage, None),
             (&[end(30, 30, None, None), end(30, 0, None, None)], Done, None),
             (&[end(30, 30, None, None), end(0, 0, None, None)], Done, None),
             (&[end(0, 0, None, Some(9))], Done, None),
-            // A server that clamps at 50, counted: all three pages are asked for.
-            (&[end(50, 50, None, Some(150)), end(50, 50, None, Some(150))], Ask, None),
+            // A server that clamps at 50, counted: all three pages are requested.
+            (&[end(50, 50, None, Some(150)), end(50, 50, None, Some(150))], RequestPage, None),
             // Rows that moved: the count decides; without one, nothing may be concluded.
-            (&[end(9, 9, None, Some(19)), end(9, 8, None, Some(19))], Ask, None),
-            (&[end(9, 9, None, None), end(9, 8, None, None)], Ask, Some(Partial::RowsShifted)),
-            // A page that was announced and shows the last one again, for ever.
+            (&[end(9, 9, None, Some(19)), end(9, 8, None, Some(19))], RequestPage, None),
+            (
+                &[end(9, 9, None, None), end(9, 8, None, None)],
+                RequestPage,
+                Some(Partial::RowsShifted),
+            ),
+            // A page that was announced and shows the last one again.
             (
                 &[end(9, 9, Some(true), None), end(9, 0, Some(true), None)],
                 Done,
                 Some(Partial::RowsShifted),
             ),
         ];
-        for (pages, step, doubt) in cases {
-            let mut walk = FullScanPaging::default();
-            let steps: Vec<_> = pages.iter().map(|page| walk.page_read(*page)).collect();
+        for (pages, step, partial) in cases {
+            let mut paging = FullScanPaging::default();
+            let steps: Vec<_> = pages.iter().map(|page| paging.next_step(*page)).collect();
             assert_eq!(steps.last(), Some(step), "{pages:?}");
-            assert_eq!(walk.doubt(), *doubt, "{pages:?}");
+            assert_eq!(paging.partial(), *partial, "{pages:?}");
         }
     }
 }

@@ -13,49 +13,24 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::fields::Fields;
-use super::gathered::FullScanInProgress;
+use super::full_scan_in_progress::FullScanInProgress;
 use super::http::{Authorization, Client};
-use super::probe::{Asked, Findings};
-use super::rows::Format;
+use super::probe::ReportBuilder;
+use super::rows::RowFormat;
+use super::stream::{Agents, StreamType};
 use super::{
-    Access, ConnectError, Connection, Error, PollRequest, PollResult, PollSettings,
-    QuarantineReason, Refusal, Report, RowMemory, Rows, SettingsReader, Source, StreamKind,
-    StreamSpec, UnknownValue, Vendor,
+    Access, ConnectError, Connection, Error, FullScanRequest, Pace, Poll, PollSettings, Polled,
+    QuarantineReason, Refusal, Report, RowMemory, SettingsReader, Source, UnknownValue,
+    VendorClient, VendorStream,
 };
-use crate::model::{Agent, AgentStatus, Presence, Privacy, StreamName, Vocabulary};
+use crate::model::{Agent, AgentStatus, Presence, Privacy, StreamName};
 use crate::secret::{Environment, SecretSource};
-
-/// The vendor's line in the table. Its document names no limit.
-pub(super) const VENDOR: Vendor = Vendor {
-    name: "parley",
-    streams: STREAMS,
-    requests_per_second: 0.2,
-    settings,
-    vocabulary: &Vocabulary::EMPTY,
-};
-
-const AGENTS: StreamName = StreamName::new("agents");
-
-const STREAMS: &[StreamSpec] = &[StreamSpec {
-    name: AGENTS,
-    kind: StreamKind::FullScan,
-    weight: 1.0,
-    max_interval: Duration::from_secs(30),
-    min_interval: Duration::from_secs(2),
-}];
 
 /// How an account of this vendor is reached.
 #[derive(Debug)]
 struct ParleySettings {
     base_url: Url,
     key: SecretSource,
-}
-
-/// Reads the keys `base_url` and `key`.
-fn settings(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
-    let base_url = keys.base_url(Some("https://api.parley.example.com"), None);
-    let key = keys.required_secret("key");
-    Some(Arc::new(ParleySettings { base_url: base_url?, key: key? }))
 }
 
 impl fmt::Display for ParleySettings {
@@ -78,7 +53,7 @@ impl Access for ParleySettings {
         let authorization = Authorization::key("Token", &self.key.fetch(environment)?)?;
         let client = Client::new(connection, authorization, find_error)?;
         let url = self.base_url.join("/v1/people").unwrap_or_else(|_| self.base_url.clone());
-        Ok(Parley { client, url, privacy: settings.privacy }.into())
+        Ok(Source::new(Parley { client, url, privacy: settings.privacy }, settings))
     }
 }
 
@@ -112,46 +87,46 @@ struct People<'a> {
     count: u64,
 }
 
-impl Parley {
-    pub(super) async fn read(
-        &self,
-        stream: &StreamName,
-        poll_request: &PollRequest,
-        memory: &RowMemory,
-    ) -> Result<PollResult, Error> {
-        match (stream.as_str(), poll_request) {
-            ("agents", PollRequest::FullScan) => self.agents(memory).await,
-            _ => Err(Error::UnsupportedRequest(stream.to_string())),
-        }
+impl VendorClient for Parley {
+    const NAME: &'static str = "parley";
+    const REQUESTS_PER_SECOND: f64 = 0.2;
+    const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Agents>(Pace {
+        weight: 1.0,
+        max_interval: Duration::from_secs(30),
+        min_interval: Duration::from_secs(2),
+    })];
+
+    fn settings(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
+        let base_url = keys.base_url(Some("https://api.parley.example.com"), None);
+        let key = keys.required_secret("key");
+        Some(Arc::new(ParleySettings { base_url: base_url?, key: key? }))
     }
 
-    /// All agents, in one answer.
-    async fn agents(&self, memory: &RowMemory) -> Result<PollResult, Error> {
-        let mut scan = FullScanInProgress::new(FORMAT, memory, &self.privacy);
-        let answered = self.client.get(&AGENTS, &self.url).await;
-        if let Some(answer) = scan.answered(answered)? {
-            let page = people(&answer.body);
-            if let Some(page) = scan.readable(page, &answer)? {
-                scan.counted(page.count);
-                scan.take_in(&page.people);
-            }
-        }
-        let (gathered, scan) = scan.finish();
-        Ok(gathered.into_poll_result(&AGENTS, Rows::Agents(scan)))
-    }
-
-    /// Asks what the document leaves open.
-    pub(super) async fn probe(&self) -> Result<Report, Error> {
+    async fn probe(&self) -> Result<Report, Error> {
         let requested_at = self.client.now();
-        let mut findings = Findings::default();
+        let mut report = ReportBuilder::default();
         let answered = self.client.get(&StreamName::new("probe"), &self.url).await;
-        let agents: Asked = findings.take(answered, |answer| {
+        let agents = report.page(answered, |answer| {
             let rows = people(&answer.body)?.people;
             Ok(rows.iter().filter_map(|row| serde_json::from_str(row.get()).ok()).collect())
         })?;
-        findings.noted("agents", &agents, agent);
-        let Findings { found, requests } = findings;
-        Ok(Report { vendor: VENDOR.name, requested_at, requests, findings: found })
+        report.add_fields("agents", &agents, agent);
+        Ok(report.finish(Self::NAME, requested_at))
+    }
+}
+
+impl Poll<Agents> for Parley {
+    async fn poll(&self, _: FullScanRequest, memory: &RowMemory) -> Polled<Agents> {
+        let mut scan = FullScanInProgress::new(FORMAT, memory, &self.privacy);
+        let answered = self.client.get(&Agents::NAME, &self.url).await;
+        if let Some(answer) = scan.answered(answered)? {
+            let page = people(&answer.body);
+            if let Some(page) = scan.decoded(page, &answer)? {
+                scan.counted(page.count);
+                scan.add_rows(&page.people);
+            }
+        }
+        Ok(scan.finish())
     }
 }
 
@@ -160,7 +135,7 @@ fn people(body: &[u8]) -> Result<People<'_>, &'static str> {
 }
 
 /// The rows of the list.
-const FORMAT: Format<Agent> = Format { id: "key", deleted: None, read: agent };
+const FORMAT: RowFormat<Agent> = RowFormat { id: "key", deleted: None, read: agent };
 
 /// A row of the list.
 fn agent(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Result<Agent, QuarantineReason> {
@@ -191,12 +166,12 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::model::EntityId;
-    use crate::source::FullScanRow;
     use crate::source::checks::{NOON, connection, limits};
-    use crate::source::loopback::{Answer, Vendor as Loopback};
+    use crate::source::loopback::{Answer, VendorServer};
+    use crate::source::{AccountStream, FullScanRow, PollResult, Rows, StreamPoll};
 
     /// A source, from a configuration's text, as a bridge comes to it.
-    fn source(vendor: &Loopback) -> Source {
+    fn source(vendor: &VendorServer) -> Source {
         let text = format!(
             "[kafka]\nbootstrap_servers = \"b:1\"\ndeployment = \"d\"\n[[account]]\n\
              name = \"acme\"\nvendor = \"parley\"\nbase_url = \"{}\"\nkey = {{ env = \"KEY\" }}\n",
@@ -211,15 +186,23 @@ mod tests {
         account.access.connect(&environment, settings, connection).unwrap()
     }
 
+    /// Polls the one stream, as a bridge does.
+    async fn poll(source: &Source) -> Result<PollResult, Error> {
+        let [AccountStream { name, poll: StreamPoll::FullScan(agents) }] = source.streams() else {
+            panic!("{source:?}")
+        };
+        assert_eq!(*name, Agents::NAME);
+        agents.poll(FullScanRequest, &RowMemory::default()).await
+    }
+
     #[tokio::test]
     async fn a_vendor_that_is_a_file_and_a_line_of_the_table_is_configured_and_read() {
         let body = json!({"count": 2, "people": [
             {"key": "7", "name": "Mira", "mood": "ready", "since": 1_772_366_400},
             {"key": "8", "name": "Tom", "mood": "dancing"}]});
-        let vendor = Loopback::answering(move |_| Answer::json(&body)).await;
+        let vendor = VendorServer::answering(move |_| Answer::json(&body)).await;
         let source = source(&vendor);
-        let poll_result =
-            source.read(&AGENTS, &PollRequest::FullScan, &RowMemory::default()).await.unwrap();
+        let poll_result = poll(&source).await.unwrap();
         let Rows::Agents(scan) = &poll_result.rows else { panic!("{poll_result:?}") };
         assert!(scan.is_complete() && scan.was_counted());
         let mira = Agent {
@@ -230,9 +213,9 @@ mod tests {
         };
         assert_eq!(scan.rows()[0], FullScanRow::Seen(mira));
         assert_eq!(poll_result.unknown_values, [UnknownValue { field: "agent.mood" }]);
-        let asked = vendor.asked().remove(0);
-        assert_eq!(asked.header("authorization").as_deref(), Some("Token k-1"));
-        assert_eq!(asked.path, "/v1/people");
+        let request = vendor.requests().remove(0);
+        assert_eq!(request.header("authorization").as_deref(), Some("Token k-1"));
+        assert_eq!(request.path, "/v1/people");
         let report = source.probe().await.unwrap().to_string();
         assert!(report.contains("parley") && !report.contains("Mira"), "{report}");
     }
@@ -243,12 +226,9 @@ mod tests {
             [("unknown key", "unauthorized"), ("too fast", "rate_limited"), ("Mira", "refused")]
         {
             let body = json!({"problem": problem});
-            let vendor = Loopback::answering(move |_| Answer::json(&body)).await;
+            let vendor = VendorServer::answering(move |_| Answer::json(&body)).await;
             let source = source(&vendor);
-            let error = source
-                .read(&AGENTS, &PollRequest::FullScan, &RowMemory::default())
-                .await
-                .unwrap_err();
+            let error = poll(&source).await.unwrap_err();
             assert_eq!(error.reason(), reason);
             assert!(!error.to_string().contains("Mira"), "{error}");
         }

@@ -1,91 +1,109 @@
-//! Questions to a vendor, and the readings that answer them.
+//! What comes of a poll: rows by the type of the stream, and what was noticed on the way.
 
 use super::full_scan::{FullScan, Partial};
 use super::memory::RowMemory;
+use super::stream::{self, StreamType};
 use crate::model::{
-    Activity, Agent, Call, Chat, CurrentStatus, EntityId, EntityKind, Queue, QueueStatus,
-    ServiceLevel, StatusDefinition, StreamName, Team, Timestamp,
+    Activity, Agent, Call, Chat, CurrentStatus, EntityId, Queue, QueueStatus, ServiceLevel,
+    StatusDefinition, StreamName, Team, Timestamp,
 };
 
-/// What is asked of a stream.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PollRequest {
-    /// Everything there is.
-    FullScan,
-    /// The state of the moment.
-    Snapshot,
-    /// What changed at or after this stamp, in the vendor's clock; the overlap is taken off
-    /// already.
-    Incremental {
-        /// The inclusive lower bound.
-        from: Timestamp,
-    },
-    /// These interactions.
-    Probe {
-        /// Calls or chats.
-        kind: EntityKind,
-        /// Their ids, at most a page of them.
-        ids: Vec<EntityId>,
-    },
-    /// Who waits, on these channels.
-    Waiting {
-        /// Whether calls are asked for.
-        calls: bool,
-        /// Whether chats are asked for.
-        chats: bool,
-    },
-}
-
-/// The rows of a tail.
+/// The rows of an incremental poll.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IncrementalRows<T> {
-    /// Rows that differ from those of the last committed reading, in order of their stamp and id.
+    /// The lower bound that was requested, in the vendor's clock.
+    pub from: Timestamp,
+    /// Rows that differ from those of the last committed result, sorted by timestamp and id.
     pub rows: Vec<T>,
-    /// The newest stamp up to which everything was read, in the vendor's clock; `None` when no
-    /// row was shown. The next question starts here, less the overlap.
+    /// The newest timestamp up to which everything was read, in the vendor's clock; `None` when the
+    /// vendor showed no row. The next poll starts here, less the overlap.
     pub cursor: Option<Timestamp>,
 }
 
-/// What was read, by what it is.
+/// Interactions that were requested by their ids.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowsById<I> {
+    /// The ids that were requested.
+    pub ids: Vec<EntityId>,
+    /// The interactions that were shown, each of them requested. One that is missing need not be
+    /// gone.
+    pub rows: Vec<I>,
+}
+
+/// The rows of a lookup.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LookupRows {
+    /// Calls.
+    Calls(RowsById<Call>),
+    /// Chats.
+    Chats(RowsById<Chat>),
+}
+
+/// The interactions that wait. A channel that was not requested is `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WaitingRows {
+    /// Calls.
+    pub calls: Option<Vec<Call>>,
+    /// Chats.
+    pub chats: Option<Vec<Chat>>,
+}
+
+/// The rows of any stream, by its type.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rows {
-    /// The roster.
+    /// Of [`stream::Agents`].
     Agents(FullScan<Agent>),
-    /// Who is logged in, in which status: absence means not logged in.
+    /// Of [`stream::AgentStatuses`].
     AgentStatuses(FullScan<CurrentStatus>),
-    /// The activity log.
-    Activities(IncrementalRows<Activity>),
-    /// Rows of the activity log that ended, in order of their start; the cursor is one of ends.
+    /// Of [`stream::AgentActivity`].
+    AgentActivity(IncrementalRows<Activity>),
+    /// Of [`stream::ActivityEnds`].
     ActivityEnds(IncrementalRows<Activity>),
-    /// Calls that changed.
+    /// Of [`stream::Calls`].
     Calls(IncrementalRows<Call>),
-    /// Chats that changed.
+    /// Of [`stream::Chats`].
     Chats(IncrementalRows<Chat>),
-    /// Calls that were asked for by id.
-    CallsById(Vec<Call>),
-    /// Chats that were asked for by id.
-    ChatsById(Vec<Chat>),
-    /// Who waits; only of the channels that were asked for.
-    Waiting {
-        /// Calls.
-        calls: Vec<Call>,
-        /// Chats.
-        chats: Vec<Chat>,
-    },
-    /// The queues.
+    /// Of [`stream::Recent`].
+    Recent(LookupRows),
+    /// Of [`stream::Waiting`].
+    Waiting(WaitingRows),
+    /// Of [`stream::Queues`].
     Queues(FullScan<Queue>),
-    /// Where somebody waits: absence means nobody does.
+    /// Of [`stream::QueueStatuses`].
     QueueStatuses(FullScan<QueueStatus>),
-    /// How well queues are served.
+    /// Of [`stream::ServiceLevels`].
     ServiceLevels(Vec<ServiceLevel>),
-    /// The teams.
+    /// Of [`stream::QueueGroupServiceLevels`].
+    QueueGroupServiceLevels(Vec<ServiceLevel>),
+    /// Of [`stream::Teams`].
     Teams(FullScan<Team>),
-    /// The statuses agents may be in.
+    /// Of [`stream::StatusDefinitions`].
     StatusDefinitions(FullScan<StatusDefinition>),
 }
 
 impl Rows {
-    /// Why a sweep proves nothing about absence, where it does not.
+    /// The stream that these rows are of.
+    #[must_use]
+    pub const fn stream(&self) -> StreamName {
+        match self {
+            Self::Agents(_) => stream::Agents::NAME,
+            Self::AgentStatuses(_) => stream::AgentStatuses::NAME,
+            Self::AgentActivity(_) => stream::AgentActivity::NAME,
+            Self::ActivityEnds(_) => stream::ActivityEnds::NAME,
+            Self::Calls(_) => stream::Calls::NAME,
+            Self::Chats(_) => stream::Chats::NAME,
+            Self::Recent(_) => stream::Recent::NAME,
+            Self::Waiting(_) => stream::Waiting::NAME,
+            Self::Queues(_) => stream::Queues::NAME,
+            Self::QueueStatuses(_) => stream::QueueStatuses::NAME,
+            Self::ServiceLevels(_) => stream::ServiceLevels::NAME,
+            Self::QueueGroupServiceLevels(_) => stream::QueueGroupServiceLevels::NAME,
+            Self::Teams(_) => stream::Teams::NAME,
+            Self::StatusDefinitions(_) => stream::StatusDefinitions::NAME,
+        }
+    }
+
+    /// Why absence proves nothing, where these rows could prove it and do not.
     #[must_use]
     pub const fn partial(&self) -> Option<Partial> {
         match self {
@@ -95,19 +113,19 @@ impl Rows {
             Self::QueueStatuses(scan) => scan.partial(),
             Self::Teams(scan) => scan.partial(),
             Self::StatusDefinitions(scan) => scan.partial(),
-            Self::Activities(_)
+            Self::AgentActivity(_)
             | Self::ActivityEnds(_)
             | Self::Calls(_)
             | Self::Chats(_)
-            | Self::CallsById(_)
-            | Self::ChatsById(_)
-            | Self::Waiting { .. }
-            | Self::ServiceLevels(_) => None,
+            | Self::Recent(_)
+            | Self::Waiting(_)
+            | Self::ServiceLevels(_)
+            | Self::QueueGroupServiceLevels(_) => None,
         }
     }
 }
 
-/// Why a row was set aside.
+/// Why a row is quarantined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuarantineReason {
     /// Where in the row, such as `queue_durations[1].started_at`; never a value.
@@ -117,10 +135,10 @@ pub struct QuarantineReason {
 }
 
 impl QuarantineReason {
-    /// What is said of rows with one id that contradict each other.
+    /// The kind for rows with one id that contradict each other.
     const CONFLICT: &str = "expected one row with this id";
 
-    /// Two rows of one answer have the same id and differ: neither is believed.
+    /// Two rows of one answer have the same id and differ: neither is used.
     #[must_use]
     pub fn conflict() -> Self {
         Self { path: String::new(), kind: String::from(Self::CONFLICT) }
@@ -133,31 +151,30 @@ impl QuarantineReason {
     }
 }
 
-/// A row that could not be decoded and was stepped over. It holds no byte of the row.
+/// A row that was skipped, because it could not be decoded or contradicts another. It holds no byte of
+/// the row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantined {
     /// The row's id, where that decoded.
     pub id: Option<EntityId>,
     /// Why.
     pub reason: QuarantineReason,
-    /// A hash of the row's bytes, so that it is told once.
+    /// A hash of the row's bytes, by which it is reported once.
     pub fingerprint: super::Fingerprint,
     /// The row's size in bytes.
     pub size: usize,
 }
 
-/// A value of an open enumeration that no table knows. It passed through as it was.
+/// A value of an open enumeration that no table knows. It is passed through unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UnknownValue {
     /// The field, such as `call.status`; never the value.
     pub field: &'static str,
 }
 
-/// One answered question.
+/// What came of a poll. `R` is the type of its rows: that of one stream, or [`Rows`] of any.
 #[derive(Clone, Debug)]
-pub struct PollResult {
-    /// The stream that was asked.
-    pub stream: StreamName,
+pub struct PollResult<R = Rows> {
     /// When the first request was sent, in our clock.
     pub requested_at: Timestamp,
     /// When the last body had been read, in our clock.
@@ -167,11 +184,28 @@ pub struct PollResult {
     /// How many requests it took.
     pub requests: u32,
     /// What was read.
-    pub rows: Rows,
-    /// Rows that were stepped over.
+    pub rows: R,
+    /// Rows that could not be decoded, or contradict each other, and were skipped.
     pub quarantined: Vec<Quarantined>,
     /// Values that no table knows.
     pub unknown_values: Vec<UnknownValue>,
-    /// What to remember for the next reading, once this one is committed.
+    /// What to remember for the next poll of the stream, once this result is committed.
     pub memory: RowMemory,
+}
+
+impl<R> PollResult<R> {
+    /// The same with its rows as another type.
+    #[must_use]
+    pub fn with_rows<Q>(self, rows: impl FnOnce(R) -> Q) -> PollResult<Q> {
+        PollResult {
+            requested_at: self.requested_at,
+            answered_at: self.answered_at,
+            clock_offset_millis: self.clock_offset_millis,
+            requests: self.requests,
+            rows: rows(self.rows),
+            quarantined: self.quarantined,
+            unknown_values: self.unknown_values,
+            memory: self.memory,
+        }
+    }
 }

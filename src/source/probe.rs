@@ -1,7 +1,7 @@
-//! What a running account answers where its vendor's document is silent: a report that may be shown
-//! to others.
+//! The report of `floorcast probe`: what a running account returns where its vendor's document leaves
+//! something open. It may be shown to others.
 
-mod noted;
+mod field_survey;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,30 +10,31 @@ use serde_json::Value;
 
 use super::error::{Disposition, Error};
 use super::fields::id;
-use super::gathered::undecodable;
 use super::http::Answer;
-use super::rows::Read;
+use super::poll_result_builder::undecodable;
+use super::rows::DecodeRow;
 use crate::model::Timestamp;
 
-use self::noted::{FieldCounts, Noted, named};
+use self::field_survey::{FieldCounts, FieldSurvey, listed};
 
-/// One question and what the vendor's answers say to it.
+/// One question about an account, and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// What it is about, such as `calls`.
     pub topic: &'static str,
     /// The question.
-    pub poll_request: &'static str,
+    pub question: &'static str,
     /// The answer: counts, times and names of fields. It holds no value of a row.
     pub answer: String,
 }
 
-/// What was found out about an account. It names neither the account nor its address, and nobody.
+/// What was found out about an account. It contains neither the account's name nor its address, and
+/// no personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The vendor's name.
     pub vendor: &'static str,
-    /// When the first question was asked, by our clock.
+    /// When the first request was sent, in our clock.
     pub requested_at: Timestamp,
     /// How many requests it took.
     pub requests: u32,
@@ -42,7 +43,7 @@ pub struct Report {
 }
 
 impl fmt::Display for Report {
-    /// One line for each finding, under its topic, in the order in which they came up.
+    /// One line for each finding, by topic, in order.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { vendor, requested_at, requests, findings } = self;
         let version = env!("CARGO_PKG_VERSION");
@@ -57,46 +58,46 @@ impl fmt::Display for Report {
         for topic in topics {
             writeln!(formatter, "\n{topic}")?;
             for finding in findings.iter().filter(|finding| finding.topic == topic) {
-                writeln!(formatter, "  {:<58} {}", finding.poll_request, finding.answer)?;
+                writeln!(formatter, "  {:<58} {}", finding.question, finding.answer)?;
             }
         }
         Ok(())
     }
 }
 
-/// A page of rows, or the reason why there is none.
-pub(super) type Asked = Result<Page, &'static str>;
+/// A page of rows, or why the request for it failed.
+pub(super) type ProbedPage = Result<Page, &'static str>;
 
-/// The rows of one answer, and what stood beside them.
+/// The rows of one answer, and what came with them.
 #[derive(Debug)]
 pub(super) struct Page {
-    /// The rows. One that is no value of its own has no fields to speak of, and is left out.
+    /// The rows. One that is no valid JSON is left out.
     pub(super) rows: Vec<Value>,
-    /// How many there are in all, as the vendor says.
+    /// How many there are in all, by the vendor's count.
     pub(super) total: Option<u64>,
-    /// Whether there is a further page, where the header `Link` tells.
+    /// Whether there is a further page, where the header `Link` says.
     pub(super) has_next: Option<bool>,
-    /// When it was asked for, by our clock.
+    /// When it was requested, in our clock.
     pub(super) requested_at: Timestamp,
     /// How far the vendor's clock is ahead of ours, in milliseconds.
     pub(super) clock_offset_millis: Option<i64>,
 }
 
-/// The report as it grows.
+/// A report that is being made.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
-    pub(super) found: Vec<Finding>,
-    pub(super) requests: u32,
+pub(super) struct ReportBuilder {
+    findings: Vec<Finding>,
+    requests: u32,
 }
 
-impl Findings {
-    /// Takes in what came of a request: `rows` finds them in the answer. A question that is not
-    /// answered is no error, unless it would never be.
-    pub(super) fn take(
+impl ReportBuilder {
+    /// The page that a request returned: `rows` takes them from the answer. A failed request is no
+    /// error, except when the credentials are refused.
+    pub(super) fn page(
         &mut self,
         answered: Result<Answer, Error>,
         rows: impl FnOnce(&Answer) -> Result<Vec<Value>, &'static str>,
-    ) -> Result<Asked, Error> {
+    ) -> Result<ProbedPage, Error> {
         self.requests += answered.as_ref().map_or(1, |answer| answer.requests);
         let page = answered.and_then(|answer| {
             Ok(Page {
@@ -109,8 +110,8 @@ impl Findings {
         });
         match page {
             Ok(page) => Ok(Ok(page)),
-            // One endpoint may be closed to an account that others are open to; the very first
-            // refusal speaks of the credentials.
+            // One endpoint may be closed to an account that others are open to; only a refusal of
+            // the first request means the credentials.
             Err(error) if error.disposition() == Disposition::Stop && self.requests == 1 => {
                 Err(error)
             }
@@ -118,38 +119,80 @@ impl Findings {
         }
     }
 
-    /// Adds the answer, or why there is none.
-    pub(super) fn add(
-        &mut self,
-        topic: &'static str,
-        poll_request: &'static str,
-        asked: &Asked,
-        judge: impl FnOnce(&Page) -> String,
-    ) {
-        let answer = match asked {
-            Ok(page) => judge(page),
-            Err(reason) => format!("not answered ({reason})"),
-        };
-        self.found.push(Finding { topic, poll_request, answer });
+    /// Adds a finding.
+    pub(super) fn add(&mut self, topic: &'static str, question: &'static str, answer: String) {
+        self.findings.push(Finding { topic, question, answer });
     }
 
-    /// Adds what the rows hold beyond what is read, and what cannot be read.
-    pub(super) fn noted<T>(&mut self, topic: &'static str, asked: &Asked, read: Read<T>) {
-        let noted = asked.as_ref().map(|page| Noted::of(&page.rows, read));
-        let answer = |fields: fn(&Noted) -> &FieldCounts| match &noted {
-            Ok(noted) => named(fields(noted)),
-            Err(reason) => format!("not answered ({reason})"),
+    /// Adds a finding from a page, or why there is no page.
+    pub(super) fn add_from(
+        &mut self,
+        topic: &'static str,
+        question: &'static str,
+        page: &ProbedPage,
+        conclude: impl FnOnce(&Page) -> String,
+    ) {
+        let answer = match page {
+            Ok(page) => conclude(page),
+            Err(reason) => failed(reason),
         };
-        let lines = [
-            ("rows", noted.as_ref().map_or_else(|_| String::from("0"), |it| it.rows.to_string())),
-            ("fields that are not read", answer(|noted| &noted.unread)),
-            ("fields with values that no table knows", answer(|noted| &noted.unknown)),
-            ("fields that cannot be read", answer(|noted| &noted.undecodable)),
-        ];
-        for (poll_request, answer) in lines {
-            self.found.push(Finding { topic, poll_request, answer });
+        self.add(topic, question, answer);
+    }
+
+    /// Adds a finding from two pages, or why there is not both of them.
+    pub(super) fn add_from_both(
+        &mut self,
+        topic: &'static str,
+        question: &'static str,
+        (one, other): (&ProbedPage, &ProbedPage),
+        conclude: impl FnOnce(&Page, &Page) -> String,
+    ) {
+        self.add_from(topic, question, one, |one| match other {
+            Ok(other) => conclude(one, other),
+            Err(reason) => failed(reason),
+        });
+    }
+
+    /// Adds which fields of the rows are not read, have unknown values or cannot be decoded.
+    pub(super) fn add_fields<T>(
+        &mut self,
+        topic: &'static str,
+        page: &ProbedPage,
+        read: DecodeRow<T>,
+    ) {
+        let survey = page.as_ref().map(|page| FieldSurvey::of(&page.rows, read));
+        let answer = |fields: fn(&FieldSurvey) -> &FieldCounts| match &survey {
+            Ok(survey) => listed(fields(survey)),
+            Err(reason) => failed(reason),
+        };
+        let rows = survey.as_ref().map_or_else(|_| String::from("0"), |it| it.rows.to_string());
+        for (question, answer) in [
+            ("rows", rows),
+            ("fields that are not read", answer(|survey| &survey.unread)),
+            ("fields with values that no table knows", answer(|survey| &survey.unknown)),
+            ("fields that cannot be read", answer(|survey| &survey.undecodable)),
+        ] {
+            self.add(topic, question, answer);
         }
     }
+
+    /// Adds how far the vendor's clock is ahead of ours.
+    pub(super) fn add_clock_offset(&mut self, topic: &'static str, page: &ProbedPage) {
+        self.add_from(topic, "how far the vendor's clock is ahead of ours", page, |page| {
+            page.clock_offset_millis.map_or_else(|| String::from("unknown: no Date"), seconds)
+        });
+    }
+
+    /// The report.
+    pub(super) fn finish(self, vendor: &'static str, requested_at: Timestamp) -> Report {
+        let Self { findings, requests } = self;
+        Report { vendor, requested_at, requests, findings }
+    }
+}
+
+/// The answer when the request failed.
+pub(super) fn failed(reason: &str) -> String {
+    format!("request failed ({reason})")
 }
 
 /// Milliseconds as seconds, with their sign.
@@ -159,7 +202,7 @@ pub(super) fn seconds(millis: i64) -> String {
     format!("{seconds:+.1} s")
 }
 
-/// The word for it.
+/// `yes` or `no`.
 pub(super) const fn yes(yes: bool) -> &'static str {
     if yes { "yes" } else { "no" }
 }

@@ -1,59 +1,59 @@
-//! What a vendor's own settings are read with, and what they lead to.
+//! The settings of an account that differ by vendor, and the client that they make.
 //!
-//! The configuration knows accounts; what an account of a vendor needs besides, the vendor's folder
-//! knows: it reads its own keys and makes a client of them.
+//! The configuration knows what all accounts have. Keys that only one vendor has are read by that
+//! vendor's folder, which makes a client of them.
 
 use std::fmt;
 use std::time::Duration;
 
 use url::Url;
 
+use super::account_source::Source;
 use super::error::Error;
 use super::http::Connection;
-use super::vendors::Source;
 use crate::model::Privacy;
 use crate::secret::{Environment, SecretError, SecretSource};
 
-/// Reads the keys of an account, and notes what is wrong with them.
+/// Reads the keys of an account, and collects mistakes in them.
 pub trait SettingsReader {
-    /// A text that is not empty.
+    /// A string that is not empty.
     fn text(&mut self, name: &str) -> Option<String>;
-    /// The same, which has to be there; `what` says what it is.
+    /// The same; when it is missing, that is a mistake. `what` describes it.
     fn required_text(&mut self, name: &str, what: &str) -> Option<String>;
-    /// A secret, by name.
+    /// Where a secret is.
     fn secret(&mut self, name: &str) -> Option<SecretSource>;
-    /// The same, which has to be there.
+    /// The same; when it is missing, that is a mistake.
     fn required_secret(&mut self, name: &str) -> Option<SecretSource>;
-    /// Whether a key is there.
+    /// Whether a key exists.
     fn is_there(&self, name: &str) -> bool;
-    /// Notes a mistake: what is wrong and what to do.
+    /// Adds a mistake: what is wrong and what to do.
     fn mistake(&mut self, name: &str, problem: &str, remedy: &str);
-    /// The address under `base_url`, without a path, which stands in another key, or in none. Where
-    /// there is a usual one, it need not be there.
-    fn base_url(&mut self, usual: Option<&str>, path_stands_in: Option<&str>) -> Option<Url>;
+    /// The URL under `base_url`, which may have no path; `path_key` is the key for that, if there is
+    /// one. Without a default, a missing URL is a mistake.
+    fn base_url(&mut self, default: Option<&str>, path_key: Option<&str>) -> Option<Url>;
 }
 
-/// What holds for every account, of whatever vendor.
+/// Settings of polling that accounts of every vendor have.
 #[derive(Clone, Copy, Debug)]
 pub struct PollSettings {
     /// What becomes of personal data.
     pub privacy: Privacy,
     /// How many minutes a service level looks back.
     pub service_level_minutes: i64,
-    /// How far before its cursor a tail asks again; `None` for the vendor's default.
+    /// How far before its cursor an incremental poll begins; `None` for the vendor's default.
     pub overlap: Option<Duration>,
 }
 
-/// How an account is reached: a vendor's settings, with secrets that are only named. It is shown
-/// as the address that is asked.
+/// How an account is reached: a vendor's settings, with the places of secrets but no secrets. Its
+/// `Display` is the URL that is polled.
 pub trait Access: fmt::Debug + fmt::Display + Send + Sync {
-    /// The secrets that it names, at least one.
+    /// Where its secrets are; at least one.
     fn secrets(&self) -> Vec<&SecretSource>;
 
-    /// A client, with the secrets as they are now. Nothing is asked yet.
+    /// A client, with the secrets as they are now. No request is sent yet.
     ///
     /// # Errors
-    /// When a secret is not there, or cannot be sent.
+    /// When a secret is missing, or cannot be sent.
     fn connect(
         &self,
         environment: &Environment,
@@ -65,7 +65,7 @@ pub trait Access: fmt::Debug + fmt::Display + Send + Sync {
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// A secret is not there.
+    /// A secret is missing.
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// The client cannot be made.

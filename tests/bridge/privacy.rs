@@ -213,7 +213,8 @@ fn traces_under(modes: [&str; 3]) -> Traces {
     assert!(bridge.wait(Duration::from_secs(40)).success());
     let log = bridge.said();
     // The debug level is on, for the program and for its libraries.
-    for detail in [" DEBUG floorcast::source::http: asking again", " DEBUG hyper", " DEBUG reqwest"]
+    for detail in
+        [" DEBUG floorcast::source::http: retrying a request", " DEBUG hyper", " DEBUG reqwest"]
     {
         assert!(log.contains(detail), "the log lacks{detail}:\n{log}");
     }

@@ -131,7 +131,7 @@ fn the_memory_of_the_program_is_bounded_whatever_the_vendor_sends() {
     bridge.terminate();
     assert!(bridge.wait(DEADLINE).success(), "{}", bridge.said());
     let output = bridge.said();
-    assert!(output.contains(" DEBUG floorcast::source::http: asking again"), "{output}");
+    assert!(output.contains(" DEBUG floorcast::source::http: retrying a request"), "{output}");
     let output = output.into_bytes();
     for text in [PASSWORD, PLANTED, &authorization_of(PASSWORD)["authorization: Basic ".len()..]] {
         assert!(!contains(&output, text), "{text} is in the output");

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::{AGENTS, Bench, CALLS, at, mapped, scan};
+use super::{AGENTS, Bench, CALLS, LONG_AGO, at, mapped, scan};
 use crate::model::{Call, StreamName};
-use crate::source::{IncrementalRows, Rows};
+use crate::source::{IncrementalRows, Rows, WaitingRows};
 
 fn call(status: &str, updated: i64, ended: Option<i64>, verdict: Option<&str>) -> Call {
     mapped(json!({
@@ -21,12 +21,17 @@ fn call(status: &str, updated: i64, ended: Option<i64>, verdict: Option<&str>) -
 fn a_call_is_not_set_back_by_an_older_poll_that_is_committed_later() {
     let mut bench = Bench::new();
     bench.read(0, AGENTS, scan(&[], false));
-    let incremental = |call: Call| Rows::Calls(IncrementalRows { rows: vec![call], cursor: None });
+    let incremental = |call: Call| {
+        Rows::Calls(IncrementalRows { from: LONG_AGO, rows: vec![call], cursor: None })
+    };
     bench.read(6, CALLS, incremental(call("queued", 5, None, None)));
     bench.read(12, CALLS, incremental(call("connected", 11, Some(11), Some("in_sla"))));
     let emitted = bench.names();
-    // It was requested while the call still waited, and took long.
-    let waiting = Rows::Waiting { calls: vec![call("queued", 5, None, None)], chats: vec![] };
+    // It was asked while the call still waited, and took long.
+    let waiting = Rows::Waiting(WaitingRows {
+        calls: Some(vec![call("queued", 5, None, None)]),
+        chats: Some(vec![]),
+    });
     bench.read(13, StreamName::new("waiting"), waiting);
     assert_eq!(bench.names(), emitted, "the call does not wait any more, and its wait was in time");
     bench.read(14, CALLS, incremental(call("connected", 11, Some(11), Some("in_sla"))));

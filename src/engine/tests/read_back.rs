@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::{AGENTS, Bench, CALLS, acme, at, mapped, scan};
+use super::{AGENTS, Bench, CALLS, LONG_AGO, acme, at, mapped, scan};
 use crate::model::{Call, EntityKind, Mode, Privacy, StreamName};
-use crate::source::{IncrementalRows, PollRequest, Rows, StreamKind};
+use crate::source::{IncrementalRows, Rows, WaitingRequest};
 
 fn call(changes: &Value) -> Call {
     let mut row = json!({
@@ -18,7 +18,7 @@ fn call(changes: &Value) -> Call {
 }
 
 fn calls(call: Call) -> Rows {
-    Rows::Calls(IncrementalRows { rows: vec![call], cursor: Some(at(5)) })
+    Rows::Calls(IncrementalRows { from: LONG_AGO, rows: vec![call], cursor: Some(at(5)) })
 }
 
 #[test]
@@ -29,10 +29,10 @@ fn a_wait_is_still_polled_at_its_deadline_after_a_restart() {
     for _ in 0..2 {
         let mut request = |second| {
             let waiting = StreamName::new("waiting");
-            bench.engine().poll_request(&acme(), &waiting, StreamKind::Waiting, at(second)).unwrap()
+            bench.engine().request::<WaitingRequest>(&acme(), &waiting, (), at(second)).unwrap()
         };
         assert_eq!(request(25), None);
-        assert_eq!(request(26), Some(PollRequest::Waiting { calls: true, chats: false }));
+        assert_eq!(request(26), Some(WaitingRequest::Calls));
         bench.restart();
     }
 }

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{AGENTS, Bench, CALLS, acme, vocabulary};
+use super::{AGENTS, Bench, CALLS, LONG_AGO, acme, vocabulary};
 use crate::model::{
     Agent, Call, Chat, EntityId, EntityKey, EntityKind, MODEL_VERSION, Normalise, Queue,
     StatusDefinition, StreamName, Team,
@@ -100,7 +100,11 @@ fn interactions<R: DeserializeOwned + Normalise>(
 }
 
 fn incremental<R>(rows: Vec<(EntityId, R)>) -> IncrementalRows<R> {
-    IncrementalRows { rows: rows.into_iter().map(|(_, row)| row).collect(), cursor: None }
+    IncrementalRows {
+        from: LONG_AGO,
+        rows: rows.into_iter().map(|(_, row)| row).collect(),
+        cursor: None,
+    }
 }
 
 /// Fields of agents that were added since the first version.

@@ -1,4 +1,4 @@
-//! The rows of this vendor: they have their id in `id`, and tails are ordered by a stamp.
+//! The rows of this vendor: their id is in `id`, and incremental polls order them by a timestamp.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -6,26 +6,26 @@ use serde_json::value::RawValue;
 use super::mapping;
 use crate::model::{Agent, EntityId, Privacy, QueueStatus, Timestamp};
 use crate::source::fields::Fields;
-use crate::source::rows::{self, Format, MOST_ROWS, PageRows};
+use crate::source::rows::{self, MOST_ROWS, PageDecoder, RowFormat};
 use crate::source::{FullScanBuilder, Quarantined, RowMemory, UnknownValue};
 
-pub(super) use crate::source::rows::{Read, Row, split};
+pub(super) use crate::source::rows::{DecodeRow, EntityRow, split};
 
 /// The field that holds a row's id.
 const ID: &str = "id";
 
-/// How rows of a kind are read. Some say themselves that they are deleted; that is a field of the
-/// entity here, and detection looks at it.
-pub(super) const fn format<T>(read: Read<T>) -> Format<T> {
-    Format { id: ID, deleted: None, read }
+/// How rows of a kind are decoded. The mark of deletion that some have is a field of the entity, which
+/// detection reads.
+pub(super) const fn format<T>(read: DecodeRow<T>) -> RowFormat<T> {
+    RowFormat { id: ID, deleted: None, read }
 }
 
-/// Levels of a tree, at most: each is looked at once more for every level above it.
+/// Levels of a tree, at most: each is parsed once more for every level above it.
 const MOST_LEVELS: usize = 32;
 
-/// The entities of an answer in any of the three forms in which queues and teams are shown: a list
-/// (also of one, as `menus/{id}` answers), a single object (`teams/{id}`), or a tree (`menus/tree`,
-/// `teams/tree`), of which every branch is an entity. An object without an id is none.
+/// The entities of an answer in any of the three forms of queues and teams: a list (also of one, as
+/// `menus/{id}` answers), a single object (`teams/{id}`), or a tree (`menus/tree`, `teams/tree`), of
+/// which every branch is an entity. An object without an id is not an entity.
 pub(super) fn entities(body: &[u8]) -> Result<Vec<&RawValue>, &'static str> {
     let top = if body.trim_ascii_start().starts_with(b"{") {
         let one: &RawValue = serde_json::from_slice(body).map_err(|_| "it is no JSON")?;
@@ -53,7 +53,7 @@ pub(super) fn entities(body: &[u8]) -> Result<Vec<&RawValue>, &'static str> {
     Ok(all)
 }
 
-/// What stands under a branch, where the row says so.
+/// The children of a branch, where it has some.
 fn children(row: &RawValue) -> Option<&RawValue> {
     #[derive(serde::Deserialize)]
     struct Branch<'a> {
@@ -64,19 +64,19 @@ fn children(row: &RawValue) -> Option<&RawValue> {
     branch.children.filter(|children| children.get() != "null")
 }
 
-/// Reads one row in full.
+/// Decodes one row in full.
 pub(super) fn decode<T>(
     row: &RawValue,
-    read: Read<T>,
+    read: DecodeRow<T>,
     unknown: &mut Vec<UnknownValue>,
 ) -> Result<T, Quarantined> {
     rows::decode(row, ID, read, unknown)
 }
 
-/// The stamp of a row, without reading the rest of it.
-pub(super) fn stamp(row: &RawValue, column: &str) -> Option<Timestamp> {
+/// The timestamp of a row in this column, without decoding the rest of it.
+pub(super) fn timestamp(row: &RawValue, column: &str) -> Option<Timestamp> {
     #[derive(serde::Deserialize)]
-    struct Stamps<'a> {
+    struct Timestamps<'a> {
         #[serde(borrow, default, rename = "started_at")]
         started: Option<&'a RawValue>,
         #[serde(borrow, default, rename = "ended_at")]
@@ -84,18 +84,18 @@ pub(super) fn stamp(row: &RawValue, column: &str) -> Option<Timestamp> {
         #[serde(borrow, default, rename = "updated_at")]
         updated: Option<&'a RawValue>,
     }
-    let stamps: Stamps = serde_json::from_str(row.get()).ok()?;
+    let timestamps: Timestamps = serde_json::from_str(row.get()).ok()?;
     let raw = match column {
-        "started_at" => stamps.started,
-        "ended_at" => stamps.ended,
-        _ => stamps.updated,
+        "started_at" => timestamps.started,
+        "ended_at" => timestamps.ended,
+        _ => timestamps.updated,
     };
     let value = Value::String(serde_json::from_str(raw?.get()).ok()?);
     let object = Value::Object([(String::from("it"), value)].into_iter().collect());
     Fields::of(&object).and_then(|fields| fields.time("it")).ok().flatten()
 }
 
-impl Row for QueueStatus {
+impl EntityRow for QueueStatus {
     fn id(&self) -> EntityId {
         self.queue.id()
     }
@@ -103,7 +103,7 @@ impl Row for QueueStatus {
     fn redact(&mut self, _: &Privacy) {}
 }
 
-/// Reads one page of agents into a sweep, as a reading does; for measurements.
+/// Adds one page of agents to a full scan, as a poll does; for benchmarks.
 ///
 /// # Errors
 /// When the page is no list of rows.
@@ -114,7 +114,7 @@ pub fn scan_agents_page(
     scan: &mut FullScanBuilder<Agent>,
 ) -> Result<(), &'static str> {
     let rows = split(body)?;
-    let mut page = PageRows { memory, next, unknown: &mut Vec::new() };
-    page.take_in(&rows, &format(mapping::agent), scan, &Privacy::default());
+    let mut page = PageDecoder { memory, next, unknown: &mut Vec::new() };
+    page.decode(&rows, &format(mapping::agent), scan, &Privacy::default());
     Ok(())
 }

@@ -54,6 +54,7 @@ impl Access for CcaiSettings {
         connection: Connection,
     ) -> Result<Source, ConnectError> {
         let password = self.password.fetch(environment)?;
-        Ok(Ccai::new(self, &password, settings, connection)?.into())
+        let client = Ccai::new(self, &password, settings, connection)?;
+        Ok(Source::new(client, settings))
     }
 }

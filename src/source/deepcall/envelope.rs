@@ -1,4 +1,4 @@
-//! The answer around the rows: three forms of a list, a word for success, and counts.
+//! The envelope of the rows: three formats of a list, a word for success, and counts.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -7,10 +7,10 @@ use serde_json::value::RawValue;
 
 /// Rows of one answer, at most.
 const MOST_ROWS: usize = 100_000;
-/// Bytes of a number or a word beside the rows, at most. What is longer is neither.
+/// Bytes of a number or a word in the envelope, at most. What is longer is neither.
 const LONGEST_WORD: usize = 64;
 
-/// What stands beside the rows.
+/// The fields of an answer.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Envelope<'a> {
     #[serde(borrow, default)]
@@ -29,10 +29,10 @@ pub(super) struct Envelope<'a> {
     agent_limit: Option<&'a RawValue>,
 }
 
-/// A number beside the rows.
+/// A number in the envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Count {
-    /// It is not there, or null.
+    /// It is missing, or null.
     Missing,
     /// It is no whole number.
     Unreadable,
@@ -40,7 +40,7 @@ pub(super) enum Count {
     Of(u64),
 }
 
-/// A row, and the id under which it stands in the form of a map.
+/// A row, and its key where the rows are a map.
 #[derive(Debug)]
 pub(super) struct ListedRow<'a> {
     pub(super) key: Option<String>,
@@ -48,9 +48,9 @@ pub(super) struct ListedRow<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    /// The envelope; `None` where it is no object, or says one thing twice.
+    /// The envelope; `None` where it is no object, or has a field twice.
     pub(super) fn of(body: &'a [u8]) -> Option<Self> {
-        // A list would be taken for the fields in their order.
+        // Serde would take the items of a list for the fields in their order.
         let is_object = body.trim_ascii_start().starts_with(b"{");
         is_object.then(|| serde_json::from_slice(body).ok()).flatten()
     }
@@ -63,12 +63,12 @@ impl<'a> Envelope<'a> {
         }
     }
 
-    /// Whether it says how the question went, and that it did not go well.
+    /// Whether it has a status that is not success.
     pub(super) fn says_error(&self) -> bool {
         matches!(word(self.status), Some(Value::String(word)) if word != "success")
     }
 
-    /// Whether it says that the question was answered. Nothing else is an answer.
+    /// Whether its status is success. Nothing else is an answer.
     pub(super) fn says_success(&self) -> bool {
         matches!(word(self.status), Some(Value::String(word)) if word == "success")
     }
@@ -93,24 +93,23 @@ impl<'a> Envelope<'a> {
         count(self.agent_limit)
     }
 
-    /// Whether the rows come as a map.
+    /// Whether the rows are a map.
     pub(super) fn is_map(&self) -> bool {
         self.response.is_some_and(|response| response.get().starts_with('{'))
     }
 
-    /// Whether all pages are this one: the document has no way to ask for another.
+    /// Whether this is the only page: the document has no way to request another.
     pub(super) fn is_whole(&self) -> bool {
         let alone = |number| matches!(number, Count::Missing | Count::Of(0 | 1));
         alone(self.total_pages()) && alone(self.current_page())
     }
 
-    /// The rows: a list, or a map from the agents' ids to their rows. An empty one of either is an
-    /// answer; nothing else is.
+    /// The rows: a list, or a map from the agents' ids to their rows; either may be empty.
     pub(super) fn rows(&self) -> Result<Vec<ListedRow<'a>>, &'static str> {
         let response = self.response.ok_or("it has no response")?;
         let Listed(rows) = serde_json::from_str(response.get())
             .map_err(|_| "its response is neither a list nor a map, or one of too many rows")?;
-        // One that is something else is a bad row; nothing but that is no list of rows.
+        // An item that is no object is a bad row; a list without any object is no list of rows.
         if !rows.is_empty() && !rows.iter().any(|row| row.row.get().starts_with('{')) {
             return Err("its response holds something else than rows");
         }
@@ -118,7 +117,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// A short value; what is long is not looked at.
+/// A short value; a long one is ignored.
 fn word(raw: Option<&RawValue>) -> Option<Value> {
     let text = raw.map(RawValue::get).filter(|text| text.len() <= LONGEST_WORD)?;
     serde_json::from_str(text).ok()
@@ -138,13 +137,13 @@ struct Listed<'a>(Vec<ListedRow<'a>>);
 
 impl<'de> Deserialize<'de> for Listed<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Rows)
+        deserializer.deserialize_any(RowsVisitor)
     }
 }
 
-struct Rows;
+struct RowsVisitor;
 
-impl<'de> Visitor<'de> for Rows {
+impl<'de> Visitor<'de> for RowsVisitor {
     type Value = Listed<'de>;
 
     fn expecting(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_whole_when_no_other_page_is_told_of() {
+    fn an_answer_is_whole_when_it_names_no_other_page() {
         let cases = [
             (r#"{"currentPage":1,"totalPages":1}"#, true),
             (r#"{"currentPage":"1","totalPages":"1"}"#, true),

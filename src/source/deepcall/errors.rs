@@ -1,24 +1,24 @@
 //! The vendor's own errors (vendor's document, "Error Codes" and "Error Response Examples"). They
-//! come in the body, with a status code that is not documented: the code in the body decides.
+//! are in the body, with a status code that is not documented: the code in the body decides.
 //!
-//! The words are ours. The vendor's text stays unread.
+//! The words are ours. The vendor's text is not read.
 
 use super::envelope::Envelope;
 use crate::source::{Error, Refusal};
 
-/// The error in an answer's body; `None` where it says success, or nothing that could be understood.
+/// The error in an answer's body; `None` where it says success, or nothing that is known.
 pub(super) fn find_error(http_status: u16, body: &[u8]) -> Option<Error> {
     let envelope = Envelope::of(body)?;
     if let Some(error) = envelope.code().and_then(|code| by_code(http_status, code)) {
         return Some(error);
     }
-    // Elsewhere the status code says more than a code that nobody knows.
+    // Otherwise the status code says more than an unknown code.
     let is_error = envelope.says_error() && http_status < 300;
     let unknown = "an error that its document does not list";
     is_error.then(|| Error::Refused(Refusal::known(http_status, unknown)))
 }
 
-/// What a code means: whether a person has to look, it may pass, or the question was wrong.
+/// What a code means: it needs an operator, it may pass, or the request was wrong.
 fn by_code(http_status: u16, code: u64) -> Option<Error> {
     let known = |meaning| Refusal::known(http_status, meaning);
     Some(match code {
@@ -29,7 +29,7 @@ fn by_code(http_status: u16, code: u64) -> Option<Error> {
     })
 }
 
-/// The other codes. Most are answers to changes, which are never asked for.
+/// The other codes. Most are answers to changes, which are never requested.
 const fn refused(code: u64) -> Option<&'static str> {
     Some(match code {
         1006 => "1006: there is no such group",

@@ -1,8 +1,8 @@
-//! What the document leaves open, asked of an account: three requests at most, which change
-//! nothing.
+//! The probe of an account: three requests at most, which change nothing, measure what the document
+//! leaves open.
 //!
-//! The questions are asked here, the answers are judged by pure functions. Rows are scrubbed before
-//! anything looks at them, as in every reading.
+//! What follows from the answers is decided by pure functions. Rows are scrubbed before anything reads
+//! them, as in every poll.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,15 +15,15 @@ use crate::model::{EntityId, StreamName};
 use crate::source::error::Error;
 use crate::source::fields;
 use crate::source::http::JsonBody;
-use crate::source::probe::{Asked, Findings, Page, seconds};
-use crate::source::{Finding, Report};
+use crate::source::probe::{Page, ProbedPage, ReportBuilder, failed};
+use crate::source::{Report, VendorClient};
 
-/// The requests' name in metrics.
+/// The stream's name in metrics.
 const PROBE: StreamName = StreamName::new("probe");
 
-/// What stands beside the rows of an answer.
+/// What an answer contains besides its rows.
 #[derive(Clone, Copy, Debug)]
-struct Beside {
+struct EnvelopeFacts {
     is_map: bool,
     total_records: Count,
     total_pages: Count,
@@ -32,72 +32,61 @@ struct Beside {
 }
 
 impl Deepcall {
-    /// Asks what the document leaves open.
-    ///
-    /// # Errors
-    /// When the vendor refuses the credentials. Other questions that are not answered are a part
-    /// of the report.
-    pub(in crate::source) async fn probe(&self) -> Result<Report, Error> {
+    /// Measures what the document leaves open, see [`VendorClient::probe`].
+    pub(super) async fn report(&self) -> Result<Report, Error> {
         let began_at = self.client.now();
-        let mut findings = Findings::default();
-        let (agents, beside) = self.ask(&mut findings, &self.questions.all).await?;
-        let mut say = |topic, poll_request, answer: String| {
-            findings.found.push(Finding { topic, poll_request, answer });
-        };
-        match (&agents, beside) {
-            (Ok(agents), Some(beside)) => {
+        let mut report = ReportBuilder::default();
+        let (agents, envelope) = self.request(&mut report, &self.bodies.all).await?;
+        match (&agents, envelope) {
+            (Ok(agents), Some(envelope)) => {
                 let rows = &agents.rows;
-                say("answer", "in which form do rows come", form(beside));
-                say("answer", "is there totalRecords", counted(rows, beside));
-                say("answer", "is there a further page", pages(beside));
-                say("answer", "is agtLimit the size of a page", limit(rows, beside));
-                say("agents", "does every row have a unique_id of its own", ids(rows));
-                say("agents", "are deleted agents shown", marked(rows, "isDeleted"));
-                say("agents", "how many are preDeleted", marked(rows, "preDeleted"));
-                say("agents", "in which unit is create_date", epoch_unit(rows));
-                say("agents", "which values has status", switches(rows));
+                report.add("answer", "in which form do rows come", form(envelope));
+                report.add("answer", "is there totalRecords", counted(rows, envelope));
+                report.add("answer", "is there a further page", pages(envelope));
+                report.add("answer", "is agtLimit the size of a page", limit(rows, envelope));
+                report.add("agents", "does every row have a unique_id of its own", ids(rows));
+                report.add("agents", "are deleted agents shown", marked(rows, "isDeleted"));
+                report.add("agents", "how many are preDeleted", marked(rows, "preDeleted"));
+                report.add("agents", "in which unit is create_date", epoch_unit(rows));
+                report.add("agents", "which values has status", switches(rows));
             }
-            (asked, _) => {
-                let reason = asked.as_ref().err().copied().unwrap_or("undecodable");
-                say("answer", "in which form do rows come", format!("not answered ({reason})"));
+            (page, _) => {
+                let reason = page.as_ref().err().copied().unwrap_or("undecodable");
+                report.add("answer", "in which form do rows come", failed(reason));
             }
         }
-        findings.noted("agents", &agents, mapping::agent);
-        if beside
-            .is_some_and(|beside| !matches!(beside.total_pages, Count::Missing | Count::Of(0 | 1)))
-        {
-            let (second, beside) = self.ask(&mut findings, &self.questions.second_page).await?;
-            findings.add("answer", "does page lead to the second page", &second, |second| {
-                second_page(&agents, second, beside)
+        report.add_fields("agents", &agents, mapping::agent);
+        let is_one_page = |envelope: &EnvelopeFacts| {
+            matches!(envelope.total_pages, Count::Missing | Count::Of(0 | 1))
+        };
+        if envelope.is_some_and(|envelope| !is_one_page(&envelope)) {
+            let (second, envelope) = self.request(&mut report, &self.bodies.second_page).await?;
+            report.add_from("answer", "does page lead to the second page", &second, |second| {
+                second_page(&agents, second, envelope)
             });
         }
-        let (nobody, beside) = self.ask(&mut findings, &self.questions.nobody).await?;
-        findings.add("answer", "what is answered of an agent that is not there", &nobody, |page| {
-            nothing(page, beside)
-        });
-        findings.add("stamps", "how far the vendor's clock is ahead of ours", &agents, |agents| {
-            let offset = agents.clock_offset_millis;
-            offset.map_or_else(|| String::from("unknown: no Date"), seconds)
-        });
-        let Findings { found, requests } = findings;
-        Ok(Report { vendor: "deepcall", requested_at: began_at, requests, findings: found })
+        let (missing, envelope) = self.request(&mut report, &self.bodies.missing_agent).await?;
+        let question = "what is returned for an agent that does not exist";
+        report.add_from("answer", question, &missing, |page| nothing(page, envelope));
+        report.add_clock_offset("timestamps", &agents);
+        Ok(report.finish(Self::NAME, began_at))
     }
 
-    /// One request.
-    async fn ask(
+    /// One request, see [`ReportBuilder::page`].
+    async fn request(
         &self,
-        findings: &mut Findings,
-        poll_request: &JsonBody,
-    ) -> Result<(Asked, Option<Beside>), Error> {
-        let answered = self.client.post(&PROBE, &self.url, poll_request).await;
-        let mut beside = None;
-        let asked = findings.take(answered, |answer| {
+        report: &mut ReportBuilder,
+        body: &JsonBody,
+    ) -> Result<(ProbedPage, Option<EnvelopeFacts>), Error> {
+        let answered = self.client.post(&PROBE, &self.url, body).await;
+        let mut facts = None;
+        let page = report.page(answered, |answer| {
             let envelope = Envelope::of(&answer.body).ok_or("it is no answer of this vendor")?;
             if !envelope.says_success() {
                 return Err("it does not say success");
             }
             let rows = envelope.rows()?;
-            beside = Some(Beside {
+            facts = Some(EnvelopeFacts {
                 is_map: envelope.is_map(),
                 total_records: envelope.total_records(),
                 total_pages: envelope.total_pages(),
@@ -107,7 +96,7 @@ impl Deepcall {
             let rows = rows.iter().filter_map(|row| scrubbed(row).ok());
             Ok(rows.filter_map(|row| serde_json::from_str(row.text.get()).ok()).collect())
         })?;
-        Ok((asked, beside))
+        Ok((page, facts))
     }
 }
 
@@ -119,26 +108,26 @@ fn number(count: Count) -> String {
     }
 }
 
-fn form(beside: Beside) -> String {
-    String::from(if beside.is_map { "a map" } else { "a list" })
+fn form(envelope: EnvelopeFacts) -> String {
+    String::from(if envelope.is_map { "a map" } else { "a list" })
 }
 
-fn counted(rows: &[Value], beside: Beside) -> String {
+fn counted(rows: &[Value], envelope: EnvelopeFacts) -> String {
     let rows = rows.len();
-    match beside.total_records {
+    match envelope.total_records {
         Count::Of(total) if total == rows as u64 => format!("yes, and it agrees: {total}"),
         Count::Of(total) => format!("yes, and it does not agree: {total} of {rows} rows"),
         other => format!("no: {}", number(other)),
     }
 }
 
-fn pages(beside: Beside) -> String {
-    let (current, total) = (number(beside.current_page), number(beside.total_pages));
+fn pages(envelope: EnvelopeFacts) -> String {
+    let (current, total) = (number(envelope.current_page), number(envelope.total_pages));
     format!("currentPage {current}, totalPages {total}")
 }
 
-fn limit(rows: &[Value], beside: Beside) -> String {
-    format!("agtLimit {}, {} rows", number(beside.agent_limit), rows.len())
+fn limit(rows: &[Value], envelope: EnvelopeFacts) -> String {
+    format!("agtLimit {}, {} rows", number(envelope.agent_limit), rows.len())
 }
 
 fn id(row: &Value) -> Option<EntityId> {
@@ -157,7 +146,7 @@ fn marked(rows: &[Value], name: &str) -> String {
     let flag = |row: &Value| fields::Fields::of(row).and_then(|row| row.flag(name)).ok().flatten();
     let flags: Vec<_> = rows.iter().filter_map(flag).collect();
     let yes = flags.iter().filter(|flag| **flag).count();
-    format!("{yes} of {} rows that say", flags.len())
+    format!("{yes} of {} rows with that field", flags.len())
 }
 
 fn epoch_unit(rows: &[Value]) -> String {
@@ -174,7 +163,7 @@ fn epoch_unit(rows: &[Value]) -> String {
     }
 }
 
-/// How often each value stands there. Only small numbers are shown as they are.
+/// How often each value occurs. Only small numbers are shown as they are.
 fn switches(rows: &[Value]) -> String {
     let mut counts = BTreeMap::<_, u64>::new();
     for row in rows {
@@ -193,17 +182,17 @@ fn switches(rows: &[Value]) -> String {
     if counts.is_empty() { String::from("unknown: no rows") } else { counts.join(", ") }
 }
 
-fn second_page(first: &Asked, second: &Page, beside: Option<Beside>) -> String {
+fn second_page(first: &ProbedPage, second: &Page, envelope: Option<EnvelopeFacts>) -> String {
     let first = first.as_ref().map_or(&[][..], |first| &first.rows);
     let known: BTreeSet<_> = first.iter().filter_map(id).collect();
     let again = second.rows.iter().filter_map(id).filter(|id| known.contains(id)).count();
-    let current = beside.map_or(Count::Missing, |beside| beside.current_page);
+    let current = envelope.map_or(Count::Missing, |envelope| envelope.current_page);
     let answer = if again == 0 && !second.rows.is_empty() { "yes" } else { "no" };
     let rows = second.rows.len();
     format!("{answer}: currentPage {}, {again} of {rows} rows again", number(current))
 }
 
-fn nothing(page: &Page, beside: Option<Beside>) -> String {
-    let form = beside.map_or_else(|| String::from("nothing"), form);
+fn nothing(page: &Page, envelope: Option<EnvelopeFacts>) -> String {
+    let form = envelope.map_or_else(|| String::from("nothing"), form);
     format!("{form} of {} rows", page.rows.len())
 }

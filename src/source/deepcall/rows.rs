@@ -1,4 +1,4 @@
-//! From an answer's bytes to the rows of a sweep, and what they prove.
+//! From an answer's bytes to the rows of a full scan, and what they prove.
 
 use std::collections::HashSet;
 
@@ -9,15 +9,15 @@ use super::mapping;
 use super::scrub::{ID, scrubbed};
 use crate::model::Agent;
 use crate::source::Partial;
-use crate::source::gathered::FullScanInProgress;
-use crate::source::rows::Format;
+use crate::source::full_scan_in_progress::FullScanInProgress;
+use crate::source::rows::RowFormat;
 
-/// How the rows are read, once they are scrubbed.
-pub(super) const FORMAT: Format<Agent> =
-    Format { id: ID, deleted: Some("isDeleted"), read: mapping::agent };
+/// How the rows are decoded, once they are scrubbed.
+pub(super) const FORMAT: RowFormat<Agent> =
+    RowFormat { id: ID, deleted: Some("isDeleted"), read: mapping::agent };
 
-/// Takes in an answer. It is one only when it says so itself.
-pub(super) fn take_in(
+/// Adds the rows of an answer. It is an answer only when it says success.
+pub(super) fn add_rows(
     scan: &mut FullScanInProgress<Agent>,
     body: &[u8],
 ) -> Result<(), &'static str> {
@@ -33,19 +33,19 @@ pub(super) fn take_in(
                 deleted.extend(row.deleted);
                 rows.push(row.text);
             }
-            Err(quarantined) => scan.set_aside(quarantined),
+            Err(quarantined) => scan.quarantine(quarantined),
         }
     }
     let rows: Vec<&RawValue> = rows.iter().map(AsRef::as_ref).collect();
-    scan.take_in(&rows);
+    scan.add_rows(&rows);
     if !envelope.is_whole() {
         scan.mark(Partial::PageUnanswered);
     }
     match envelope.total_records() {
         Count::Missing => {}
         Count::Unreadable => scan.mark(Partial::CountDisagrees),
-        // Whether deleted agents are counted is not documented. When the others alone reach the
-        // count, all are shown: were the deleted ones counted, others would be missing.
+        // Whether deleted agents are counted is not documented. When the others alone reach the count,
+        // all are shown: if the deleted ones were counted, others would be missing.
         Count::Of(total) if total + deleted.len() as u64 == scan.len() as u64 => {
             scan.counted(scan.len() as u64);
         }

@@ -1,9 +1,9 @@
-//! Takes the passwords out of a row before anything else looks at it.
+//! Removes the passwords from a row before anything else reads it.
 //!
 //! The vendor sends `password` and `call_pass`, the latter of eight digits, in plain text with every
-//! agent. What comes out of here has neither, nor has anything that is made of it: no value, no
-//! error, no fingerprint. A hash of the row as it came would tell a code of eight digits to anybody
-//! who tries them all.
+//! agent. A scrubbed row has neither, nor has anything that is made of it: no value, no error, no
+//! fingerprint. A hash of the original row would reveal a code of eight digits to anybody who tries
+//! them all.
 
 use std::fmt;
 
@@ -19,11 +19,11 @@ use crate::source::{Fingerprint, QuarantineReason, Quarantined};
 
 /// The field that holds an agent's id.
 pub(super) const ID: &str = "unique_id";
-/// Parts of the names of secrets: of passwords for calls and log-ins, and of others that the vendor
-/// may add one day. They are taken out wherever in a row they stand.
+/// Parts of the names of secrets: passwords for calls and log-ins, and others that the vendor may add.
+/// They are removed wherever in a row they are.
 const SECRET: [&str; 6] = ["pass", "pwd", "secret", "token", "ssid", "apikey"];
 
-/// What is wrong with a row that is no value.
+/// The fault of a row that is no valid JSON.
 const UNREADABLE: &str = "expected valid text and a smaller nesting";
 
 /// Whether the value under a name is a secret.
@@ -33,12 +33,12 @@ pub(super) fn is_secret(name: &str) -> bool {
     SECRET.iter().any(|secret| name.contains(secret))
 }
 
-/// A row without its secrets. It is the same for the same row, whatever the secrets were.
+/// A row without its secrets. It does not depend on them.
 #[derive(Debug)]
 pub(super) struct ScrubbedRow {
-    /// With the agent's id in it: its own, or the key under which it stood.
+    /// The row, with the agent's id: its own, or its key in the map.
     pub(super) text: Box<RawValue>,
-    /// The id, where the vendor calls the agent deleted.
+    /// The id, where the vendor marks the agent as deleted.
     pub(super) deleted: Option<EntityId>,
 }
 
@@ -69,8 +69,8 @@ fn with_id(mut fields: Map<String, Value>, key: Option<&str>) -> Map<String, Val
     fields
 }
 
-/// A row that cannot be taken apart. Its fingerprint is that of its id and its fault: what else is
-/// in it may be a secret.
+/// A row that cannot be scrubbed. Its fingerprint is that of its id and its fault: anything else in it
+/// may be a secret.
 fn unscrubbed(listed: &ListedRow, fault: &'static str) -> Quarantined {
     let key = listed.key.as_ref().and_then(|key| id(&Value::from(key.as_str())));
     let id = row_id(listed.row, ID).or(key);
@@ -83,7 +83,7 @@ fn unscrubbed(listed: &ListedRow, fault: &'static str) -> Quarantined {
     }
 }
 
-/// Reads a value without the secrets in it.
+/// Decodes a value without the secrets in it.
 struct Scrub;
 
 impl<'de> DeserializeSeed<'de> for Scrub {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_taken_out_wherever_they_stand_and_whatever_they_are() {
+    fn secrets_are_removed_wherever_and_whatever_they_are() {
         let row = r#"{"unique_id":2,"password":"x","call_pass":12345678,"Password":["x"],
             "sip":{"callPass":{"a":1},"user":"u"},"working":[{"pwd":"x","from":1}],
             "api-key":"x","ssid":"x","authToken":"x","name":"Mira"}"#;
@@ -179,7 +179,7 @@ mod tests {
         let one = scrub(None, &row("first", 52_597_981)).unwrap();
         let other = scrub(None, &row("second and longer", 1)).unwrap();
         assert_eq!(one.text.get(), other.text.get());
-        // Also where a row cannot be taken apart: neither its bytes nor their hash go on.
+        // Also where a row cannot be scrubbed: neither its bytes nor their hash are passed on.
         let broken = |code: u32| {
             scrub(None, &format!(r#"{{"unique_id":2,"name":"\ud800","call_pass":"{code:08}"}}"#))
         };
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_too_deep_or_too_large_is_set_aside_under_its_key() {
+    fn a_row_that_is_too_deep_or_too_large_is_quarantined_under_its_key() {
         let deep = format!(r#"{{"name":{}1{}}}"#, "[".repeat(200), "]".repeat(200));
         let large = format!(r#"{{"name":[0{}]}}"#, ",0".repeat(2 << 20));
         for (row, kind) in [(deep, UNREADABLE), (large, "expected a smaller row")] {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn deletion_is_told_in_any_form_of_yes() {
+    fn deletion_is_known_in_any_format_of_yes() {
         let deleted = |flag: &str| {
             scrub(None, &format!(r#"{{"unique_id":2,"isDeleted":{flag}}}"#)).unwrap().deleted
         };

@@ -15,17 +15,17 @@ const PATH: &str = "/api/v2/Agent/list";
 /// How an account of this vendor is reached.
 #[derive(Clone, Debug)]
 pub(super) struct DeepcallSettings {
-    /// The address of the brand that runs it.
+    /// The URL of the brand that runs it.
     pub(super) base_url: Url,
     /// The path of the list of agents.
     pub(super) path: String,
-    /// Who asks.
-    pub(super) who: Who,
+    /// The credentials.
+    pub(super) credentials: CredentialSource,
 }
 
-/// Who asks: a session, or a user with a token. The vendor wants one of them and not both.
+/// The credentials: a session, or a user with a token. The vendor accepts one of them, not both.
 #[derive(Clone, Debug)]
-pub(super) enum Who {
+pub(super) enum CredentialSource {
     Session { ssid: SecretSource },
     User { user_id: String, token: SecretSource },
 }
@@ -42,17 +42,17 @@ pub(super) fn read(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
             "such as \"/api/v2/Agent/list\"",
         );
     }
-    let who = who(keys);
-    Some(Arc::new(DeepcallSettings { base_url: base_url?, path, who: who? }))
+    let credentials = credentials(keys);
+    Some(Arc::new(DeepcallSettings { base_url: base_url?, path, credentials: credentials? }))
 }
 
-fn who(keys: &mut dyn SettingsReader) -> Option<Who> {
+fn credentials(keys: &mut dyn SettingsReader) -> Option<CredentialSource> {
     let ssid = keys.secret("ssid");
     let user_id = keys.text("user_id");
     let token = keys.secret("token");
     match (keys.is_there("ssid"), keys.is_there("user_id"), keys.is_there("token")) {
-        (true, false, false) => Some(Who::Session { ssid: ssid? }),
-        (false, true, true) => Some(Who::User { user_id: user_id?, token: token? }),
+        (true, false, false) => Some(CredentialSource::Session { ssid: ssid? }),
+        (false, true, true) => Some(CredentialSource::User { user_id: user_id?, token: token? }),
         (true, ..) => {
             let remedy = "the vendor takes either alone: leave it, or user_id and token, out";
             keys.mistake("ssid", "it stands beside user_id or token", remedy);
@@ -86,9 +86,9 @@ impl fmt::Display for DeepcallSettings {
 
 impl Access for DeepcallSettings {
     fn secrets(&self) -> Vec<&SecretSource> {
-        match &self.who {
-            Who::Session { ssid } => vec![ssid],
-            Who::User { token, .. } => vec![token],
+        match &self.credentials {
+            CredentialSource::Session { ssid } => vec![ssid],
+            CredentialSource::User { token, .. } => vec![token],
         }
     }
 
@@ -99,16 +99,17 @@ impl Access for DeepcallSettings {
         connection: Connection,
     ) -> Result<Source, ConnectError> {
         let secret;
-        let credentials = match &self.who {
-            Who::Session { ssid } => {
+        let credentials = match &self.credentials {
+            CredentialSource::Session { ssid } => {
                 secret = ssid.fetch(environment)?;
                 Credentials::Session { ssid: &secret }
             }
-            Who::User { user_id, token } => {
+            CredentialSource::User { user_id, token } => {
                 secret = token.fetch(environment)?;
                 Credentials::User { user_id, token: &secret }
             }
         };
-        Ok(Deepcall::new(self, credentials, settings.privacy, connection)?.into())
+        let client = Deepcall::new(self, credentials, settings.privacy, connection)?;
+        Ok(Source::new(client, settings))
     }
 }

@@ -9,53 +9,52 @@ mod traps;
 
 use serde_json::{Value, json};
 
-use super::settings::Who;
-use super::{AGENTS, Credentials, Deepcall, DeepcallSettings};
-use crate::model::{Agent, EntityId, Privacy, StreamName};
+use super::settings::CredentialSource;
+use super::{Credentials, Deepcall, DeepcallSettings};
+use crate::model::{Agent, EntityId, Privacy};
 use crate::secret::{Secret, SecretSource};
 use crate::source::checks::{connection, limits};
-use crate::source::loopback::{Answer, Vendor};
+use crate::source::loopback::{Answer, VendorServer};
+use crate::source::stream::Agents;
 use crate::source::{
-    Disposition, Error, FullScan, FullScanRow, Partial, PollRequest, PollResult, RowMemory, Rows,
+    Disposition, Error, FullScan, FullScanRequest, FullScanRow, Partial, Poll, PollResult, Polled,
+    RowMemory,
 };
 
 const SSID: &str = "session-that-nobody-may-see";
 const TOKEN: &str = "token-that-nobody-may-see";
 
-fn account_as(vendor: &Vendor, credentials: Credentials, privacy: Privacy) -> Deepcall {
+fn account_as(vendor: &VendorServer, credentials: Credentials, privacy: Privacy) -> Deepcall {
     let settings = DeepcallSettings {
         base_url: vendor.url(),
         path: String::from("/deepcall/api/v2/Agent/list/"),
-        who: Who::Session {
+        credentials: CredentialSource::Session {
             ssid: SecretSource::variable(String::from("account.ssid"), String::from("SSID")),
         },
     };
     Deepcall::new(&settings, credentials, privacy, connection(limits())).unwrap()
 }
 
-fn account(vendor: &Vendor) -> Deepcall {
+fn account(vendor: &VendorServer) -> Deepcall {
     let ssid = Secret::new(SSID);
     account_as(vendor, Credentials::Session { ssid: &ssid }, Privacy::default())
 }
 
-async fn read(account: &Deepcall, memory: &RowMemory) -> Result<PollResult, Error> {
-    account.read(&AGENTS, &PollRequest::FullScan, memory).await
+async fn read(account: &Deepcall, memory: &RowMemory) -> Polled<Agents> {
+    account.poll(FullScanRequest, memory).await
 }
 
 /// What is read of one answer.
-async fn reading_of(answer: Answer) -> Result<PollResult, Error> {
-    let vendor = Vendor::answering(move |_| answer.clone()).await;
+async fn reading_of(answer: Answer) -> Polled<Agents> {
+    let vendor = VendorServer::answering(move |_| answer.clone()).await;
     read(&account(&vendor), &RowMemory::default()).await
 }
 
-fn scan(poll_result: &PollResult) -> &FullScan<Agent> {
-    match &poll_result.rows {
-        Rows::Agents(scan) => scan,
-        other => panic!("{other:?}"),
-    }
+fn scan(poll_result: &PollResult<FullScan<Agent>>) -> &FullScan<Agent> {
+    &poll_result.rows
 }
 
-fn agents(poll_result: &PollResult) -> Vec<&Agent> {
+fn agents(poll_result: &PollResult<FullScan<Agent>>) -> Vec<&Agent> {
     let rows = scan(poll_result).rows().iter();
     rows.map(|row| match row {
         FullScanRow::Seen(agent) => agent,
@@ -83,29 +82,29 @@ fn with(mut answer: Value, field: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn all_agents_are_asked_for_in_one_post_with_the_session_in_its_body() {
-    let vendor = Vendor::answering(|_| Answer::json(&list(&[agent(2)]))).await;
+async fn all_agents_are_requested_in_one_post_with_the_session_in_its_body() {
+    let vendor = VendorServer::answering(|_| Answer::json(&list(&[agent(2)]))).await;
     let poll_result = read(&account(&vendor), &RowMemory::default()).await.unwrap();
     assert!(scan(&poll_result).is_complete() && scan(&poll_result).was_counted());
     assert_eq!((agents(&poll_result).len(), poll_result.requests), (1, 1));
-    let asked = vendor.asked().remove(0);
-    assert_eq!(asked.method, "POST");
-    assert_eq!((asked.path.as_str(), &*asked.raw_query), ("/deepcall/api/v2/Agent/list/", ""));
-    assert_eq!(asked.header("content-type").as_deref(), Some("application/json"));
-    assert_eq!(asked.header("content-length"), Some(asked.body.len().to_string()));
-    assert_eq!(asked.header("authorization"), None);
-    let body: Value = serde_json::from_slice(&asked.body).unwrap();
+    let request = vendor.requests().remove(0);
+    assert_eq!(request.method, "POST");
+    assert_eq!((request.path.as_str(), &*request.raw_query), ("/deepcall/api/v2/Agent/list/", ""));
+    assert_eq!(request.header("content-type").as_deref(), Some("application/json"));
+    assert_eq!(request.header("content-length"), Some(request.body.len().to_string()));
+    assert_eq!(request.header("authorization"), None);
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
     assert_eq!(body, json!({"ssid": SSID}));
 }
 
 #[tokio::test]
 async fn a_user_and_a_token_are_sent_without_a_session() {
-    let vendor = Vendor::answering(|_| Answer::json(&list(&[]))).await;
+    let vendor = VendorServer::answering(|_| Answer::json(&list(&[]))).await;
     let token = Secret::new(TOKEN);
     let credentials = Credentials::User { user_id: "10000001", token: &token };
     let account = account_as(&vendor, credentials, Privacy::default());
     read(&account, &RowMemory::default()).await.unwrap();
-    let body: Value = serde_json::from_slice(&vendor.asked()[0].body).unwrap();
+    let body: Value = serde_json::from_slice(&vendor.requests()[0].body).unwrap();
     assert_eq!(body, json!({"userId": "10000001", "token": TOKEN}));
 }
 
@@ -114,25 +113,11 @@ async fn a_row_that_has_not_changed_is_not_read_again_also_when_its_passwords_ha
     let mut second = agent(2);
     second["password"] = json!("Another-pass");
     let answers = [agent(2), second].map(|row| Answer::json(&list(&[row, agent(3)])));
-    let vendor = Vendor::answering_in_turn(answers.into()).await;
+    let vendor = VendorServer::answering_in_turn(answers.into()).await;
     let account = account(&vendor);
     let first = read(&account, &RowMemory::default()).await.unwrap();
     let again = read(&account, &first.memory).await.unwrap();
     let unchanged = [2, 3].map(|id| FullScanRow::Unchanged(EntityId::new(id.to_string())));
     assert_eq!(scan(&again).rows(), unchanged);
     assert!(scan(&again).is_complete());
-}
-
-#[tokio::test]
-async fn no_other_question_is_answered() {
-    let vendor = Vendor::answering(|_| Answer::json(&list(&[]))).await;
-    let account = account(&vendor);
-    for (stream, poll_request) in
-        [("agents", PollRequest::Snapshot), ("calls", PollRequest::FullScan)]
-    {
-        let stream = StreamName::new(stream);
-        let error = account.read(&stream, &poll_request, &RowMemory::default()).await.unwrap_err();
-        assert!(matches!(error, Error::UnsupportedRequest(_)), "{error}");
-    }
-    assert_eq!(vendor.asked().len(), 0);
 }

@@ -1,4 +1,4 @@
-//! Undoing the encoding of a body, up to a cap: a few bytes may stand for gigabytes.
+//! Decoding of a compressed body, up to a cap: a few bytes may decompress to gigabytes.
 
 use std::io::Read;
 
@@ -40,7 +40,7 @@ pub(super) fn decompress(
             }
             Ok(Some(plain))
         }
-        _ => Err(undecodable("an encoding that was not asked for", body.len())),
+        _ => Err(undecodable("an encoding that was not requested", body.len())),
     }
 }
 
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_stops_at_the_cap() {
+    fn a_decompression_bomb_stops_at_the_cap() {
         use std::io::Write;
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         encoder.write_all(&vec![b' '; 1 << 20]).unwrap();
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn fuzzed_gzip_is_undone_within_the_cap_or_refused() {
+    fn fuzzed_gzip_is_decompressed_within_the_cap_or_refused() {
         use std::io::Write;
         let gzip = |bytes: &[u8]| {
             let mut encoder =
@@ -86,7 +86,7 @@ mod tests {
                 Ok(plain) => {
                     let plain = plain.unwrap();
                     assert!(plain.len() <= 50_000);
-                    // The stream's check sum vouches for the bytes.
+                    // The checksum of the stream guarantees the bytes.
                     assert_eq!(plain, page.repeat(plain.len() / page.len()));
                     format!("{} bytes", plain.len())
                 }

@@ -1,5 +1,5 @@
-//! What the headers of an answer say: pages, counts, times. Nothing in them is trusted, and no
-//! address in them is followed.
+//! The headers of an answer: pages, counts, times. Nothing in them is trusted, and no URL in them is
+//! followed.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// The count in the header `Total`; an error when there is one that cannot be made out.
+/// The count in the header `Total`; an error when there is one that is not known.
 pub(super) fn count(headers: &HeaderMap) -> Result<Option<u64>, ()> {
     let mut count = None;
     for value in headers.get_all("total") {
@@ -32,19 +32,19 @@ pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(text(headers, DATE.as_str())?)
 }
 
-/// How long the vendor asks us to wait: seconds or a date. What is absurd is bounded by the
-/// budget; what is past or no number is no wish.
+/// How long the vendor wants requests to pause: seconds or a date. The budget bounds it; what is past,
+/// or no number, is none.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let wish = text(headers, RETRY_AFTER.as_str())?.trim();
-    if let Ok(seconds) = wish.parse::<u64>() {
+    let value = text(headers, RETRY_AFTER.as_str())?.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
-    let until = http_date(wish)?.millis_since(now);
+    let until = http_date(value)?.millis_since(now);
     u64::try_from(until).ok().filter(|millis| *millis > 0).map(Duration::from_millis)
 }
 
 /// Whether the headers `Link` (RFC 8288) name a next page; `None` when they are not about pages.
-/// Only that there is one is taken from them: the address is the server's and is not followed.
+/// Only the existence of a page is taken from them: the URL is the server's and is not followed.
 pub(super) fn has_next(headers: &HeaderMap) -> Option<bool> {
     let mut paged = false;
     let links: Vec<_> = headers
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_to_wait_is_taken_in_seconds_or_as_a_date_and_nonsense_is_none() {
+    fn retry_after_is_seconds_or_a_date_and_nonsense_is_none() {
         let now = Timestamp::from_millis(1_772_366_400_000);
         let cases = [
             ("7", Some(7_000)),
@@ -93,9 +93,9 @@ mod tests {
             ("soon", None),
             ("99999999999999999999999", None),
         ];
-        for (wish, millis) in cases {
+        for (value, millis) in cases {
             let expected = millis.map(Duration::from_millis);
-            assert_eq!(retry_after(&headers(&[("retry-after", wish)]), now), expected, "{wish}");
+            assert_eq!(retry_after(&headers(&[("retry-after", value)]), now), expected, "{value}");
         }
     }
 
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_is_one_whole_number_however_often_it_is_said() {
+    fn a_count_is_one_whole_number_however_often_it_is_repeated() {
         let cases: [(&[&str], _); 8] = [
             (&[], Ok(None)),
             (&["7"], Ok(Some(7))),
@@ -134,16 +134,16 @@ mod tests {
             (&["99999999999999999999999"], Err(())),
         ];
         for (values, expected) in cases {
-            let mut said = HeaderMap::new();
+            let mut repeated = HeaderMap::new();
             for value in values {
-                said.append("total", value.parse().unwrap());
+                repeated.append("total", value.parse().unwrap());
             }
-            assert_eq!(count(&said), expected, "{values:?}");
+            assert_eq!(count(&repeated), expected, "{values:?}");
         }
     }
 
     #[test]
-    fn fuzzed_headers_are_understood_or_overlooked() {
+    fn fuzzed_headers_are_parsed_or_ignored() {
         let corpus: &[&[u8]] = &[
             b"<https://a.example/agents?page=2>; rel=\"next\", <https://a.example/>; rel=last",
             b"978307200",

@@ -1,5 +1,4 @@
-//! What is sent: who asks, and what. Credentials are in a header or in the body, and either is shown
-//! nowhere.
+//! A request. Its credentials are in a header or in the body, and neither is ever shown.
 
 use std::fmt;
 
@@ -34,8 +33,9 @@ impl Authorization {
     }
 
     fn header(text: &str) -> Result<Self, Error> {
-        let mut value = HeaderValue::try_from(text)
-            .map_err(|_| Error::Client(String::from("the credentials are no header")))?;
+        let mut value = HeaderValue::try_from(text).map_err(|_| {
+            Error::Client(String::from("the credentials cannot be sent as a header"))
+        })?;
         value.set_sensitive(true);
         Ok(Self(Some(value)))
     }
@@ -53,10 +53,10 @@ pub(in crate::source) struct JsonBody(Vec<u8>);
 
 impl JsonBody {
     pub(in crate::source) fn of(value: &impl Serialize) -> Result<Self, Error> {
-        // The error quotes what it could not write.
+        // The error would quote the value.
         serde_json::to_vec(value)
             .map(Self)
-            .map_err(|_| Error::Client(String::from("the question cannot be written")))
+            .map_err(|_| Error::Client(String::from("the request cannot be serialized")))
     }
 }
 
@@ -66,11 +66,11 @@ impl fmt::Debug for JsonBody {
     }
 }
 
-/// One question, which may be sent several times.
+/// One request, which may be sent several times.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request<'a> {
     pub(super) url: &'a Url,
-    /// GET without, POST with one.
+    /// GET without a body, POST with one.
     pub(super) body: Option<&'a JsonBody>,
 }
 

@@ -1,4 +1,4 @@
-//! What is sent, and what an answer means, against a vendor on the loopback interface.
+//! Requests, and the errors in answers, against a vendor on the loopback interface.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::clock::ManualClock;
 use crate::poll::BudgetSettings;
 use crate::secret::Secret;
-use crate::source::loopback::{Answer as Said, Asked, Vendor};
+use crate::source::loopback::{Answer as ServerAnswer, ReceivedRequest, VendorServer};
 
 const STREAM: StreamName = StreamName::new("agents");
 const NOON: Timestamp = Timestamp::from_millis(1_772_366_400_000);
@@ -25,14 +25,14 @@ fn client(authorization: Authorization, find_error: FindError) -> Client {
     Client::new(connection, authorization, find_error).unwrap()
 }
 
-async fn asked_by(authorization: Authorization, body: Option<&JsonBody>) -> Asked {
-    let vendor = Vendor::answering(|_| Said::body("[]")).await;
+async fn request_with(authorization: Authorization, body: Option<&JsonBody>) -> ReceivedRequest {
+    let vendor = VendorServer::answering(|_| ServerAnswer::body("[]")).await;
     let client = client(authorization, |_, _| None);
     match body {
         None => client.get(&STREAM, &vendor.url()).await.unwrap(),
         Some(body) => client.post(&STREAM, &vendor.url(), body).await.unwrap(),
     };
-    vendor.asked().remove(0)
+    vendor.requests().remove(0)
 }
 
 /// A vendor whose errors say what is wrong by number.
@@ -49,13 +49,13 @@ fn by_number(status: u16, body: &[u8]) -> Option<Error> {
 #[test]
 fn attempts_are_spread_and_bounded() {
     let longest = Duration::from_millis(500);
-    assert_eq!(pause(longest, 1, 1.0), longest);
-    assert_eq!(pause(longest, 2, 0.5), longest);
-    assert_eq!(pause(longest, 99, 1.0), Duration::from_secs(32));
+    assert_eq!(retry_wait(longest, 1, 1.0), longest);
+    assert_eq!(retry_wait(longest, 2, 0.5), longest);
+    assert_eq!(retry_wait(longest, 99, 1.0), Duration::from_secs(32));
 }
 
 #[tokio::test]
-async fn each_way_of_saying_who_asks_is_sent_as_its_vendor_wants_it() {
+async fn each_kind_of_credentials_is_sent_as_its_vendor_wants_it() {
     let basic = Authorization::basic("acme", &Secret::new("pass")).unwrap();
     let key = Authorization::key("App", &Secret::new("k-1")).unwrap();
     for (authorization, expected) in [
@@ -63,43 +63,45 @@ async fn each_way_of_saying_who_asks_is_sent_as_its_vendor_wants_it() {
         (key, Some("App k-1")),
         (Authorization::in_body(), None),
     ] {
-        let asked = asked_by(authorization, None).await;
-        assert_eq!(asked.method, "GET");
-        assert_eq!(asked.header("authorization").as_deref(), expected);
-        assert_eq!(asked.header("content-length"), None);
+        let request = request_with(authorization, None).await;
+        assert_eq!(request.method, "GET");
+        assert_eq!(request.header("authorization").as_deref(), expected);
+        assert_eq!(request.header("content-length"), None);
     }
 }
 
 #[tokio::test]
 async fn a_body_is_posted_as_json_with_its_length() {
     let body = JsonBody::of(&json!({"ssid": "s-1"})).unwrap();
-    let asked = asked_by(Authorization::in_body(), Some(&body)).await;
-    assert_eq!(asked.method, "POST");
-    assert_eq!(asked.body, br#"{"ssid":"s-1"}"#);
-    assert_eq!(asked.header("content-type").as_deref(), Some("application/json"));
-    assert_eq!(asked.header("content-length").as_deref(), Some("14"));
-    assert_eq!(asked.header("authorization"), None);
+    let request = request_with(Authorization::in_body(), Some(&body)).await;
+    assert_eq!(request.method, "POST");
+    assert_eq!(request.body, br#"{"ssid":"s-1"}"#);
+    assert_eq!(request.header("content-type").as_deref(), Some("application/json"));
+    assert_eq!(request.header("content-length").as_deref(), Some("14"));
+    assert_eq!(request.header("authorization"), None);
 }
 
 #[tokio::test]
-async fn a_body_is_sent_again_as_it_was() {
-    let vendor = Vendor::answering_in_turn(vec![Said::status(500), Said::body("{}")]).await;
+async fn a_retried_body_is_unchanged() {
+    let vendor =
+        VendorServer::answering_in_turn(vec![ServerAnswer::status(500), ServerAnswer::body("{}")])
+            .await;
     let body = JsonBody::of(&json!({"ssid": "s-1"})).unwrap();
     let client = client(Authorization::in_body(), |_, _| None);
     assert_eq!(client.post(&STREAM, &vendor.url(), &body).await.unwrap().requests, 2);
-    let asked = vendor.asked();
-    assert_eq!(asked[0].body, asked[1].body);
-    assert_eq!(asked.len(), 2);
+    let requests = vendor.requests();
+    assert_eq!(requests[0].body, requests[1].body);
+    assert_eq!(requests.len(), 2);
 }
 
 #[tokio::test]
-async fn what_an_answer_means_is_told_by_the_vendors_own_error_before_the_status_code() {
+async fn the_vendors_own_error_decides_before_the_status_code() {
     let rude = |status, code: u8| {
-        Said::json(&json!({"code": code, "message": "Ada Sample"})).with_status(status)
+        ServerAnswer::json(&json!({"code": code, "message": "Ada Sample"})).with_status(status)
     };
     let page = "x".repeat(ERROR_PAGE);
-    let long = Said::body(format!("{{\"code\":1,\"page\":\"{page}\"}}")).with_status(400);
-    let zipped = Said::gzip(br#"{"code":1}"#).with_status(500);
+    let long = ServerAnswer::body(format!("{{\"code\":1,\"page\":\"{page}\"}}")).with_status(400);
+    let zipped = ServerAnswer::gzip(br#"{"code":1}"#).with_status(500);
     let cases = [
         (rude(200, 1), "the vendor refused the credentials (200; 1: the session has ended)", 1),
         (rude(500, 1), "the vendor refused the credentials (500; 1: the session has ended)", 1),
@@ -111,25 +113,29 @@ async fn what_an_answer_means_is_told_by_the_vendors_own_error_before_the_status
         (rude(307, 1), "the vendor redirects (307)", 1),
         (rude(403, 9), "the vendor refused the credentials (403)", 1),
         (rude(503, 9), "the vendor failed (503)", 3),
-        (Said::status(404), "the vendor refused the request (404): check the account's base", 1),
+        (
+            ServerAnswer::status(404),
+            "the vendor refused the request (404): check the account's base",
+            1,
+        ),
         (long, "the vendor refused the request (400): check", 1),
     ];
     for (answer, expected, requests) in cases {
-        let vendor = Vendor::answering(move |_| answer.clone()).await;
+        let vendor = VendorServer::answering(move |_| answer.clone()).await;
         let client = client(Authorization::in_body(), by_number);
         let error = client.get(&STREAM, &vendor.url()).await.unwrap_err();
         let text = error.to_string();
         assert!(text.starts_with(expected), "{text}");
         assert!(!format!("{error:?} {text}").contains("Ada"), "{text}");
-        assert_eq!(vendor.asked().len(), requests, "{text}");
+        assert_eq!(vendor.requests().len(), requests, "{text}");
     }
 }
 
 #[tokio::test]
-async fn a_refusal_for_too_many_requests_pauses_the_budget_also_where_only_the_body_tells() {
+async fn a_refusal_for_too_many_requests_pauses_the_budget_also_where_only_the_body_says_so() {
     for status in [200, 429, 500] {
-        let refused = Said::json(&json!({"code": 3})).with_status(status);
-        let vendor = Vendor::answering(move |_| refused.clone()).await;
+        let refused = ServerAnswer::json(&json!({"code": 3})).with_status(status);
+        let vendor = VendorServer::answering(move |_| refused.clone()).await;
         let client = client(Authorization::in_body(), by_number);
         client.get(&STREAM, &vendor.url()).await.unwrap_err();
         assert!(client.connection.budget.state().working_rate < 9_000.0, "{status}");

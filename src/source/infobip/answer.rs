@@ -1,7 +1,7 @@
-//! The envelope around the rows, and the vendor's own errors: two forms of them, either with any
-//! status code.
+//! The envelope of the rows, and the vendor's own errors: two formats of them, either with any status
+//! code.
 //!
-//! The words that an error is shown with are ours. The vendor's are only looked at.
+//! Errors are shown with our words. The vendor's text is only compared.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use crate::source::rows::{parts, split};
 use crate::source::{Error, Refusal};
 
-/// What stands in an answer. The parts are looked at one by one: one that is something else than
-/// documented does not hide the others.
+/// The fields of an answer. Each is decoded on its own: one that is not as documented does not hide the
+/// others.
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow, default)]
@@ -30,7 +30,7 @@ struct Envelope<'a> {
 pub(super) struct Page<'a> {
     /// Its rows.
     pub(super) rows: Vec<&'a RawValue>,
-    /// How many agents there are in all, where a count is named.
+    /// How many agents there are in all, where the vendor says.
     pub(super) total: Option<u64>,
 }
 
@@ -53,11 +53,11 @@ fn total_items(pagination: &RawValue) -> Option<u64> {
     total.trim_matches('"').parse().ok()
 }
 
-/// The longest text of an error that is looked at.
-const LONGEST_WORDS: usize = 4 << 10;
+/// The longest text of an error that is read.
+const LONGEST_TEXT: usize = 4 << 10;
 
-fn words(raw: Option<&RawValue>) -> Option<String> {
-    let raw = raw.filter(|raw| raw.get().len() <= LONGEST_WORDS)?;
+fn text(raw: Option<&RawValue>) -> Option<String> {
+    let raw = raw.filter(|raw| raw.get().len() <= LONGEST_TEXT)?;
     serde_json::from_str(raw.get()).ok()
 }
 
@@ -68,11 +68,11 @@ pub(super) fn find_error(status: u16, body: &[u8]) -> Option<Error> {
         let id = service_exception(error).unwrap_or_default();
         return by_message_id(status, &id).or_else(|| unknown_error(status));
     }
-    let word = words(envelope.status_code)?;
-    if !word.eq_ignore_ascii_case("ERROR") {
+    let code = text(envelope.status_code)?;
+    if !code.eq_ignore_ascii_case("ERROR") {
         return None;
     }
-    let message = words(envelope.message).unwrap_or_default().to_ascii_lowercase();
+    let message = text(envelope.message).unwrap_or_default().to_ascii_lowercase();
     by_message(status, &message).or_else(|| unknown_error(status))
 }
 
@@ -90,48 +90,47 @@ fn service_exception(request_error: &RawValue) -> Option<String> {
     }
     let error: RequestError = parts(request_error.get().as_bytes()).ok()?;
     let exception: ServiceException = parts(error.service_exception?.get().as_bytes()).ok()?;
-    words(exception.message_id)
+    text(exception.message_id)
 }
 
-/// What the newer form of an error means, by its `messageId`.
+/// What the newer format of an error means, by its `messageId`.
 fn by_message_id(status: u16, id: &str) -> Option<Error> {
     let known = |meaning| Refusal::known(status, meaning);
     Some(match id {
-        "UNAUTHORIZED" => Error::Unauthorized(known("UNAUTHORIZED: it does not know them")),
-        "FORBIDDEN" => Error::Unauthorized(known("FORBIDDEN: they may not list agents")),
+        "UNAUTHORIZED" => Error::Unauthorized(known("UNAUTHORIZED: unknown credentials")),
+        "FORBIDDEN" => Error::Unauthorized(known("FORBIDDEN: no right to list agents")),
         "TOO_MANY_REQUESTS" => Error::RateLimited,
         "BAD_REQUEST" => Error::Refused(known("BAD_REQUEST: a parameter is not valid")),
         "NOT_FOUND" => Error::Refused(known(
             "NOT_FOUND: there is no such list; check base_url, and that the account has agents",
         )),
         "INTERNAL_SERVER_ERROR" | "GENERAL_ERROR" | "SERVICE_UNAVAILABLE" => {
-            Error::ServerError(known("it says that the fault is its own"))
+            Error::ServerError(known("an internal error"))
         }
         _ => return None,
     })
 }
 
-/// What the older form means: it has no code, so that its words are all there is.
+/// What the older format means. It has no code, so that its text decides.
 fn by_message(status: u16, message: &str) -> Option<Error> {
-    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
     let known = |meaning| Refusal::known(status, meaning);
-    if says(&["unauthorized", "unauthorised", "invalid login", "authentication", "credentials"]) {
-        return Some(Error::Unauthorized(known("an error that speaks of the credentials")));
+    if has(&["unauthorized", "unauthorised", "invalid login", "authentication", "credentials"]) {
+        return Some(Error::Unauthorized(known("an error about the credentials")));
     }
-    if says(&["forbidden", "denied", "not allowed"]) {
-        return Some(Error::Unauthorized(known("an error that speaks of missing rights")));
+    if has(&["forbidden", "denied", "not allowed"]) {
+        return Some(Error::Unauthorized(known("an error about missing rights")));
     }
-    if says(&["too many requests"]) {
+    if has(&["too many requests"]) {
         return Some(Error::RateLimited);
     }
-    if says(&["internal", "try again", "unavailable"]) {
-        return Some(Error::ServerError(known("it says that the fault is its own")));
+    if has(&["internal", "try again", "unavailable"]) {
+        return Some(Error::ServerError(known("an internal error")));
     }
     None
 }
 
-/// With the status code of a success, an error that nobody knows is one all the same; otherwise the
-/// status code says more.
+/// An unknown error counts only with the status code of a success; otherwise the status code says more.
 fn unknown_error(status: u16) -> Option<Error> {
     let is_success = (200..300).contains(&status);
     is_success.then(|| Error::Refused(Refusal::known(status, "an error in place of the agents")))

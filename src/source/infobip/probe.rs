@@ -1,6 +1,5 @@
-//! What the document leaves open, asked of an account: four requests that change nothing.
-//!
-//! The questions are asked here, the answers are judged by pure functions.
+//! The probe of an account: four requests that change nothing measure what the document leaves open.
+//! What follows from the answers is decided by pure functions.
 
 use std::collections::BTreeMap;
 
@@ -8,63 +7,60 @@ use serde_json::Value;
 
 use super::{Infobip, LIMIT, answer, mapping};
 use crate::model::{EntityId, StreamName};
-use crate::source::Report;
 use crate::source::error::Error;
 use crate::source::fields::{self, Fields};
-use crate::source::probe::{Asked, Findings, Page, different_ids, seconds, yes};
+use crate::source::probe::{Page, ProbedPage, ReportBuilder, different_ids, yes};
+use crate::source::{Report, VendorClient};
 
-/// The requests' name in metrics.
+/// The stream's name in metrics.
 const PROBE: StreamName = StreamName::new("probe");
-/// What the findings are about.
+/// The topic of the findings.
 const AGENTS: &str = "agents";
-/// What is said when rows cannot tell.
+/// The conclusion when no row shows it.
 const UNKNOWN: &str = "unknown: no such rows";
 
 impl Infobip {
-    /// Asks what the document leaves open.
-    ///
-    /// # Errors
-    /// When the vendor refuses the credentials. Other questions that are not answered are a part
-    /// of the report.
-    pub(in crate::source) async fn probe(&self) -> Result<Report, Error> {
+    /// Measures what the document leaves open, see [`VendorClient::probe`].
+    pub(super) async fn report(&self) -> Result<Report, Error> {
         let requested_at = self.client.now();
-        let mut findings = Findings::default();
+        let mut report = ReportBuilder::default();
         let limit = LIMIT.to_string();
         let all = [("limit", limit.as_str()), ("page", "0")];
-        let first = self.ask(&mut findings, &all).await?;
-        findings.add(AGENTS, "does totalItems agree with the rows", &first, count);
-        findings.add(AGENTS, "does an id stand on two rows", &first, repeated);
-        findings.add(AGENTS, "are rows sorted by id, as documented", &first, sorted);
-        findings.add(AGENTS, "do times have a colon in their offset", &first, colons);
-        findings.add(AGENTS, "do times have milliseconds", &first, milliseconds);
-        let start = self.ask(&mut findings, &[("limit", "2"), ("page", "0")]).await?;
-        let next = self.ask(&mut findings, &[("limit", "2"), ("page", "1")]).await?;
-        findings.add(AGENTS, "does page count pages or rows", &start, |start| match &next {
-            Ok(next) => page_counts(&start.rows, &next.rows),
-            Err(reason) => format!("not answered ({reason})"),
+        let first = self.request(&mut report, &all).await?;
+        report.add_from(AGENTS, "does totalItems agree with the rows", &first, count);
+        report.add_from(AGENTS, "do two rows share an id", &first, repeated);
+        report.add_from(AGENTS, "are rows sorted by id, as documented", &first, sorted);
+        report.add_from(AGENTS, "do times have a colon in their offset", &first, colons);
+        report.add_from(AGENTS, "do times have milliseconds", &first, milliseconds);
+        let start = self.request(&mut report, &[("limit", "2"), ("page", "0")]).await?;
+        let next = self.request(&mut report, &[("limit", "2"), ("page", "1")]).await?;
+        let question = "does page count pages or rows";
+        report.add_from_both(AGENTS, question, (&start, &next), |start, next| {
+            page_counts(&start.rows, &next.rows)
         });
-        let again = self.ask(&mut findings, &all).await?;
-        findings.add(AGENTS, "does updatedAt move with the status", &first, |first| match &again {
-            Ok(again) => moves_with_status(&first.rows, &again.rows),
-            Err(reason) => format!("not answered ({reason})"),
+        let again = self.request(&mut report, &all).await?;
+        let question = "does updatedAt move with the status";
+        report.add_from_both(AGENTS, question, (&first, &again), |first, again| {
+            moves_with_status(&first.rows, &again.rows)
         });
-        findings.add(AGENTS, "how far the vendor's clock is ahead of ours", &first, |page| {
-            page.clock_offset_millis.map_or_else(|| String::from("unknown: no Date"), seconds)
-        });
-        findings.noted(AGENTS, &first, mapping::agent);
-        let Findings { found, requests } = findings;
-        Ok(Report { vendor: super::VENDOR.name, requested_at, requests, findings: found })
+        report.add_clock_offset(AGENTS, &first);
+        report.add_fields(AGENTS, &first, mapping::agent);
+        Ok(report.finish(Self::NAME, requested_at))
     }
 
-    async fn ask(&self, findings: &mut Findings, query: &[(&str, &str)]) -> Result<Asked, Error> {
+    async fn request(
+        &self,
+        report: &mut ReportBuilder,
+        query: &[(&str, &str)],
+    ) -> Result<ProbedPage, Error> {
         let answered = self.client.get(&PROBE, &self.url(query)).await;
         let mut total = None;
-        let asked = findings.take(answered, |answer| {
+        let page = report.page(answered, |answer| {
             let page = answer::page(&answer.body)?;
             total = page.total;
             Ok(page.rows.iter().filter_map(|row| serde_json::from_str(row.get()).ok()).collect())
         })?;
-        Ok(asked.map(|page| Page { total, ..page }))
+        Ok(page.map(|page| Page { total, ..page }))
     }
 }
 
@@ -137,7 +133,7 @@ fn page_counts(first: &[Value], second: &[Value]) -> String {
     }
 }
 
-/// Of those whose status changed between two answers, how many were written anew.
+/// Of the agents whose status changed between two answers, how many have a new `updatedAt`.
 fn moves_with_status(first: &[Value], again: &[Value]) -> String {
     let before: BTreeMap<_, _> = first.iter().filter_map(|row| Some((id(row)?, row))).collect();
     let (mut changed, mut moved) = (0, 0);
@@ -171,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_is_held_against_the_different_ids() {
+    fn the_count_is_compared_with_the_number_of_different_ids() {
         assert_eq!(count(&page(rows(&["A", "B"]), Some(2))), "yes: 2 different ids of 2");
         assert_eq!(count(&page(rows(&["A", "A"]), Some(2))), "no: 1 different ids of 2");
         assert_eq!(count(&page(rows(&["A"]), None)), "there is none: 1 different ids");
@@ -181,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_page_counts_is_told_by_the_rows_that_come_again() {
+    fn rows_that_come_again_show_what_page_counts() {
         let cases = [
             (&["C", "D"][..], "pages"),
             (&["B", "C"], "rows"),
@@ -205,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn whether_a_status_moves_the_row_is_told_by_two_answers() {
+    fn two_answers_show_whether_a_status_moves_the_row() {
         let row =
             |status: &str, updated: &str| json!({"id": 1, "status": status, "updatedAt": updated});
         let said = |after| moves_with_status(&[row("ACTIVE", "1")], &[after]);

@@ -10,21 +10,21 @@ use crate::secret::{Environment, SecretSource};
 use crate::source::http::Authorization;
 use crate::source::{Access, ConnectError, Connection, PollSettings, SettingsReader, Source};
 
-/// Where the vendor's document asks.
+/// The vendor's URL in its document.
 const BASE_URL: &str = "https://api.infobip.com";
 
 /// How an account of this vendor is reached.
 #[derive(Clone, Debug)]
 pub(super) struct InfobipSettings {
-    /// The vendor's address; newer accounts have one of their own.
+    /// The vendor's URL; newer accounts have one of their own.
     pub(super) base_url: Url,
-    /// Who asks.
-    pub(super) who: Who,
+    /// The credentials.
+    pub(super) credentials: CredentialSource,
 }
 
-/// Who asks: a user, or the holder of a key.
+/// The credentials: of a user, or a key.
 #[derive(Clone, Debug)]
-pub(super) enum Who {
+pub(super) enum CredentialSource {
     User { username: String, password: SecretSource },
     Key { api_key: SecretSource },
 }
@@ -32,17 +32,19 @@ pub(super) enum Who {
 /// Reads the keys `base_url`, and `username` and `password` or `api_key`.
 pub(super) fn read(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
     let base_url = keys.base_url(Some(BASE_URL), None);
-    let who = who(keys);
-    Some(Arc::new(InfobipSettings { base_url: base_url?, who: who? }))
+    let credentials = credentials(keys);
+    Some(Arc::new(InfobipSettings { base_url: base_url?, credentials: credentials? }))
 }
 
-fn who(keys: &mut dyn SettingsReader) -> Option<Who> {
+fn credentials(keys: &mut dyn SettingsReader) -> Option<CredentialSource> {
     let api_key = keys.secret("api_key");
     let username = keys.text("username");
     let password = keys.secret("password");
     match (keys.is_there("api_key"), keys.is_there("username"), keys.is_there("password")) {
-        (true, false, false) => Some(Who::Key { api_key: api_key? }),
-        (false, true, true) => Some(Who::User { username: username?, password: password? }),
+        (true, false, false) => Some(CredentialSource::Key { api_key: api_key? }),
+        (false, true, true) => {
+            Some(CredentialSource::User { username: username?, password: password? })
+        }
         (true, ..) => {
             let remedy = "one of them is enough: leave it, or username and password, out";
             keys.mistake("api_key", "it stands beside username or password", remedy);
@@ -72,9 +74,9 @@ impl fmt::Display for InfobipSettings {
 
 impl Access for InfobipSettings {
     fn secrets(&self) -> Vec<&SecretSource> {
-        match &self.who {
-            Who::User { password, .. } => vec![password],
-            Who::Key { api_key } => vec![api_key],
+        match &self.credentials {
+            CredentialSource::User { password, .. } => vec![password],
+            CredentialSource::Key { api_key } => vec![api_key],
         }
     }
 
@@ -84,12 +86,15 @@ impl Access for InfobipSettings {
         settings: PollSettings,
         connection: Connection,
     ) -> Result<Source, ConnectError> {
-        let authorization = match &self.who {
-            Who::User { username, password } => {
+        let authorization = match &self.credentials {
+            CredentialSource::User { username, password } => {
                 Authorization::basic(username, &password.fetch(environment)?)?
             }
-            Who::Key { api_key } => Authorization::key("App", &api_key.fetch(environment)?)?,
+            CredentialSource::Key { api_key } => {
+                Authorization::key("App", &api_key.fetch(environment)?)?
+            }
         };
-        Ok(Infobip::new(&self.base_url, authorization, settings, connection)?.into())
+        let client = Infobip::new(&self.base_url, authorization, settings, connection)?;
+        Ok(Source::new(client, settings))
     }
 }

@@ -9,40 +9,39 @@ mod settings;
 use serde_json::{Value, json};
 
 use super::Infobip;
-use crate::model::{Agent, Privacy, StreamName};
+use crate::model::{Agent, Privacy};
 use crate::secret::Secret;
 use crate::source::checks::{connection, limits};
 use crate::source::http::Authorization;
-use crate::source::loopback::{Answer, Asked, Vendor};
+use crate::source::loopback::{Answer, ReceivedRequest, VendorServer};
+use crate::source::stream::Agents;
 use crate::source::{
-    Error, FullScan, FullScanRow, Partial, PollRequest, PollResult, PollSettings, RowMemory, Rows,
+    FullScan, FullScanRequest, FullScanRow, Partial, Poll, PollResult, PollSettings, Polled,
+    RowMemory,
 };
 
 const API_KEY: &str = "key-that-nobody-may-see";
 
-fn account(vendor: &Vendor) -> Infobip {
+fn account(vendor: &VendorServer) -> Infobip {
     account_by(vendor, Authorization::key("App", &Secret::new(API_KEY)).unwrap())
 }
 
-fn account_by(vendor: &Vendor, authorization: Authorization) -> Infobip {
+fn account_by(vendor: &VendorServer, authorization: Authorization) -> Infobip {
     let poll_result =
         PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
     Infobip::new(&vendor.url(), authorization, poll_result, connection(limits())).unwrap()
 }
 
-async fn sweep_of(account: &Infobip, memory: &RowMemory) -> Result<PollResult, Error> {
-    account.read(&StreamName::new("agents"), &PollRequest::FullScan, memory).await
+async fn scan_of(account: &Infobip, memory: &RowMemory) -> Polled<Agents> {
+    account.poll(FullScanRequest, memory).await
 }
 
-async fn scanned(vendor: &Vendor) -> PollResult {
-    sweep_of(&account(vendor), &RowMemory::default()).await.unwrap()
+async fn scanned(vendor: &VendorServer) -> PollResult<FullScan<Agent>> {
+    scan_of(&account(vendor), &RowMemory::default()).await.unwrap()
 }
 
-fn agents(poll_result: &PollResult) -> &FullScan<Agent> {
-    match &poll_result.rows {
-        Rows::Agents(scan) => scan,
-        other => panic!("{other:?}"),
-    }
+fn agents(poll_result: &PollResult<FullScan<Agent>>) -> &FullScan<Agent> {
+    &poll_result.rows
 }
 
 fn agent(number: usize) -> Value {
@@ -61,27 +60,27 @@ fn envelope(rows: &[Value], total: &Value) -> Answer {
 }
 
 /// Serves a roster as the vendor's clients know it: `page` is the number of a page.
-fn page_of(roster: &[Value], asked: &Asked) -> Answer {
-    let number = |name| asked.query(name).unwrap().parse::<usize>().unwrap();
+fn page_of(roster: &[Value], request: &ReceivedRequest) -> Answer {
+    let number = |name| request.query(name).unwrap().parse::<usize>().unwrap();
     let (limit, page) = (number("limit"), number("page"));
     let rows: Vec<_> = roster.iter().skip(page * limit).take(limit).cloned().collect();
     envelope(&rows, &json!(roster.len()))
 }
 
-fn pages(vendor: &Vendor) -> Vec<String> {
-    vendor.asked().iter().map(|asked| asked.query("page").unwrap()).collect()
+fn pages(vendor: &VendorServer) -> Vec<String> {
+    vendor.requests().iter().map(|request| request.query("page").unwrap()).collect()
 }
 
 #[tokio::test]
 async fn pages_of_999_are_counted_from_0_until_the_ids_reach_the_count() {
     let roster: Vec<_> = (0..2100).map(agent).collect();
-    let vendor = Vendor::answering(move |asked| page_of(&roster, asked)).await;
+    let vendor = VendorServer::answering(move |request| page_of(&roster, request)).await;
     let poll_result = scanned(&vendor).await;
     let scan = agents(&poll_result);
     assert!(scan.is_complete() && scan.was_counted(), "{:?}", scan.partial());
     assert_eq!((scan.rows().len(), poll_result.requests), (2100, 3));
     assert_eq!(pages(&vendor), ["0", "1", "2"]);
-    let first = &vendor.asked()[0];
+    let first = &vendor.requests()[0];
     assert_eq!(
         (first.path.as_str(), first.query("limit").as_deref()),
         ("/ccaas/1/agents", Some("999"))
@@ -92,8 +91,8 @@ async fn pages_of_999_are_counted_from_0_until_the_ids_reach_the_count() {
 #[tokio::test]
 async fn a_server_on_which_page_skips_rows_is_read_to_its_end_all_the_same() {
     let roster: Vec<_> = (0..25).map(agent).collect();
-    let vendor = Vendor::answering(move |asked| {
-        let skip: usize = asked.query("page").unwrap().parse().unwrap();
+    let vendor = VendorServer::answering(move |request| {
+        let skip: usize = request.query("page").unwrap().parse().unwrap();
         // It gives ten at a time, whatever is asked for.
         let rows: Vec<_> = roster.iter().skip(skip).take(10).cloned().collect();
         envelope(&rows, &json!(25))
@@ -106,7 +105,7 @@ async fn a_server_on_which_page_skips_rows_is_read_to_its_end_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_sweep_whose_ids_do_not_reach_the_count_or_that_has_none_is_partial() {
+async fn a_full_scan_whose_ids_do_not_reach_the_count_or_that_has_no_count_is_partial() {
     let cases = [
         (json!(2), None),
         (json!("2"), None),
@@ -117,8 +116,8 @@ async fn a_sweep_whose_ids_do_not_reach_the_count_or_that_has_none_is_partial() 
     ];
     for (total, partial) in cases {
         let shown = total.clone();
-        let vendor = Vendor::answering(move |asked| {
-            let page = asked.query("page").unwrap();
+        let vendor = VendorServer::answering(move |request| {
+            let page = request.query("page").unwrap();
             let rows = if page == "0" { vec![agent(1), agent(2)] } else { Vec::new() };
             envelope(&rows, &shown)
         })
@@ -130,25 +129,25 @@ async fn a_sweep_whose_ids_do_not_reach_the_count_or_that_has_none_is_partial() 
 #[tokio::test]
 async fn rows_of_infobip_that_shift_between_pages_leave_the_count_unreached() {
     let roster: Vec<_> = (0..1500).map(agent).collect();
-    let vendor = Vendor::answering(move |asked| {
+    let vendor = VendorServer::answering(move |request| {
         let mut shifted = roster.clone();
-        if asked.query("page").as_deref() == Some("1") {
+        if request.query("page").as_deref() == Some("1") {
             // One came in front and the last one left: the row at the border is shown twice.
             shifted.insert(0, agent(1500));
             shifted.pop();
         }
-        page_of(&shifted, asked)
+        page_of(&shifted, request)
     })
     .await;
     assert_eq!(agents(&scanned(&vendor).await).partial(), Some(Partial::CountDisagrees));
 }
 
 #[tokio::test]
-async fn one_id_on_two_different_people_makes_the_sweep_partial_and_neither_is_believed() {
+async fn one_id_on_two_different_people_makes_the_scan_partial_and_neither_is_used() {
     let document = include_str!("../../../tests/fixtures/infobip/agents.json");
-    let vendor = Vendor::answering(move |_| Answer::body(document)).await;
+    let vendor = VendorServer::answering(move |_| Answer::body(document)).await;
     let account = account(&vendor);
-    let poll_result = sweep_of(&account, &RowMemory::default()).await.unwrap();
+    let poll_result = scan_of(&account, &RowMemory::default()).await.unwrap();
     let scan = agents(&poll_result);
     assert_eq!(scan.partial(), Some(Partial::ConflictingDuplicate));
     assert_eq!((scan.rows().len(), scan.present().len(), poll_result.requests), (4, 5, 1));
@@ -159,13 +158,14 @@ async fn one_id_on_two_different_people_makes_the_sweep_partial_and_neither_is_b
         .collect();
     assert_eq!(set_aside, [("4D6D67327326FCCB027BEAA916B94504", "conflicting_duplicate"); 2]);
     // They are told of once.
-    let again = sweep_of(&account, &poll_result.memory).await.unwrap();
+    let again = scan_of(&account, &poll_result.memory).await.unwrap();
     assert_eq!((again.quarantined.len(), agents(&again).rows().len()), (0, 4));
 }
 
 #[tokio::test]
 async fn the_same_row_twice_is_no_contradiction_and_the_count_decides() {
-    let vendor = Vendor::answering(|_| envelope(&[agent(1), agent(1), agent(2)], &json!(2))).await;
+    let vendor =
+        VendorServer::answering(|_| envelope(&[agent(1), agent(1), agent(2)], &json!(2))).await;
     let poll_result = scanned(&vendor).await;
     assert!(agents(&poll_result).is_complete());
     assert_eq!((agents(&poll_result).rows().len(), poll_result.quarantined.len()), (2, 0));
@@ -175,14 +175,14 @@ async fn the_same_row_twice_is_no_contradiction_and_the_count_decides() {
 async fn another_order_of_the_same_rows_is_no_change() {
     let roster: Vec<_> = (0..20).map(agent).collect();
     let reversed: Vec<_> = roster.iter().rev().cloned().collect();
-    let vendor = Vendor::answering_in_turn(vec![
+    let vendor = VendorServer::answering_in_turn(vec![
         envelope(&roster, &json!(20)),
         envelope(&reversed, &json!(20)),
     ])
     .await;
     let account = account(&vendor);
-    let first = sweep_of(&account, &RowMemory::default()).await.unwrap();
-    let second = sweep_of(&account, &first.memory).await.unwrap();
+    let first = scan_of(&account, &RowMemory::default()).await.unwrap();
+    let second = scan_of(&account, &first.memory).await.unwrap();
     let unchanged = |row: &FullScanRow<_>| matches!(row, FullScanRow::Unchanged(_));
     assert!(agents(&second).rows().iter().all(unchanged) && agents(&second).is_complete());
 }
@@ -192,11 +192,12 @@ async fn a_page_of_infobip_that_fails_leaves_the_pages_before_it_and_proves_no_a
     let roster: Vec<_> = (0..1500).map(agent).collect();
     for broken in [Answer::status(500), Answer::body("{\"agents\": 5}"), Answer::body("[]")] {
         let roster = roster.clone();
-        let vendor = Vendor::answering(move |asked| match asked.query("page").as_deref() {
-            Some("1") => broken.clone(),
-            _ => page_of(&roster, asked),
-        })
-        .await;
+        let vendor =
+            VendorServer::answering(move |request| match request.query("page").as_deref() {
+                Some("1") => broken.clone(),
+                _ => page_of(&roster, request),
+            })
+            .await;
         let poll_result = scanned(&vendor).await;
         assert_eq!(agents(&poll_result).rows().len(), 999);
         assert_eq!(agents(&poll_result).partial(), Some(Partial::PageUnanswered));

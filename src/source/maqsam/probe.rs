@@ -1,6 +1,5 @@
-//! What the document leaves open, asked of an account: five requests that change nothing.
-//!
-//! The questions are asked here, the answers are judged by pure functions.
+//! The probe of an account: five requests that change nothing measure what the document leaves open.
+//! What follows from the answers is decided by pure functions.
 
 use std::collections::BTreeMap;
 
@@ -9,67 +8,62 @@ use url::Url;
 
 use super::{Maqsam, answer, mapping};
 use crate::model::{EntityId, StreamName};
-use crate::source::Report;
 use crate::source::error::Error;
 use crate::source::fields;
-use crate::source::probe::{Asked, Findings, Page, different_ids, seconds, yes};
+use crate::source::probe::{Page, ProbedPage, ReportBuilder, different_ids, yes};
+use crate::source::{Report, VendorClient};
 
-/// The requests' name in metrics.
+/// The stream's name in metrics.
 const PROBE: StreamName = StreamName::new("probe");
-/// What the findings are about.
+/// The topic of the findings.
 const AGENTS: &str = "agents";
-/// What is said when rows cannot tell.
+/// The conclusion when no row shows it.
 const UNKNOWN: &str = "unknown: no such rows";
 /// A page that no account has.
 const FAR: u32 = 100_000;
 
 impl Maqsam {
-    /// Asks what the document leaves open.
-    ///
-    /// # Errors
-    /// When the vendor refuses the credentials. Other questions that are not answered are a part
-    /// of the report.
-    pub(in crate::source) async fn probe(&self) -> Result<Report, Error> {
+    /// Measures what the document leaves open, see [`VendorClient::probe`].
+    pub(super) async fn report(&self) -> Result<Report, Error> {
         let requested_at = self.client.now();
-        let mut findings = Findings::default();
-        let first = self.ask(&mut findings, &self.url(1)).await?;
-        findings
-            .add(AGENTS, "how many rows has a page", &first, |page| page.rows.len().to_string());
-        findings.add(AGENTS, "does an id stand on two rows", &first, repeated);
+        let mut report = ReportBuilder::default();
+        let first = self.request(&mut report, &self.url(1)).await?;
+        report.add_from(AGENTS, "how many rows has a page", &first, |page| {
+            page.rows.len().to_string()
+        });
+        report.add_from(AGENTS, "do two rows share an id", &first, repeated);
         let mut bare = self.base_url.clone();
         bare.set_path("/v1/agents");
-        for (poll_request, url) in [
+        for (question, url) in [
             ("is page 0 the same as page 1", self.url(0)),
             ("is the list without a page the same as page 1", bare),
         ] {
-            let other = self.ask(&mut findings, &url).await?;
-            compare(&mut findings, poll_request, &first, &other, same_page);
+            let other = self.request(&mut report, &url).await?;
+            compare(&mut report, question, (&first, &other), same_page);
         }
-        let second = self.ask(&mut findings, &self.url(2)).await?;
-        compare(&mut findings, "does page 2 show others", &first, &second, others);
-        let far = self.ask(&mut findings, &self.url(FAR)).await?;
-        compare(&mut findings, "what is a page behind the end", &first, &far, behind_the_end);
-        findings.add(AGENTS, "which forms has state", &first, |page| forms(&page.rows, "state"));
-        findings
-            .add(AGENTS, "which form has the start of a state", &first, |page| starts(&page.rows));
-        for (poll_request, name) in [
+        let second = self.request(&mut report, &self.url(2)).await?;
+        compare(&mut report, "does page 2 show others", (&first, &second), others);
+        let far = self.request(&mut report, &self.url(FAR)).await?;
+        compare(&mut report, "what is a page beyond the end", (&first, &far), beyond_the_end);
+        report.add_from(AGENTS, "which forms has state", &first, |page| forms(&page.rows, "state"));
+        report.add_from(AGENTS, "which form has the start of a state", &first, |page| {
+            starts(&page.rows)
+        });
+        for (question, name) in [
             ("which forms has created_at", "created_at"),
             ("which forms has identifier", "identifier"),
             ("which forms has groups", "groups"),
         ] {
-            findings.add(AGENTS, poll_request, &first, |page| forms(&page.rows, name));
+            report.add_from(AGENTS, question, &first, |page| forms(&page.rows, name));
         }
-        findings.add(AGENTS, "how far the vendor's clock is ahead of ours", &first, |page| {
-            page.clock_offset_millis.map_or_else(|| String::from("unknown: no Date"), seconds)
-        });
-        findings.noted(AGENTS, &first, mapping::agent);
-        let Findings { found, requests } = findings;
-        Ok(Report { vendor: super::VENDOR.name, requested_at, requests, findings: found })
+        report.add_clock_offset(AGENTS, &first);
+        report.add_fields(AGENTS, &first, mapping::agent);
+        Ok(report.finish(Self::NAME, requested_at))
     }
 
-    async fn ask(&self, findings: &mut Findings, url: &Url) -> Result<Asked, Error> {
+    async fn request(&self, report: &mut ReportBuilder, url: &Url) -> Result<ProbedPage, Error> {
         let answered = self.client.get(&PROBE, url).await;
-        findings.take(answered, |answer| {
+        report.page(answered, |answer| {
             let list = answer::list(&answer.body)?;
             let rows = answer::rows(&list)?.into_iter();
             Ok(rows.filter_map(|row| serde_json::from_str(row.get()).ok()).collect())
@@ -78,16 +72,13 @@ impl Maqsam {
 }
 
 fn compare(
-    findings: &mut Findings,
-    poll_request: &'static str,
-    first: &Asked,
-    other: &Asked,
-    judge: fn(&[Value], &[Value]) -> String,
+    report: &mut ReportBuilder,
+    question: &'static str,
+    pages: (&ProbedPage, &ProbedPage),
+    conclude: fn(&[Value], &[Value]) -> String,
 ) {
-    findings.add(AGENTS, poll_request, first, |first| match other {
-        Ok(other) => judge(&first.rows, &other.rows),
-        Err(reason) => format!("not answered ({reason})"),
-    });
+    report
+        .add_from_both(AGENTS, question, pages, |first, other| conclude(&first.rows, &other.rows));
 }
 
 fn id(row: &Value) -> Option<EntityId> {
@@ -118,7 +109,7 @@ fn others(first: &[Value], second: &[Value]) -> String {
     }
 }
 
-fn behind_the_end(first: &[Value], far: &[Value]) -> String {
+fn beyond_the_end(first: &[Value], far: &[Value]) -> String {
     match (far.len(), shared(first, far)) {
         (0, _) => String::from("empty"),
         (rows, again) if rows == again => format!("page 1 again: {rows} rows"),
@@ -126,7 +117,7 @@ fn behind_the_end(first: &[Value], far: &[Value]) -> String {
     }
 }
 
-/// The kind of a value, and of a number or text that may be a time its size; no value.
+/// The type of a value, and the size of a number or text that may be a time; never the value.
 fn form(value: &Value) -> String {
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     match value {
@@ -163,7 +154,7 @@ fn forms(rows: &[Value], name: &str) -> String {
     counted(rows.iter().map(|row| row.get(name).map_or_else(|| String::from("missing"), form)))
 }
 
-/// What stands beside the name of a state.
+/// The formats of what comes with the name of a state.
 fn starts(rows: &[Value]) -> String {
     let starts = rows.iter().filter_map(|row| match row.get("state")? {
         Value::Object(state) => {
@@ -199,13 +190,13 @@ mod tests {
         assert_eq!(others(&first, &rows(&[3])), "yes: 1 rows, none of them on page 1");
         assert_eq!(others(&first, &rows(&[1])), "no: 1 of 1 rows were on page 1");
         assert_eq!(others(&first, &[]), "unknown: it is empty");
-        assert_eq!(behind_the_end(&first, &[]), "empty");
-        assert_eq!(behind_the_end(&first, &first), "page 1 again: 2 rows");
-        assert_eq!(behind_the_end(&first, &rows(&[9])), "1 other rows");
+        assert_eq!(beyond_the_end(&first, &[]), "empty");
+        assert_eq!(beyond_the_end(&first, &first), "page 1 again: 2 rows");
+        assert_eq!(beyond_the_end(&first, &rows(&[9])), "1 other rows");
     }
 
     #[test]
-    fn a_form_says_what_kind_of_value_there_is_and_no_value() {
+    fn a_format_names_the_type_of_a_value_and_never_the_value() {
         let of = |value: Value| forms(&[json!({ "it": value })], "it");
         for (value, expected) in [
             (json!(1_772_366_400), "number of 10 digits (1)"),
@@ -224,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_start_of_a_state_is_told_by_its_place_and_form() {
+    fn the_start_of_a_state_is_shown_by_its_place_and_form() {
         let rows: Vec<_> = [
             json!("Busy"),
             json!({"name": "Busy", "since": 1_772_366_400}),

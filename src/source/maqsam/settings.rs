@@ -10,13 +10,13 @@ use crate::secret::{Environment, SecretSource};
 use crate::source::http::Authorization;
 use crate::source::{Access, ConnectError, Connection, PollSettings, SettingsReader, Source};
 
-/// Where the vendor's document asks.
+/// The vendor's URL in its document.
 const BASE_URL: &str = "https://api.maqsam.com";
 
 /// How an account of this vendor is reached.
 #[derive(Clone, Debug)]
 pub(super) struct MaqsamSettings {
-    /// The vendor's address.
+    /// The vendor's URL.
     pub(super) base_url: Url,
     /// The id of the access key.
     pub(super) username: String,
@@ -51,6 +51,7 @@ impl Access for MaqsamSettings {
     ) -> Result<Source, ConnectError> {
         let password = self.password.fetch(environment)?;
         let authorization = Authorization::basic(&self.username, &password)?;
-        Ok(Maqsam::new(&self.base_url, authorization, settings, connection)?.into())
+        let client = Maqsam::new(&self.base_url, authorization, settings, connection)?;
+        Ok(Source::new(client, settings))
     }
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::super::mapping;
-use super::super::rows::{Read, decode, entities, split};
+use super::super::rows::{DecodeRow, decode, entities, split};
 
 macro_rules! fixture {
     ($name:literal) => {
@@ -55,13 +55,13 @@ fn lost(path: &str, vendor: &Value, model: Option<&Value>, lost_fields: &mut Vec
     }
 }
 
-fn check<T: Serialize>(text: &str, read: Read<T>, not_in_the_model: &[&str]) -> Vec<T> {
+fn check<T: Serialize>(text: &str, read: DecodeRow<T>, not_in_the_model: &[&str]) -> Vec<T> {
     let rows: Vec<Value> = serde_json::from_str(text).unwrap();
     compare(&rows, split(text.as_bytes()).unwrap(), read, not_in_the_model)
 }
 
 /// The same of an answer in any of the forms in which queues and teams are shown.
-fn check_entities<T: Serialize>(text: &str, read: Read<T>) -> Vec<T> {
+fn check_entities<T: Serialize>(text: &str, read: DecodeRow<T>) -> Vec<T> {
     let mut rows = Vec::new();
     flatten(serde_json::from_str(text).unwrap(), &mut rows);
     compare(&rows, entities(text.as_bytes()).unwrap(), read, &[])
@@ -70,7 +70,7 @@ fn check_entities<T: Serialize>(text: &str, read: Read<T>) -> Vec<T> {
 fn compare<T: Serialize>(
     rows: &[Value],
     split: Vec<&RawValue>,
-    read: Read<T>,
+    read: DecodeRow<T>,
     not_in_the_model: &[&str],
 ) -> Vec<T> {
     let mut unknown = Vec::new();

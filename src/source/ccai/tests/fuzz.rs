@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::super::mapping;
-use super::super::rows::{Read, Row, decode, entities, format, split, stamp};
+use super::super::rows::{DecodeRow, EntityRow, decode, entities, format, split, timestamp};
 use crate::detect::{
     LevelState, StatusSource, Targets, activity_row, current_status_row, interaction_row,
     is_unchanged, queue_status_row, record_row, roster_row, service_level_row,
@@ -16,7 +16,7 @@ use crate::detect::{
 use crate::fuzz::{Outcome, PLANTED, run};
 use crate::model::{Measured, Privacy, QueuePath, ServiceLevel, Timestamp};
 use crate::source::checks::{context, written};
-use crate::source::rows::PageRows;
+use crate::source::rows::PageDecoder;
 use crate::source::{FullScanBuilder, RowMemory};
 
 macro_rules! fixture {
@@ -26,7 +26,7 @@ macro_rules! fixture {
 }
 
 /// Holds the rows of an answer against what every endpoint promises.
-fn endpoint<T: Serialize>(bytes: &[u8], read: Read<T>, detect: fn(&T)) -> Outcome {
+fn endpoint<T: Serialize>(bytes: &[u8], read: DecodeRow<T>, detect: fn(&T)) -> Outcome {
     let told = |outcome: &str| Outcome { class: outcome.to_owned(), whole: outcome.to_owned() };
     let rows = match split(bytes) {
         Ok(rows) => rows,
@@ -42,7 +42,7 @@ fn endpoint<T: Serialize>(bytes: &[u8], read: Read<T>, detect: fn(&T)) -> Outcom
         assert_eq!(beside[1].get(), row.get());
         let again = outcome(beside[1], read, |_| {});
         assert_eq!(one.whole, again.whole);
-        let _ = (stamp(row, "updated_at"), stamp(row, "started_at"));
+        let _ = (timestamp(row, "updated_at"), timestamp(row, "started_at"));
         if class.len() < 200 {
             class += &one.class;
         }
@@ -51,7 +51,7 @@ fn endpoint<T: Serialize>(bytes: &[u8], read: Read<T>, detect: fn(&T)) -> Outcom
     Outcome { class, whole }
 }
 
-fn outcome<T: Serialize>(row: &RawValue, read: Read<T>, detect: fn(&T)) -> Outcome {
+fn outcome<T: Serialize>(row: &RawValue, read: DecodeRow<T>, detect: fn(&T)) -> Outcome {
     let mut unknown = Vec::new();
     match decode(row, read, &mut unknown) {
         Ok(entity) => {
@@ -71,15 +71,15 @@ fn outcome<T: Serialize>(row: &RawValue, read: Read<T>, detect: fn(&T)) -> Outco
 }
 
 /// A sweep shows each id once, and none that was not there.
-fn scanned<T: Row>(bytes: &[u8], read: Read<T>) {
+fn scanned<T: EntityRow>(bytes: &[u8], read: DecodeRow<T>) {
     if let (Ok(list), Ok(all)) = (split(bytes), entities(bytes)) {
         assert!(all.len() >= list.len(), "a tree has its top at least");
     }
     let Ok(rows) = split(bytes) else { return };
     let (memory, mut next) = (RowMemory::default(), RowMemory::default());
     let mut scan = FullScanBuilder::default();
-    let mut page = PageRows { memory: &memory, next: &mut next, unknown: &mut Vec::new() };
-    let unreadable = page.take_in(&rows, &format(read), &mut scan, &Privacy::default());
+    let mut page = PageDecoder { memory: &memory, next: &mut next, unknown: &mut Vec::new() };
+    let unreadable = page.decode(&rows, &format(read), &mut scan, &Privacy::default());
     assert!(scan.len() <= rows.len() && next.len() <= rows.len());
     let scan = scan.finish();
     assert!(scan.rows().len() + unreadable.len() <= rows.len());
@@ -164,7 +164,7 @@ endpoints! {
 }
 
 #[test]
-fn fuzzed_service_levels_are_read_or_set_aside() {
+fn fuzzed_service_levels_are_decoded_or_quarantined() {
     let corpus: &[&[u8]] =
         &[fixture!("menus_sla.json"), fixture!("menus_sla_by_queue_groups.json")];
     run("menus_sla", corpus, &[], |bytes| {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json, value::to_raw_value};
 
 use super::super::mapping;
-use super::super::rows::{Read, decode};
+use super::super::rows::{DecodeRow, decode};
 use crate::model::Chat;
 use crate::model::{
     Agent, Call, Destination, Direction, EntityId, GroupReference, Mode, Privacy, PseudonymKey,
@@ -104,7 +104,7 @@ fn first(text: &str) -> Value {
     }
 }
 
-fn planted<T>(model: &str, example: &str, read: Read<T>) -> T {
+fn planted<T>(model: &str, example: &str, read: DecodeRow<T>) -> T {
     let mut row = merged(&first(model), &first(example));
     if row.get("participants").is_some() {
         row["wait_time_sms"] = json!([{"text": PLANTED}]);
@@ -338,7 +338,7 @@ fn nothing_personal_is_left<T: Planted>() {
 }
 
 #[test]
-fn what_is_left_when_all_is_closed_is_nobodys() {
+fn no_personal_data_is_left_when_every_class_is_closed() {
     for_each_kind!(nothing_personal_is_left);
 }
 

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{PASSWORD, account, page, stamp};
-use crate::source::loopback::{Answer, Asked, Vendor};
+use crate::source::loopback::{Answer, ReceivedRequest, VendorServer};
 use crate::source::{Disposition, Report};
 
 /// What nobody may find in a report.
@@ -23,33 +23,32 @@ fn record(id: u32, updated: i64) -> Value {
         "handle_durations": [{"id": id, "acw_duration": 4, "ended_at": stamp(updated + 4)}]})
 }
 
-fn answer(asked: &Asked, ids_work: bool) -> Answer {
+fn answer(request: &ReceivedRequest, ids_work: bool) -> Answer {
     let rows: Vec<_> = (0..40).map(|number| record(number, i64::from(number) - 100)).collect();
-    match asked.path.trim_start_matches("/manager/api/v1/") {
+    match request.path.trim_start_matches("/manager/api/v1/") {
         "agents" => Answer::json(&json!([person()])),
         "calls" | "chats" => {
-            let ids: Vec<_> = asked.queries("id[]");
+            let ids: Vec<_> = request.queries("id[]");
             let shown = |row: &&Value| ids.is_empty() || ids.contains(&row["id"].to_string());
             let rows: Vec<_> = rows.iter().filter(|row| !ids_work || shown(row)).cloned().collect();
-            if ids_work { page(&rows, asked, "updated_at") } else { Answer::json(&json!(rows)) }
+            if ids_work { page(&rows, request, "updated_at") } else { Answer::json(&json!(rows)) }
         }
         "menus" => Answer::status(403),
         _ => Answer::json(&json!([])),
     }
 }
 
-fn said<'a>(report: &'a Report, topic: &str, poll_request: &str) -> &'a str {
-    let found = |finding: &&crate::source::Finding| {
-        finding.topic == topic && finding.poll_request == poll_request
-    };
-    &report.findings.iter().find(found).unwrap_or_else(|| panic!("{topic}: {poll_request}")).answer
+fn said<'a>(report: &'a Report, topic: &str, question: &str) -> &'a str {
+    let found =
+        |finding: &&crate::source::Finding| finding.topic == topic && finding.question == question;
+    &report.findings.iter().find(found).unwrap_or_else(|| panic!("{topic}: {question}")).answer
 }
 
 #[tokio::test]
-async fn a_report_answers_by_what_the_vendor_showed_and_names_nobody() {
+async fn a_report_follows_from_the_answers_and_contains_no_personal_data() {
     for ids_work in [true, false] {
-        let vendor = Vendor::answering(move |asked| answer(asked, ids_work)).await;
-        let report = account(&vendor).ccai.probe().await.unwrap();
+        let vendor = VendorServer::answering(move |request| answer(request, ids_work)).await;
+        let report = account(&vendor).ccai.report().await.unwrap();
         let works = if ids_work { "yes: " } else { "no: " };
         assert!(said(&report, "calls", "does id[] work").starts_with(works));
         assert!(said(&report, "calls", "does page work").starts_with(works));
@@ -67,20 +66,20 @@ async fn a_report_answers_by_what_the_vendor_showed_and_names_nobody() {
         assert_eq!(broken, "online expected yes or no (1)");
         assert_eq!(said(&report, "queues", "rows"), "0");
         let refused = said(&report, "queues", "does with_deleted show deleted ones");
-        assert_eq!(refused, "not answered (unauthorized)");
+        assert_eq!(refused, "request failed (unauthorized)");
         let text = format!("{report} {report:?}");
         for planted in PLANTED {
             assert!(!text.contains(planted), "{planted}: {text}");
         }
-        assert!(vendor.asked().len() <= 25, "a few requests, not {}", vendor.asked().len());
-        assert_eq!(usize::try_from(report.requests).unwrap(), vendor.asked().len());
+        assert!(vendor.requests().len() <= 25, "a few requests, not {}", vendor.requests().len());
+        assert_eq!(usize::try_from(report.requests).unwrap(), vendor.requests().len());
     }
 }
 
 #[tokio::test]
 async fn a_probe_with_refused_credentials_ends_at_its_first_request() {
-    let vendor = Vendor::answering(|_| Answer::status(401)).await;
-    let error = account(&vendor).ccai.probe().await.unwrap_err();
+    let vendor = VendorServer::answering(|_| Answer::status(401)).await;
+    let error = account(&vendor).ccai.report().await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Stop);
-    assert_eq!(vendor.asked().len(), 1);
+    assert_eq!(vendor.requests().len(), 1);
 }

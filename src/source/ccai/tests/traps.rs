@@ -5,7 +5,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use super::super::mapping;
-use super::super::rows::{Read, decode};
+use super::super::rows::{DecodeRow, decode};
 use super::NOON;
 use crate::detect::{PollContext, queue_status_row, record_row, service_level_row};
 use crate::event::Draft;
@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::source::{Quarantined, UnknownValue};
 
-fn read<T>(row: &Value, read: Read<T>) -> (Result<T, Quarantined>, Vec<UnknownValue>) {
+fn read<T>(row: &Value, read: DecodeRow<T>) -> (Result<T, Quarantined>, Vec<UnknownValue>) {
     let raw: Box<RawValue> = to_raw_value(row).unwrap();
     let mut unknown = Vec::new();
     let result = decode(&raw, read, &mut unknown);
@@ -34,7 +34,7 @@ fn activity(row: &Value) -> Activity {
 }
 
 #[test]
-fn status_zero_is_a_status_and_names_do_not_tell_what_it_means() {
+fn status_zero_is_a_status_and_names_do_not_identify_it() {
     let presence = |id: i64| {
         let row = json!({"id": 1, "status": {"id": id, "name": "Meal"}});
         agent(&row).status.unwrap().presence
@@ -104,7 +104,7 @@ fn one_fact_in_many_forms_has_one_type() {
 }
 
 #[test]
-fn a_fraction_of_a_second_is_rounded_and_sets_no_row_aside() {
+fn a_fraction_of_a_second_is_rounded_and_quarantines_no_row() {
     let row = json!({"menu_path_id": 5, "in_queue_count": 2, "average_queue_duration": 12.5,
         "total_queue_duration": 25.0, "oldest_duration_in_queue": "13.2"});
     let status = read(&row, mapping::queue_status).0.unwrap();
@@ -197,7 +197,7 @@ fn a_participant_that_names_another_call_belongs_to_the_one_it_is_in() {
     assert_eq!(call.interaction.participants[0].call_id.as_ref().unwrap().as_str(), "3");
 }
 
-fn unknown<T>(row: &Value, decoder: Read<T>) -> Vec<&'static str> {
+fn unknown<T>(row: &Value, decoder: DecodeRow<T>) -> Vec<&'static str> {
     let (result, unknown) = read(row, decoder);
     assert!(result.is_ok(), "an unknown value sets no row aside");
     unknown.iter().map(|unknown| unknown.field).collect()
@@ -268,7 +268,7 @@ fn values_that_no_table_knows_pass_through_and_are_counted() {
 }
 
 #[test]
-fn both_vocabularies_of_call_types_tell_the_direction() {
+fn both_vocabularies_of_call_types_give_the_direction() {
     let direction = |word: &str| call(&json!({"id": 1, "call_type": word})).direction();
     let cases = [
         (Direction::Inbound, &["Voice Inbound (IVR)", "Voice Inbound (App)", "IvrCall"][..]),
@@ -302,7 +302,7 @@ fn lists_whose_order_means_nothing_are_sorted() {
 }
 
 #[test]
-fn a_row_that_cannot_be_read_says_where_and_never_what() {
+fn a_row_that_cannot_be_decoded_names_the_path_and_never_the_value() {
     let row = json!({"id": 4, "queue_durations": [{}, {"started_at": "Ada Sample"}]});
     let quarantined = read(&row, mapping::call).0.unwrap_err();
     assert_eq!(quarantined.id.as_ref().unwrap().as_str(), "4");

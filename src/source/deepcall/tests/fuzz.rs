@@ -6,24 +6,24 @@ use std::collections::BTreeSet;
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 
 use super::super::errors::find_error;
-use super::super::rows::{FORMAT, take_in};
+use super::super::rows::{FORMAT, add_rows};
 use super::{Answer, Value, agent, list, reading_of};
 use crate::detect::{StatusSource, roster_row};
 use crate::fuzz::{Outcome, PLANTED, run};
 use crate::model::{Agent, Privacy};
 use crate::source::checks::{context, holds, hostile, strange, written};
-use crate::source::gathered::FullScanInProgress;
+use crate::source::full_scan_in_progress::FullScanInProgress;
 use crate::source::{FullScan, FullScanRow, RowMemory};
 
-/// What is made of an answer: the sweep, and everything in words.
+/// What an answer becomes: the full scan, and everything besides as text.
 fn scanned(bytes: &[u8]) -> Result<(FullScan<Agent>, String), &'static str> {
     let memory = RowMemory::default();
     let privacy = Privacy::default();
     let mut scan = FullScanInProgress::new(FORMAT, &memory, &privacy);
-    take_in(&mut scan, bytes)?;
-    let (gathered, scan) = scan.finish();
-    let told = format!("{:?} {:?}", gathered.quarantined, gathered.unknown_values);
-    Ok((scan, told))
+    add_rows(&mut scan, bytes)?;
+    let result = scan.finish();
+    let besides = format!("{:?} {:?}", result.quarantined, result.unknown_values);
+    Ok((result.rows, besides))
 }
 
 fn check(bytes: &[u8]) -> Outcome {
@@ -73,7 +73,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn any_value_in_any_field_of_deepcall_is_read_or_set_aside(field in 0_usize..25, new in strange()) {
+    fn any_value_in_any_field_of_deepcall_is_decoded_or_quarantined(field in 0_usize..25, new in strange()) {
         let document = include_str!("../../../../tests/fixtures/deepcall/list.json");
         let document: Value = serde_json::from_str(document).unwrap();
         let mut row = document["response"][4].clone();
@@ -89,7 +89,7 @@ proptest! {
     }
 
     #[test]
-    fn any_value_in_any_part_of_deepcalls_rows_is_read_or_set_aside(field in 0_usize..40, new in strange()) {
+    fn any_value_in_any_part_of_deepcalls_rows_is_decoded_or_quarantined(field in 0_usize..40, new in strange()) {
         let document = include_str!("../../../../tests/fixtures/deepcall/list.json");
         let document: Value = serde_json::from_str(document).unwrap();
         holds(document["response"][4].clone(), &FORMAT, field, &new);
@@ -115,19 +115,19 @@ async fn an_answer_that_is_no_list_of_deepcalls_is_an_error_that_shows_nothing_o
 }
 
 #[test]
-fn a_list_of_nothing_but_bad_rows_is_told_of_a_thousand_at_a_time_until_all_are() {
+fn a_list_of_only_bad_rows_is_reported_a_thousand_at_a_time_until_all_are() {
     let rows: Vec<_> = (0..2_500).map(|id| serde_json::json!({"unique_id": id})).collect();
     let body = list(&rows).to_string();
     let mut memory = RowMemory::default();
-    for told in [1_000, 1_000, 500, 0, 0] {
+    for reported in [1_000, 1_000, 500, 0, 0] {
         let privacy = Privacy::default();
         let mut scan = FullScanInProgress::new(FORMAT, &memory, &privacy);
-        take_in(&mut scan, body.as_bytes()).unwrap();
-        let (gathered, scan) = scan.finish();
-        assert_eq!(gathered.quarantined.len(), told);
-        // All of them are there all the same.
-        assert_eq!(scan.present().len(), 2_500);
-        assert!(scan.is_complete());
-        memory = gathered.memory;
+        add_rows(&mut scan, body.as_bytes()).unwrap();
+        let result = scan.finish();
+        assert_eq!(result.quarantined.len(), reported);
+        // All of them are present.
+        assert_eq!(result.rows.present().len(), 2_500);
+        assert!(result.rows.is_complete());
+        memory = result.memory;
     }
 }

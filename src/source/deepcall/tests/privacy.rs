@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tracing::Level;
 
 use super::{
-    Answer, Credentials, PollResult, Privacy, RowMemory, SSID, Secret, TOKEN, Value, Vendor,
+    Answer, Credentials, PollResult, Privacy, RowMemory, SSID, Secret, TOKEN, Value, VendorServer,
     account_as, agent, agents, json, list, read, scan, with,
 };
 use crate::model::Mode;
@@ -59,10 +59,10 @@ async fn traces(answer: Answer, credentials: Credentials<'_>) -> String {
         .with_writer(move || writer.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let vendor = Vendor::answering(move |_| answer.clone()).await;
+    let vendor = VendorServer::answering(move |_| answer.clone()).await;
     let account = account_as(&vendor, credentials, Privacy::default());
     let read = read(&account, &RowMemory::default()).await;
-    let probed = account.probe().await;
+    let probed = account.report().await;
     let made = match &read {
         Ok(PollResult { rows, quarantined, memory, .. }) => {
             format!("{rows:?} {quarantined:?} {memory:?}")
@@ -80,7 +80,7 @@ async fn traces(answer: Answer, credentials: Credentials<'_>) -> String {
 }
 
 #[tokio::test]
-async fn passwords_and_credentials_are_in_nothing_that_is_made_of_an_answer() {
+async fn no_poll_result_of_an_answer_contains_passwords_or_credentials() {
     let (ssid, token) = (Secret::new(SSID), Secret::new(TOKEN));
     let session = Credentials::Session { ssid: &ssid };
     let user = Credentials::User { user_id: "10000001", token: &token };
@@ -120,14 +120,14 @@ async fn passwords_and_credentials_are_in_nothing_that_is_made_of_an_answer() {
 }
 
 #[tokio::test]
-async fn what_is_set_aside_has_the_same_hash_whatever_the_passwords_are() {
+async fn a_quarantined_row_has_the_same_hash_whatever_the_passwords_are() {
     let ssid = Secret::new(SSID);
     for fault in ["field", "narrow", "no id", "text", "nesting", "size"] {
         let mut hashes = Vec::new();
         for code in ["00000000", "99999999"] {
             let row = broken(fault).replace(CALL_PASS, code).replace(PASSWORD, code);
             let body = format!("{{\"response\":[{row}, {}],\"status\":\"success\"}}", agent(1));
-            let vendor = Vendor::answering(move |_| Answer::body(body.clone())).await;
+            let vendor = VendorServer::answering(move |_| Answer::body(body.clone())).await;
             let session = Credentials::Session { ssid: &ssid };
             let account = account_as(&vendor, session, Privacy::default());
             let poll_result = read(&account, &RowMemory::default()).await.unwrap();
@@ -139,14 +139,14 @@ async fn what_is_set_aside_has_the_same_hash_whatever_the_passwords_are() {
 }
 
 #[tokio::test]
-async fn what_tells_of_agents_is_left_out_before_anything_keeps_it() {
+async fn personal_fields_of_agents_are_left_out_before_anything_stores_them() {
     let mut row = agent(2);
     for field in ["name", "email", "phone", "address", "dest_value"] {
         row[field] = json!("Planted");
     }
     row["favorite"] = json!(["Planted"]);
     let (ssid, answer) = (Secret::new(SSID), Answer::json(&list(&[row])));
-    let vendor = Vendor::answering(move |_| answer.clone()).await;
+    let vendor = VendorServer::answering(move |_| answer.clone()).await;
     for (mode, shown) in [(Mode::Keep, 6), (Mode::Drop, 0)] {
         let privacy = Privacy { agents: mode, customers: mode, content: mode };
         let account = account_as(&vendor, Credentials::Session { ssid: &ssid }, privacy);

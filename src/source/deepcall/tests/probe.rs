@@ -1,9 +1,9 @@
 //! The report about an account: what it says of vendors with different habits, and what it never
 //! says.
 
-use super::{Answer, Disposition, SSID, Value, Vendor, account, agent, json, list, with};
+use super::{Answer, Disposition, SSID, Value, VendorServer, account, agent, json, list, with};
 use crate::source::Report;
-use crate::source::loopback::Asked;
+use crate::source::loopback::ReceivedRequest;
 
 /// What nobody may find in a report.
 const PLANTED: [&str; 7] =
@@ -14,8 +14,8 @@ fn person(id: u32) -> Value {
     with(with(row, "create_date", json!(1_720_093_436)), "groupNames", json!([{"4711": "Ada"}]))
 }
 
-fn answer(asked: &Asked, pages: u32) -> Answer {
-    let body: Value = serde_json::from_slice(&asked.body).unwrap();
+fn answer(request: &ReceivedRequest, pages: u32) -> Answer {
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
     assert_eq!(body["ssid"], SSID);
     if !body["agentId"].is_null() {
         return Answer::json(&json!({"response": {}, "status": "success", "code": 200}));
@@ -26,16 +26,16 @@ fn answer(asked: &Asked, pages: u32) -> Answer {
     Answer::json(&with(with(all, "totalPages", json!(pages)), "currentPage", json!(page)))
 }
 
-fn said<'a>(report: &'a Report, poll_request: &str) -> &'a str {
-    let found = |finding: &&crate::source::Finding| finding.poll_request == poll_request;
-    &report.findings.iter().find(found).unwrap_or_else(|| panic!("{poll_request}")).answer
+fn said<'a>(report: &'a Report, question: &str) -> &'a str {
+    let found = |finding: &&crate::source::Finding| finding.question == question;
+    &report.findings.iter().find(found).unwrap_or_else(|| panic!("{question}")).answer
 }
 
 #[tokio::test]
-async fn a_report_on_deepcall_answers_by_what_was_shown_and_names_nobody() {
+async fn a_report_on_deepcall_follows_from_the_answers_and_contains_no_personal_data() {
     for pages in [1, 3] {
-        let vendor = Vendor::answering(move |asked| answer(asked, pages)).await;
-        let report = account(&vendor).probe().await.unwrap();
+        let vendor = VendorServer::answering(move |request| answer(request, pages)).await;
+        let report = account(&vendor).report().await.unwrap();
         assert_eq!(said(&report, "in which form do rows come"), "a list");
         let agrees = said(&report, "is there totalRecords");
         assert_eq!(agrees.starts_with("yes, and it agrees"), pages == 1, "{agrees}");
@@ -48,36 +48,36 @@ async fn a_report_on_deepcall_answers_by_what_was_shown_and_names_nobody() {
         assert_eq!(said(&report, "is agtLimit the size of a page"), "agtLimit 12, 2 rows");
         let ids = said(&report, "does every row have a unique_id of its own");
         assert_eq!(ids, "yes: 2 ids, 2 different, of 2 rows");
-        assert_eq!(said(&report, "are deleted agents shown"), "0 of 2 rows that say");
+        assert_eq!(said(&report, "are deleted agents shown"), "0 of 2 rows with that field");
         assert_eq!(said(&report, "in which unit is create_date"), "seconds (2)");
         assert_eq!(said(&report, "which values has status"), "1 (2)");
         assert_eq!(said(&report, "fields that are not read"), "mood (2)");
         let unknown = said(&report, "fields with values that no table knows");
         assert_eq!(unknown, "agent.dest_type (1)");
-        let nobody = said(&report, "what is answered of an agent that is not there");
+        let nobody = said(&report, "what is returned for an agent that does not exist");
         assert_eq!(nobody, "a map of 0 rows");
         let text = format!("{report} {report:?}");
         for planted in PLANTED {
             assert!(!text.contains(planted), "{planted}: {text}");
         }
-        assert_eq!(vendor.asked().len(), if pages > 1 { 3 } else { 2 });
-        assert_eq!(usize::try_from(report.requests).unwrap(), vendor.asked().len());
+        assert_eq!(vendor.requests().len(), if pages > 1 { 3 } else { 2 });
+        assert_eq!(usize::try_from(report.requests).unwrap(), vendor.requests().len());
     }
 }
 
 #[tokio::test]
 async fn a_probe_of_deepcall_with_a_refused_session_ends_at_its_first_request() {
     let vendor =
-        Vendor::answering(|_| Answer::json(&json!({"status": "error", "code": 1014}))).await;
-    let error = account(&vendor).probe().await.unwrap_err();
+        VendorServer::answering(|_| Answer::json(&json!({"status": "error", "code": 1014}))).await;
+    let error = account(&vendor).report().await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Stop);
-    assert_eq!(vendor.asked().len(), 1);
+    assert_eq!(vendor.requests().len(), 1);
 }
 
 #[tokio::test]
-async fn a_probe_of_something_else_says_so_and_shows_nothing_of_it() {
-    let vendor = Vendor::answering(|_| Answer::json(&json!({"Ada": "Ada"}))).await;
-    let report = account(&vendor).probe().await.unwrap();
-    assert_eq!(said(&report, "in which form do rows come"), "not answered (undecodable)");
+async fn a_probe_of_another_server_says_so_and_shows_nothing_of_it() {
+    let vendor = VendorServer::answering(|_| Answer::json(&json!({"Ada": "Ada"}))).await;
+    let report = account(&vendor).report().await.unwrap();
+    assert_eq!(said(&report, "in which form do rows come"), "request failed (undecodable)");
     assert!(!format!("{report}").contains("Ada"));
 }

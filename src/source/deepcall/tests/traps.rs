@@ -2,7 +2,8 @@
 
 use super::{
     Answer, Credentials, Disposition, EntityId, Error, FullScanRow, Partial, Privacy, SSID, Secret,
-    Value, Vendor, account, account_as, agent, agents, json, list, read, reading_of, scan, with,
+    Value, VendorServer, account, account_as, agent, agents, json, list, read, reading_of, scan,
+    with,
 };
 use crate::model::Mode;
 use crate::source::{QuarantineReason, RowMemory};
@@ -119,7 +120,7 @@ async fn only_success_is_an_answer() {
 }
 
 #[tokio::test]
-async fn an_error_that_no_table_knows_is_told_without_its_words() {
+async fn an_unknown_error_is_reported_without_its_text() {
     let answer = json!({"status": "error", "code": 52_597_981, "message": "Ada"});
     let error = reading_of(Answer::json(&answer)).await.unwrap_err();
     let text = "the vendor refused the request (200; an error that its document does not list)";
@@ -134,9 +135,9 @@ async fn an_error_that_no_table_knows_is_told_without_its_words() {
 #[tokio::test]
 async fn a_refused_session_is_not_tried_again() {
     let vendor =
-        Vendor::answering(|_| Answer::json(&json!({"status": "error", "code": 1014}))).await;
+        VendorServer::answering(|_| Answer::json(&json!({"status": "error", "code": 1014}))).await;
     let error = read(&account(&vendor), &RowMemory::default()).await.unwrap_err();
-    assert_eq!((error.disposition(), vendor.asked().len()), (Disposition::Stop, 1));
+    assert_eq!((error.disposition(), vendor.requests().len()), (Disposition::Stop, 1));
     assert!(!format!("{error:?} {error}").contains(SSID));
 }
 
@@ -179,7 +180,7 @@ async fn allowed_numbers_are_a_list_or_an_empty_text_and_so_is_what_is_a_favouri
     let favourites = [(json!(""), None), (json!("3"), Some("3")), (json!([3, 4]), Some("3,4"))];
     for (favorite, expected) in favourites {
         let answer = Answer::json(&list(&[with(agent(2), "favorite", favorite.clone())]));
-        let vendor = Vendor::answering(move |_| answer.clone()).await;
+        let vendor = VendorServer::answering(move |_| answer.clone()).await;
         // What the document does not describe is dropped unless it is opened.
         let open = Privacy { agents: Mode::Keep, customers: Mode::Keep, content: Mode::Keep };
         let ssid = Secret::new(SSID);
@@ -212,7 +213,7 @@ async fn groups_are_known_by_their_ids_in_any_order_with_and_without_names() {
 }
 
 #[tokio::test]
-async fn names_and_telephone_numbers_repeat_and_the_id_tells_agents_apart() {
+async fn names_and_telephone_numbers_repeat_and_the_id_identifies_an_agent() {
     let poll_result = reading_of(Answer::json(&list(&[agent(2), agent(3)]))).await.unwrap();
     let agents = agents(&poll_result);
     assert_eq!((&agents[0].name, &agents[0].phone), (&agents[1].name, &agents[1].phone));
@@ -227,7 +228,7 @@ async fn names_and_telephone_numbers_repeat_and_the_id_tells_agents_apart() {
 }
 
 #[tokio::test]
-async fn a_row_that_lacks_what_is_always_there_is_set_aside_and_has_lost_nothing() {
+async fn a_row_without_a_required_field_is_quarantined_and_loses_nothing() {
     for field in ["name", "email", "phone", "dest_type", "dest_value", "group", "status"] {
         let mut quick = agent(2);
         quick.as_object_mut().unwrap().remove(field);
@@ -251,7 +252,7 @@ async fn an_agent_that_is_marked_deleted_is_gone_and_the_count_may_leave_it_out(
         for counted in [3, 2] {
             let rows = [agent(2), with(agent(3), "isDeleted", deleted.clone()), agent(4)];
             let answer = with(list(&rows), "totalRecords", json!(counted));
-            let vendor = Vendor::answering(move |_| Answer::json(&answer)).await;
+            let vendor = VendorServer::answering(move |_| Answer::json(&answer)).await;
             let account = account(&vendor);
             let first = read(&account, &RowMemory::default()).await.unwrap();
             let gone = FullScanRow::Deleted(EntityId::new("3"));
@@ -272,7 +273,7 @@ async fn an_agent_that_is_marked_deleted_is_gone_and_the_count_may_leave_it_out(
 }
 
 #[tokio::test]
-async fn a_row_without_an_id_proves_that_not_all_are_known() {
+async fn a_row_without_an_id_makes_a_full_scan_partial() {
     let mut nobody = agent(2);
     nobody.as_object_mut().unwrap().remove("unique_id");
     let poll_result = reading_of(Answer::json(&list(&[nobody, agent(3)]))).await.unwrap();
@@ -282,12 +283,12 @@ async fn a_row_without_an_id_proves_that_not_all_are_known() {
 
 #[tokio::test]
 async fn a_redirect_takes_the_session_nowhere() {
-    let elsewhere = Vendor::answering(|_| Answer::json(&list(&[]))).await;
+    let elsewhere = VendorServer::answering(|_| Answer::json(&list(&[]))).await;
     let target = elsewhere.url().to_string();
     for status in [301, 307, 308] {
         let moved = Answer::status(status).header("Location", &target);
         let error = reading_of(moved).await.unwrap_err();
         assert!(matches!(error, Error::Redirected { .. }), "{error}");
     }
-    assert_eq!(elsewhere.asked().len(), 0);
+    assert_eq!(elsewhere.requests().len(), 0);
 }

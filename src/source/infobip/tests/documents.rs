@@ -83,7 +83,7 @@ fn the_order_that_the_document_claims_is_not_that_of_its_own_example() {
 }
 
 #[test]
-fn updated_at_is_not_the_start_of_a_status_and_a_change_lies_between_two_sweeps() {
+fn updated_at_is_not_the_start_of_a_status_and_a_change_lies_between_two_full_scans() {
     let (agents, _) = read(AGENTS);
     // Five rows share one stamp and have two statuses.
     let stamps = agents[..5].iter().map(|agent| agent.updated_at);

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::super::answer::find_error;
-use super::{API_KEY, account, agent, agents, envelope, sweep_of};
-use crate::source::loopback::{Answer, Vendor};
+use super::{API_KEY, account, agent, agents, envelope, scan_of};
+use crate::source::loopback::{Answer, VendorServer};
 use crate::source::{Disposition, RowMemory};
 
 const ERROR: &str = include_str!("../../../../tests/fixtures/infobip/error.json");
@@ -55,22 +55,22 @@ fn both_forms_of_an_error_are_known_with_any_status_code() {
 #[tokio::test]
 async fn credentials_that_are_refused_with_a_success_stop_the_account() {
     for body in [EXCEPTION, r#"{"statusCode": "ERROR", "message": "Unauthorized"}"#] {
-        let vendor = Vendor::answering(move |_| Answer::body(body)).await;
-        let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
+        let vendor = VendorServer::answering(move |_| Answer::body(body)).await;
+        let error = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
         assert_eq!(error.disposition(), Disposition::Stop);
         assert!(!format!("{error} {error:?}").contains(API_KEY));
-        assert_eq!(vendor.asked().len(), 1);
+        assert_eq!(vendor.requests().len(), 1);
     }
 }
 
 #[tokio::test]
-async fn too_many_requests_are_waited_out_and_asked_again() {
+async fn a_request_is_retried_after_a_refusal_for_too_many_requests() {
     let again = json!({"requestError": {"serviceException": {"messageId": "TOO_MANY_REQUESTS"}}});
     for refusal in [Answer::status(429).header("Retry-After", "0"), Answer::json(&again)] {
         let whole = envelope(&[agent(1)], &json!(1));
-        let vendor = Vendor::answering_in_turn(vec![refusal, whole]).await;
+        let vendor = VendorServer::answering_in_turn(vec![refusal, whole]).await;
         let account = account(&vendor);
-        let poll_result = sweep_of(&account, &RowMemory::default()).await.unwrap();
+        let poll_result = scan_of(&account, &RowMemory::default()).await.unwrap();
         assert!(agents(&poll_result).is_complete());
         assert_eq!(poll_result.requests, 2);
     }
@@ -82,23 +82,24 @@ async fn an_error_on_a_later_page_stops_only_what_it_has_to() {
         let rows: Vec<_> = (0..2).map(agent).collect();
         envelope(&rows, &json!(total))
     };
-    let vendor = Vendor::answering_in_turn(vec![page(4), Answer::body(ERROR)]).await;
-    let poll_result = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap();
+    let vendor = VendorServer::answering_in_turn(vec![page(4), Answer::body(ERROR)]).await;
+    let poll_result = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap();
     assert_eq!(agents(&poll_result).rows().len(), 2);
-    let vendor = Vendor::answering_in_turn(vec![page(4), Answer::body(EXCEPTION)]).await;
-    let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
+    let vendor = VendorServer::answering_in_turn(vec![page(4), Answer::body(EXCEPTION)]).await;
+    let error = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Stop);
 }
 
 #[tokio::test]
 async fn a_redirect_takes_the_credentials_of_infobip_nowhere() {
     for status in [302, 307] {
-        let elsewhere = Vendor::answering(|_| Answer::status(200)).await;
+        let elsewhere = VendorServer::answering(|_| Answer::status(200)).await;
         let target = elsewhere.url().join("/v1/agents").unwrap().to_string();
         let vendor =
-            Vendor::answering(move |_| Answer::status(status).header("Location", &target)).await;
-        let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
+            VendorServer::answering(move |_| Answer::status(status).header("Location", &target))
+                .await;
+        let error = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
         assert_eq!(error.reason(), "redirected");
-        assert!(elsewhere.asked().is_empty());
+        assert!(elsewhere.requests().is_empty());
     }
 }

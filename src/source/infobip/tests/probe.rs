@@ -4,15 +4,15 @@ use serde_json::json;
 
 use super::{API_KEY, account, agent, envelope};
 use crate::source::Disposition;
-use crate::source::loopback::{Answer, Vendor};
+use crate::source::loopback::{Answer, VendorServer};
 
 /// What nobody may find in a report.
 const PLANTED: &[&str] = &["Sample", "Ada", "0000001", API_KEY, "127.0.0.1"];
 
 #[tokio::test]
-async fn a_report_on_infobip_answers_by_what_was_shown_and_names_nobody() {
-    let vendor = Vendor::answering(|asked| {
-        let number = |name| asked.query(name).unwrap().parse::<usize>().unwrap();
+async fn a_report_on_infobip_follows_from_the_answers_and_contains_no_personal_data() {
+    let vendor = VendorServer::answering(|request| {
+        let number = |name| request.query(name).unwrap().parse::<usize>().unwrap();
         let mut rows: Vec<_> = (1..6).map(agent).collect();
         rows[0]["mood"] = json!("Ada");
         rows[0]["Ada Sample"] = json!(1);
@@ -22,12 +22,12 @@ async fn a_report_on_infobip_answers_by_what_was_shown_and_names_nobody() {
         envelope(&rows[skip..(skip + limit).min(5)], &json!(5))
     })
     .await;
-    let report = account(&vendor).probe().await.unwrap();
+    let report = account(&vendor).report().await.unwrap();
     let said: Vec<_> =
-        report.findings.iter().map(|found| (found.poll_request, found.answer.as_str())).collect();
+        report.findings.iter().map(|found| (found.question, found.answer.as_str())).collect();
     let expected = [
         ("does totalItems agree with the rows", "yes: 5 different ids of 5"),
-        ("does an id stand on two rows", "no: 0 of 5 rows"),
+        ("do two rows share an id", "no: 0 of 5 rows"),
         ("are rows sorted by id, as documented", "yes"),
         ("do times have a colon in their offset", "0 of 10"),
         ("do times have milliseconds", "yes: 10 of 10"),
@@ -45,13 +45,13 @@ async fn a_report_on_infobip_answers_by_what_was_shown_and_names_nobody() {
     for planted in PLANTED {
         assert!(!text.contains(planted), "{planted}: {text}");
     }
-    assert_eq!((report.requests, vendor.asked().len()), (4, 4));
+    assert_eq!((report.requests, vendor.requests().len()), (4, 4));
 }
 
 #[tokio::test]
 async fn a_probe_of_infobip_with_refused_credentials_ends_at_its_first_request() {
-    let vendor = Vendor::answering(|_| Answer::status(401)).await;
-    let error = account(&vendor).probe().await.unwrap_err();
+    let vendor = VendorServer::answering(|_| Answer::status(401)).await;
+    let error = account(&vendor).report().await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Stop);
-    assert_eq!(vendor.asked().len(), 1);
+    assert_eq!(vendor.requests().len(), 1);
 }

@@ -1,11 +1,11 @@
 //! The keys of an account of this vendor.
 
-use super::{account_by, agent, envelope, sweep_of};
+use super::{account_by, agent, envelope, scan_of};
 use crate::config::{Config, Environment};
 use crate::secret::Secret;
 use crate::source::RowMemory;
 use crate::source::http::Authorization;
-use crate::source::loopback::Vendor;
+use crate::source::loopback::VendorServer;
 
 fn read(keys: &str) -> Result<Config, Vec<String>> {
     let text = format!(
@@ -62,9 +62,9 @@ fn each_mistake_in_the_keys_of_infobip_is_one_line_with_its_remedy() {
 }
 
 #[tokio::test]
-async fn a_user_asks_with_basic_authentication() {
-    let vendor = Vendor::answering(|_| envelope(&[agent(1)], &serde_json::json!(1))).await;
+async fn a_user_is_sent_by_basic_authentication() {
+    let vendor = VendorServer::answering(|_| envelope(&[agent(1)], &serde_json::json!(1))).await;
     let basic = Authorization::basic("u", &Secret::new("p")).unwrap();
-    sweep_of(&account_by(&vendor, basic), &RowMemory::default()).await.unwrap();
-    assert_eq!(vendor.asked()[0].header("authorization").as_deref(), Some("Basic dTpw"));
+    scan_of(&account_by(&vendor, basic), &RowMemory::default()).await.unwrap();
+    assert_eq!(vendor.requests()[0].header("authorization").as_deref(), Some("Basic dTpw"));
 }

@@ -94,7 +94,7 @@ fn a_state_comes_alone_in_an_object_or_in_a_list_of_two() {
 }
 
 #[test]
-fn a_state_or_a_start_in_a_form_that_nobody_knows_says_nothing_and_is_counted() {
+fn a_state_or_a_start_in_an_unknown_format_is_none_and_is_counted() {
     for state in [json!(5), json!(true), json!([]), json!({}), json!([["Busy"]]), json!("")] {
         let (agent, unknown) = with_state(&state);
         assert_eq!((agent.status, unknown), (None, vec!["agent.state"]), "{state}");

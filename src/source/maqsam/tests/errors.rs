@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::answer::{find_error, list, rows};
-use super::{ACCESS_SECRET, account, agent, agents, envelope, sweep_of};
-use crate::source::loopback::{Answer, Vendor};
+use super::{ACCESS_SECRET, account, agent, agents, envelope, scan_of};
+use crate::source::loopback::{Answer, VendorServer};
 use crate::source::{Disposition, RowMemory};
 
 const UNAUTHORIZED: &str = include_str!("../../../../tests/fixtures/maqsam/unauthorized.json");
@@ -12,7 +12,7 @@ const FAILED: &str = include_str!("../../../../tests/fixtures/maqsam/internal_se
 const PLACEHOLDER: &str = include_str!("../../../../tests/fixtures/maqsam/placeholder.json");
 
 #[test]
-fn an_error_is_told_by_its_mark_whatever_the_status_code_is() {
+fn an_error_is_known_by_its_flag_whatever_the_status_code_is() {
     let body = |body: Value| body.to_string();
     let cases = [
         (200, UNAUTHORIZED.to_owned(), Some("unauthorized")),
@@ -63,20 +63,20 @@ fn message_is_a_list_or_a_text_that_holds_one() {
 async fn credentials_that_are_refused_stop_the_account_with_any_status_code() {
     for status in [200, 401, 500] {
         let refusal = Answer::body(UNAUTHORIZED).with_status(status);
-        let vendor = Vendor::answering(move |_| refusal.clone()).await;
-        let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
+        let vendor = VendorServer::answering(move |_| refusal.clone()).await;
+        let error = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
         assert_eq!(error.disposition(), Disposition::Stop, "{status}");
         assert!(!format!("{error} {error:?}").contains(ACCESS_SECRET));
-        assert_eq!(vendor.asked().len(), 1);
+        assert_eq!(vendor.requests().len(), 1);
     }
 }
 
 #[tokio::test]
-async fn a_fault_of_the_vendors_is_asked_again() {
+async fn a_fault_of_the_vendors_is_retried() {
     for refusal in [Answer::body(FAILED), Answer::body(FAILED).with_status(500)] {
         let answers = vec![refusal, envelope(&[agent(1)]), envelope(&[])];
-        let vendor = Vendor::answering_in_turn(answers).await;
-        let poll_result = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap();
+        let vendor = VendorServer::answering_in_turn(answers).await;
+        let poll_result = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap();
         assert!(agents(&poll_result).is_complete());
         assert_eq!(poll_result.requests, 3);
     }
@@ -85,12 +85,13 @@ async fn a_fault_of_the_vendors_is_asked_again() {
 #[tokio::test]
 async fn a_redirect_takes_the_credentials_of_maqsam_nowhere() {
     for status in [302, 307] {
-        let elsewhere = Vendor::answering(|_| Answer::status(200)).await;
+        let elsewhere = VendorServer::answering(|_| Answer::status(200)).await;
         let target = elsewhere.url().join("/v1/agents").unwrap().to_string();
         let vendor =
-            Vendor::answering(move |_| Answer::status(status).header("Location", &target)).await;
-        let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
+            VendorServer::answering(move |_| Answer::status(status).header("Location", &target))
+                .await;
+        let error = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
         assert_eq!(error.reason(), "redirected");
-        assert!(elsewhere.asked().is_empty());
+        assert!(elsewhere.requests().is_empty());
     }
 }

@@ -4,15 +4,15 @@ use serde_json::json;
 
 use super::{ACCESS_SECRET, account, agent, envelope};
 use crate::source::Disposition;
-use crate::source::loopback::{Answer, Vendor};
+use crate::source::loopback::{Answer, VendorServer};
 
 /// What nobody may find in a report.
 const PLANTED: &[&str] = &["Sample", "Ada", "example.com", "Support", ACCESS_SECRET, "127.0.0.1"];
 
 #[tokio::test]
-async fn a_report_on_maqsam_answers_by_what_was_shown_and_names_nobody() {
-    let vendor = Vendor::answering(|asked| {
-        let page = asked.path.strip_prefix("/v1/agents/page/").unwrap_or("0");
+async fn a_report_on_maqsam_follows_from_the_answers_and_contains_no_personal_data() {
+    let vendor = VendorServer::answering(|request| {
+        let page = request.path.strip_prefix("/v1/agents/page/").unwrap_or("0");
         let page: usize = page.parse().unwrap();
         let mut rows: Vec<_> = (0..150).map(agent).collect();
         rows[0]["mood"] = json!("Ada");
@@ -22,16 +22,16 @@ async fn a_report_on_maqsam_answers_by_what_was_shown_and_names_nobody() {
         envelope(shown.unwrap_or_default())
     })
     .await;
-    let report = account(&vendor).probe().await.unwrap();
+    let report = account(&vendor).report().await.unwrap();
     let said: Vec<_> =
-        report.findings.iter().map(|found| (found.poll_request, found.answer.as_str())).collect();
+        report.findings.iter().map(|found| (found.question, found.answer.as_str())).collect();
     let expected = [
         ("how many rows has a page", "100"),
-        ("does an id stand on two rows", "no: 0 of 100 rows"),
+        ("do two rows share an id", "no: 0 of 100 rows"),
         ("is page 0 the same as page 1", "yes: 100 of 100 rows were on it"),
         ("is the list without a page the same as page 1", "yes: 100 of 100 rows were on it"),
         ("does page 2 show others", "yes: 50 rows, none of them on page 1"),
-        ("what is a page behind the end", "empty"),
+        ("what is a page beyond the end", "empty"),
         ("which forms has state", "list with text (1), object (99)"),
         (
             "which form has the start of a state",
@@ -53,13 +53,13 @@ async fn a_report_on_maqsam_answers_by_what_was_shown_and_names_nobody() {
     for planted in PLANTED {
         assert!(!text.contains(planted), "{planted}: {text}");
     }
-    assert_eq!((report.requests, vendor.asked().len()), (5, 5));
+    assert_eq!((report.requests, vendor.requests().len()), (5, 5));
 }
 
 #[tokio::test]
 async fn a_probe_of_maqsam_with_refused_credentials_ends_at_its_first_request() {
-    let vendor = Vendor::answering(|_| Answer::status(401)).await;
-    let error = account(&vendor).probe().await.unwrap_err();
+    let vendor = VendorServer::answering(|_| Answer::status(401)).await;
+    let error = account(&vendor).report().await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Stop);
-    assert_eq!(vendor.asked().len(), 1);
+    assert_eq!(vendor.requests().len(), 1);
 }

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::super::answer::{find_error, list, rows};
 use super::super::{FORMAT, mapping};
-use super::{account, agent, agents, sweep_of};
+use super::{account, agent, agents, scan_of};
 use crate::model::{Mode, Privacy, PseudonymKey};
 use crate::secret::Secret;
 use crate::source::checks::{Roster, holds, hostile, strange};
 use crate::source::fields::Fields;
-use crate::source::loopback::{Answer, Vendor};
+use crate::source::loopback::{Answer, VendorServer};
 use crate::source::{Partial, RowMemory};
 
 const AGENTS: &str = include_str!("../../../../tests/fixtures/maqsam/agents.json");
@@ -39,7 +39,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn any_value_in_any_field_of_maqsam_is_read_or_set_aside(field in 0_usize..13, new in strange()) {
+    fn any_value_in_any_field_of_maqsam_is_decoded_or_quarantined(field in 0_usize..13, new in strange()) {
         holds(agent(1), &FORMAT, field, &new);
     }
 
@@ -72,23 +72,23 @@ async fn an_answer_of_maqsam_without_a_list_of_agents_is_an_error_that_shows_not
     let own = own.iter().map(|body| body.as_bytes().to_vec());
     for body in own.chain(hostile()) {
         let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
-        let vendor = Vendor::answering(move |_| Answer::body(body.clone())).await;
-        let error = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
+        let vendor = VendorServer::answering(move |_| Answer::body(body.clone())).await;
+        let error = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
         assert_eq!(error.reason(), "undecodable", "{shown}");
         assert!(!format!("{error} {error:?}").contains("Ada"), "{error}");
     }
 }
 
 #[tokio::test]
-async fn bad_rows_of_maqsam_beside_good_ones_are_set_aside_and_the_good_ones_stay() {
+async fn bad_rows_of_maqsam_are_quarantined_and_the_good_ones_are_used() {
     let rows = format!(
         r#"{},{{"identifier":"B","active":[1]}},{{"identifier":"C","name":"\ud800"}},7,{}"#,
         agent(1),
         agent(2)
     );
     let body = format!(r#"{{"result":"success","message":[{rows}]}}"#);
-    let vendor = Vendor::answering(move |_| Answer::body(body.clone())).await;
-    let poll_result = sweep_of(&account(&vendor), &RowMemory::default()).await.unwrap();
+    let vendor = VendorServer::answering(move |_| Answer::body(body.clone())).await;
+    let poll_result = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap();
     let scan = agents(&poll_result);
     assert_eq!((scan.rows().len(), scan.present().len()), (2, 4));
     assert_eq!(scan.partial(), Some(Partial::RowWithoutId));

@@ -1,5 +1,5 @@
-//! What answers say to the questions of a probe: pure, and fit to be shown to others. An answer
-//! holds counts, times and names of fields, and no value of a row.
+//! What follows from the answers to a probe, as pure functions. A conclusion may be shown to others: it
+//! contains counts, times and names of fields, and no value of a row.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,7 +9,7 @@ use crate::model::{EntityId, Timestamp};
 use crate::source::fields;
 use crate::source::probe::{Page, seconds, yes};
 
-/// What is said when rows cannot tell.
+/// The conclusion when no row shows it.
 const UNKNOWN: &str = "unknown: no such rows";
 
 pub(super) fn id(row: &Value) -> Option<EntityId> {
@@ -33,11 +33,11 @@ pub(super) fn paging(page: &Page) -> String {
     format!("{rows} rows of a page of 200; {}", headers(page))
 }
 
-pub(super) fn per(rows: &[Value], asked: usize) -> String {
+pub(super) fn per(rows: &[Value], requested: usize) -> String {
     match rows.len() {
         0 => String::from(UNKNOWN),
-        shown if shown <= asked => format!("yes: {shown} rows of {asked}"),
-        shown => format!("no: {shown} rows of {asked}"),
+        shown if shown <= requested => format!("yes: {shown} rows of {requested}"),
+        shown => format!("no: {shown} rows of {requested}"),
     }
 }
 
@@ -55,12 +55,12 @@ pub(super) fn pages_differ(first: &[Value], second: &[Value]) -> String {
     }
 }
 
-pub(super) fn only_these(rows: &[Value], asked: &[EntityId]) -> String {
-    let (wanted, others): (Vec<_>, Vec<_>) =
-        rows.iter().partition(|row| id(row).is_some_and(|id| asked.contains(&id)));
-    let (wanted, others, asked) = (wanted.len(), others.len(), asked.len());
-    let word = yes(wanted == asked && others == 0);
-    format!("{word}: {wanted} of {asked} rows that were asked for, {others} others")
+pub(super) fn only_these(rows: &[Value], requested: &[EntityId]) -> String {
+    let (shown, others): (Vec<_>, Vec<_>) =
+        rows.iter().partition(|row| id(row).is_some_and(|id| requested.contains(&id)));
+    let (shown, others, requested) = (shown.len(), others.len(), requested.len());
+    let works = yes(shown == requested && others == 0);
+    format!("{works}: {shown} of {requested} requested rows, {others} others")
 }
 
 pub(super) fn sorted_down(rows: &[Value], column: &str) -> String {
@@ -77,10 +77,10 @@ pub(super) fn milliseconds(rows: &[Value], column: &str) -> String {
     if stamps.is_empty() {
         return String::from(UNKNOWN);
     }
-    format!("{}: {fine} of {} stamps", yes(fine > 0), stamps.len())
+    format!("{}: {fine} of {} timestamps", yes(fine > 0), stamps.len())
 }
 
-/// A row of handling that ended after the record was last updated did not move it.
+/// After-call work that ended after the record's last update did not move `updated_at`.
 pub(super) fn after_call_work(rows: &[Value]) -> String {
     let (mut moved, mut unmoved) = (0, 0);
     for row in rows {
@@ -113,13 +113,13 @@ pub(super) fn after_call_work(rows: &[Value]) -> String {
 pub(super) fn waiting(rows: &[Value]) -> String {
     let queued = rows.iter().filter(|row| word(row, "status") == Some("queued")).count();
     match rows.len() {
-        0 => String::from("unknown: nobody waits"),
+        0 => String::from("unknown: nothing waits"),
         shown if shown == queued => format!("yes: {shown} rows, all of them wait"),
         shown => format!("no: {} of {shown} rows do not wait", shown - queued),
     }
 }
 
-/// Whoever has waited for more than some seconds shows whether that moves the record.
+/// A wait of more than ten seconds shows whether waiting moves `updated_at`.
 pub(super) fn waiting_moves(page: &Page) -> String {
     let now = page.requested_at.plus_millis(page.clock_offset_millis.unwrap_or_default());
     let old: Vec<_> = page
@@ -130,7 +130,7 @@ pub(super) fn waiting_moves(page: &Page) -> String {
         .map(|updated| now.millis_since(updated))
         .collect();
     match old.iter().max() {
-        None => String::from("unknown: nobody waits"),
+        None => String::from("unknown: nothing waits"),
         Some(longest) if *longest > 10_000 => {
             format!("no: unmoved for up to {}", seconds(*longest))
         }
@@ -154,10 +154,11 @@ pub(super) fn null_levels(page: &Page) -> String {
     format!("{null} of {}", page.rows.len())
 }
 
-/// Rows of the second answer with a stamp from before the first was asked, which did not show
+/// Rows of the second answer with a timestamp from before the first request, whose answer did not have
 /// them.
 pub(super) fn lateness(first: &Page, second: &Page, column: &str) -> String {
-    let asked = first.requested_at.plus_millis(first.clock_offset_millis.unwrap_or_default());
+    let requested_at =
+        first.requested_at.plus_millis(first.clock_offset_millis.unwrap_or_default());
     // The first answer is one page: what lies before its oldest row may have been there.
     let oldest = first.rows.iter().filter_map(|row| time(row, column)).min();
     let known: BTreeSet<_> =
@@ -169,16 +170,16 @@ pub(super) fn lateness(first: &Page, second: &Page, column: &str) -> String {
             continue;
         }
         new += 1;
-        if stamp < asked {
-            late.push(asked.millis_since(stamp));
+        if stamp < requested_at {
+            late.push(requested_at.millis_since(stamp));
         }
     }
     let gap = seconds(second.requested_at.millis_since(first.requested_at));
     match (new, late.iter().max()) {
         (0, _) => format!("unknown: no new row within {gap}"),
-        (_, None) => format!("at once: {new} new rows, all of them from after the first look"),
+        (_, None) => format!("at once: {new} new rows, all of them from after the first request"),
         (_, Some(longest)) => format!(
-            "late: {} of {new} new rows were stamped before the first look, the earliest {} before",
+            "late: {} of {new} new rows are from before the first request, the earliest {} before",
             late.len(),
             seconds(*longest)
         ),
@@ -198,7 +199,7 @@ pub(super) fn inclusive(rows: &[Value], column: &str, from: Timestamp) -> String
     }
 }
 
-/// How far two stamps of one fact lie apart.
+/// How far the timestamps of two sources of one fact are apart.
 fn apart(differences: &[i64]) -> String {
     if differences.is_empty() {
         return String::from(UNKNOWN);
@@ -216,7 +217,7 @@ fn apart(differences: &[i64]) -> String {
     )
 }
 
-/// The stamps of the status in the roster and in the list of those who are logged in.
+/// Compares the timestamps of the status in the roster and in the list of agents who are logged in.
 pub(super) fn snapshots_agree(agents: &[Value], statuses: &[Value]) -> String {
     let stamps: HashMap<_, _> = agents
         .iter()
@@ -228,7 +229,7 @@ pub(super) fn snapshots_agree(agents: &[Value], statuses: &[Value]) -> String {
         .iter()
         .filter_map(|row| {
             let (status, there) = stamps.get(&id(row)?)?;
-            // Another status is another fact: it changed between the two questions.
+            // Another status is another fact: it changed between the two requests.
             let same = row.get("status_id").and_then(fields::id).as_ref() == Some(status);
             let here = time(row, "status_updated_at").filter(|_| same)?;
             Some(here.millis_since(*there))
@@ -237,7 +238,7 @@ pub(super) fn snapshots_agree(agents: &[Value], statuses: &[Value]) -> String {
     apart(&differences)
 }
 
-/// The stamps of the status in the roster and of the row of the log that brought it.
+/// Compares the timestamps of the status in the roster and in the activity log.
 pub(super) fn log_agrees(agents: &[Value], log: &[Value]) -> String {
     let mut newest: HashMap<EntityId, (Timestamp, Option<EntityId>)> = HashMap::new();
     for row in log {
@@ -283,12 +284,12 @@ mod tests {
         at(seconds).to_rfc3339_millis()
     }
 
-    fn page(asked: i64, rows: Vec<Value>) -> Page {
+    fn page(requested: i64, rows: Vec<Value>) -> Page {
         Page {
             rows,
             total: None,
             has_next: None,
-            requested_at: at(asked),
+            requested_at: at(requested),
             clock_offset_millis: None,
         }
     }
@@ -328,27 +329,27 @@ mod tests {
         for (first, second, expected) in cases {
             assert_eq!(pages_differ(&rows(first), &rows(second)), expected);
         }
-        let asked = [EntityId::new("1"), EntityId::new("2")];
-        assert_eq!(only_these(&rows(&[1, 2]), &asked), {
-            "yes: 2 of 2 rows that were asked for, 0 others"
+        let requested = [EntityId::new("1"), EntityId::new("2")];
+        assert_eq!(only_these(&rows(&[1, 2]), &requested), {
+            "yes: 2 of 2 requested rows, 0 others"
         });
-        assert_eq!(only_these(&rows(&[1, 2, 3]), &asked), {
-            "no: 2 of 2 rows that were asked for, 1 others"
+        assert_eq!(only_these(&rows(&[1, 2, 3]), &requested), {
+            "no: 2 of 2 requested rows, 1 others"
         });
         assert_eq!(per(&rows(&[1, 2, 3]), 2), "no: 3 rows of 2");
     }
 
     #[test]
-    fn a_row_that_was_stamped_before_the_first_look_and_not_shown_by_it_was_late() {
+    fn a_row_from_before_the_first_request_that_its_answer_did_not_have_is_late() {
         let row = |id: i64, second: i64| json!({"id": id, "started_at": stamp(second)});
         let first = page(10, vec![row(1, 5), row(2, 8)]);
         let cases = [
             (vec![row(1, 5), row(2, 8)], "unknown: no new row within +10.0 s"),
             (vec![row(2, 8), row(3, 12)], {
-                "at once: 1 new rows, all of them from after the first look"
+                "at once: 1 new rows, all of them from after the first request"
             }),
             (vec![row(3, 7), row(4, 12)], {
-                "late: 1 of 2 new rows were stamped before the first look, the earliest +3.0 s before"
+                "late: 1 of 2 new rows are from before the first request, the earliest +3.0 s before"
             }),
             // Beyond the oldest row of the first page nothing can be said.
             (vec![row(0, 4)], "unknown: no new row within +10.0 s"),
@@ -359,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn stamps_are_compared_where_they_speak_of_one_status() {
+    fn timestamps_are_compared_where_they_are_of_one_status() {
         let agent = |id: i64, status: i64, second: i64| json!({"id": id, "status": {"id": status}, "status_updated_at": stamp(second)});
         let now = |id: i64, status: i64, second: i64| json!({"id": id, "status_id": status, "status_updated_at": stamp(second)});
         let row = |agent: i64, status: i64, second: i64| {
@@ -376,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_shows_whether_waiting_moves_a_record() {
+    fn a_waiting_interaction_shows_whether_waiting_moves_updated_at() {
         let row =
             |status: &str, second: i64| json!({"status": status, "updated_at": stamp(second)});
         assert_eq!(waiting(&[row("queued", 0), row("queued", 1)]), "yes: 2 rows, all of them wait");

@@ -1,0 +1,157 @@
+//! The contract of a vendor: what its client implements.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::error::Error;
+use super::memory::RowMemory;
+use super::poll_result::PollResult;
+use super::probe::Report;
+use super::settings::{Access, SettingsReader};
+use super::stream::StreamType;
+use super::vendor_stream::VendorStream;
+use crate::model::Vocabulary;
+
+/// A vendor's client for one account. It implements [`Poll`] for each of its streams besides.
+///
+/// A client is shared by the tasks of all streams, which poll at the same time; nothing in it
+/// depends on the order of their requests.
+pub trait VendorClient: fmt::Debug + Send + Sync + Sized + 'static {
+    /// The vendor's name in the configuration and in events.
+    const NAME: &'static str;
+
+    /// The limit that the vendor documents, or a cautious one, in requests per second.
+    const REQUESTS_PER_SECOND: f64;
+
+    /// What the words of its statuses, activities and verdicts mean.
+    const VOCABULARY: &'static Vocabulary = &Vocabulary::EMPTY;
+
+    /// The streams of the vendor, each bound to the [`Poll`] implementation that reads it: a stream
+    /// that the client cannot poll does not compile.
+    const STREAMS: &'static [VendorStream<Self>];
+
+    /// Reads the keys of an account that are this vendor's own. `None` when they are wrong; each
+    /// mistake is reported to `keys`. It does no I/O.
+    fn settings(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>>;
+
+    /// Measures what the vendor's document leaves open, by a few requests that change nothing.
+    ///
+    /// Completeness: a request that fails is a finding of the report. Cancellation: a dropped
+    /// future leaves nothing behind but the budget it spent.
+    ///
+    /// # Errors
+    /// When the vendor refuses the credentials.
+    fn probe(&self) -> impl Future<Output = Result<Report, Error>> + Send;
+}
+
+/// What a poll of a stream of this type returns.
+pub type Polled<S> = Result<PollResult<<S as StreamType>::Rows>, Error>;
+
+/// Polls a stream of one type.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use floorcast::source::*;
+/// use floorcast::source::stream::{Agents, Calls};
+///
+/// #[derive(Debug)]
+/// struct Client;
+///
+/// impl VendorClient for Client {
+///     const NAME: &'static str = "example";
+///     const REQUESTS_PER_SECOND: f64 = 1.0;
+///     const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Agents>(Pace {
+///         weight: 1.0,
+///         max_interval: Duration::from_secs(30),
+///         min_interval: Duration::from_secs(2),
+///     })];
+///
+///     fn settings(_: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
+///         None
+///     }
+///
+///     async fn probe(&self) -> Result<Report, Error> {
+///         unimplemented!()
+///     }
+/// }
+///
+/// impl Poll<Agents> for Client {
+///     async fn poll(&self, _: FullScanRequest, _: &RowMemory) -> Polled<Agents> {
+///         unimplemented!()
+///     }
+/// }
+/// ```
+///
+/// The same client with a stream that it cannot poll does not compile:
+///
+/// ```compile_fail,E0277
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use floorcast::source::*;
+/// use floorcast::source::stream::{Agents, Calls, Queues};
+///
+/// #[derive(Debug)]
+/// struct Client;
+///
+/// impl VendorClient for Client {
+///     const NAME: &'static str = "example";
+///     const REQUESTS_PER_SECOND: f64 = 1.0;
+///     const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Queues>(Pace {
+///         weight: 1.0,
+///         max_interval: Duration::from_secs(30),
+///         min_interval: Duration::from_secs(2),
+///     })];
+///
+///     fn settings(_: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
+///         None
+///     }
+///
+///     async fn probe(&self) -> Result<Report, Error> {
+///         unimplemented!()
+///     }
+/// }
+///
+/// impl Poll<Agents> for Client {
+///     async fn poll(&self, _: FullScanRequest, _: &RowMemory) -> Polled<Agents> {
+///         unimplemented!()
+///     }
+/// }
+/// ```
+pub trait Poll<S: StreamType>: VendorClient {
+    /// Polls the stream once, in as many requests as it takes. `memory` is that of the stream's
+    /// last committed result.
+    ///
+    /// **Ordering.** The caller polls a stream again only after the result before was committed or
+    /// dropped, so that results of one stream are committed in the order in which they were
+    /// requested. Results of different streams overlap: a row may be older than what another stream
+    /// has shown. Rows of a full scan are in the vendor's order; those of an incremental poll are
+    /// sorted by timestamp and id, whatever order the vendor sent them in.
+    ///
+    /// **Completeness.** A result says itself what it proves. A [`FullScan`](super::FullScan) is
+    /// complete, or names the reason why absence proves nothing. An incremental poll has read
+    /// everything from its lower bound up to its cursor, except for rows that are not visible yet.
+    /// A lookup, the waiting interactions and service levels prove nothing by absence. A row that
+    /// cannot be decoded is among the quarantined ones; it costs no other row, and its entity
+    /// counts as present.
+    ///
+    /// **Repetition.** Any row may come again, in this result or a later one; overlapping polls
+    /// make sure of it. In a full scan each id comes once. A row with the same bytes as in `memory`
+    /// is left out of an incremental result, and is [`Unchanged`](super::FullScanRow::Unchanged)
+    /// in a full scan. A quarantined row is reported once as long as it stays in `memory`.
+    ///
+    /// **Cancellation.** The future may be dropped at any point. The requests that were sent are
+    /// spent from the budget, the vendor's data is untouched, and the client holds nothing of the
+    /// poll: the same request may be made again at once, with the same `memory`.
+    ///
+    /// # Errors
+    /// When nothing was read; [`Error::disposition`] says what follows. Requests that may succeed
+    /// on another attempt are retried before that. A failure after the first page is no error, but
+    /// a partial scan, or a cursor that reaches less far. Refused credentials are an error on
+    /// whatever page they come.
+    fn poll(
+        &self,
+        request: S::Request,
+        memory: &RowMemory,
+    ) -> impl Future<Output = Polled<S>> + Send;
+}
