@@ -17,8 +17,6 @@ mod catalogue;
 mod envelope;
 mod meta;
 
-// The bodies by their former path; new code imports them from `body`.
-pub use body::*;
 pub use catalogue::{Body, Draft, EventType, NAMESPACE, Occurrence, Topic};
 pub use envelope::Event;
 pub use meta::{EventMeta, Origin, event_id};

@@ -1,7 +1,8 @@
 //! The placeholder of an event that the broker refuses for good.
 
 use crate::event::avro::{Decoder, Encoders, Error, single_object};
-use crate::event::{Body, EventMeta, EventType, OmittedEvent, event_id};
+use crate::event::body::OmittedEvent;
+use crate::event::{Body, EventMeta, EventType, event_id};
 use crate::model::{AccountName, EntityId, EntityKey, EntityKind};
 use crate::store::OutboxEvent;
 

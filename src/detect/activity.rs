@@ -5,10 +5,11 @@
 
 use super::agent_state::{AgentState, Authority, KnownStatus, WRITE_SKEW};
 use super::poll_context::{Change, PollContext};
-use crate::event::{
-    ActivityRecorded, AgentPoint, AgentStatusChange, AgentStatusLate, Body, InteractionReference,
-    Occurrence, Origin, StatusValue,
+use crate::event::body::{
+    ActivityRecorded, AgentPoint, AgentStatusChange, AgentStatusLate, InteractionReference,
+    StatusValue,
 };
+use crate::event::{Body, Occurrence, Origin};
 use crate::model::{Activity, ActivityKind, AgentStatus, EntityId, Timestamp};
 
 /// Whether a row started after the configured start.

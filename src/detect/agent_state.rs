@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Body, Draft, Occurrence, Origin, StatusValue};
+use crate::event::body::StatusValue;
+use crate::event::{Body, Draft, Occurrence, Origin};
 use crate::model::{Agent, AgentStatus, EntityId, EntityKind, Personal, Timestamp};
 
 /// How far apart the vendor may stamp two records of one change of status.

@@ -2,7 +2,8 @@
 
 use super::agent_state::AgentState;
 use super::poll_context::{Change, PollContext};
-use crate::event::{AgentHold, Body, Occurrence, Origin};
+use crate::event::body::AgentHold;
+use crate::event::{Body, Occurrence, Origin};
 use crate::model::{CurrentStatus, EntityId};
 
 /// Compares a row of the status snapshot with what is known: whether a customer is on hold.

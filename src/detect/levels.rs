@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::poll_context::{Change, PollContext};
-use crate::event::{
-    Body, Draft, Origin, QueueDepthChange, QueueGroupReference, QueueReference, ServiceLevelChange,
-    SlaBasis, SlaBreach, SlaRecovery, SlaScope,
+use crate::event::body::{
+    QueueDepthChange, QueueGroupReference, QueueReference, ServiceLevelChange, SlaBasis, SlaBreach,
+    SlaRecovery, SlaScope,
 };
+use crate::event::{Body, Draft, Origin};
 use crate::model::{EntityId, EntityKind, Measured, QueuePath, QueueStatus, ServiceLevel};
 
 /// How far above its target a service level has to be before it counts as recovered, in percent

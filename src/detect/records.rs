@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::changed_fields::{changed_in_queue, changed_in_status_definition, changed_in_team};
 use super::poll_context::{Change, PollContext};
-use crate::event::{Body, Draft, Origin, QueueChange, StatusDefinitionChange, TeamChange};
+use crate::event::body::{QueueChange, StatusDefinitionChange, TeamChange};
+use crate::event::{Body, Draft, Origin};
 use crate::model::{EntityId, EntityKind, Personal, Queue, StatusDefinition, Team};
 
 /// A record that administrators define.

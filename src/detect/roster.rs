@@ -4,9 +4,8 @@ use super::agent_state::{AgentState, Authority, KnownStatus, StatusSource};
 use super::changed_fields::changed_in_agent;
 use super::poll_context::{Change, PollContext};
 use super::roster_status::{DatedStatusChange, roster_status};
-use crate::event::{
-    AgentActivation, AgentChange, AgentStatusChange, AgentWrapUp, Body, Occurrence, Origin,
-};
+use crate::event::body::{AgentActivation, AgentChange, AgentStatusChange, AgentWrapUp};
+use crate::event::{Body, Occurrence, Origin};
 use crate::model::{Agent, EntityId, Personal};
 
 /// Compares a row of the roster with what is known of the agent.

@@ -6,7 +6,8 @@
 
 use super::agent_state::{Authority, KnownStatus};
 use super::poll_context::PollContext;
-use crate::event::{AgentStatusChange, Occurrence, Origin, StatusValue};
+use crate::event::body::{AgentStatusChange, StatusValue};
+use crate::event::{Occurrence, Origin};
 use crate::model::{Agent, Precision, Timestamp};
 
 /// A change of status, before it is a draft.

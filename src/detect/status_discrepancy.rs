@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::agent_state::{AgentState, Authority, KnownStatus, WRITE_SKEW};
 use super::poll_context::PollContext;
-use crate::event::{AgentStatusChange, Body, Draft, Occurrence, Origin, StatusValue};
+use crate::event::body::{AgentStatusChange, StatusValue};
+use crate::event::{Body, Draft, Occurrence, Origin};
 use crate::model::{EntityId, Timestamp};
 
 /// How long the log may lack what snapshots show.

@@ -12,7 +12,8 @@ use crate::detect::{
     is_activity_end_wanted, is_activity_wanted, is_older, is_unchanged, queue_status_absence,
     queue_status_row, record_absence, record_row, roster_absence, roster_row, service_level_row,
 };
-use crate::event::{Body, Draft, Occurrence, Quarantine};
+use crate::event::body::Quarantine;
+use crate::event::{Body, Draft, Occurrence};
 use crate::model::{
     Activity, Agent, CurrentStatus, EntityId, EntityKind, Measured, QueueStatus, ServiceLevel,
     StreamName, Timestamp,

@@ -18,9 +18,8 @@ use super::output::{EngineError, Output};
 use super::versioned_state::VersionedState;
 use crate::detect::{AgentState, Change, HoldsRow, Interaction, InteractionState, adopt_unknown};
 use crate::event::avro::Encoders;
-use crate::event::{
-    Body, Draft, Event, EventMeta, EventType, OmittedEvent, Origin, Topic, event_id,
-};
+use crate::event::body::OmittedEvent;
+use crate::event::{Body, Draft, Event, EventMeta, EventType, Origin, Topic, event_id};
 use crate::model::{
     Agent, EntityId, EntityKey, EntityKind, MODEL_VERSION, Precision, StreamName, Timestamp,
 };

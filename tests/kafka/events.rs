@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use floorcast::event::avro::{Encoders, single_object};
-use floorcast::event::{
-    AgentStatusChange, Body, CallAssignment, CallEnd, Event, EventMeta, InteractionContext, Origin,
-    QueueReference, SlaBasis, SlaBreach, SlaScope, StatusValue, event_id,
+use floorcast::event::body::{
+    AgentStatusChange, CallAssignment, CallEnd, InteractionContext, QueueReference, SlaBasis,
+    SlaBreach, SlaScope, StatusValue,
 };
+use floorcast::event::{Body, Event, EventMeta, Origin, event_id};
 use floorcast::model::{
     AccountName, Call, Direction, EntityId, EntityKey, EntityKind, Precision, Presence, Timestamp,
 };

@@ -10,9 +10,8 @@ use floorcast::delivery::{
     Delivery, Observer, ShardState, TopicPlan, TransactionOutcome, ensure_topics,
 };
 use floorcast::event::avro::Encoders;
-use floorcast::event::{
-    Body, EventMeta, Origin, QueueDepthChange, QueueReference, Topic, event_id,
-};
+use floorcast::event::body::{QueueDepthChange, QueueReference};
+use floorcast::event::{Body, EventMeta, Origin, Topic, event_id};
 use floorcast::kafka::{BrokerConnection, KafkaSettings};
 use floorcast::model::{AccountName, EntityId, EntityKey, EntityKind, Precision, StreamName};
 use floorcast::ownership::Lease;

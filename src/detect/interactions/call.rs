@@ -3,8 +3,9 @@
 use super::context::{current_context, interaction_context};
 use super::interaction::Interaction;
 use super::step::{Coverage, StepKind, Steps};
-use crate::event::{
-    Body, CallAssignment, CallConnection, CallCreation, CallDeflection, CallEnd, CallFailure,
+use crate::event::Body;
+use crate::event::body::{
+    CallAssignment, CallConnection, CallCreation, CallDeflection, CallEnd, CallFailure,
     CallQueueing, CallRating, CallRecovery, CallSchedule, CallTransfer, CallUpdate, CallVoicemail,
     CallWrapUp, InteractionContext,
 };

@@ -3,8 +3,9 @@
 use super::context::current_context;
 use super::interaction::Interaction;
 use super::step::{Coverage, StepKind, Steps};
-use crate::event::{
-    Body, ChatAssignment, ChatEnd, ChatFailure, ChatQueueing, ChatRating, ChatTransfer, ChatUpdate,
+use crate::event::Body;
+use crate::event::body::{
+    ChatAssignment, ChatEnd, ChatFailure, ChatQueueing, ChatRating, ChatTransfer, ChatUpdate,
     ChatWrapUp, InteractionContext,
 };
 use crate::model::{

@@ -2,7 +2,7 @@
 //! rows.
 
 use super::interaction::Interaction;
-use crate::event::{InteractionContext, QueueReference};
+use crate::event::body::{InteractionContext, QueueReference};
 use crate::model::{EntityId, HandleDuration, QueueDuration, Timestamp, Transfer};
 
 /// The context at the step at which this queue and this agent were the interaction's.

@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::step::Steps;
-use crate::event::{Body, InteractionContext};
+use crate::event::Body;
+use crate::event::body::InteractionContext;
 use crate::model::{
     Direction, EntityId, EntityKind, HandleDuration, InteractionRecord, Normalise, Personal,
     Timestamp, Transfer,

@@ -15,9 +15,8 @@ use super::context::{
 use super::interaction::Interaction;
 use super::step::{Coverage, Step, StepKind, Steps};
 use crate::detect::poll_context::PollContext;
-use crate::event::{
-    Body, Occurrence, QueueReference, SlaBasis, SlaBreach, SlaScope, SlaWithdrawal,
-};
+use crate::event::body::{QueueReference, SlaBasis, SlaBreach, SlaScope, SlaWithdrawal};
+use crate::event::{Body, Occurrence};
 use crate::model::{
     EntityId, HandleDuration, InteractionRecord, QueueDuration, SlaVerdict, Transfer,
 };

@@ -12,7 +12,8 @@ use super::interaction::Interaction;
 use super::state::InteractionState;
 use super::step::{Coverage, Step, StepKind};
 use crate::detect::poll_context::PollContext;
-use crate::event::{Body, Occurrence, QueueReference, SlaBasis, SlaBreach, SlaScope};
+use crate::event::body::{QueueReference, SlaBasis, SlaBreach, SlaScope};
+use crate::event::{Body, Occurrence};
 use crate::model::{EntityId, InteractionPhase, QueueDuration, Timestamp};
 
 /// The vendor's stamps are cut to whole seconds: a wait may have begun that much later.

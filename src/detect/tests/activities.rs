@@ -2,7 +2,8 @@ use serde_json::{Value, json};
 
 use super::{agent_json, at, baseline_at, context, mapped, names, with};
 use crate::detect::{AgentState, Authority, StatusSource, activity_row, roster_row};
-use crate::event::{AgentStatusChange, Body, Draft, Origin};
+use crate::event::body::AgentStatusChange;
+use crate::event::{Body, Draft, Origin};
 use crate::model::Activity;
 
 fn row(id: &str, second: i64, changes: &Value) -> Activity {

@@ -2,7 +2,8 @@ use serde_json::{Value, json};
 
 use super::{at, body, context, mapped, names, with};
 use crate::detect::{InteractionState, SlaDeadline, Targets, interaction_row};
-use crate::event::{Body, Draft, SlaBasis};
+use crate::event::body::SlaBasis;
+use crate::event::{Body, Draft};
 use crate::model::{Call, Chat};
 
 /// A call that waits since second 12, in a queue whose target is 20 s.

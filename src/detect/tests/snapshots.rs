@@ -6,7 +6,8 @@ use crate::detect::{
     StatusSource, activity_row, compare_snapshot, current_status_absence, current_status_row,
     roster_row,
 };
-use crate::event::{Body, StatusValue};
+use crate::event::Body;
+use crate::event::body::StatusValue;
 use crate::model::{CurrentStatus, EntityId, Presence};
 
 fn seeded() -> AgentState {

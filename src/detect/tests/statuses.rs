@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::{at, baseline_at, body, context, names};
 use crate::detect::{AgentState, Change, PollContext, StatusSource, roster_absence, roster_row};
-use crate::event::{AgentStatusChange, Body, Draft, Origin, StatusValue};
+use crate::event::body::{AgentStatusChange, StatusValue};
+use crate::event::{Body, Draft, Origin};
 use crate::model::{Agent, AgentStatus, EntityId, Precision, Presence};
 
 /// A row with a status that began at that second, where it says when.

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::*;
-use crate::event::{AgentStatusChange, Origin, SlaBasis, SlaScope, StatusValue};
+use crate::event::Origin;
+use crate::event::body::{AgentStatusChange, SlaBasis, SlaScope, StatusValue};
 use crate::fuzz::{Outcome, run};
 use crate::model::{Direction, EntityId, Precision, Presence};
 use samples::{Extent, meta, sample};
