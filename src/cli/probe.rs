@@ -1,4 +1,4 @@
-//! `floorcast probe`: what does this account answer where its vendor's document is silent?
+//! `floorcast probe`: what an account returns where its vendor's document leaves something open.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,13 +21,13 @@ pub(super) struct ProbeArguments {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// The account to ask
+    /// The account to probe
     #[arg(long, value_name = "NAME")]
     account: String,
 }
 
-/// Prints the report. A bridge that runs at the same time spends from the same limit at the
-/// vendor, and neither knows of the other: both then see refusals and slow down.
+/// Prints the report. A bridge that runs at the same time spends the same rate limit at the vendor, and
+/// neither knows of the other: both then get 429 and slow down.
 pub(super) async fn probe(
     arguments: &ProbeArguments,
     environment: &Environment,
@@ -48,7 +48,7 @@ pub(super) async fn probe(
         clock: Arc::new(SystemClock),
         limits: Limits { head: Duration::from_secs(20), ..Limits::default() },
     };
-    // No row leaves the source here: the report is made of counts and names of fields.
+    // The privacy settings do not matter: the report contains counts and field names, and no row.
     let source = parts.connect(Privacy::default(), connection).map_err(Failure::failed)?;
     let report = source
         .probe()

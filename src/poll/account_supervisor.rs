@@ -1,7 +1,7 @@
 //! Polling of one account: a poller for each of its streams, started again after the account had to
 //! stop.
 //!
-//! An account whose credentials are refused stops alone and says so. It is tried again every few
+//! An account whose credentials are refused stops alone and reports it. It is tried again every few
 //! minutes, because credentials are also renewed while a process runs.
 
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! What holds for every vendor: an account for the tests, and what its rows promise whatever
-//! stands in them.
+//! Checks that every vendor's tests share: an account on the loopback interface, and properties of its
+//! rows that hold for any value in them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::telemetry::Metrics;
 /// 2026-03-01T12:00:00Z, the time of the clock in these tests.
 pub(super) const NOON: Timestamp = Timestamp::from_millis(1_772_366_400_000);
 
-/// What a client of an account belongs to, with short pauses and a large budget.
+/// The connection of a client in tests, with short waits and a large budget.
 pub(super) fn connection(limits: Limits) -> Connection {
     Connection {
         account: AccountName::new("acme").unwrap(),
@@ -39,12 +39,12 @@ pub(super) fn connection(limits: Limits) -> Connection {
     }
 }
 
-/// Limits for those who answer at once.
+/// Limits for servers that answer at once.
 pub(super) fn limits() -> Limits {
     Limits { pause: Duration::from_millis(1), ..Limits::default() }
 }
 
-/// A reading of a stream that was read a second ago.
+/// The circumstances of a poll a second after the one before.
 pub(super) fn context() -> PollContext {
     PollContext {
         requested_at: NOON,
@@ -60,8 +60,8 @@ thread_local! {
     static AVRO: (Encoders, Decoder) = (Encoders::new().unwrap(), Decoder::new().unwrap());
 }
 
-/// Every event can be written and is read as what it was.
-pub(super) fn written(drafts: &[Draft]) {
+/// Asserts that every event can be encoded and decoded again.
+pub(super) fn assert_encodable(drafts: &[Draft]) {
     for draft in drafts {
         let meta = EventMeta {
             event_id: uuid::Uuid::nil(),
@@ -89,11 +89,11 @@ pub(super) fn written(drafts: &[Draft]) {
     }
 }
 
-/// A vendor's list of agents, where the roster alone tells of them.
+/// The list of agents of a vendor that has no activity log.
 pub(super) struct Roster {
-    /// The name of its fuzzing.
+    /// The name of its fuzz target.
     pub(super) target: &'static str,
-    /// How its rows are read.
+    /// How its rows are decoded.
     pub(super) format: RowFormat<Agent>,
     /// The rows in an answer.
     pub(super) rows: fn(&[u8]) -> Result<Vec<String>, &'static str>,
@@ -102,8 +102,8 @@ pub(super) struct Roster {
 }
 
 impl Roster {
-    /// Whatever bytes are answered: rows are read or set aside, no error shows a value, and a row
-    /// that is seen again says nothing more.
+    /// For any bytes in an answer: rows are decoded or quarantined, no error shows a value, and a row
+    /// that comes again is no change.
     pub(super) fn fuzzed(&self, corpus: &[&[u8]]) {
         run(
             self.target,
@@ -117,8 +117,8 @@ impl Roster {
                 let rows = match (self.rows)(bytes) {
                     Ok(rows) => rows,
                     Err(problem) => {
-                        let told = problem.to_owned();
-                        return Outcome { class: told.clone(), whole: told };
+                        let problem = problem.to_owned();
+                        return Outcome { class: problem.clone(), whole: problem };
                     }
                 };
                 let rows: Vec<_> =
@@ -144,7 +144,7 @@ impl Roster {
                 let read =
                     |state: Option<&_>| roster_row(state, &agent, StatusSource::Roster, &context());
                 let first = read(None);
-                written(&first.drafts);
+                assert_encodable(&first.drafts);
                 assert_eq!(read(Some(&first.state)).drafts, []);
                 let whole = serde_json::to_string(&agent).unwrap();
                 Outcome { class: format!("read {unknown:?};"), whole }
@@ -152,31 +152,31 @@ impl Roster {
             Err(quarantined) => {
                 let reason = &quarantined.reason;
                 let class = format!("{} {};", reason.path, reason.kind);
-                // The id is the vendor's; the rest are our own words.
+                // The id is the vendor's; the rest is our own text.
                 assert!(!class.contains(PLANTED), "{class}");
                 Outcome { class, whole: format!("{quarantined:?}") }
             }
         }
     }
 
-    /// A sweep shows each id once, and none that was not there.
+    /// A full scan shows each id once, and none that no row has.
     fn scanned(&self, rows: &[Box<RawValue>]) {
         let rows: Vec<&RawValue> = rows.iter().map(AsRef::as_ref).collect();
         let (memory, mut next) = (RowMemory::default(), RowMemory::default());
         let mut scan = FullScanBuilder::default();
         let mut page = PageDecoder { memory: &memory, next: &mut next, unknown: &mut Vec::new() };
-        let set_aside = page.decode(&rows, &self.format, &mut scan, &Privacy::default());
+        let quarantined = page.decode(&rows, &self.format, &mut scan, &Privacy::default());
         assert!(scan.len() <= rows.len());
         let scan = scan.finish();
         assert!(scan.rows().len() <= scan.present().len());
-        if set_aside.iter().any(|row| row.id.is_none()) {
-            assert!(!scan.is_complete(), "a row without an id, and yet all are known");
+        if quarantined.iter().any(|row| row.id.is_none()) {
+            assert!(!scan.is_complete(), "complete with a row without an id");
         }
     }
 }
 
-/// A value that nobody expects.
-pub(super) fn strange() -> impl Strategy<Value = Value> {
+/// Any JSON value.
+pub(super) fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -195,7 +195,7 @@ pub(super) fn strange() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Puts a value in place of the field with this number, in the order of a walk; says which.
+/// Replaces the value of the field with this number, in depth-first order; returns its path.
 fn replace(value: &mut Value, path: &str, left: &mut usize, new: &Value) -> Option<String> {
     let name =
         |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
@@ -220,9 +220,9 @@ fn replace(value: &mut Value, path: &str, left: &mut usize, new: &Value) -> Opti
     None
 }
 
-/// Whatever stands in a field of a row, the row is read or set aside: nothing panics, the row's id is
-/// kept, the place is named and the value is not.
-pub(super) fn holds<T: Serialize>(
+/// Asserts that a row with any value in one field is decoded or quarantined: nothing panics, the row's
+/// id is kept, and the reason has the path and not the value.
+pub(super) fn assert_decoded_or_quarantined<T: Serialize>(
     mut row: Value,
     format: &RowFormat<T>,
     mut field: usize,
@@ -232,7 +232,7 @@ pub(super) fn holds<T: Serialize>(
     let raw = to_raw_value(&row).unwrap();
     match decode(&raw, format.id, format.read, &mut Vec::new()) {
         Ok(decoded) => {
-            // What was read can be stored and read again.
+            // A decoded row can be stored.
             serde_json::to_string(&decoded).unwrap();
         }
         Err(quarantined) => {
@@ -251,8 +251,8 @@ pub(super) fn holds<T: Serialize>(
     }
 }
 
-/// Bodies that hold no rows of any vendor, each with the status code of a success.
-pub(super) fn hostile() -> Vec<Vec<u8>> {
+/// Bodies without rows of any vendor, for answers with the status code of a success.
+pub(super) fn hostile_bodies() -> Vec<Vec<u8>> {
     let deep = 200_000;
     vec![
         Vec::new(),
@@ -264,7 +264,7 @@ pub(super) fn hostile() -> Vec<Vec<u8>> {
         b"{\"Ada\": \"Sam".to_vec(),
         b"{\"Ada\": 1} {\"Ada\": 2}".to_vec(),
         b"[1, 2, 3]".to_vec(),
-        // As many items as an envelope has parts, each of them one that it could have.
+        // As many items as an envelope has fields, each of a type that a field may have.
         b"[[], {}, 200, \"Ada\", {}]".to_vec(),
         b"[1, \"success\", []]".to_vec(),
         "[".repeat(deep).into_bytes(),

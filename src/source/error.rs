@@ -80,7 +80,7 @@ pub enum Error {
     #[error("the vendor failed ({0})")]
     ServerError(Refusal),
     /// Any other status that is not a success, or a vendor's own error.
-    #[error("the vendor refused the request ({said}){advice}", said = .0, advice = .0.advice())]
+    #[error("the vendor refused the request ({refusal}){advice}", refusal = .0, advice = .0.advice())]
     Refused(Refusal),
     /// An answer beyond the limit.
     #[error("an answer of more than {limit} bytes ({what})")]

@@ -7,7 +7,7 @@
 
 use super::Partial;
 
-/// What a page says about whether there is another one.
+/// What a page shows about whether there is another one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct PageEnd {
     /// Rows on the page.

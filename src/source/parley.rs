@@ -170,7 +170,7 @@ mod tests {
     use crate::source::loopback::{Answer, VendorServer};
     use crate::source::{AccountStream, FullScanRow, PollResult, Rows, StreamPoll};
 
-    /// A source, from a configuration's text, as a bridge comes to it.
+    /// A source, from a configuration's text, as a bridge makes it.
     fn source(vendor: &VendorServer) -> Source {
         let text = format!(
             "[kafka]\nbootstrap_servers = \"b:1\"\ndeployment = \"d\"\n[[account]]\n\

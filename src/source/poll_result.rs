@@ -1,4 +1,4 @@
-//! What comes of a poll: rows by the type of the stream, and what was noticed on the way.
+//! The result of a poll: rows by the type of the stream, and the circumstances.
 
 use super::full_scan::{FullScan, Partial};
 use super::memory::RowMemory;
@@ -172,7 +172,7 @@ pub struct UnknownValue {
     pub field: &'static str,
 }
 
-/// What came of a poll. `R` is the type of its rows: that of one stream, or [`Rows`] of any.
+/// The result of a poll. `R` is the type of its rows: that of one stream, or [`Rows`] of any.
 #[derive(Clone, Debug)]
 pub struct PollResult<R = Rows> {
     /// When the first request was sent, in our clock.

@@ -59,7 +59,7 @@ pub(super) fn parts<'a, T: serde::Deserialize<'a>>(object: &'a [u8]) -> Result<T
     }
     serde_json::from_slice(object).map_err(|error| match error.classify() {
         serde_json::error::Category::Eof => "it ends in the middle",
-        serde_json::error::Category::Data => "a part of it stands there twice",
+        serde_json::error::Category::Data => "it has a field twice",
         serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is no JSON",
     })
 }

@@ -145,7 +145,7 @@ impl StreamType for Queues {
     const ROWS: fn(Self::Rows) -> Rows = Rows::Queues;
 }
 
-/// How many wait in which queue. In a complete answer absence means that nobody does.
+/// How many interactions wait in which queue. In a complete answer absence means none.
 #[derive(Clone, Copy, Debug)]
 pub struct QueueStatuses;
 

@@ -3,15 +3,15 @@
 
 mod documents;
 mod fuzz;
+mod incremental_polls;
 mod privacy;
 mod probe;
 mod requests;
 mod robustness;
+mod transport;
 mod traps;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -21,11 +21,11 @@ use crate::poll::Budget;
 use crate::secret::{Secret, SecretSource};
 use crate::source::checks::{NOON, connection, limits};
 use crate::source::loopback::{Answer, ReceivedRequest, VendorServer};
-use crate::source::stream::{AgentActivity, AgentStatuses, Agents, Calls, Recent, StreamType};
+use crate::source::stream::{AgentStatuses, Agents, Recent, StreamType};
 use crate::source::{
-    ActivityLogRequest, Disposition, Error, FullScan, FullScanRequest, FullScanRow,
-    IncrementalRequest, IncrementalRows, Limits, LookupRequest, LookupRows, Partial, Poll,
-    PollResult, PollSettings, Polled, RowMemory, SnapshotRequest,
+    ActivityLogRequest, FullScan, FullScanRequest, FullScanRow, IncrementalRequest,
+    IncrementalRows, Limits, LookupRequest, LookupRows, Partial, Poll, PollResult, PollSettings,
+    Polled, RowMemory, SnapshotRequest,
 };
 use crate::telemetry::Metrics;
 
@@ -47,10 +47,10 @@ fn account_with(vendor: &VendorServer, change: impl FnOnce(&mut Limits)) -> Acco
     let connection = connection(limits);
     let (metrics, budget) = (Arc::clone(&connection.metrics), Arc::clone(&connection.budget));
     let (settings, password) = (settings(vendor), Secret::new(PASSWORD));
-    let poll_result =
+    let poll_settings =
         PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
     Account {
-        ccai: Ccai::new(&settings, &password, poll_result, connection).unwrap(),
+        ccai: Ccai::new(&settings, &password, poll_settings, connection).unwrap(),
         metrics,
         budget,
     }
@@ -94,7 +94,7 @@ fn log_since(seconds: i64) -> ActivityLogRequest {
     ActivityLogRequest { from: NOON.plus_millis(seconds * 1000) }
 }
 
-fn stamp(seconds: i64) -> String {
+fn timestamp(seconds: i64) -> String {
     NOON.plus_millis(seconds * 1000).to_rfc3339_millis()
 }
 
@@ -104,12 +104,12 @@ fn agent(id: u32) -> Value {
 
 fn call(id: u32, updated: i64) -> Value {
     json!({"id": id, "status": "finished", "call_type": "Voice Outbound",
-           "updated_at": stamp(updated)})
+           "updated_at": timestamp(updated)})
 }
 
 fn activity(id: u32, started: i64) -> Value {
     json!({"id": id, "agent_id": 7, "activity": "user_status_changed",
-           "started_at": stamp(started), "status": {"id": -1, "name": "Unavailable"}})
+           "started_at": timestamp(started), "status": {"id": -1, "name": "Unavailable"}})
 }
 
 /// Serves rows as the vendor does: filtered, sorted, clamped, with `Link` and `Total`.
@@ -268,7 +268,7 @@ async fn an_undecodable_row_is_quarantined_counts_as_present_and_costs_no_other(
     assert_eq!(flag.id, Some(EntityId::new("5")));
     assert_eq!(flag.reason.path, "online");
     assert_eq!(text.id, Some(EntityId::new("6")));
-    // Shown again, they are present again, and told of no more.
+    // Shown again, they are present again, and not reported again.
     let again = account.poll_knowing::<Agents>(FullScanRequest, &poll_result.memory).await.unwrap();
     assert_eq!(agents(&again).present(), agents(&poll_result).present());
     assert_eq!(again.quarantined, []);
@@ -291,13 +291,13 @@ async fn one_id_on_two_different_people_of_one_page_proves_nothing() {
     let poll_result = account.poll::<Agents>(FullScanRequest).await.unwrap();
     let scan = agents(&poll_result);
     assert_eq!(scan.partial(), Some(Partial::ConflictingDuplicate));
-    // Neither is believed, and both are told of, once.
+    // Neither is used, and both are reported, once.
     assert_eq!((scan.rows().len(), scan.present().len()), (1, 2));
     let labels: Vec<_> = poll_result.quarantined.iter().map(|row| row.reason.label()).collect();
     assert_eq!(labels, ["conflicting_duplicate"; 2]);
     let again = account.poll_knowing::<Agents>(FullScanRequest, &poll_result.memory).await.unwrap();
     assert_eq!((agents(&again).rows().len(), again.quarantined.len()), (1, 0));
-    // Once there is one alone, it is believed.
+    // A single row of the id is used.
     let alone = account.poll_knowing::<Agents>(FullScanRequest, &again.memory).await.unwrap();
     assert!(agents(&alone).is_complete());
     assert!(
@@ -318,119 +318,6 @@ async fn agent_statuses_are_one_answer_and_a_further_page_makes_them_partial() {
 }
 
 #[tokio::test]
-async fn an_incremental_poll_pages_by_key_and_its_parameters_have_encoded_brackets() {
-    let calls: Vec<_> = (0..230_u32).map(|n| call(n, i64::from(n) - 500)).collect();
-    let vendor = VendorServer::answering(move |request| page(&calls, request, "updated_at")).await;
-    let poll_result = account(&vendor).poll::<Calls>(since(-500)).await.unwrap();
-    assert_eq!(ids(&poll_result).len(), 230);
-    assert_eq!(cursor(&poll_result), Some(NOON.plus_millis(-271_000)));
-    let requests = vendor.requests();
-    assert!(requests[0].raw_query.contains("updated_at%5Bfrom%5D="), "{}", requests[0].raw_query);
-    assert!(requests.iter().all(|request| request.query("page").as_deref() == Some("1")));
-    let froms: Vec<_> =
-        requests.iter().map(|request| request.query("updated_at[from]").unwrap()).collect();
-    assert_eq!(froms, [stamp(-500), stamp(-401), stamp(-302)]);
-}
-
-#[tokio::test]
-async fn rows_of_one_second_come_in_the_order_of_their_numbers() {
-    let rows: Vec<_> = [10_u32, 9, 100].iter().map(|id| activity(*id, -30)).collect();
-    let vendor = VendorServer::answering(move |request| page(&rows, request, "started_at")).await;
-    let poll_result = account(&vendor).poll::<AgentActivity>(log_since(-60)).await.unwrap();
-    assert_eq!(ids(&poll_result), ["9", "10", "100"]);
-    assert_eq!(cursor(&poll_result), Some(NOON.plus_millis(-30_000)));
-}
-
-#[tokio::test]
-async fn an_incremental_poll_drops_known_rows_and_keeps_changed_ones() {
-    let before: Vec<_> = (0..3).map(|n| call(n, -60)).collect();
-    let mut after = before.clone();
-    after[1]["rating"] = json!(5);
-    let vendor = VendorServer::answering(move |request| page(&before, request, "updated_at")).await;
-    let first = account(&vendor).poll::<Calls>(since(-100)).await.unwrap();
-    let vendor = VendorServer::answering(move |request| page(&after, request, "updated_at")).await;
-    let second = account(&vendor).poll_knowing::<Calls>(since(-100), &first.memory).await.unwrap();
-    assert_eq!(ids(&second), ["1"]);
-    assert_eq!(cursor(&second), Some(NOON.plus_millis(-60_000)));
-    assert_eq!(second.memory.len(), 3);
-}
-
-#[tokio::test]
-async fn an_incremental_poll_that_fails_in_the_middle_returns_how_far_it_came() {
-    let calls: Vec<_> = (0..230_u32).map(|n| call(n, i64::from(n) - 500)).collect();
-    let vendor = VendorServer::answering(move |request| {
-        let late = request.query("updated_at[from]").unwrap() > stamp(-450);
-        if late { Answer::status(404) } else { page(&calls, request, "updated_at") }
-    })
-    .await;
-    let poll_result = account(&vendor).poll::<Calls>(since(-500)).await.unwrap();
-    assert_eq!(ids(&poll_result).len(), 100);
-    assert_eq!(cursor(&poll_result), Some(NOON.plus_millis(-401_000)));
-}
-
-#[tokio::test]
-async fn a_row_that_makes_every_answer_too_large_is_skipped_and_reported() {
-    let calls: Vec<_> = (0..130_u32)
-        .map(|n| {
-            let mut call = call(n, i64::from(n) - 500);
-            if n == 42 {
-                call["fail_details"] = json!("x".repeat(40_000));
-            }
-            call
-        })
-        .collect();
-    let vendor = VendorServer::answering(move |request| page(&calls, request, "updated_at")).await;
-    let account = account_with(&vendor, |limits| limits.compressed = 30_000);
-    // As the bridge does: each reading begins at the cursor, less the overlap.
-    let (mut from, mut found, mut told) = (-500, BTreeSet::new(), Vec::new());
-    let mut memory = RowMemory::default();
-    for _ in 0..10 {
-        let poll_result = account.poll_knowing::<Calls>(since(from), &memory).await.unwrap();
-        found.extend(ids(&poll_result).into_iter().map(String::from));
-        told.extend(poll_result.quarantined.iter().map(|row| row.reason.kind.clone()));
-        from = cursor(&poll_result).unwrap().millis_since(NOON) / 1000 - 10;
-        memory = poll_result.memory;
-    }
-    assert_eq!(from, -381, "the newest row, less the overlap");
-    assert_eq!(found.len(), 129);
-    assert!(!found.contains("42"));
-    assert_eq!(told, ["expected a smaller row"]);
-}
-
-#[tokio::test]
-async fn no_row_is_missed_when_the_vendor_answers_everything_wrong_for_a_while() {
-    let calls: Vec<_> = (0..15_u32).map(|n| call(n, i64::from(n) - 500)).collect();
-    let bad_answers = std::sync::atomic::AtomicU32::new(10);
-    let vendor = VendorServer::answering(move |request| {
-        let left = bad_answers.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
-        if left > 0 && left <= 10 {
-            return Answer::body(String::from("[{\"id\": 1, "));
-        }
-        bad_answers.store(0, std::sync::atomic::Ordering::SeqCst);
-        page(&calls, request, "updated_at")
-    })
-    .await;
-    let poll_result = account(&vendor).poll::<Calls>(since(-500)).await.unwrap();
-    assert_eq!(ids(&poll_result).len(), 15);
-    assert_eq!(poll_result.quarantined, []);
-    assert_eq!(cursor(&poll_result), Some(NOON.plus_millis(-486_000)));
-}
-
-#[tokio::test]
-async fn an_answer_that_breaks_once_is_requested_again() {
-    let calls = json!([call(1, -60), call(2, -50)]).to_string();
-    let broken = calls[..calls.len() / 2].to_owned();
-    let vendor = VendorServer::answering_in_turn(vec![
-        Answer::body(broken),
-        Answer::body(calls).header("Total", "2"),
-    ])
-    .await;
-    let poll_result = account(&vendor).poll::<Calls>(since(-100)).await.unwrap();
-    assert_eq!(ids(&poll_result), ["1", "2"]);
-    assert_eq!(vendor.requests()[1].query("per").as_deref(), Some("100"));
-}
-
-#[tokio::test]
 async fn recent_calls_are_requested_by_id_and_others_are_dropped() {
     let vendor = VendorServer::answering(|_| {
         Answer::json(&json!([call(3, -60), call(8, -60), call(4, -60)])).header("Total", "3")
@@ -440,162 +327,4 @@ async fn recent_calls_are_requested_by_id_and_others_are_dropped() {
     let poll_result = account(&vendor).poll::<Recent>(request).await.unwrap();
     assert_eq!(ids(&poll_result), ["3", "4"]);
     assert!(vendor.requests()[0].raw_query.starts_with("id%5B%5D=3&id%5B%5D=4&"));
-}
-
-#[tokio::test]
-async fn an_answer_that_is_no_list_is_an_error_and_is_never_shown() {
-    for body in ["<html>Ada Sample</html>", "null", "", "{\"error\":\"Ada Sample\"}", "[1,"] {
-        let vendor = VendorServer::answering(move |_| Answer::body(body)).await;
-        let account = account(&vendor);
-        let error = account.poll::<Agents>(FullScanRequest).await.unwrap_err();
-        assert_eq!(error.reason(), "undecodable", "{body}");
-        let outcome = if body.starts_with(['[', '{']) { "answered" } else { "undecodable" };
-        assert!(account.metrics.render().contains(&format!("outcome=\"{outcome}\"")), "{body}");
-        assert_eq!(error.disposition(), Disposition::Skip);
-        assert!(!format!("{error} {error:?}").contains("Ada"), "{error:?}");
-        assert_eq!(vendor.requests().len(), 1, "the same question would get the same answer");
-    }
-}
-
-#[tokio::test]
-async fn refused_credentials_stop_the_account_after_one_request() {
-    for status in [401, 403] {
-        let vendor = VendorServer::answering(move |_| Answer::status(status)).await;
-        let error = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap_err();
-        assert_eq!(error.disposition(), Disposition::Stop);
-        assert!(error.to_string().contains("check the account's credentials"), "{error}");
-        assert!(!format!("{error} {error:?}").contains(PASSWORD));
-        assert_eq!(vendor.requests().len(), 1);
-    }
-}
-
-#[tokio::test]
-async fn a_redirect_is_not_followed_and_the_other_host_sees_no_credentials() {
-    let other = VendorServer::answering(|_| Answer::body("[]")).await;
-    let there = other.url().to_string();
-    let vendor =
-        VendorServer::answering(move |_| Answer::status(302).header("Location", &there)).await;
-    let error = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap_err();
-    assert_eq!((error.reason(), error.disposition()), ("redirected", Disposition::Skip));
-    assert!(error.to_string().contains("base_url"), "{error}");
-    assert!(other.requests().is_empty());
-    assert_eq!(vendor.requests()[0].header("authorization").unwrap(), basic());
-}
-
-fn basic() -> String {
-    use base64::Engine as _;
-    let pair = base64::engine::general_purpose::STANDARD.encode(format!("acme:{PASSWORD}"));
-    format!("Basic {pair}")
-}
-
-#[tokio::test]
-async fn a_refusal_for_too_many_requests_pauses_the_account_and_is_retried() {
-    for wish in ["1", "Sun, 01 Mar 2026 12:00:01 GMT", "-1", "978307200", "soon", ""] {
-        let vendor = VendorServer::answering_in_turn(vec![
-            Answer::status(429).header("Retry-After", wish),
-            Answer::body("[]"),
-        ])
-        .await;
-        let account = account(&vendor);
-        let poll_result = account.poll::<AgentStatuses>(SnapshotRequest).await.unwrap();
-        assert_eq!(poll_result.requests, 2, "{wish}");
-        let state = account.budget.state();
-        assert!(state.working_rate < 9_000.0, "{wish}: {state:?}");
-        assert!(
-            account.metrics.render().contains("floorcast_rate_limited_total{account=\"acme\"} 1")
-        );
-    }
-}
-
-#[tokio::test]
-async fn gzip_is_decompressed_and_a_bomb_stops_at_the_cap() {
-    let roster = json!([agent(1)]).to_string();
-    let vendor = VendorServer::answering(move |request| {
-        assert_eq!(request.header("accept-encoding").as_deref(), Some("gzip"));
-        Answer::gzip(roster.as_bytes()).header("Total", "1")
-    })
-    .await;
-    let poll_result = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap();
-    assert_eq!(agents(&poll_result).rows().len(), 1);
-    let bomb = Answer::gzip(&vec![b' '; 4 << 20]);
-    let vendor = VendorServer::answering(move |_| bomb.clone()).await;
-    let account = account_with(&vendor, |limits| limits.decompressed = 1 << 20);
-    let error = account.poll::<Agents>(FullScanRequest).await.unwrap_err();
-    assert!(matches!(error, Error::TooLarge { what: "decompressed", .. }), "{error}");
-}
-
-#[tokio::test]
-async fn an_encoding_that_was_not_requested_is_an_error() {
-    let vendor =
-        VendorServer::answering(|_| Answer::body("[]").header("Content-Encoding", "br")).await;
-    let error = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap_err();
-    assert_eq!(error.reason(), "undecodable");
-}
-
-#[tokio::test]
-async fn an_endless_answer_stops_at_the_cap() {
-    let vendor =
-        VendorServer::answering(|_| Answer::body("[".to_owned() + &" ".repeat(300_000))).await;
-    let account = account_with(&vendor, |limits| limits.compressed = 100_000);
-    let error = account.poll::<Agents>(FullScanRequest).await.unwrap_err();
-    assert!(matches!(error, Error::TooLarge { what: "over the wire", .. }), "{error}");
-}
-
-#[tokio::test]
-async fn a_slow_endless_body_ends_at_the_time_limit() {
-    let vendor = VendorServer::dripping().await;
-    let account = account_with(&vendor, |limits| limits.body = Duration::from_millis(50));
-    let error = account.poll::<Agents>(FullScanRequest).await.unwrap_err();
-    assert!(matches!(error, Error::TimedOut { phase: "body", .. }), "{error}");
-    assert_eq!(error.disposition(), Disposition::Retry);
-}
-
-#[tokio::test]
-async fn a_server_that_never_answers_ends_at_the_time_limit() {
-    let vendor = VendorServer::silent().await;
-    let account = account_with(&vendor, |limits| limits.head = Duration::from_millis(50));
-    let error = account.poll::<Agents>(FullScanRequest).await.unwrap_err();
-    assert!(matches!(error, Error::TimedOut { phase: "head of the answer", .. }), "{error}");
-}
-
-#[tokio::test]
-async fn a_body_that_is_cut_is_no_answer() {
-    let vendor =
-        VendorServer::cutting("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[{\"id\":1}").await;
-    let error = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap_err();
-    assert_eq!((error.reason(), error.disposition()), ("disconnected", Disposition::Retry));
-}
-
-#[tokio::test]
-async fn a_gateways_own_path_stays_before_the_prefix() {
-    let vendor = VendorServer::answering(|_| Answer::body("[]")).await;
-    let mut settings = settings(&vendor);
-    settings.base_url.set_path("/ccai/");
-    settings.api_prefix = String::from("/apps/api/v1/");
-    let poll_result =
-        PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
-    let connection = account(&vendor).ccai.client.connection().clone();
-    let ccai = Ccai::new(&settings, &Secret::new(PASSWORD), poll_result, connection);
-    let memory = RowMemory::default();
-    Poll::<AgentStatuses>::poll(&ccai.unwrap(), SnapshotRequest, &memory).await.unwrap();
-    assert_eq!(vendor.requests()[0].path, "/ccai/apps/api/v1/agents/current_status");
-}
-
-#[tokio::test]
-async fn how_far_the_vendors_clock_is_ahead_is_in_the_result() {
-    let vendor = VendorServer::answering(|_| {
-        Answer::body("[]").header("Date", "Sun, 01 Mar 2026 12:00:30 GMT")
-    })
-    .await;
-    let poll_result = account(&vendor).poll::<AgentStatuses>(SnapshotRequest).await.unwrap();
-    assert_eq!(poll_result.clock_offset_millis, Some(30_500));
-}
-
-#[test]
-fn credentials_are_not_in_the_debug_text_of_a_client() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let _guard = runtime.enter();
-    let vendor = runtime.block_on(VendorServer::answering(|_| Answer::body("[]")));
-    let text = format!("{:?}", account(&vendor).ccai);
-    assert!(!text.contains(PASSWORD) && !text.contains(&basic()[6..]), "{text}");
 }

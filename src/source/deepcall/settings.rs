@@ -55,7 +55,7 @@ fn credentials(keys: &mut dyn SettingsReader) -> Option<CredentialSource> {
         (false, true, true) => Some(CredentialSource::User { user_id: user_id?, token: token? }),
         (true, ..) => {
             let remedy = "the vendor takes either alone: leave it, or user_id and token, out";
-            keys.mistake("ssid", "it stands beside user_id or token", remedy);
+            keys.mistake("ssid", "set together with user_id or token", remedy);
             None
         }
         (false, true, false) => {

@@ -44,7 +44,7 @@ async fn read(account: &Deepcall, memory: &RowMemory) -> Polled<Agents> {
     account.poll(FullScanRequest, memory).await
 }
 
-/// What is read of one answer.
+/// The poll result of one answer.
 async fn reading_of(answer: Answer) -> Polled<Agents> {
     let vendor = VendorServer::answering(move |_| answer.clone()).await;
     read(&account(&vendor), &RowMemory::default()).await

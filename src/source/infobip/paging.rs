@@ -4,7 +4,7 @@
 //! page, counted from 0. Pages are numbered here, too, until one shows the rows of the page before it:
 //! then `page` is the number of rows to skip.
 
-/// What a page says about whether there is another one.
+/// What a page shows about whether there is another one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PageEnd {
     /// Rows on the page.

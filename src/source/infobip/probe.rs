@@ -110,10 +110,10 @@ fn colons(page: &Page) -> String {
 fn milliseconds(page: &Page) -> String {
     let read = |row: &Value, name| Fields::of(row).and_then(|row| row.time(name)).ok().flatten();
     let names = ["createdAt", "updatedAt"];
-    let stamps: Vec<_> =
+    let times: Vec<_> =
         page.rows.iter().flat_map(|row| names.map(|name| read(row, name))).flatten().collect();
-    let fine = stamps.iter().filter(|stamp| !stamp.is_whole_second()).count();
-    match stamps.len() {
+    let fine = times.iter().filter(|time| !time.is_whole_second()).count();
+    match times.len() {
         0 => String::from(UNKNOWN),
         all => format!("{}: {fine} of {all}", yes(fine > 0)),
     }
@@ -185,8 +185,8 @@ mod tests {
             (&[], "unknown"),
         ];
         for (second, expected) in cases {
-            let said = page_counts(&rows(&["A", "B"]), &rows(second));
-            assert_eq!(said.split(':').next(), Some(expected), "{said}");
+            let answer = page_counts(&rows(&["A", "B"]), &rows(second));
+            assert_eq!(answer.split(':').next(), Some(expected), "{answer}");
         }
     }
 
@@ -204,9 +204,9 @@ mod tests {
     fn two_answers_show_whether_a_status_moves_the_row() {
         let row =
             |status: &str, updated: &str| json!({"id": 1, "status": status, "updatedAt": updated});
-        let said = |after| moves_with_status(&[row("ACTIVE", "1")], &[after]);
-        assert_eq!(said(row("BUSY", "1")), "no: 0 of 1 that changed");
-        assert_eq!(said(row("BUSY", "2")), "yes: 1 of 1 that changed");
-        assert_eq!(said(row("ACTIVE", "2")), "unknown: no status changed meanwhile");
+        let answer = |after| moves_with_status(&[row("ACTIVE", "1")], &[after]);
+        assert_eq!(answer(row("BUSY", "1")), "no: 0 of 1 that changed");
+        assert_eq!(answer(row("BUSY", "2")), "yes: 1 of 1 that changed");
+        assert_eq!(answer(row("ACTIVE", "2")), "unknown: no status changed meanwhile");
     }
 }

@@ -47,7 +47,7 @@ fn credentials(keys: &mut dyn SettingsReader) -> Option<CredentialSource> {
         }
         (true, ..) => {
             let remedy = "one of them is enough: leave it, or username and password, out";
-            keys.mistake("api_key", "it stands beside username or password", remedy);
+            keys.mistake("api_key", "set together with username or password", remedy);
             None
         }
         (false, true, false) => {

@@ -27,9 +27,9 @@ fn account(vendor: &VendorServer) -> Infobip {
 }
 
 fn account_by(vendor: &VendorServer, authorization: Authorization) -> Infobip {
-    let poll_result =
+    let poll_settings =
         PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
-    Infobip::new(&vendor.url(), authorization, poll_result, connection(limits())).unwrap()
+    Infobip::new(&vendor.url(), authorization, poll_settings, connection(limits())).unwrap()
 }
 
 async fn scan_of(account: &Infobip, memory: &RowMemory) -> Polled<Agents> {
@@ -59,7 +59,7 @@ fn envelope(rows: &[Value], total: &Value) -> Answer {
     }))
 }
 
-/// Serves a roster as the vendor's clients know it: `page` is the number of a page.
+/// Serves a roster as the vendor's clients expect: `page` is the number of a page.
 fn page_of(roster: &[Value], request: &ReceivedRequest) -> Answer {
     let number = |name| request.query(name).unwrap().parse::<usize>().unwrap();
     let (limit, page) = (number("limit"), number("page"));
@@ -93,7 +93,7 @@ async fn a_server_on_which_page_skips_rows_is_read_to_its_end_all_the_same() {
     let roster: Vec<_> = (0..25).map(agent).collect();
     let vendor = VendorServer::answering(move |request| {
         let skip: usize = request.query("page").unwrap().parse().unwrap();
-        // It gives ten at a time, whatever is asked for.
+        // A page has ten rows, whatever is requested.
         let rows: Vec<_> = roster.iter().skip(skip).take(10).cloned().collect();
         envelope(&rows, &json!(25))
     })
@@ -132,7 +132,7 @@ async fn rows_of_infobip_that_shift_between_pages_leave_the_count_unreached() {
     let vendor = VendorServer::answering(move |request| {
         let mut shifted = roster.clone();
         if request.query("page").as_deref() == Some("1") {
-            // One came in front and the last one left: the row at the border is shown twice.
+            // One was added in front and the last one removed: the row at the border comes twice.
             shifted.insert(0, agent(1500));
             shifted.pop();
         }
@@ -157,7 +157,7 @@ async fn one_id_on_two_different_people_makes_the_scan_partial_and_neither_is_us
         .map(|row| (row.id.as_ref().unwrap().as_str(), row.reason.label()))
         .collect();
     assert_eq!(set_aside, [("4D6D67327326FCCB027BEAA916B94504", "conflicting_duplicate"); 2]);
-    // They are told of once.
+    // They are reported once.
     let again = scan_of(&account, &poll_result.memory).await.unwrap();
     assert_eq!((again.quarantined.len(), agents(&again).rows().len()), (0, 4));
 }

@@ -24,9 +24,9 @@ const ACCESS_SECRET: &str = "secret-that-nobody-may-see";
 
 fn account(vendor: &VendorServer) -> Maqsam {
     let authorization = Authorization::basic("key", &Secret::new(ACCESS_SECRET)).unwrap();
-    let poll_result =
+    let poll_settings =
         PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };
-    Maqsam::new(&vendor.url(), authorization, poll_result, connection(limits())).unwrap()
+    Maqsam::new(&vendor.url(), authorization, poll_settings, connection(limits())).unwrap()
 }
 
 async fn scan_of(account: &Maqsam, memory: &RowMemory) -> Polled<Agents> {
@@ -58,7 +58,7 @@ fn number(request: &ReceivedRequest) -> usize {
     request.path.strip_prefix("/v1/agents/page/").unwrap().parse().unwrap()
 }
 
-/// Serves a roster as the document says: a hundred on a page, 0 and 1 are the same one.
+/// Serves a roster as documented: a hundred rows on a page; pages 0 and 1 are the same.
 fn page_of(roster: &[Value], request: &ReceivedRequest) -> Answer {
     let page = number(request).max(1);
     let rows: Vec<_> = roster.iter().skip((page - 1) * 100).take(100).cloned().collect();
@@ -77,7 +77,7 @@ async fn pages_of_maqsam_are_counted_from_1_until_one_is_empty() {
     let scan = agents(&poll_result);
     assert!(scan.is_complete() && !scan.was_counted(), "{:?}", scan.partial());
     assert_eq!((scan.rows().len(), poll_result.requests), (230, 4));
-    // Page 0 is page 1: it is not asked for.
+    // Page 0 is page 1: it is not requested.
     assert_eq!(pages(&vendor), [1, 2, 3, 4]);
     let credentials = vendor.requests()[0].header("authorization").unwrap();
     assert!(credentials.starts_with("Basic "));
@@ -86,7 +86,7 @@ async fn pages_of_maqsam_are_counted_from_1_until_one_is_empty() {
 #[tokio::test]
 async fn a_repeated_page_ends_a_full_scan() {
     let roster: Vec<_> = (0..150).map(agent).collect();
-    // Behind the end it shows the last page again.
+    // Beyond the end it shows the last page again.
     let vendor = VendorServer::answering(move |request| {
         let page = number(request).min(2);
         envelope(roster.chunks(100).nth(page - 1).unwrap())

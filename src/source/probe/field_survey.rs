@@ -76,13 +76,13 @@ pub(super) fn listed(fields: &FieldCounts) -> String {
         name.len() <= LONGEST_NAME && name.chars().all(known) && digits <= MOST_DIGITS
     };
     let (shown, hidden): (Vec<_>, Vec<_>) = fields.iter().partition(|(name, _)| is_name(name));
-    let mut words: Vec<_> =
+    let mut entries: Vec<_> =
         shown.iter().take(MOST_LISTED).map(|(name, count)| format!("{name} ({count})")).collect();
     let left = hidden.len() + shown.len().saturating_sub(MOST_LISTED);
     if left > 0 {
-        words.push(format!("{left} more that are not shown"));
+        entries.push(format!("{left} more that are not shown"));
     }
-    words.join(", ")
+    entries.join(", ")
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub(super) fn time(row: &Value, name: &str) -> Option<Timestamp> {
     fields::Fields::of(row).and_then(|fields| fields.time(name)).ok().flatten()
 }
 
-fn word<'a>(row: &'a Value, name: &str) -> Option<&'a str> {
+fn text<'a>(row: &'a Value, name: &str) -> Option<&'a str> {
     row.get(name)?.as_str()
 }
 
@@ -64,20 +64,20 @@ pub(super) fn only_these(rows: &[Value], requested: &[EntityId]) -> String {
 }
 
 pub(super) fn sorted_down(rows: &[Value], column: &str) -> String {
-    let stamps: Vec<_> = rows.iter().filter_map(|row| time(row, column)).collect();
-    match stamps.len() {
+    let times: Vec<_> = rows.iter().filter_map(|row| time(row, column)).collect();
+    match times.len() {
         0 | 1 => String::from(UNKNOWN),
-        _ => yes(stamps.is_sorted_by(|one, next| one >= next)).to_owned(),
+        _ => yes(times.is_sorted_by(|one, next| one >= next)).to_owned(),
     }
 }
 
 pub(super) fn milliseconds(rows: &[Value], column: &str) -> String {
-    let stamps: Vec<_> = rows.iter().filter_map(|row| time(row, column)).collect();
-    let fine = stamps.iter().filter(|stamp| !stamp.is_whole_second()).count();
-    if stamps.is_empty() {
+    let times: Vec<_> = rows.iter().filter_map(|row| time(row, column)).collect();
+    let fine = times.iter().filter(|time| !time.is_whole_second()).count();
+    if times.is_empty() {
         return String::from(UNKNOWN);
     }
-    format!("{}: {fine} of {} timestamps", yes(fine > 0), stamps.len())
+    format!("{}: {fine} of {} timestamps", yes(fine > 0), times.len())
 }
 
 /// After-call work that ended after the record's last update did not move `updated_at`.
@@ -111,7 +111,7 @@ pub(super) fn after_call_work(rows: &[Value]) -> String {
 }
 
 pub(super) fn waiting(rows: &[Value]) -> String {
-    let queued = rows.iter().filter(|row| word(row, "status") == Some("queued")).count();
+    let queued = rows.iter().filter(|row| text(row, "status") == Some("queued")).count();
     match rows.len() {
         0 => String::from("unknown: nothing waits"),
         shown if shown == queued => format!("yes: {shown} rows, all of them wait"),
@@ -125,7 +125,7 @@ pub(super) fn waiting_moves(page: &Page) -> String {
     let old: Vec<_> = page
         .rows
         .iter()
-        .filter(|row| word(row, "status") == Some("queued"))
+        .filter(|row| text(row, "status") == Some("queued"))
         .filter_map(|row| time(row, "updated_at"))
         .map(|updated| now.millis_since(updated))
         .collect();
@@ -165,13 +165,13 @@ pub(super) fn lateness(first: &Page, second: &Page, column: &str) -> String {
         first.rows.iter().filter_map(|row| Some((id(row)?, time(row, column)?))).collect();
     let (mut new, mut late) = (0, Vec::new());
     for row in &second.rows {
-        let (Some(id), Some(stamp)) = (id(row), time(row, column)) else { continue };
-        if known.contains(&(id, stamp)) || oldest.is_some_and(|oldest| stamp < oldest) {
+        let (Some(id), Some(at)) = (id(row), time(row, column)) else { continue };
+        if known.contains(&(id, at)) || oldest.is_some_and(|oldest| at < oldest) {
             continue;
         }
         new += 1;
-        if stamp < requested_at {
-            late.push(requested_at.millis_since(stamp));
+        if at < requested_at {
+            late.push(requested_at.millis_since(at));
         }
     }
     let gap = seconds(second.requested_at.millis_since(first.requested_at));
@@ -187,13 +187,13 @@ pub(super) fn lateness(first: &Page, second: &Page, column: &str) -> String {
 }
 
 pub(super) fn inclusive(rows: &[Value], column: &str, from: Timestamp) -> String {
-    let stamps: Vec<_> = rows.iter().filter_map(|row| time(row, column)).collect();
-    let older = stamps.iter().filter(|stamp| **stamp < from).count();
+    let times: Vec<_> = rows.iter().filter_map(|row| time(row, column)).collect();
+    let older = times.iter().filter(|time| **time < from).count();
     if older > 0 {
-        return format!("not kept: {older} of {} rows are older", stamps.len());
+        return format!("not kept: {older} of {} rows are older", times.len());
     }
-    match stamps.iter().filter(|stamp| **stamp == from).count() {
-        0 if stamps.is_empty() => String::from("no: the row at the bound is not shown"),
+    match times.iter().filter(|time| **time == from).count() {
+        0 if times.is_empty() => String::from("no: the row at the bound is not shown"),
         0 => String::from("unknown: only later rows are shown"),
         _ => String::from("yes"),
     }
@@ -219,7 +219,7 @@ fn apart(differences: &[i64]) -> String {
 
 /// Compares the timestamps of the status in the roster and in the list of agents who are logged in.
 pub(super) fn snapshots_agree(agents: &[Value], statuses: &[Value]) -> String {
-    let stamps: HashMap<_, _> = agents
+    let times: HashMap<_, _> = agents
         .iter()
         .filter_map(|row| {
             Some((id(row)?, (row.get("status").and_then(id)?, time(row, "status_updated_at")?)))
@@ -228,7 +228,7 @@ pub(super) fn snapshots_agree(agents: &[Value], statuses: &[Value]) -> String {
     let differences: Vec<_> = statuses
         .iter()
         .filter_map(|row| {
-            let (status, there) = stamps.get(&id(row)?)?;
+            let (status, there) = times.get(&id(row)?)?;
             // Another status is another fact: it changed between the two requests.
             let same = row.get("status_id").and_then(fields::id).as_ref() == Some(status);
             let here = time(row, "status_updated_at").filter(|_| same)?;
@@ -242,7 +242,7 @@ pub(super) fn snapshots_agree(agents: &[Value], statuses: &[Value]) -> String {
 pub(super) fn log_agrees(agents: &[Value], log: &[Value]) -> String {
     let mut newest: HashMap<EntityId, (Timestamp, Option<EntityId>)> = HashMap::new();
     for row in log {
-        if word(row, "activity") != Some("user_status_changed") {
+        if text(row, "activity") != Some("user_status_changed") {
             continue;
         }
         let agent = row.get("agent_id").or_else(|| row.get("agent")?.get("id"));
@@ -262,8 +262,8 @@ pub(super) fn log_agrees(agents: &[Value], log: &[Value]) -> String {
             let (started, status) = newest.get(&id(row)?)?;
             // Another status is another fact: the log may be behind, or ahead.
             let same = row.get("status").and_then(id) == *status;
-            let stamp = time(row, "status_updated_at").filter(|_| same)?;
-            Some(stamp.millis_since(*started))
+            let updated = time(row, "status_updated_at").filter(|_| same)?;
+            Some(updated.millis_since(*started))
         })
         .collect();
     apart(&differences)
@@ -280,7 +280,7 @@ mod tests {
         Timestamp::from_millis(1_772_366_400_000 + seconds * 1000)
     }
 
-    fn stamp(seconds: i64) -> String {
+    fn text_at(seconds: i64) -> String {
         at(seconds).to_rfc3339_millis()
     }
 
@@ -295,8 +295,8 @@ mod tests {
     }
 
     fn call(updated: i64, ended: i64, work: i64) -> Value {
-        json!({"id": updated, "updated_at": stamp(updated), "ends_at": stamp(0),
-            "handle_durations": [{"acw_duration": work, "ended_at": stamp(ended)}]})
+        json!({"id": updated, "updated_at": text_at(updated), "ends_at": text_at(0),
+            "handle_durations": [{"acw_duration": work, "ended_at": text_at(ended)}]})
     }
 
     #[test]
@@ -307,7 +307,7 @@ mod tests {
             (vec![call(9, 9, 4), call(9, 5, 4)], "yes: all 2 rows ended before the last update"),
             (vec![call(5, 9, 4)], "no: all 1 rows ended after the last update"),
             (vec![call(5, 9, 4), call(9, 9, 4)], "not always: 1 of 2 rows ended after it"),
-            (vec![json!({"id": 1, "updated_at": stamp(1), "handle_durations": [{}]})], {
+            (vec![json!({"id": 1, "updated_at": text_at(1), "handle_durations": [{}]})], {
                 "unknown: no after-call work within a day"
             }),
         ];
@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_row_from_before_the_first_request_that_its_answer_did_not_have_is_late() {
-        let row = |id: i64, second: i64| json!({"id": id, "started_at": stamp(second)});
+        let row = |id: i64, second: i64| json!({"id": id, "started_at": text_at(second)});
         let first = page(10, vec![row(1, 5), row(2, 8)]);
         let cases = [
             (vec![row(1, 5), row(2, 8)], "unknown: no new row within +10.0 s"),
@@ -351,7 +351,7 @@ mod tests {
             (vec![row(3, 7), row(4, 12)], {
                 "late: 1 of 2 new rows are from before the first request, the earliest +3.0 s before"
             }),
-            // Beyond the oldest row of the first page nothing can be said.
+            // Nothing is known about rows before the oldest of the first page.
             (vec![row(0, 4)], "unknown: no new row within +10.0 s"),
         ];
         for (rows, expected) in cases {
@@ -361,11 +361,11 @@ mod tests {
 
     #[test]
     fn timestamps_are_compared_where_they_are_of_one_status() {
-        let agent = |id: i64, status: i64, second: i64| json!({"id": id, "status": {"id": status}, "status_updated_at": stamp(second)});
-        let now = |id: i64, status: i64, second: i64| json!({"id": id, "status_id": status, "status_updated_at": stamp(second)});
+        let agent = |id: i64, status: i64, second: i64| json!({"id": id, "status": {"id": status}, "status_updated_at": text_at(second)});
+        let now = |id: i64, status: i64, second: i64| json!({"id": id, "status_id": status, "status_updated_at": text_at(second)});
         let row = |agent: i64, status: i64, second: i64| {
             json!({"id": second, "agent_id": agent, "activity": "user_status_changed",
-                "status": {"id": status}, "started_at": stamp(second)})
+                "status": {"id": status}, "started_at": text_at(second)})
         };
         let agents = [agent(1, 0, 10), agent(2, 0, 20), agent(3, -1, 30), agent(4, 0, 40)];
         let statuses = [now(1, 0, 10), now(2, 0, 21), now(3, 0, 35), now(4, 0, 45)];
@@ -379,7 +379,7 @@ mod tests {
     #[test]
     fn a_waiting_interaction_shows_whether_waiting_moves_updated_at() {
         let row =
-            |status: &str, second: i64| json!({"status": status, "updated_at": stamp(second)});
+            |status: &str, second: i64| json!({"status": status, "updated_at": text_at(second)});
         assert_eq!(waiting(&[row("queued", 0), row("queued", 1)]), "yes: 2 rows, all of them wait");
         assert_eq!(waiting(&[row("queued", 0), row("finished", 1)]), {
             "no: 1 of 2 rows do not wait"
@@ -392,7 +392,7 @@ mod tests {
     #[test]
     fn a_bound_is_inclusive_when_the_row_on_it_is_shown() {
         let rows = |seconds: &[i64]| {
-            let row = |second: &i64| json!({"updated_at": stamp(*second)});
+            let row = |second: &i64| json!({"updated_at": text_at(*second)});
             seconds.iter().map(row).collect::<Vec<_>>()
         };
         let cases: [(&[i64], &str); 4] = [

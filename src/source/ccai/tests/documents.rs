@@ -1,5 +1,5 @@
-//! Every model and example of the vendor's document, and that nothing of them is lost on the way
-//! to the model. The people are invented; the shapes are the vendor's.
+//! Every model and example of the vendor's document, none of which loses a field on the way to the model.
+//! The people are invented; the formats are the vendor's.
 
 use chrono::DateTime;
 use serde::Serialize;
@@ -15,9 +15,9 @@ macro_rules! fixture {
     };
 }
 
-/// Whether the model says what the vendor said, each in its own form.
+/// Collects the fields of the vendor that the model does not have, each in its own format.
 fn lost(path: &str, vendor: &Value, model: Option<&Value>, lost_fields: &mut Vec<String>) {
-    // Null is kept by a field that is there: one that the model lacks would say the same.
+    // Null is kept only by a field that exists: one that the model lacks would look the same.
     let Some(model) = model else {
         lost_fields.push(path.to_owned());
         return;
@@ -60,7 +60,7 @@ fn check<T: Serialize>(text: &str, read: DecodeRow<T>, not_in_the_model: &[&str]
     compare(&rows, split(text.as_bytes()).unwrap(), read, not_in_the_model)
 }
 
-/// The same of an answer in any of the forms in which queues and teams are shown.
+/// The same for an answer in any of the formats of queues and teams.
 fn check_entities<T: Serialize>(text: &str, read: DecodeRow<T>) -> Vec<T> {
     let mut rows = Vec::new();
     flatten(serde_json::from_str(text).unwrap(), &mut rows);
@@ -112,7 +112,7 @@ fn every_field_of_an_activity_reaches_the_model() {
 
 #[test]
 fn every_field_of_a_call_reaches_the_model() {
-    // The model's rating of 0 rates nothing.
+    // A rating of 0 means none.
     check(fixture!("calls_model.json"), mapping::call, &["row.rating"]);
     let call = &check(fixture!("calls.json"), mapping::call, &[])[0];
     assert_eq!(call.interaction.handle_durations.len(), 3);
@@ -138,7 +138,7 @@ fn every_field_of_a_queue_reaches_the_model() {
         assert_eq!(queue.agent_assignments.len(), 2);
         assert_eq!(queue.team_assignments[0].team.as_ref().unwrap().assignees.len(), 3);
     }
-    // A tree says the same of each menu; its branches are told by `parent_id`.
+    // A tree has the same fields for each menu; `parent_id` gives its branches.
     assert_eq!(check_entities(fixture!("menus_tree.json"), mapping::queue).len(), 6);
 }
 
@@ -162,7 +162,7 @@ fn every_field_of_a_status_definition_reaches_the_model() {
 
 #[test]
 fn every_field_of_a_queues_status_reaches_the_model() {
-    // The model has the path as a part of its own, and one word for the channel.
+    // The model has the path as an object, and one spelling of the channel.
     let moved = ["row.lang", "row.menu_path_id", "row.comm_type"];
     let decoded = check(fixture!("menus_current_status.json"), mapping::queue_status, &moved);
     assert_eq!(decoded[0].queue.id().as_str(), "5/en/call");

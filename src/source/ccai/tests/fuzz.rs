@@ -1,6 +1,6 @@
-//! Whatever bytes an endpoint answers: rows are read or set aside, the good ones beside a bad one
-//! stay as they are, no error shows a value, and detection says of a row that was seen nothing more
-//! when it is seen again.
+//! For any bytes of an answer: rows are decoded or quarantined, good rows beside a bad one are unchanged,
+//! no error shows a value, and detection emits nothing for a row
+//! that comes again.
 
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ use crate::detect::{
 };
 use crate::fuzz::{Outcome, PLANTED, run};
 use crate::model::{Measured, Privacy, QueuePath, ServiceLevel, Timestamp};
-use crate::source::checks::{context, written};
+use crate::source::checks::{assert_encodable, context};
 use crate::source::rows::PageDecoder;
 use crate::source::{FullScanBuilder, RowMemory};
 
@@ -62,7 +62,7 @@ fn outcome<T: Serialize>(row: &RawValue, read: DecodeRow<T>, detect: fn(&T)) -> 
         Err(quarantined) => {
             let reason = &quarantined.reason;
             let class = format!("{} {};", reason.path, reason.kind);
-            // The id is the vendor's; the rest are our own words.
+            // The id is the vendor's; the rest is our own text.
             assert!(!class.contains(PLANTED), "{class}");
             assert!(!quarantined.id.iter().any(|id| id.as_str().contains(char::is_control)));
             Outcome { class, whole: format!("{quarantined:?}") }
@@ -70,7 +70,7 @@ fn outcome<T: Serialize>(row: &RawValue, read: DecodeRow<T>, detect: fn(&T)) -> 
     }
 }
 
-/// A sweep shows each id once, and none that was not there.
+/// A full scan shows each id once, and none that no row has.
 fn scanned<T: EntityRow>(bytes: &[u8], read: DecodeRow<T>) {
     if let (Ok(list), Ok(all)) = (split(bytes), entities(bytes)) {
         assert!(all.len() >= list.len(), "a tree has its top at least");
@@ -105,25 +105,25 @@ endpoints! {
     fuzzed_agents_are_read_or_set_aside, "agents", mapping::agent,
         ["agents.json", "agents_model.json"], |agent| {
             let first = roster_row(None, agent, StatusSource::Log, &context());
-            written(&first.drafts);
+            assert_encodable(&first.drafts);
             assert_eq!(roster_row(Some(&first.state), agent, StatusSource::Log, &context()).drafts, []);
         }, scanned;
     fuzzed_current_statuses_are_read_or_set_aside, "agents_current_status",
         mapping::current_status, ["agents_current_status.json"], |status| {
             let first = current_status_row(None, status, &context());
-            written(&first.drafts);
+            assert_encodable(&first.drafts);
             assert_eq!(current_status_row(Some(&first.state), status, &context()).drafts, []);
         };
     fuzzed_activities_are_read_or_set_aside, "agent_activity_logs", mapping::activity,
         ["agent_activity_logs.json", "agent_activity_logs_model.json"], |activity| {
-            written(&activity_row(None, activity, &context()).drafts);
+            assert_encodable(&activity_row(None, activity, &context()).drafts);
             assert!((Timestamp::EARLIEST..=Timestamp::LATEST).contains(&activity.started_at));
         };
     fuzzed_calls_are_read_or_set_aside, "calls", mapping::call,
         ["calls.json", "calls_model.json"], |call| {
             let targets = Targets::new(Some(20), None);
             let first = interaction_row(None, call, &context(), &targets);
-            written(&first.drafts);
+            assert_encodable(&first.drafts);
             assert!(is_unchanged(&first.state, call));
             let again = interaction_row(Some(&first.state), call, &context(), &targets);
             assert_eq!(again.drafts, []);
@@ -132,7 +132,7 @@ endpoints! {
         ["chats.json", "chats_model.json"], |chat| {
             let targets = Targets::new(Some(20), None);
             let first = interaction_row(None, chat, &context(), &targets);
-            written(&first.drafts);
+            assert_encodable(&first.drafts);
             assert!(is_unchanged(&first.state, chat));
             let again = interaction_row(Some(&first.state), chat, &context(), &targets);
             assert_eq!(again.drafts, []);
@@ -140,25 +140,25 @@ endpoints! {
     fuzzed_queues_are_read_or_set_aside, "menus", mapping::queue,
         ["menus.json", "menus_one.json", "menus_tree.json"], |queue| {
             let first = record_row(None, queue, &context());
-            written(&first.drafts);
+            assert_encodable(&first.drafts);
             assert_eq!(record_row(Some(&first.state), queue, &context()).drafts, []);
         }, scanned;
     fuzzed_teams_are_read_or_set_aside, "teams", mapping::team,
         ["teams.json", "teams_tree.json"], |team| {
             let first = record_row(None, team, &context());
-            written(&first.drafts);
+            assert_encodable(&first.drafts);
             assert_eq!(record_row(Some(&first.state), team, &context()).drafts, []);
         }, scanned;
     fuzzed_status_definitions_are_read_or_set_aside, "user_statuses",
         mapping::status_definition, ["user_statuses.json", "user_statuses_model.json"], |status| {
             let first = record_row(None, status, &context());
-            written(&first.drafts);
+            assert_encodable(&first.drafts);
             assert_eq!(record_row(Some(&first.state), status, &context()).drafts, []);
         }, scanned;
     fuzzed_queue_statuses_are_read_or_set_aside, "menus_current_status",
         mapping::queue_status, ["menus_current_status.json"], |row| {
             let first = queue_status_row(None, row, &context());
-            written(&first.drafts);
+            assert_encodable(&first.drafts);
             assert_eq!(queue_status_row(Some(&first.state), row, &context()).drafts, []);
         }, scanned;
 }
@@ -191,7 +191,7 @@ fn fuzzed_service_levels_are_decoded_or_quarantined() {
                 minutes: 30,
             };
             let first = service_level_row(None::<&LevelState>, &level, Some(80.0), &context());
-            written(&first.drafts);
+            assert_encodable(&first.drafts);
             let again = service_level_row(Some(&first.state), &level, Some(80.0), &context());
             assert_eq!(again.drafts, []);
             write!(whole, "{:?}", level.percent).unwrap();

@@ -118,9 +118,9 @@ fn planted<T>(model: &str, example: &str, read: DecodeRow<T>) -> T {
 trait Planted: Clone + PartialEq + Serialize + std::fmt::Debug {
     /// As the table of personal fields calls it.
     const OF: &'static str;
-    /// What nobody's privacy closes: the vendor's ids, its enumerations, names of queues, teams,
+    /// Fields that are not personal: the vendor's ids, its enumerations, names of queues, teams,
     /// statuses and virtual agents.
-    const NOBODYS: &'static str;
+    const NOT_PERSONAL: &'static str;
     fn row() -> Self;
     fn close(&mut self, privacy: &Privacy);
 }
@@ -133,7 +133,7 @@ macro_rules! planted {
         $more:expr) => {
         impl Planted for crate::model::$kind {
             const OF: &'static str = $of;
-            const NOBODYS: &'static str = $nobodys;
+            const NOT_PERSONAL: &'static str = $nobodys;
             fn row() -> Self {
                 let row = planted(
                     include_str!(concat!(
@@ -160,7 +160,7 @@ planted!(
     "agents",
     agent,
     mapping::agent,
-    NOBODYS_IN_AN_AGENT,
+    NOT_PERSONAL_IN_AN_AGENT,
     plant_what_others_tell
 );
 planted!(
@@ -169,12 +169,12 @@ planted!(
     "agent_activity_logs",
     activity,
     mapping::activity,
-    NOBODYS_IN_AN_ACTIVITY
+    NOT_PERSONAL_IN_AN_ACTIVITY
 );
-planted!(Call, "call", "calls", call, mapping::call, NOBODYS_IN_A_CALL);
-planted!(Chat, "chat", "chats", chat, mapping::chat, NOBODYS_IN_A_CHAT, plant_what_calls_have);
-planted!(Queue, "queue", "menus", queue, mapping::queue, NOBODYS_IN_A_QUEUE);
-planted!(Team, "team", "teams", team, mapping::team, NOBODYS_IN_A_TEAM);
+planted!(Call, "call", "calls", call, mapping::call, NOT_PERSONAL_IN_A_CALL);
+planted!(Chat, "chat", "chats", chat, mapping::chat, NOT_PERSONAL_IN_A_CHAT, plant_what_calls_have);
+planted!(Queue, "queue", "menus", queue, mapping::queue, NOT_PERSONAL_IN_A_QUEUE);
+planted!(Team, "team", "teams", team, mapping::team, NOT_PERSONAL_IN_A_TEAM);
 
 /// The participants of chats are read as those of calls, which have one field more.
 fn plant_what_calls_have(mut chat: Chat) -> Chat {
@@ -216,7 +216,7 @@ macro_rules! for_each_kind {
     };
 }
 
-/// What the table says of a class.
+/// The row of a class in the table.
 fn listed<T: Planted>(class: &str) -> BTreeSet<String> {
     let all = personal_fields().into_iter();
     let of = all.filter(|fields| fields.of == T::OF && fields.class == class);
@@ -231,17 +231,17 @@ fn beside(class: &str, all: &BTreeSet<String>) -> BTreeSet<String> {
 
 const CLASSES: [&str; 3] = ["agents", "customers", "content"];
 
-const NOBODYS_IN_AN_AGENT: &str = "
+const NOT_PERSONAL_IN_AN_AGENT: &str = "
     allowed_dids channels.channel_type channels.menu.id channels.menu.menu_type channels.menu.name
     channels.menu.output_msg channels.menu.parent_id created_by created_by_type destination.kind
     groups.id groups.name id parents role_id roles status.color status.id status.name
     status.wfm_id teams.id teams.name teams.parent_id user_id working_hours.days
 ";
-const NOBODYS_IN_AN_ACTIVITY: &str = "
+const NOT_PERSONAL_IN_AN_ACTIVITY: &str = "
     activity agent_id call_id chat_id id status.color status.id status.name status.wfm_id
     whodunnit.id
 ";
-const NOBODYS_IN_A_CHAT: &str = "
+const NOT_PERSONAL_IN_A_CHAT: &str = "
     agent_info.id chat_type consumer_event_durations.event consumer_event_durations.id
     consumer_event_durations.lang consumer_event_durations.menu_path
     consumer_event_durations.menu_path_id consumer_event_durations.type
@@ -259,18 +259,18 @@ const NOBODYS_IN_A_CHAT: &str = "
     transfers.status transfers.to_agent.id transfers.to_menu.materialized_path
     transfers.to_menu.name
 ";
-const NOBODYS_IN_A_QUEUE: &str = "
+const NOT_PERSONAL_IN_A_QUEUE: &str = "
     agent_assignments.assignee.id agent_assignments.channel_type agent_assignments.lang
     agent_assignments.queue_level id menu_type name output_msg parent_id
     team_assignments.channel_type team_assignments.lang team_assignments.queue_level
     team_assignments.team.assignees.id team_assignments.team.id team_assignments.team.name
     team_assignments.team.parent_id
 ";
-const NOBODYS_IN_A_TEAM: &str = "
+const NOT_PERSONAL_IN_A_TEAM: &str = "
     assignees.id id name parent_id
 ";
-/// What is nobody's: the vendor's ids, its enumerations, names of queues and virtual agents.
-const NOBODYS_IN_A_CALL: &str = "
+/// Fields that are not personal: the vendor's ids, its enumerations, names of queues, virtual agents.
+const NOT_PERSONAL_IN_A_CALL: &str = "
     agent_info.id answer_type call_type consumer_event_durations.event
     consumer_event_durations.id consumer_event_durations.lang consumer_event_durations.menu_path
     consumer_event_durations.menu_path_id consumer_event_durations.type
@@ -334,7 +334,7 @@ fn nothing_personal_is_left<T: Planted>() {
     let mut row = T::row();
     row.close(&NOTHING);
     let left: Vec<_> = fields(&row, PLANTED).into_iter().collect();
-    assert_eq!(left, T::NOBODYS.split_ascii_whitespace().collect::<Vec<_>>(), "{}", T::OF);
+    assert_eq!(left, T::NOT_PERSONAL.split_ascii_whitespace().collect::<Vec<_>>(), "{}", T::OF);
 }
 
 #[test]
@@ -372,7 +372,7 @@ fn the_number_that_a_customer_called_is_the_contact_centres_own() {
     assert_eq!(call.support_number.as_deref(), Some(PLANTED));
 }
 
-/// `a`, `b.{c, d}`: parts of one thing stand together.
+/// `a`, `b.{c, d}`: fields of one object are grouped.
 fn grouped(paths: &[String]) -> String {
     let parent = |path: &&String| path.rsplit_once('.').map(|(parent, _)| parent.to_owned());
     let groups = paths.iter().collect::<Vec<_>>();

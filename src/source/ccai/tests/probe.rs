@@ -1,29 +1,29 @@
-//! The report about an account: what it says of vendors with different habits, and what it never
-//! says.
+//! The report about an account: what it contains for vendors that behave differently, and what it never
+//! contains.
 
 use serde_json::{Value, json};
 
-use super::{PASSWORD, account, page, stamp};
+use super::{PASSWORD, account, page, timestamp};
 use crate::source::loopback::{Answer, ReceivedRequest, VendorServer};
 use crate::source::{Disposition, Report};
 
-/// What nobody may find in a report.
+/// What no report may contain.
 const PLANTED: &[&str] = &["Ada", "Sample", "5550", "example.com", "4711", "Parcels", PASSWORD];
 
 fn person() -> Value {
     json!({"id": 4711, "first_name": "Ada", "last_name": "Sample", "email": "ada@example.com",
-        "status": {"id": 0, "name": "Available"}, "status_updated_at": stamp(-60), "mood": "Ada",
+        "status": {"id": 0, "name": "Available"}, "status_updated_at": timestamp(-60), "mood": "Ada",
         "contacts": {"+15550100": "Ada", "Ada": 1}, "Ada Sample": true, "online": ["Ada"]})
 }
 
 fn record(id: u32, updated: i64) -> Value {
     json!({"id": 4_711_000 + id, "status": "finished", "end_user_number": "+15550100",
-        "call_type": "Ada", "updated_at": stamp(updated), "ends_at": stamp(updated - 5),
+        "call_type": "Ada", "updated_at": timestamp(updated), "ends_at": timestamp(updated - 5),
         "menu_path": {"name": "Parcels"},
-        "handle_durations": [{"id": id, "acw_duration": 4, "ended_at": stamp(updated + 4)}]})
+        "handle_durations": [{"id": id, "acw_duration": 4, "ended_at": timestamp(updated + 4)}]})
 }
 
-fn answer(request: &ReceivedRequest, ids_work: bool) -> Answer {
+fn serve(request: &ReceivedRequest, ids_work: bool) -> Answer {
     let rows: Vec<_> = (0..40).map(|number| record(number, i64::from(number) - 100)).collect();
     match request.path.trim_start_matches("/manager/api/v1/") {
         "agents" => Answer::json(&json!([person()])),
@@ -38,7 +38,7 @@ fn answer(request: &ReceivedRequest, ids_work: bool) -> Answer {
     }
 }
 
-fn said<'a>(report: &'a Report, topic: &str, question: &str) -> &'a str {
+fn answer<'a>(report: &'a Report, topic: &str, question: &str) -> &'a str {
     let found =
         |finding: &&crate::source::Finding| finding.topic == topic && finding.question == question;
     &report.findings.iter().find(found).unwrap_or_else(|| panic!("{topic}: {question}")).answer
@@ -47,25 +47,25 @@ fn said<'a>(report: &'a Report, topic: &str, question: &str) -> &'a str {
 #[tokio::test]
 async fn a_report_follows_from_the_answers_and_contains_no_personal_data() {
     for ids_work in [true, false] {
-        let vendor = VendorServer::answering(move |request| answer(request, ids_work)).await;
+        let vendor = VendorServer::answering(move |request| serve(request, ids_work)).await;
         let report = account(&vendor).ccai.report().await.unwrap();
         let works = if ids_work { "yes: " } else { "no: " };
-        assert!(said(&report, "calls", "does id[] work").starts_with(works));
-        assert!(said(&report, "calls", "does page work").starts_with(works));
+        assert!(answer(&report, "calls", "does id[] work").starts_with(works));
+        assert!(answer(&report, "calls", "does page work").starts_with(works));
         let headers = if ids_work { "Total yes, Link yes" } else { "Total no, Link no" };
-        assert_eq!(said(&report, "calls", "are there Total and Link"), headers);
+        assert_eq!(answer(&report, "calls", "are there Total and Link"), headers);
         assert_eq!(
-            said(&report, "calls", "does after-call work move updated_at"),
+            answer(&report, "calls", "does after-call work move updated_at"),
             "no: all 40 rows ended after the last update"
         );
-        let unread = said(&report, "calls", "fields that are not read");
+        let unread = answer(&report, "calls", "fields that are not read");
         assert_eq!(unread, "end_user_number (40)");
-        let unknown = said(&report, "calls", "fields with values that no table knows");
+        let unknown = answer(&report, "calls", "fields with values that no table knows");
         assert_eq!(unknown, "call.call_type (40)");
-        let broken = said(&report, "agents", "fields that cannot be read");
+        let broken = answer(&report, "agents", "fields that cannot be read");
         assert_eq!(broken, "online expected yes or no (1)");
-        assert_eq!(said(&report, "queues", "rows"), "0");
-        let refused = said(&report, "queues", "does with_deleted show deleted ones");
+        assert_eq!(answer(&report, "queues", "rows"), "0");
+        let refused = answer(&report, "queues", "does with_deleted show deleted ones");
         assert_eq!(refused, "request failed (unauthorized)");
         let text = format!("{report} {report:?}");
         for planted in PLANTED {

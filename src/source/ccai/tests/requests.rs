@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{NOON, PASSWORD, account, activity, call, page, since, stamp};
+use super::{NOON, PASSWORD, account, activity, call, page, since, timestamp};
 use crate::model::Measured;
 use crate::source::ccai::Ccai;
 use crate::source::loopback::{Answer, VendorServer};
@@ -48,8 +48,8 @@ async fn waiting_interactions_are_requested_by_status_because_no_incremental_pol
 #[tokio::test]
 async fn the_log_is_also_polled_by_end_because_ends_are_filled_in_later() {
     let mut rows: Vec<_> = (0..3).map(|id| activity(id, -500)).collect();
-    rows[0]["ended_at"] = json!(stamp(-90));
-    rows[1]["ended_at"] = json!(stamp(-30));
+    rows[0]["ended_at"] = json!(timestamp(-90));
+    rows[1]["ended_at"] = json!(timestamp(-30));
     rows[2]["ended_at"] = json!(null);
     let vendor = VendorServer::answering(move |request| page(&rows, request, "ended_at")).await;
     let poll_result = account(&vendor).poll::<ActivityEnds>(since(-60)).await.unwrap();
@@ -58,7 +58,7 @@ async fn the_log_is_also_polled_by_end_because_ends_are_filled_in_later() {
     assert_eq!((ids, tail.cursor), (vec!["1"], Some(NOON.plus_millis(-30_000))));
     let request = &vendor.requests()[0];
     assert_eq!(request.path, "/manager/api/v1/agent_activity_logs");
-    assert_eq!(request.query("ended_at[from]"), Some(stamp(-60)));
+    assert_eq!(request.query("ended_at[from]"), Some(timestamp(-60)));
     assert_eq!(request.query("sort_column").as_deref(), Some("ended_at"));
 }
 

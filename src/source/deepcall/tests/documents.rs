@@ -1,5 +1,5 @@
-//! The examples of the vendor's document, and that nothing of them is lost on the way to the model
-//! but what is meant to be. The people are invented; the shapes are the vendor's.
+//! The examples of the vendor's document, which lose only the intended fields on the way to the model. The
+//! people are invented; the formats are the vendor's.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! Whatever bytes the vendor answers: rows are read or set aside, passwords are in nothing that
-//! comes of them, and detection says of a row that was seen nothing more when it is seen again.
+//! For any bytes of an answer: rows are decoded or quarantined, no result contains a password, and
+//! detection emits nothing for a row that comes again.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,9 @@ use super::{Answer, Value, agent, list, reading_of};
 use crate::detect::{StatusSource, roster_row};
 use crate::fuzz::{Outcome, PLANTED, run};
 use crate::model::{Agent, Privacy};
-use crate::source::checks::{context, holds, hostile, strange, written};
+use crate::source::checks::{
+    any_json, assert_decoded_or_quarantined, assert_encodable, context, hostile_bodies,
+};
 use crate::source::full_scan_in_progress::FullScanInProgress;
 use crate::source::{FullScan, FullScanRow, RowMemory};
 
@@ -40,7 +42,7 @@ fn check(bytes: &[u8]) -> Outcome {
                         let state = Some(&first.state);
                         let again = roster_row(state, agent, StatusSource::Roster, &context());
                         assert_eq!(again.drafts, []);
-                        written(&first.drafts);
+                        assert_encodable(&first.drafts);
                         assert!(agent.status.is_none() && agent.status_updated_at.is_none());
                         &agent.id
                     }
@@ -73,7 +75,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn any_value_in_any_field_of_deepcall_is_decoded_or_quarantined(field in 0_usize..25, new in strange()) {
+    fn any_value_in_any_field_of_deepcall_is_decoded_or_quarantined(field in 0_usize..25, new in any_json()) {
         let document = include_str!("../../../../tests/fixtures/deepcall/list.json");
         let document: Value = serde_json::from_str(document).unwrap();
         let mut row = document["response"][4].clone();
@@ -81,7 +83,7 @@ proptest! {
         let Some(name) = fields.get(field) else { return Ok(()) };
         row[name] = new;
         let (scan, told) = scanned(list(&[row, agent(99)]).to_string().as_bytes()).unwrap();
-        // The one beside it is read, and no value is shown.
+        // The row beside it is decoded, and no value is shown.
         let ids: Vec<_> = scan.present().iter().map(crate::model::EntityId::as_str).collect();
         assert!(ids.contains(&"99") && (ids.contains(&"6") || name == "unique_id"), "{name} {ids:?}");
         assert!(!told.contains("SECRET"), "{told}");
@@ -89,10 +91,10 @@ proptest! {
     }
 
     #[test]
-    fn any_value_in_any_part_of_deepcalls_rows_is_decoded_or_quarantined(field in 0_usize..40, new in strange()) {
+    fn any_value_in_any_part_of_deepcalls_rows_is_decoded_or_quarantined(field in 0_usize..40, new in any_json()) {
         let document = include_str!("../../../../tests/fixtures/deepcall/list.json");
         let document: Value = serde_json::from_str(document).unwrap();
-        holds(document["response"][4].clone(), &FORMAT, field, &new);
+        assert_decoded_or_quarantined(document["response"][4].clone(), &FORMAT, field, &new);
     }
 
     #[test]
@@ -107,7 +109,7 @@ proptest! {
 
 #[tokio::test]
 async fn an_answer_that_is_no_list_of_deepcalls_is_an_error_that_shows_nothing_of_it() {
-    for body in hostile() {
+    for body in hostile_bodies() {
         let error = reading_of(Answer::body(body.clone())).await.unwrap_err();
         assert_eq!(error.reason(), "undecodable", "{}", String::from_utf8_lossy(&body));
         assert!(!format!("{error:?} {error}").contains("Ada"), "{error:?}");

@@ -1,5 +1,5 @@
-//! Planted passwords, credentials and personal values, and a search for them in everything that is
-//! made of an answer.
+//! Planted passwords, credentials and personal values, and a search for them in everything that an
+//! answer becomes.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::Mode;
 
-/// What stands as a password in every row of these answers.
+/// The passwords in every row of these answers.
 const PASSWORD: &str = "Planted-password";
 const CALL_PASS: &str = "52597981";
 
@@ -20,7 +20,7 @@ fn planted(id: u32) -> Value {
     with(row, "sip", json!({"sipPassword": PASSWORD, "pwd": [CALL_PASS]}))
 }
 
-/// A row that cannot be read, in a way of its own.
+/// A row that cannot be decoded, in one of several ways.
 fn broken(fault: &str) -> String {
     let row = planted(9).to_string();
     match fault {
@@ -35,7 +35,7 @@ fn broken(fault: &str) -> String {
     }
 }
 
-/// All that is logged while something is done.
+/// Everything that is logged while a future runs.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -50,7 +50,7 @@ impl std::io::Write for Log {
     }
 }
 
-/// What came of an answer, in all that may be written of it, and the log meanwhile.
+/// Everything that an answer becomes, as text, and the log meanwhile.
 async fn traces(answer: Answer, credentials: Credentials<'_>) -> String {
     let log = Log::default();
     let writer = log.clone();

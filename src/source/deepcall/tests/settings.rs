@@ -33,7 +33,7 @@ fn an_account_has_a_session_or_a_user_with_a_token() {
 
 #[test]
 fn each_mistake_in_the_keys_of_deepcall_is_one_line_with_its_remedy() {
-    let both = "account.ssid: it stands beside user_id or token; the vendor takes either alone: \
+    let both = "account.ssid: set together with user_id or token; the vendor takes either alone: \
                 leave it, or user_id and token, out";
     let cases: [(&[&str], &str); 12] = [
         (&[URL], "account.ssid: missing, and so are user_id and token; set it, or both of them"),

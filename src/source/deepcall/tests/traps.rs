@@ -1,4 +1,4 @@
-//! What the document does not say, or says otherwise.
+//! Where the document says nothing, or something else than the API does.
 
 use super::{
     Answer, Credentials, Disposition, EntityId, Error, FullScanRow, Partial, Privacy, SSID, Secret,
@@ -30,7 +30,7 @@ async fn an_empty_map_is_an_answer_without_a_count() {
     let empty = json!({"response": {}, "status": "success", "code": 200});
     let poll_result = reading_of(Answer::json(&empty)).await.unwrap();
     assert!(agents(&poll_result).is_empty() && scan(&poll_result).is_complete());
-    // So that it is confirmed before anybody is called gone.
+    // Without a count a removal needs one more scan.
     assert!(!scan(&poll_result).was_counted());
 }
 
@@ -114,7 +114,7 @@ async fn only_success_is_an_answer() {
         let error = reading_of(Answer::json(&answer)).await.unwrap_err();
         assert_eq!(error.reason(), reason, "{answer}: {error}");
     }
-    // A status code that is no success is one, whatever the body says.
+    // A status code that is no success is an error, whatever the body says.
     let error = reading_of(Answer::json(&whole()).with_status(500)).await.unwrap_err();
     assert_eq!(error.to_string(), "the vendor failed (500)");
 }
@@ -181,7 +181,7 @@ async fn allowed_numbers_are_a_list_or_an_empty_text_and_so_is_what_is_a_favouri
     for (favorite, expected) in favourites {
         let answer = Answer::json(&list(&[with(agent(2), "favorite", favorite.clone())]));
         let vendor = VendorServer::answering(move |_| answer.clone()).await;
-        // What the document does not describe is dropped unless it is opened.
+        // Undocumented fields are dropped unless the configuration opens them.
         let open = Privacy { agents: Mode::Keep, customers: Mode::Keep, content: Mode::Keep };
         let ssid = Secret::new(SSID);
         let account = account_as(&vendor, Credentials::Session { ssid: &ssid }, open);
@@ -218,7 +218,7 @@ async fn names_and_telephone_numbers_repeat_and_the_id_identifies_an_agent() {
     let agents = agents(&poll_result);
     assert_eq!((&agents[0].name, &agents[0].phone), (&agents[1].name, &agents[1].phone));
     assert!(scan(&poll_result).is_complete());
-    // Two that differ and share an id are believed neither.
+    // Of two rows that differ and share an id, neither is used.
     let mut other = agent(2);
     other["email"] = json!("other@example.com");
     let poll_result = reading_of(Answer::json(&list(&[agent(2), other, agent(3)]))).await.unwrap();
@@ -233,14 +233,14 @@ async fn a_row_without_a_required_field_is_quarantined_and_loses_nothing() {
         let mut quick = agent(2);
         quick.as_object_mut().unwrap().remove(field);
         let poll_result = reading_of(Answer::json(&list(&[quick, agent(3)]))).await.unwrap();
-        // It is there, and nothing is concluded from what it does not show.
+        // It is present, and its missing fields prove nothing.
         assert_eq!(agents(&poll_result).len(), 1, "{field}");
         assert!(scan(&poll_result).is_complete());
         assert!(scan(&poll_result).present().contains(&EntityId::new("2")));
         let field = if field == "name" { "nm" } else { field };
         let reason = QuarantineReason { path: field.into(), kind: "expected a full row".into() };
         assert_eq!(poll_result.quarantined[0].reason, reason);
-        // What is there and empty is told as such.
+        // An empty value is a value.
         let emptied = list(&[with(agent(2), field, Value::Null)]);
         assert!(reading_of(Answer::json(&emptied)).await.unwrap().quarantined.is_empty());
     }
@@ -258,16 +258,16 @@ async fn an_agent_that_is_marked_deleted_is_gone_and_the_count_may_leave_it_out(
             let gone = FullScanRow::Deleted(EntityId::new("3"));
             assert_eq!(scan(&first).rows()[1], gone, "{deleted} {counted}");
             assert!(scan(&first).is_complete(), "{deleted} {counted}");
-            // And so it stays, also when its row is known.
+            // It stays so, also when its row is known.
             let again = read(&account, &first.memory).await.unwrap();
             assert!(scan(&again).is_complete(), "{deleted} {counted}");
         }
     }
-    // Evidence needs no full row.
+    // A mark of deletion needs no full row.
     let bare = list(&[json!({"unique_id": 3, "isDeleted": 1})]);
     let poll_result = reading_of(Answer::json(&bare)).await.unwrap();
     assert_eq!(scan(&poll_result).rows(), [FullScanRow::Deleted(EntityId::new("3"))]);
-    // What comes before a deletion is none.
+    // `preDeleted` is no mark of deletion.
     let pre = list(&[with(agent(2), "preDeleted", json!(1))]);
     assert_eq!(agents(&reading_of(Answer::json(&pre)).await.unwrap())[0].pre_deleted, Some(true));
 }

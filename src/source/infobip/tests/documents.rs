@@ -85,7 +85,7 @@ fn the_order_that_the_document_claims_is_not_that_of_its_own_example() {
 #[test]
 fn updated_at_is_not_the_start_of_a_status_and_a_change_lies_between_two_full_scans() {
     let (agents, _) = read(AGENTS);
-    // Five rows share one stamp and have two statuses.
+    // Five rows share one timestamp and have two statuses.
     let stamps = agents[..5].iter().map(|agent| agent.updated_at);
     assert!(stamps.clone().all(|stamp| stamp == agents[0].updated_at));
     assert!(agents.iter().all(|agent| agent.status_updated_at.is_none()));
@@ -101,7 +101,7 @@ fn updated_at_is_not_the_start_of_a_status_and_a_change_lies_between_two_full_sc
     let Body::AgentStatusChanged(change) = &drafts[0].body else { panic!("{drafts:?}") };
     assert_eq!(change.current.presence, Presence::Busy);
     assert_eq!(drafts[0].occurrence.precision, Precision::Bounded);
-    // That the row was written anew is no change.
+    // A new `updatedAt` alone is no change.
     let mut rewritten = busy.clone();
     rewritten.updated_at = Some(Timestamp::from_millis(1_772_366_399_900));
     let held = told(Some(&before), &busy).state;

@@ -1,4 +1,4 @@
-//! What the vendor's errors mean, in both forms and with any status code.
+//! The vendor's errors, in both formats and with any status code.
 
 use serde_json::json;
 
@@ -34,7 +34,7 @@ fn both_forms_of_an_error_are_known_with_any_status_code() {
         (200, json!({"requestError": "Ada Sample"}).to_string(), Some("refused")),
         (400, newer("BAD_REQUEST"), Some("refused")),
         (500, newer("UNAUTHORIZED"), Some("unauthorized")),
-        // The status code says more than an error that nobody knows.
+        // The status code says more than an unknown error.
         (503, newer("SOMETHING_NEW"), None),
         (401, older("Ada Sample"), None),
         // No errors.

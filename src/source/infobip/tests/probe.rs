@@ -1,4 +1,4 @@
-//! The report about an account: what it says, and what it never says.
+//! The report about an account: what it contains, and what it never contains.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::{API_KEY, account, agent, envelope};
 use crate::source::Disposition;
 use crate::source::loopback::{Answer, VendorServer};
 
-/// What nobody may find in a report.
+/// What no report may contain.
 const PLANTED: &[&str] = &["Sample", "Ada", "0000001", API_KEY, "127.0.0.1"];
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn a_report_on_infobip_follows_from_the_answers_and_contains_no_personal_d
     })
     .await;
     let report = account(&vendor).report().await.unwrap();
-    let said: Vec<_> =
+    let answers: Vec<_> =
         report.findings.iter().map(|found| (found.question, found.answer.as_str())).collect();
     let expected = [
         ("does totalItems agree with the rows", "yes: 5 different ids of 5"),
@@ -33,14 +33,14 @@ async fn a_report_on_infobip_follows_from_the_answers_and_contains_no_personal_d
         ("do times have milliseconds", "yes: 10 of 10"),
         ("does page count pages or rows", "rows: the second shows a row of the first"),
         ("does updatedAt move with the status", "unknown: no status changed meanwhile"),
-        ("how far the vendor's clock is ahead of ours", said[7].1),
+        ("how far the vendor's clock is ahead of ours", answers[7].1),
         ("rows", "5"),
         ("fields that are not read", "mood (1), 1 more that are not shown"),
         ("fields with values that no table knows", "agent.status (1)"),
         ("fields that cannot be read", "enabled expected yes or no (1)"),
     ];
-    assert_eq!(said[..9], expected[..9]);
-    assert_eq!(said[10..], expected[10..]);
+    assert_eq!(answers[..9], expected[..9]);
+    assert_eq!(answers[10..], expected[10..]);
     let text = format!("{report} {report:?}");
     for planted in PLANTED {
         assert!(!text.contains(planted), "{planted}: {text}");

@@ -39,7 +39,7 @@ fn each_mistake_in_the_keys_of_infobip_is_one_line_with_its_remedy() {
         ("", "account.api_key: missing, and so are username and password; set it, or both of them"),
         (
             "api_key = { env = \"K\" }\nusername = \"u\"\npassword = { env = \"P\" }",
-            "account.api_key: it stands beside username or password; one of them is enough: leave \
+            "account.api_key: set together with username or password; one of them is enough: leave \
              it, or username and password, out",
         ),
         ("username = \"u\"", "account.password: missing, and there is a username; add it"),

@@ -1,4 +1,4 @@
-//! What the vendor's document says of an agent, with invented people.
+//! The examples of the vendor's document, with invented people.
 
 use serde_json::{Value, json};
 

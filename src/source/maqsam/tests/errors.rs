@@ -1,4 +1,4 @@
-//! What the vendor's errors mean, with any status code, and what `message` is.
+//! The vendor's errors, with any status code, and the two meanings of `message`.
 
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ fn an_error_is_known_by_its_flag_whatever_the_status_code_is() {
         (200, body(json!({"error": true, "message": [{"name": "Ada"}]})), Some("refused")),
         (200, body(json!({"error": true})), Some("refused")),
         (200, body(json!({"result": "failure", "message": "Ada"})), Some("refused")),
-        // The status code says more than an error that nobody knows.
+        // The status code says more than an unknown error.
         (404, body(json!({"error": true, "message": "Ada Sample"})), None),
         // No errors.
         (200, body(json!({"error": false, "message": []})), None),

@@ -1,4 +1,4 @@
-//! The report about an account: what it says, and what it never says.
+//! The report about an account: what it contains, and what it never contains.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::{ACCESS_SECRET, account, agent, envelope};
 use crate::source::Disposition;
 use crate::source::loopback::{Answer, VendorServer};
 
-/// What nobody may find in a report.
+/// What no report may contain.
 const PLANTED: &[&str] = &["Sample", "Ada", "example.com", "Support", ACCESS_SECRET, "127.0.0.1"];
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn a_report_on_maqsam_follows_from_the_answers_and_contains_no_personal_da
     })
     .await;
     let report = account(&vendor).report().await.unwrap();
-    let said: Vec<_> =
+    let answers: Vec<_> =
         report.findings.iter().map(|found| (found.question, found.answer.as_str())).collect();
     let expected = [
         ("how many rows has a page", "100"),
@@ -41,14 +41,14 @@ async fn a_report_on_maqsam_follows_from_the_answers_and_contains_no_personal_da
         ("which forms has identifier", "text of 1 digits (10), text of 2 digits (90)"),
         ("which forms has groups", "list with text (100)"),
     ];
-    assert_eq!(said[..expected.len()], expected);
+    assert_eq!(answers[..expected.len()], expected);
     let expected = [
         ("rows", "100"),
         ("fields that are not read", "mood (1)"),
         ("fields with values that no table knows", "none"),
         ("fields that cannot be read", "active expected yes or no (1)"),
     ];
-    assert_eq!(said[said.len() - 4..], expected);
+    assert_eq!(answers[answers.len() - 4..], expected);
     let text = format!("{report} {report:?}");
     for planted in PLANTED {
         assert!(!text.contains(planted), "{planted}: {text}");
