@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The word alone is stored, published and compared: the normal form follows from it by the
 /// vendor's [`Vocabulary`](super::Vocabulary). A word that was deserialized has the default form
 /// until [`Normalise::normalise`](super::Normalise::normalise) has set it.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct VendorWord<T> {
     word: String,
     normal: T,
