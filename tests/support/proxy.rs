@@ -7,18 +7,18 @@ use std::thread;
 
 /// What happens to connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Weather {
+enum Traffic {
     /// Bytes pass.
     Open,
     /// Connections stay, and no byte passes: a network that swallows packets.
-    VersionedState,
+    Stalled,
     /// Connections are closed and new ones refused at once: a process that is gone.
     Cut,
 }
 
 #[derive(Debug)]
 struct State {
-    weather: Weather,
+    traffic: Traffic,
     target: Option<u16>,
     connections: Vec<TcpStream>,
 }
@@ -36,15 +36,15 @@ impl Shared {
 
     /// Waits while bytes may not pass. `false` when they never will.
     fn wait_for_passage(&self) -> bool {
-        let held = |state: &mut State| state.weather == Weather::VersionedState;
+        let held = |state: &mut State| state.traffic == Traffic::Stalled;
         let state = self.changed.wait_while(self.state(), held).unwrap();
-        state.weather == Weather::Open
+        state.traffic == Traffic::Open
     }
 
-    fn set(&self, weather: Weather) {
+    fn set(&self, traffic: Traffic) {
         let mut state = self.state();
-        state.weather = weather;
-        if weather == Weather::Cut {
+        state.traffic = traffic;
+        if traffic == Traffic::Cut {
             for connection in state.connections.drain(..) {
                 // The other side may have closed it.
                 let _ = connection.shutdown(Shutdown::Both);
@@ -66,7 +66,7 @@ impl Proxy {
     pub(crate) fn listen() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has ports");
         let port = listener.local_addr().expect("it is bound").port();
-        let state = State { weather: Weather::Open, target: None, connections: vec![] };
+        let state = State { traffic: Traffic::Open, target: None, connections: vec![] };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         let weak = Arc::downgrade(&shared);
         thread::spawn(move || {
@@ -90,17 +90,17 @@ impl Proxy {
 
     /// Closes all connections and refuses new ones.
     pub(crate) fn cut(&self) {
-        self.shared.set(Weather::Cut);
+        self.shared.set(Traffic::Cut);
     }
 
     /// Keeps connections, and lets no byte pass.
     pub(crate) fn hold(&self) {
-        self.shared.set(Weather::VersionedState);
+        self.shared.set(Traffic::Stalled);
     }
 
     /// Lets everything pass again.
     pub(crate) fn open(&self) {
-        self.shared.set(Weather::Open);
+        self.shared.set(Traffic::Open);
     }
 }
 
@@ -116,7 +116,7 @@ impl Drop for Proxy {
 
 fn accept(shared: &Arc<Shared>, incoming: TcpStream) {
     let mut state = shared.state();
-    let (Some(target), false) = (state.target, state.weather == Weather::Cut) else { return };
+    let (Some(target), false) = (state.target, state.traffic == Traffic::Cut) else { return };
     let Ok(outgoing) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)) else { return };
     let mut ways = vec![];
     for (from, to) in [(&incoming, &outgoing), (&outgoing, &incoming)] {
