@@ -1,4 +1,4 @@
-//! A TCP proxy that can take a network away: refuse, cut or hold what goes through it.
+//! A TCP proxy that simulates network failures: refused, closed and stalled connections.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -10,9 +10,9 @@ use std::thread;
 enum Traffic {
     /// Bytes pass.
     Open,
-    /// Connections stay, and no byte passes: a network that swallows packets.
+    /// Connections stay open, and no byte passes, as when packets are dropped.
     Stalled,
-    /// Connections are closed and new ones refused at once: a process that is gone.
+    /// Connections are closed, and new ones refused, as when a process has ended.
     Cut,
 }
 
@@ -34,10 +34,10 @@ impl Shared {
         self.state.lock().unwrap()
     }
 
-    /// Waits while bytes may not pass. `false` when they never will.
+    /// Waits while connections are stalled. `false` when they are cut.
     fn wait_for_passage(&self) -> bool {
-        let held = |state: &mut State| state.traffic == Traffic::Stalled;
-        let state = self.changed.wait_while(self.state(), held).unwrap();
+        let stalled = |state: &mut State| state.traffic == Traffic::Stalled;
+        let state = self.changed.wait_while(self.state(), stalled).unwrap();
         state.traffic == Traffic::Open
     }
 
@@ -62,7 +62,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Opens a port. Connections are closed until there is something to forward them to.
+    /// Opens a port. Connections are closed until [`Proxy::forward_to`].
     pub(crate) fn listen() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has ports");
         let port = listener.local_addr().expect("it is bound").port();
@@ -83,7 +83,7 @@ impl Proxy {
         self.port
     }
 
-    /// Where connections go.
+    /// Sets the port that connections are forwarded to.
     pub(crate) fn forward_to(&self, port: u16) {
         self.shared.state().target = Some(port);
     }
@@ -93,7 +93,7 @@ impl Proxy {
         self.shared.set(Traffic::Cut);
     }
 
-    /// Keeps connections, and lets no byte pass.
+    /// Keeps connections open, and lets no byte pass.
     pub(crate) fn hold(&self) {
         self.shared.set(Traffic::Stalled);
     }
@@ -107,7 +107,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.cut();
-        // One more connection wakes the listening thread, which then finds nobody.
+        // One more connection wakes the listening thread, which then ends.
         let port = self.port;
         self.shared.state().target = None;
         thread::spawn(move || TcpStream::connect((Ipv4Addr::LOCALHOST, port)));
@@ -141,7 +141,7 @@ fn pass(shared: &Shared, mut from: TcpStream, mut to: TcpStream) {
             break;
         }
     }
-    // One direction at its end ends both: Kafka's protocol knows no half-closed connections.
+    // The end of one direction closes both: Kafka's protocol has no half-closed connections.
     let _ = from.shutdown(Shutdown::Both);
     let _ = to.shutdown(Shutdown::Both);
 }
