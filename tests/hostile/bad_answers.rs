@@ -309,7 +309,7 @@ pub(super) mod contradiction {
         wire.rows(shown, &if total < 0 { 7 } else { total }.to_string())
     }
 
-    pub(in super::super) fn said(
+    pub(in super::super) fn with_total(
         request: &ReceivedRequest,
         wire: &mut Wire,
         total: &str,
@@ -334,15 +334,15 @@ pub(super) mod contradiction {
     }
 }
 
-pub(super) mod drip {
+pub(super) mod slow {
     use super::{Duration, ReceivedRequest, Wire, Write, io, sleep};
 
     /// The time between two bytes.
-    const PAUSE: Duration = Duration::from_millis(5);
+    const INTERVAL: Duration = Duration::from_millis(5);
 
     fn forever(wire: &mut Wire, byte: u8) -> io::Result<()> {
         loop {
-            sleep(PAUSE);
+            sleep(INTERVAL);
             wire.write_all(&[byte])?;
         }
     }
@@ -353,7 +353,7 @@ pub(super) mod drip {
     }
 
     pub(in super::super) fn head(_: &ReceivedRequest, wire: &mut Wire) -> io::Result<()> {
-        wire.write_all(b"HTTP/1.1 200 OK\r\nX-Drip: ")?;
+        wire.write_all(b"HTTP/1.1 200 OK\r\nX-Slow: ")?;
         forever(wire, b'x')
     }
 
@@ -405,25 +405,25 @@ pub(super) mod endless {
 pub(super) mod lengths {
     use super::{ReceivedRequest, Wire, Write, io};
 
-    fn said(wire: &mut Wire, lengths: &str) -> io::Result<()> {
+    fn with_lengths(wire: &mut Wire, lengths: &str) -> io::Result<()> {
         write!(wire, "HTTP/1.1 200 OK\r\nConnection: close\r\n{lengths}\r\n[ ]")
     }
 
     pub(in super::super) fn too_long(_: &ReceivedRequest, wire: &mut Wire) -> io::Result<()> {
-        said(wire, "Content-Length: 400\r\n")
+        with_lengths(wire, "Content-Length: 400\r\n")
     }
 
     /// The end of the list is beyond the length.
     pub(in super::super) fn too_short(_: &ReceivedRequest, wire: &mut Wire) -> io::Result<()> {
-        said(wire, "Content-Length: 2\r\n")
+        with_lengths(wire, "Content-Length: 2\r\n")
     }
 
     pub(in super::super) fn two(_: &ReceivedRequest, wire: &mut Wire) -> io::Result<()> {
-        said(wire, "Content-Length: 2\r\nContent-Length: 3\r\n")
+        with_lengths(wire, "Content-Length: 2\r\nContent-Length: 3\r\n")
     }
 
     pub(in super::super) fn negative(_: &ReceivedRequest, wire: &mut Wire) -> io::Result<()> {
-        said(wire, "Content-Length: -3\r\n")
+        with_lengths(wire, "Content-Length: -3\r\n")
     }
 }
 
@@ -457,8 +457,8 @@ pub(super) mod cut {
 pub(super) mod refusals {
     use super::{Duration, PLANTED, ReceivedRequest, Wire, Write, io, sleep};
 
-    pub(in super::super) fn pause(wire: &mut Wire, wish: &str) -> io::Result<()> {
-        let head = format!("Retry-After: {wish}\r\n");
+    pub(in super::super) fn pause(wire: &mut Wire, retry_after: &str) -> io::Result<()> {
+        let head = format!("Retry-After: {retry_after}\r\n");
         wire.answer("429 Too Many Requests", &head, PLANTED.as_bytes())
     }
 
@@ -476,7 +476,7 @@ pub(super) mod refusals {
         Ok(())
     }
 
-    pub(in super::super) fn dripping_page(_: &ReceivedRequest, wire: &mut Wire) -> io::Result<()> {
+    pub(in super::super) fn slow_page(_: &ReceivedRequest, wire: &mut Wire) -> io::Result<()> {
         wire.write_all(b"HTTP/1.1 500 Oh No\r\nContent-Length: 1000000\r\n\r\n")?;
         loop {
             sleep(Duration::from_millis(5));

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::bad_answers::{
-    body, bombs, compressed, contradiction, cut, drip, endless, headers, lengths, links, redirects,
-    refusals, rows,
+    body, bombs, compressed, contradiction, cut, endless, headers, lengths, links, redirects,
+    refusals, rows, slow,
 };
 use super::recovery::{Expectation, check_recovery};
 
@@ -90,22 +90,22 @@ forms! {
         |request, wire| contradiction::shifted(request, wire, -1);
     a_total_above_the_number_of_rows_confirms_no_removal:
         |request, wire| contradiction::shifted(request, wire, 1);
-    a_negative_total_confirms_no_removal: |request, wire| contradiction::said(request, wire, "-3");
+    a_negative_total_confirms_no_removal: |request, wire| contradiction::with_total(request, wire, "-3");
     a_total_that_is_not_a_number_confirms_no_removal:
-        |request, wire| contradiction::said(request, wire, "many");
+        |request, wire| contradiction::with_total(request, wire, "many");
     a_total_beyond_64_bits_confirms_no_removal:
-        |request, wire| contradiction::said(request, wire, "99999999999999999999999");
+        |request, wire| contradiction::with_total(request, wire, "99999999999999999999999");
     two_different_totals_confirm_no_removal: contradiction::two;
     a_total_that_changes_between_pages_confirms_no_removal: contradiction::moving;
 
-    a_body_sent_byte_by_byte_times_out: drip::body, timeout = SHORT_TIMEOUT;
-    a_head_sent_byte_by_byte_times_out: drip::head, timeout = SHORT_TIMEOUT;
+    a_body_sent_byte_by_byte_times_out: slow::body, timeout = SHORT_TIMEOUT;
+    a_head_sent_byte_by_byte_times_out: slow::head, timeout = SHORT_TIMEOUT;
     an_endless_body_stops_at_the_size_limit: endless::body;
     an_endless_chunked_body_stops_at_the_size_limit: endless::chunks;
     an_endless_chunk_extension_is_aborted: endless::chunk_extension, timeout = SHORT_TIMEOUT;
     endless_trailers_after_a_body_are_aborted: endless::trailers, timeout = SHORT_TIMEOUT;
     endless_informational_answers_are_aborted: endless::informational, timeout = SHORT_TIMEOUT;
-    an_answer_that_never_comes_times_out: drip::silence, timeout = SHORT_TIMEOUT;
+    an_answer_that_never_comes_times_out: slow::silence, timeout = SHORT_TIMEOUT;
 
     a_content_length_that_is_too_long_is_rejected: lengths::too_long;
     a_content_length_that_is_too_short_is_rejected: lengths::too_short;
@@ -125,7 +125,7 @@ forms! {
     a_pause_that_is_not_a_time_is_ignored: |_, wire| refusals::pause(wire, "Planted-in-an-answer");
     a_pause_on_a_server_error_does_not_stop_the_account: refusals::server_error;
     an_error_page_of_64_megabytes_is_not_read_to_the_end: refusals::large_page;
-    an_error_page_sent_byte_by_byte_times_out: refusals::dripping_page, timeout = SHORT_TIMEOUT;
+    an_error_page_sent_byte_by_byte_times_out: refusals::slow_page, timeout = SHORT_TIMEOUT;
     an_unknown_http_status_is_rejected: |_, wire| wire.answer("799 Planted", "", b"[]");
 
     a_head_of_megabytes_is_rejected: headers::large;

@@ -9,7 +9,8 @@ pub(super) fn check(published: &[Published], judge: &mut Judge) {
     let mut ids = HashSet::new();
     let mut revisions: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     // Partition, offset, revision.
-    let mut in_topic: BTreeMap<(&str, &str), Vec<(i32, i64, i64)>> = BTreeMap::new();
+    type Position = (i32, i64, i64);
+    let mut in_topic: BTreeMap<(&str, &str), Vec<Position>> = BTreeMap::new();
     let mut sequences: BTreeMap<(&str, &str), Vec<i64>> = BTreeMap::new();
     for event in published {
         let meta = &event.value["meta"];
