@@ -208,7 +208,7 @@ impl Queue {
             .appointment
             .filter(|appointment| now >= appointment.at + PATIENCE)
             .filter(|appointment| appointment.ticket != ticket);
-        let mut changed = false;
+        let mut changed = late.is_some();
         for waiter in &mut self.waiters {
             let attendance = if waiter.ticket == ticket {
                 Attendance::Present

@@ -269,6 +269,15 @@ fn streams_that_wait_all_the_time_share_by_weight_whatever_weights_there_are() {
 }
 
 #[test]
+fn a_stream_that_goes_first_because_it_is_late_leaves_the_others_their_shares() {
+    let shares = [(3.0, 1e6), (1.0, 1e6), (0.001, 0.3)].into_iter().map(share).collect();
+    let behaviour = Behaviour { shares, longest_pause: 0.001, ..account(10.0) };
+    let run = drive(&behaviour, 1, Duration::from_hours(1));
+    let ratio = run.by_stream[0] as f64 / run.by_stream[1] as f64;
+    assert!((2.98..=3.02).contains(&ratio), "{run:?}");
+}
+
+#[test]
 fn ceilings_of_nothing_and_weights_without_end_do_no_harm() {
     let shares = [(1.0, 0.0), (f64::INFINITY, 1.0), (1e300, 1.0), (1.0, 1e9)];
     let behaviour = Behaviour { shares: shares.into_iter().map(share).collect(), ..account(1.0) };

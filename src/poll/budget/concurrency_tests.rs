@@ -177,6 +177,17 @@ async fn two_wait() -> (Arc<Budget>, [Pin<Box<dyn Future<Output = Turn> + Send>>
 }
 
 #[tokio::test(start_paused = true)]
+async fn tasks_that_wait_go_one_after_the_other_though_none_comes_any_more() {
+    let (_budget, waits) = two_wait().await;
+    let start = Instant::now();
+    let waits = waits.map(tokio::spawn);
+    for (turns, wait) in (1..).zip(waits) {
+        let _turn = wait.await.unwrap();
+        assert_eq!(start.elapsed().as_millis() / 10, 1_053 * turns / 10);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_task_that_is_dropped_the_next_one_is_granted_at_once() {
     let (_budget, [first, second]) = two_wait().await;
     let start = Instant::now();
