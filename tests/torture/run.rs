@@ -158,7 +158,7 @@ impl<'t> EpochRun<'t> {
         }
         let polled = now();
         self.vendor.mark_uncertain_since(polled);
-        self.wait(RECOVERY_TIMEOUT, |run| run.owners.spoke_since(polled))
+        self.wait(RECOVERY_TIMEOUT, |run| run.owners.committed_since(polled))
             .map_err(|()| self.timeout_problem("the bridge does not publish"))
     }
 
@@ -310,7 +310,7 @@ impl<'t> EpochRun<'t> {
         meanwhile(self);
         let over = now();
         // The present owner has to have written its record before the generations can be compared.
-        let _ = self.wait(RECOVERY_TIMEOUT, |run| run.owners.spoke_since(over));
+        let _ = self.wait(RECOVERY_TIMEOUT, |run| run.owners.committed_since(over));
         if self.generation() != generation {
             self.vendor.mark_uncertain_since(if self.pair { begun } else { over });
         }
@@ -371,7 +371,7 @@ impl<'t> EpochRun<'t> {
             // A bridge that has already exited at its failpoint has recovered before.
             let dead =
                 run.bridges.iter_mut().any(|one| one.failpoint.is_some() && one.has_exited());
-            dead || (polls && run.owners.spoke_since(over))
+            dead || (polls && run.owners.committed_since(over))
         });
         back.map_err(|()| self.timeout_problem("no bridge recovered"))?;
         self.note_change_of_owner();
@@ -414,12 +414,12 @@ impl<'t> EpochRun<'t> {
     }
 
     fn generation(&self) -> Option<String> {
-        self.owners.words().last().map(|word| word.generation.clone())
+        self.owners.records().last().map(|word| word.generation.clone())
     }
 
     fn owners_so_far(&self) -> usize {
         let mut generations: Vec<_> =
-            self.owners.words().into_iter().map(|word| word.generation).collect();
+            self.owners.records().into_iter().map(|word| word.generation).collect();
         generations.dedup();
         generations.len()
     }
@@ -428,7 +428,7 @@ impl<'t> EpochRun<'t> {
         // Without the requests of the check itself.
         let mut requests = self.vendor.requests();
         requests.retain(|(_, host)| self.bridges.iter().any(|bridge| bridge.is_at(host)));
-        two_pollers(&self.owners.words(), &requests, self.pair)
+        two_pollers(&self.owners.records(), &requests, self.pair)
     }
 
     fn wait(
