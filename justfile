@@ -1,17 +1,25 @@
-# The recipes of everyday work. `.ci/run` does the same in one go, and installs what is missing.
+# Recipes for development. `.ci/run` runs all checks at once and installs what is missing.
 
 # Show the recipes
 default:
     @just --list
 
-# Put the code in its form
+# Format the code
 fmt:
     cargo fmt
 
-# Check form and lints, as CI does
+# Check format and lints, as CI does
 lint:
     cargo fmt --check
     cargo clippy --all-targets -- -D warnings
+
+# Licences, duplicate versions and sources of the dependencies, as CI does (cargo install cargo-deny)
+deny:
+    cargo deny --locked check licenses bans sources
+
+# Known vulnerabilities of the dependencies; reads the RustSec database from GitHub. Weekly, and before a release
+advisories:
+    cargo deny --locked check advisories
 
 # All tests, with a real Kafka (Docker, or Java 17 and Maven)
 test *FILTER:
@@ -21,19 +29,23 @@ test *FILTER:
 test-lib *FILTER:
     cargo test --lib {{ FILTER }}
 
-# Fuzz the decoders for long: so many cases each, by this seed
+# Fuzz the decoders: this many cases each, from this seed
 fuzz cases="1000000" seed="1":
     FLOORCAST_FUZZ_CASES={{ cases }} FLOORCAST_FUZZ_SEED={{ seed }} cargo test --release --lib fuzzed
 
-# Torment the bridge: so many faults; without a seed, by one of its own
+# The request budget over long times: so many accounts, so many simulated days each
+budget accounts="1000" days="30":
+    FLOORCAST_BUDGET_ACCOUNTS={{ accounts }} FLOORCAST_BUDGET_DAYS={{ days }} cargo test --release --lib accounts_with_all_their_streams
+
+# Inject faults into a running bridge, this many rounds; --seed repeats a run
 torture rounds="200" *ARGUMENTS:
     cargo run --release --features failpoints --example torture -- --rounds {{ rounds }} {{ ARGUMENTS }}
 
-# The simulated vendors, a broker and the bridge, with a verdict at the end
+# Simulated vendors, a broker and the bridge, with a comparison of what happened and what was published
 demo length="60s":
     cargo run --release -- demo --for {{ length }}
 
-# Measure
+# Benchmarks
 bench *FILTER:
     cargo bench {{ FILTER }}
 

@@ -1,4 +1,4 @@
-//! What a running bridge shows of itself: `/metrics`, `/healthz`, `/readyz`, `/status`.
+//! The HTTP pages of a running bridge: `/metrics`, `/healthz`, `/readyz`, `/status`.
 
 mod health;
 mod server;

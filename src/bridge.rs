@@ -1,4 +1,4 @@
-//! The bridge: all parts wired together, from the first question to the last acknowledgement.
+//! The bridge: all parts wired together, from the first poll to the last delivery report.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -22,17 +23,17 @@ use crate::model::{AccountName, Privacy};
 use crate::ownership::{Lease, shard_of};
 use crate::shard::{AccountParts, Publisher, PublisherParts, Shard, ShardContext, ShardError};
 use crate::source::Limits;
-use crate::store::{self, Opened, Options, Store};
+use crate::store::{self, OpenOutcome, Options, Store};
 use crate::telemetry::Metrics;
 
-/// How long to wait before a broker that did not answer is asked for its topics again.
-const TOPICS_AGAIN: Duration = Duration::from_secs(3);
+/// The wait before the topics are checked again.
+const TOPICS_RETRY_WAIT: Duration = Duration::from_secs(3);
 
 /// Where events go.
 pub enum Destination {
     /// To Kafka.
     Kafka(Box<Publishing>),
-    /// As lines of JSON to whoever holds the other end.
+    /// As lines of JSON into this channel.
     Lines(std::sync::mpsc::Sender<String>),
 }
 
@@ -40,7 +41,7 @@ pub enum Destination {
 pub struct Publishing {
     /// How the broker is reached.
     pub settings: KafkaSettings,
-    /// What the topics are to be; `None` where they are taken to be there.
+    /// How the topics are to be; `None` where they are known to exist.
     pub topics: Option<TopicPlan>,
     /// How events are delivered.
     pub delivery: Delivery,
@@ -48,11 +49,11 @@ pub struct Publishing {
     pub standby: bool,
     /// Partitions of the state topic.
     pub shards: u32,
-    /// Accounts whose state is to be given up.
+    /// Accounts whose state is to be removed.
     pub retired: Vec<AccountName>,
 }
 
-/// All that a bridge is made of.
+/// What a bridge is made of.
 pub struct BridgeParts {
     /// The name under which it owns its accounts.
     pub deployment: String,
@@ -62,15 +63,15 @@ pub struct BridgeParts {
     pub destination: Destination,
     /// The schema registry that events are framed for; `None` for single objects.
     pub registry: Option<registry::RegistrySettings>,
-    /// Where the store lies.
+    /// The directory of the store.
     pub state_dir: PathBuf,
-    /// Bytes of events that may wait before polling pauses.
+    /// Bytes of events that may wait in the outbox before polling pauses.
     pub outbox_limit: u64,
-    /// What becomes of personal data.
+    /// Which personal data is published.
     pub privacy: Privacy,
-    /// What is waited for and taken in from vendors.
+    /// The timeouts and sizes of vendor requests.
     pub limits: Limits,
-    /// Where the admin pages listen; `None` for none.
+    /// The address of the admin pages; `None` for none.
     pub admin: Option<SocketAddr>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
@@ -99,7 +100,7 @@ pub enum BridgeError {
     Thread(#[from] std::io::Error),
 }
 
-/// What was left when the bridge had ended.
+/// What was left when the bridge ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drained {
     /// Events that are still in the outbox and will be sent at the next start.
@@ -121,13 +122,13 @@ struct RunningShard {
     task: JoinHandle<Option<Store>>,
 }
 
-/// Tells health and metrics what happens at the broker.
-struct Watcher {
+/// Passes what delivery and ownership report to health and metrics.
+struct Reporter {
     health: Arc<Health>,
     metrics: Arc<Metrics>,
 }
 
-impl Observer for Watcher {
+impl Observer for Reporter {
     fn connection(&self, connection: &BrokerConnection) {
         self.health.kafka(match connection {
             BrokerConnection::Up => Ok(()),
@@ -151,12 +152,12 @@ impl Observer for Watcher {
         self.metrics.transaction(shard, outcome);
     }
 
-    fn activity(&self, shard: i32, activity: ShardState) {
-        self.metrics.shard_owner(shard, activity == ShardState::Owning);
-        if activity == ShardState::Owning {
+    fn shard_state(&self, shard: i32, state: ShardState) {
+        self.metrics.shard_owner(shard, state == ShardState::Owning);
+        if state == ShardState::Owning {
             self.health.store_works();
         }
-        self.health.activity(shard, activity);
+        self.health.shard_state(shard, state);
     }
 
     fn restored(&self, reason: &'static str) {
@@ -165,10 +166,10 @@ impl Observer for Watcher {
 }
 
 impl Bridge {
-    /// Starts everything. Kafka and the vendors may be away: that is waited out, and said.
+    /// Starts everything. Kafka and the vendors may be down: that is reported, and retried.
     ///
     /// # Errors
-    /// When the store, the admin address or a thread cannot be had.
+    /// When the store cannot be opened, the admin address not be bound, or no thread be started.
     pub async fn start(parts: BridgeParts) -> Result<Self, BridgeError> {
         let BridgeParts { deployment, accounts, destination, registry, clock, .. } = parts;
         let metrics = Arc::new(Metrics::new()?);
@@ -195,7 +196,7 @@ impl Bridge {
             let pages = admin.serve(Arc::clone(&health), Arc::clone(&metrics), Arc::clone(&clock));
             tasks.spawn(pages);
         }
-        let common = Arc::new(ShardContext {
+        let context = Arc::new(ShardContext {
             health: Arc::clone(&health),
             metrics: Arc::clone(&metrics),
             clock: Arc::clone(&clock),
@@ -211,24 +212,27 @@ impl Bridge {
             Destination::Lines(lines) => {
                 let options = Options { privacy: parts.privacy.fingerprint(), now: clock.now() };
                 let (store, opened) = Store::open(&parts.state_dir, options)?;
-                if let Opened::Replaced { reason, .. } = &opened {
+                if let OpenOutcome::Replaced { reason, .. } = &opened {
                     metrics.state_restored(reason.as_str());
                 }
                 let accounts = by_shard.into_values().flatten().collect();
-                let mut shard = Shard::new(0, common, accounts, Arc::new(Lease::unlimited()));
+                let mut shard = Shard::new(0, context, accounts, Arc::new(Lease::unlimited()));
                 shard.begin(store, Output::Lines(lines), None)?;
                 let (stop, stopped) = oneshot::channel();
-                running.push(RunningShard { stop, task: tokio::spawn(shard.run_alone(stopped)) });
+                running.push(RunningShard {
+                    stop,
+                    task: tokio::spawn(shard.run_unpublished(stopped)),
+                });
             }
             Destination::Kafka(publishing) => {
-                let watcher = Arc::new(Watcher {
+                let reporter = Arc::new(Reporter {
                     health: Arc::clone(&health),
                     metrics: Arc::clone(&metrics),
                 });
                 let publishing = *publishing;
                 let mut starting = Vec::new();
                 for (shard, accounts) in by_shard {
-                    let (phases, heard) = mpsc::unbounded_channel();
+                    let (changes, followed) = mpsc::unbounded_channel();
                     let lease = Arc::new(Lease::default());
                     let publisher = PublisherParts {
                         shard: number(shard),
@@ -238,42 +242,43 @@ impl Bridge {
                         privacy: parts.privacy.fingerprint(),
                         settings: publishing.settings.clone(),
                         registry: registry.clone(),
+                        runtime: Handle::current(),
                         accounts: accounts.iter().map(|account| account.name.clone()).collect(),
                         retired: publishing.retired.clone(),
                         lease: Arc::clone(&lease),
                         clock: Arc::clone(&clock),
-                        observer: Arc::clone(&watcher) as Arc<dyn Observer>,
-                        phases,
+                        observer: Arc::clone(&reporter) as Arc<dyn Observer>,
+                        changes,
                     };
-                    let shard = Shard::new(number(shard), Arc::clone(&common), accounts, lease);
+                    let shard = Shard::new(number(shard), Arc::clone(&context), accounts, lease);
                     let (stop, stopped) = oneshot::channel();
-                    let (bell, ring) = oneshot::channel();
+                    let (started, notifier) = oneshot::channel();
                     let fail = fail.clone();
                     let task = tokio::spawn(async move {
                         // Without a publisher there is nothing to follow, and nothing to end.
-                        let Ok(bell) = ring.await else { return None };
-                        shard.follow(heard, bell, fail, stopped).await
+                        let Ok(notifier) = notifier.await else { return None };
+                        shard.follow(followed, notifier, fail, stopped).await
                     });
                     running.push(RunningShard { stop, task });
-                    starting.push((publisher, bell));
+                    starting.push((publisher, started));
                 }
                 let slot = Arc::clone(&publishers);
                 tasks.spawn(async move {
                     let Publishing { settings, topics, .. } = publishing;
-                    if let Err(error) = wait_for_topics(&settings, topics.as_ref(), &watcher).await
+                    if let Err(error) = wait_for_topics(&settings, topics.as_ref(), &reporter).await
                     {
                         let reason = error.to_string();
-                        watcher.health.refused(0, &reason);
+                        reporter.health.refused(0, &reason);
                         fail.send_replace(Some(reason));
                         return;
                     }
-                    for (publisher, bell) in starting {
-                        match Publisher::start(publisher) {
-                            Ok(started) => {
-                                let _ = bell.send(started.bell());
-                                slot.lock().unwrap_or_else(PoisonError::into_inner).push(started);
+                    for (parts, started) in starting {
+                        match Publisher::start(parts) {
+                            Ok(publisher) => {
+                                let _ = started.send(publisher.notifier());
+                                slot.lock().unwrap_or_else(PoisonError::into_inner).push(publisher);
                             }
-                            Err(error) => tracing::error!(%error, "publishing cannot start"),
+                            Err(error) => tracing::error!(%error, "a publisher cannot start"),
                         }
                     }
                 });
@@ -282,20 +287,20 @@ impl Bridge {
         Ok(Self { health, tasks, shards: running, publishers, failed, admin_address })
     }
 
-    /// What is shown of it.
+    /// Its health, as the admin pages show it.
     #[must_use]
     pub const fn health(&self) -> &Arc<Health> {
         &self.health
     }
 
-    /// Where the admin pages listen.
+    /// The address of the admin pages.
     #[must_use]
     pub const fn admin_address(&self) -> Option<SocketAddr> {
         self.admin_address
     }
 
-    /// Waits until the bridge finds that it can never do its work before somebody has looked: one
-    /// line that says why. Otherwise it waits for ever.
+    /// Waits until the bridge cannot do its work before an operator has acted: one line that says why.
+    /// Otherwise it waits for ever.
     pub async fn failed(&self) -> String {
         let mut failed = self.failed.clone();
         match failed.wait_for(Option::is_some).await.map(|reason| reason.clone()) {
@@ -304,9 +309,8 @@ impl Bridge {
         }
     }
 
-    /// Stops asking, lets readings under way end for a moment, commits what was read, sends what is
-    /// in the outbox, waits for it to be there, and says that the owner leaves, within the grace
-    /// time.
+    /// Stops polling, lets polls in flight end for a moment, commits what they read, publishes what is
+    /// in the outbox, and releases the shards, within the grace time.
     pub async fn stop(mut self, grace: Duration) -> Drained {
         let until = Instant::now() + grace;
         let left = move || until.saturating_duration_since(Instant::now());
@@ -318,8 +322,9 @@ impl Bridge {
         self.tasks.shutdown().await;
         let mut stores = Vec::new();
         for task in ending {
-            // A shard whose publisher never started has nothing to say.
-            if let Ok(Ok(Some(store))) = tokio::time::timeout(left().max(TOPICS_AGAIN), task).await
+            // A shard whose publisher never started has no store.
+            if let Ok(Ok(Some(store))) =
+                tokio::time::timeout(left().max(TOPICS_RETRY_WAIT), task).await
             {
                 stores.push(store);
             }
@@ -334,7 +339,7 @@ impl Bridge {
             });
         });
         if finished.await.is_err() {
-            tracing::error!("ending failed by a fault of this program");
+            tracing::error!("a publisher panicked while it ended");
         }
         Drained { remaining: stores.iter().map(|store| store.outbox_level().events).sum() }
     }
@@ -345,25 +350,25 @@ fn number(shard: u32) -> i32 {
     i32::try_from(shard).unwrap_or(i32::MAX)
 }
 
-/// Each shard and where its store lies.
+/// Each shard and the directory of its store.
 #[must_use]
 pub fn shards_of(dir: &Path, shards: u32) -> Vec<(i32, PathBuf)> {
     (0..shards).map(|shard| (number(shard), state_dir(dir, shard, shards))).collect()
 }
 
-/// Where a shard's store lies: the directory itself where there is one shard alone.
+/// The directory of a shard's store: the state directory itself where there is one shard alone.
 fn state_dir(dir: &Path, shard: u32, shards: u32) -> PathBuf {
     if shards == 1 { dir.to_path_buf() } else { dir.join(format!("shard-{shard}")) }
 }
 
-/// Waits until the topics are there.
+/// Waits until the topics exist.
 async fn wait_for_topics(
     settings: &KafkaSettings,
     plan: Option<&TopicPlan>,
-    watcher: &Watcher,
+    reporter: &Reporter,
 ) -> Result<(), TopicsError> {
     let Some(plan) = plan else { return Ok(()) };
-    let mut told = String::new();
+    let mut logged = String::new();
     loop {
         match ensure_topics(settings, plan).await {
             Ok(topics) => {
@@ -373,20 +378,20 @@ async fn wait_for_topics(
                 for difference in &topics.differences {
                     tracing::warn!("{difference}");
                 }
-                watcher.connection(&BrokerConnection::Up);
+                reporter.connection(&BrokerConnection::Up);
                 return Ok(());
             }
-            // Waiting does not help, and another number of shards would lose accounts.
+            // Retrying does not help, and another number of shards would lose accounts.
             Err(error @ TopicsError::Shards { .. }) => return Err(error),
             Err(error) => {
                 let reason = error.to_string();
-                if reason != told {
-                    tracing::warn!(%reason, "kafka is not ready; nothing is asked before it is");
-                    told.clone_from(&reason);
+                if reason != logged {
+                    tracing::warn!(%reason, "kafka is not ready; nothing is polled before it is");
+                    logged.clone_from(&reason);
                 }
-                watcher.connection(&BrokerConnection::Down(reason));
+                reporter.connection(&BrokerConnection::Down(reason));
             }
         }
-        tokio::time::sleep(TOPICS_AGAIN).await;
+        tokio::time::sleep(TOPICS_RETRY_WAIT).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The commands: wiring only.
+//! The command line: arguments, logging, exit status. The commands only wire other modules together.
 //!
 //! Exit status: 0 done, 1 failed, 2 usage or configuration. An error is one readable line on the
 //! standard error, with the cause and what to do.
@@ -20,7 +20,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::Environment;
 
-/// Watches contact centres through their polling APIs and publishes every change as a typed Avro
+/// Polls contact centres through their vendors' HTTP APIs and publishes every change as a typed Avro
 /// event on Kafka.
 #[derive(Debug, Parser)]
 #[command(name = "floorcast", version, arg_required_else_help = true, max_term_width = 100)]
@@ -31,37 +31,37 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Watch the configured accounts and publish every change
+    /// Poll the configured accounts and publish every change
     Run(run::RunArguments),
-    /// Try it: a simulated contact centre, an embedded broker and the bridge in one process
+    /// Try it: simulated vendors, an embedded broker and the bridge in one process
     Demo(demo::DemoArguments),
-    /// Run the simulated vendor API alone
+    /// Run the simulated vendors' APIs alone
     Simulate(simulate::SimulateArguments),
-    /// Check a configuration, then ask each account, the broker and the topics
+    /// Validate a configuration, then test each account, Kafka, the topics and the registry
     Check(check::CheckArguments),
-    /// Ask an account what its vendor's document leaves open, as a report without anybody's data
+    /// Measure what a vendor's documents leave open, as a report without personal data
     Probe(probe::ProbeArguments),
-    /// Show events as they come, decoded
+    /// Print events from the topics, decoded, one per line
     Tail(Box<tail::TailArguments>),
-    /// Look at the local store, or compare it with the state topic
+    /// Show what the local store holds, or compare it with the state topic
     State {
         #[command(subcommand)]
         command: state::Command,
     },
-    /// Show or export the Avro schemas of all events
+    /// List, export or register the Avro schemas of all events
     Schemas {
         #[command(subcommand)]
         command: schemas::Command,
     },
 }
 
-/// Why a command ended without having done its work.
+/// Why a command failed.
 #[derive(Debug)]
 enum Failure {
-    /// It could not: status 1.
+    /// It could not do its work: exit status 1.
     Failed(String),
-    /// It was told something wrong: status 2.
-    Misused(String),
+    /// Wrong arguments or configuration: exit status 2.
+    Usage(String),
 }
 
 impl Failure {
@@ -74,11 +74,11 @@ impl Failure {
 #[must_use]
 pub fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
-    let _armed = crate::failpoints::armed();
+    let _failpoints = crate::failpoints::enable();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version are no errors; usage is status 2, as clap has it.
+            // clap prints help and version this way too, with status 0; wrong usage has status 2.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
@@ -86,21 +86,21 @@ pub fn main() -> ExitCode {
     let environment: Environment = std::env::vars().collect();
     log_to_stderr(&arguments.command, &environment);
     let done = tokio::runtime::Builder::new_multi_thread()
-        // Waiting is most of the work; two workers do the rest.
+        // Most tasks wait for the network: two threads are enough.
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(Failure::failed)
         .and_then(|runtime| {
             let done = runtime.block_on(dispatch(arguments.command, environment));
-            // Whatever still waits for a network that does not answer is not waited for.
+            // Do not wait for tasks that are blocked on a network that does not answer.
             runtime.shutdown_timeout(std::time::Duration::from_millis(500));
             done
         });
     let (status, text) = match done {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Failed(text)) => (1, text),
-        Err(Failure::Misused(text)) => (2, text),
+        Err(Failure::Usage(text)) => (2, text),
     };
     let mut out = std::io::stderr().lock();
     for line in text.lines() {
@@ -127,24 +127,24 @@ async fn dispatch(command: Command, environment: Environment) -> Result<(), Fail
     }
 }
 
-/// Logs go to the standard error; `FLOORCAST_LOG` says how much (`debug`, `floorcast=trace`, …),
-/// `FLOORCAST_LOG_FORMAT=json` in which form.
+/// Logs to the standard error. `FLOORCAST_LOG` sets the level (`debug`, `floorcast=trace`, …),
+/// `FLOORCAST_LOG_FORMAT=json` the form.
 fn log_to_stderr(command: &Command, environment: &Environment) {
-    let usual = match command {
+    let default = match command {
         Command::Run(_) | Command::Simulate(_) => "floorcast=info,warn",
-        // Their words are on the standard output.
+        // Their results are on the standard output.
         Command::Demo(_)
         | Command::Check(_)
         | Command::Probe(_)
         | Command::State { .. }
         | Command::Schemas { .. } => "error",
-        // It goes on over a lost connection, and should say why nothing comes.
+        // It reconnects by itself; the log says why no events come meanwhile.
         Command::Tail(_) => "floorcast=warn,error",
     };
-    // What this library says of a certificate stands in the error as well.
-    let usual = format!("{usual},rustls_platform_verifier=off");
-    let wanted = environment.get("FLOORCAST_LOG").unwrap_or(&usual);
-    let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new(&usual));
+    // This library logs what the returned error says as well.
+    let default = format!("{default},rustls_platform_verifier=off");
+    let wanted = environment.get("FLOORCAST_LOG").unwrap_or(&default);
+    let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new(&default));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if environment.get("FLOORCAST_LOG_FORMAT").is_some_and(|format| format == "json") {
         log.json().init();
@@ -153,13 +153,13 @@ fn log_to_stderr(command: &Command, environment: &Environment) {
     }
 }
 
-/// Prints a line; a reader that has gone away is no error.
+/// Prints a line; a closed output is not an error.
 fn say(line: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
-/// Waits for the first signal to end: SIGTERM, or Ctrl-C.
-async fn asked_to_end() {
+/// Waits for SIGTERM or SIGINT (Ctrl-C).
+async fn stop_signal() {
     let terminate = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
             Ok(mut signal) => {

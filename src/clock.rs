@@ -1,13 +1,14 @@
-//! The only place that looks at the wall clock. Everything else is told the time.
+//! Time: the only place that reads the wall clock. Everything else is given the time, or a deadline
+//! on the machine's monotonic clock.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::model::Timestamp;
 
-/// Tells the time, in our clock.
+/// Gives the time, in our clock.
 pub trait Clock: Debug + Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
@@ -45,5 +46,24 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Until when something may take, by the monotonic clock; or no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// No limit.
+    pub(crate) const NONE: Self = Self(None);
+
+    /// Until this instant.
+    pub(crate) const fn at(instant: Instant) -> Self {
+        Self(Some(instant))
+    }
+
+    /// Whether the limit is reached.
+    pub(crate) fn has_passed(self) -> bool {
+        self.0.is_some_and(|until| Instant::now() >= until)
     }
 }

@@ -1,7 +1,7 @@
 //! The configuration: a TOML file and the environment, read into a [`Config`] that is valid
 //! because it exists. Nothing here touches disk or network; secrets are only named.
 //!
-//! Every mistake is one line: where, what, what to do. All of a file's mistakes are told at once.
+//! Every mistake is one line: where, what, what to do. All of a file's mistakes are reported at once.
 
 mod mistakes;
 mod privacy;
@@ -13,7 +13,7 @@ mod values;
 pub use crate::secret::{Environment, SecretError, SecretSource};
 pub use mistakes::{Mistake, MistakeLocation, Mistakes};
 pub use privacy::{PrivacyError, PrivacyMode, PrivacySettings};
-pub use registry::{Registry, RegistryCredentials};
+pub use registry::{CredentialsConfig, RegistryConfig};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,47 +34,47 @@ use crate::source::{Access, SettingsReader, VENDORS, Vendor};
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The broker, the topics, the delivery.
-    pub kafka: Kafka,
-    /// The schema registry; without one events are Avro single objects.
-    pub registry: Option<Registry>,
-    /// Where the local store lies.
+    pub kafka: KafkaConfig,
+    /// The schema registry; without one events are in Avro single-object encoding.
+    pub registry: Option<RegistryConfig>,
+    /// The directory of the local store.
     pub state_dir: PathBuf,
-    /// Where the admin pages listen.
+    /// The address of the admin pages.
     pub admin_listen: SocketAddr,
-    /// What becomes of personal data.
+    /// Which personal data is kept, dropped or pseudonymised.
     pub privacy: PrivacySettings,
     /// The accounts, at least one.
-    pub accounts: Vec<Account>,
-    /// What is allowed and yet worth a word.
+    pub accounts: Vec<AccountConfig>,
+    /// Valid settings that are risky, one line each.
     pub warnings: Vec<String>,
 }
 
 /// The broker, the topics, the delivery.
 #[derive(Clone, Debug)]
-pub struct Kafka {
+pub struct KafkaConfig {
     /// `host:port`, several separated by commas.
     pub bootstrap_servers: String,
     /// The name under which this bridge owns its accounts.
     pub deployment: String,
-    /// Whether another bridge of the same deployment may take over, and is waited for.
+    /// Whether this bridge starts as a standby while another one of its deployment is the owner.
     pub standby: bool,
     /// How events are delivered.
     pub delivery: Delivery,
-    /// Into how many parts the deployment's accounts are divided.
+    /// Number of shards: the partitions of the state topic.
     pub shards: u32,
-    /// Accounts that were taken out of the configuration and whose state is to be given up.
+    /// Accounts that were removed from the configuration and whose state is to be deleted.
     pub retire: Vec<AccountName>,
     /// The prefix of the topics' names.
     pub topic_prefix: String,
-    /// Whether missing topics are made.
+    /// Whether missing topics are created.
     pub create_topics: bool,
-    /// Partitions of a topic that is made.
+    /// Partitions of a created topic.
     pub partitions: i32,
-    /// Copies of a topic that is made.
+    /// Replicas of a created topic; -1 for the broker's default.
     pub replication_factor: i32,
-    /// How long a topic that is made keeps events.
+    /// How long a created topic keeps events.
     pub retention: Duration,
-    /// Bytes of events that may wait in the store before polling pauses.
+    /// Bytes of events in the outbox above which polling is paused.
     pub outbox_limit: u64,
     /// Further properties of librdkafka.
     pub properties: BTreeMap<String, Property>,
@@ -83,43 +83,43 @@ pub struct Kafka {
 /// A property of librdkafka.
 #[derive(Clone, Debug)]
 pub enum Property {
-    /// Written in the file.
+    /// Its value.
     Plain(String),
-    /// Named there.
+    /// Where its value is.
     Secret(SecretSource),
 }
 
 /// An account: one set of credentials at one vendor.
 #[derive(Clone, Debug)]
-pub struct Account {
+pub struct AccountConfig {
     /// Its name.
     pub name: AccountName,
     /// Its vendor.
     pub vendor: Vendor,
-    /// How it is reached, in its vendor's own settings.
+    /// Address, credentials and the vendor's own settings.
     pub access: Arc<dyn Access>,
     /// The vendor's limit, in requests per second.
     pub requests_per_second: f64,
-    /// The longest pause that a vendor's `Retry-After` may impose.
+    /// Upper limit of the pause that a vendor's `Retry-After` imposes.
     pub longest_pause: Duration,
-    /// From when on changes are wanted.
+    /// The time from which on changes are read.
     pub start: Start,
-    /// How far before its cursor a tail asks again; `None` for the vendor's default.
+    /// How far before its cursor an incremental poll begins; `None` for the vendor's default.
     pub overlap: Option<Duration>,
-    /// How well its queues have to be served, where the vendor does not say.
+    /// Targets of its queues, where the vendor names none.
     pub service_level: ServiceLevelSettings,
-    /// What differs from the streams' defaults.
-    pub streams: BTreeMap<String, Stream>,
+    /// Streams whose settings differ from their defaults.
+    pub streams: BTreeMap<String, StreamConfig>,
 }
 
-/// How well queues have to be served, where the vendor does not say.
+/// Targets of queues, where the vendor names none.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ServiceLevelSettings {
-    /// Seconds within which to answer.
+    /// Seconds within which an interaction is to be answered.
     pub target_seconds: Option<i64>,
     /// Percent of interactions to be answered in that time.
     pub target_percent: Option<f64>,
-    /// Minutes a service level looks back.
+    /// The window of a service level, in minutes.
     pub minutes: i64,
 }
 
@@ -129,46 +129,46 @@ impl Default for ServiceLevelSettings {
     }
 }
 
-/// What differs from a stream's defaults.
+/// Settings of a stream that differ from its defaults.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Stream {
+pub struct StreamConfig {
     /// Whether it is polled.
     pub disabled: bool,
-    /// Its part of the budget beside the others'.
+    /// Its share of the budget relative to the other streams'.
     pub weight: Option<f64>,
-    /// After this long it goes before the others.
+    /// It is polled before other streams once its last poll is this old.
     pub max_interval: Option<Duration>,
 }
 
-/// Properties of librdkafka that delivery depends on, and why they are not free.
+/// Properties of librdkafka that delivery depends on, and why they cannot be set.
 const OWN_PROPERTIES: &[(&str, &str)] = &[
     ("bootstrap.servers", "set [kafka] bootstrap_servers"),
     ("metadata.broker.list", "set [kafka] bootstrap_servers"),
     ("enable.idempotence", "order and single delivery depend on it"),
-    ("acks", "an event counts as published when all replicas have it"),
-    ("request.required.acks", "an event counts as published when all replicas have it"),
+    ("acks", "an event is published when all in-sync replicas have it"),
+    ("request.required.acks", "an event is published when all in-sync replicas have it"),
     ("max.in.flight.requests.per.connection", "order depends on it"),
     ("max.in.flight", "order depends on it"),
     ("message.timeout.ms", "an event never expires"),
     ("delivery.timeout.ms", "an event never expires"),
-    ("transactional.id", "it is made from topic_prefix and deployment"),
+    ("transactional.id", "it is derived from topic_prefix and deployment"),
     ("partitioner", "consumers that join by key depend on it"),
-    ("queue.buffering.max.kbytes", "memory is bounded by it"),
-    ("message.max.bytes", "what is too large is found by the broker's own limits"),
+    ("queue.buffering.max.kbytes", "it bounds memory"),
+    ("message.max.bytes", "the broker's limits decide what is too large"),
     ("enable.gapless.guarantee", "order depends on it"),
-    ("retries", "an event is sent until it is there"),
-    ("message.send.max.retries", "an event is sent until it is there"),
+    ("retries", "an event is sent until it is acknowledged"),
+    ("message.send.max.retries", "an event is sent until it is acknowledged"),
     ("queuing.strategy", "order depends on it"),
     ("delivery.report.only.error", "an event leaves the outbox when it is reported"),
     ("transaction.timeout.ms", "delivery depends on it"),
-    ("isolation.level", "what is read is committed"),
-    ("allow.auto.create.topics", "topics are made as [kafka] says, or not at all"),
-    ("client.id", "it is made from deployment"),
+    ("isolation.level", "only committed records are read"),
+    ("allow.auto.create.topics", "[kafka] create_topics decides whether topics are created"),
+    ("client.id", "it is derived from deployment"),
 ];
 
 impl Config {
-    /// Reads a configuration from the text of a file and the environment. `file` is only named in
-    /// mistakes.
+    /// Reads a configuration from the text of a file and the environment. `file` only names the file
+    /// in mistakes.
     ///
     /// # Errors
     /// All mistakes, in the order of their lines.
@@ -231,9 +231,9 @@ impl Config {
     }
 }
 
-fn kafka(section: &mut Section) -> Option<Kafka> {
+fn kafka(section: &mut Section) -> Option<KafkaConfig> {
     let bootstrap_servers = section
-        .required_text("bootstrap_servers", "where the broker is, such as \"localhost:9092\"");
+        .required_text("bootstrap_servers", "the broker's address, such as \"localhost:9092\"");
     let deployment = section
         .required_text("deployment", "the name under which this bridge owns its accounts")
         .filter(|name| section.check_name("deployment", name));
@@ -266,13 +266,13 @@ fn kafka(section: &mut Section) -> Option<Kafka> {
     let outbox_limit = section.size("outbox_limit").unwrap_or(1 << 30);
     let properties = section
         .section("properties", |properties| {
-            // What librdkafka does not know it says itself.
-            properties.know_everything();
+            // librdkafka reports unknown properties itself.
+            properties.accept_unknown();
             let mut all = BTreeMap::new();
             for name in properties.names() {
                 let own = OWN_PROPERTIES.iter().find(|(own, _)| *own == name);
                 if let Some((_, reason)) = own {
-                    properties.mistake(&name, "this property is not free", reason);
+                    properties.mistake(&name, "this property cannot be set", reason);
                 } else if properties.is_table(&name) || is_secret_property(&name) {
                     if let Some(source) = properties.secret(&name) {
                         all.insert(name, Property::Secret(source));
@@ -284,7 +284,7 @@ fn kafka(section: &mut Section) -> Option<Kafka> {
             Some(all)
         })
         .unwrap_or_default();
-    Some(Kafka {
+    Some(KafkaConfig {
         bootstrap_servers: bootstrap_servers?,
         deployment: deployment?,
         standby,
@@ -301,7 +301,7 @@ fn kafka(section: &mut Section) -> Option<Kafka> {
     })
 }
 
-/// Properties whose value is a secret by nature.
+/// Properties whose value is always a secret.
 fn is_secret_property(name: &str) -> bool {
     name.ends_with("password") || name.ends_with("ssl.key.pem") || name.ends_with("client.secret")
 }
@@ -332,8 +332,9 @@ fn privacy(section: &mut Section) -> PrivacySettings {
     PrivacySettings { agents, customers, content, pseudonym_key: key.filter(|_| wanted) }
 }
 
-fn account(section: &mut Section, warnings: &mut Vec<String>) -> Option<Account> {
-    let name = section.required_text("name", "a-z, 0-9 and '-'; it stands in every key and metric");
+fn account(section: &mut Section, warnings: &mut Vec<String>) -> Option<AccountConfig> {
+    let name =
+        section.required_text("name", "a-z, 0-9 and '-'; it is part of every key and metric");
     let name = name.and_then(|name| match AccountName::new(name) {
         Ok(name) => Some(name),
         Err(error) => {
@@ -362,9 +363,9 @@ fn account(section: &mut Section, warnings: &mut Vec<String>) -> Option<Account>
         service_level.minutes = sla.whole("minutes", 1, 1_440).unwrap_or(service_level.minutes);
         Some(())
     });
-    // Without a vendor nothing more can be said about the rest.
+    // The vendor decides which other keys are valid.
     let Some(vendor) = vendor else {
-        section.know_everything();
+        section.accept_unknown();
         return None;
     };
     let streams = section
@@ -382,7 +383,7 @@ fn account(section: &mut Section, warnings: &mut Vec<String>) -> Option<Account>
         .unwrap_or_default();
     let overlap = overlap(section, &vendor);
     let access = (vendor.settings)(&mut AccountKeys { section, warnings });
-    Some(Account {
+    Some(AccountConfig {
         name: name?,
         vendor,
         access: access?,
@@ -395,8 +396,8 @@ fn account(section: &mut Section, warnings: &mut Vec<String>) -> Option<Account>
     })
 }
 
-/// A tail asks for everything in its overlap again and again, and the marks of rows that were told
-/// are kept for a quarter of an hour only.
+/// Every incremental poll reads its overlap again, and the deduplication keys of emitted rows are kept
+/// for 15 minutes only.
 const LONGEST_OVERLAP: Duration = Duration::from_mins(5);
 
 fn overlap(section: &mut Section, vendor: &Vendor) -> Option<Duration> {
@@ -413,15 +414,15 @@ fn overlap(section: &mut Section, vendor: &Vendor) -> Option<Duration> {
     Some(overlap)
 }
 
-fn stream(section: &mut Section) -> Stream {
-    Stream {
+fn stream(section: &mut Section) -> StreamConfig {
+    StreamConfig {
         disabled: section.flag("enabled") == Some(false),
         weight: section.number("weight", 0.001, 1000.0),
         max_interval: section.duration("max_interval"),
     }
 }
 
-/// The keys of an account that are its vendor's own.
+/// The vendor's own keys of an account.
 struct AccountKeys<'k, 's> {
     section: &'k mut Section<'s>,
     warnings: &'k mut Vec<String>,
@@ -474,17 +475,17 @@ impl SettingsReader for AccountKeys<'_, '_> {
                 return None;
             }
         };
-        if values::is_open_to_others(&url) {
+        if values::is_unencrypted(&url) {
             let host = url.host_str().unwrap_or_default();
             self.warnings.push(format!(
-                "{host} is asked over plain http: everybody on the way can read the credentials"
+                "plain http to {host}: anyone on the network path can read the credentials"
             ));
         }
         Some(url)
     }
 }
 
-/// What is in force, without any secret.
+/// The settings in force, without any secret.
 impl fmt::Display for Config {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kafka = &self.kafka;
@@ -493,7 +494,7 @@ impl fmt::Display for Config {
             Delivery::ExactlyOnce => "exactly once",
             Delivery::AtLeastOnce => "at least once",
         };
-        let standby = if kafka.standby { ", another bridge may take over" } else { "" };
+        let standby = if kafka.standby { ", with standby" } else { "" };
         writeln!(out, "topics     {}.*, {how}{standby}", kafka.topic_prefix)?;
         if let Some(registry) = &self.registry {
             let url = registry.url.as_str().trim_end_matches('/');

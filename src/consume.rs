@@ -1,13 +1,13 @@
-//! Reading topics back, for people who look at them and for checks that compare them with the
-//! truth. The bridge itself never uses it.
+//! Reading topics back, for `floorcast tail` and for checks that compare the topics with the truth. The
+//! bridge itself does not use it.
 //!
-//! What it promises:
+//! It promises:
 //! - Committed records only, in order within each partition.
-//! - No trace at the broker: partitions are assigned by hand, no group is joined and no offset
+//! - No trace at the broker: partitions are assigned manually, no group is joined and no offset
 //!   committed.
-//! - A bounded reading ends at the offsets that were the ends when it began, however busy the
-//!   topics are meanwhile; it goes partition by partition.
-//! - Memory stays bounded: librdkafka's read-ahead has a limit, and so has [`read_all`].
+//! - A bounded read ends at the offsets that were the ends when it began, however busy the topics are
+//!   meanwhile; it goes partition by partition.
+//! - Bounded memory: librdkafka's read-ahead has a limit, and so has [`read_all`].
 
 mod reader;
 
@@ -17,12 +17,12 @@ use crate::model::Timestamp;
 
 pub use reader::{Reader, read_all};
 
-/// Where topics are read, and with which properties of librdkafka.
+/// How the brokers are reached.
 #[derive(Clone)]
 pub struct Cluster {
     /// `host:port`, several separated by commas.
     pub bootstrap_servers: String,
-    /// Further properties, secrets resolved; as the producer's.
+    /// Further properties of librdkafka, secrets resolved; as the producer's.
     pub properties: Vec<(String, String)>,
 }
 
@@ -50,7 +50,7 @@ pub enum Start {
 /// Where reading ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// At the records that were the last ones when it began.
+    /// At the records that were the last ones when the read began.
     End,
     /// Never.
     Never,
@@ -59,13 +59,13 @@ pub enum Finish {
 /// What to do about topics that do not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// Refuse to read.
+    /// Fail.
     Refuse,
-    /// Read the others, of which there must be one.
+    /// Read the others; at least one must exist.
     Skip,
 }
 
-/// A record as it lies on a topic.
+/// A record of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The topic's full name.
@@ -84,14 +84,14 @@ pub struct Record {
     pub value: Option<Vec<u8>>,
 }
 
-/// What [`Reader::next`] found.
+/// One step of a read, see [`Reader::next`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The next record.
     Record(Record),
     /// Nothing yet.
     Idle,
-    /// Nothing more: the end of a bounded reading.
+    /// The end of a bounded read.
     Finished,
 }
 
@@ -101,47 +101,47 @@ pub enum Error {
     /// librdkafka does not take a property. Its own message quotes the value, this does not.
     #[error("kafka does not take the property \"{0}\": correct it in [kafka.properties]")]
     Property(String),
-    /// The client cannot be made or used.
+    /// The client cannot be created or used.
     #[error("kafka's client cannot be used: {0}")]
     Client(#[source] KafkaError),
     /// No broker answers.
     #[error("no Kafka answers at {servers} ({reason}): is it running, and is the address right?")]
     Unreachable {
-        /// Where it was looked for.
+        /// The bootstrap servers.
         servers: String,
-        /// The last thing that librdkafka said.
+        /// The last connection error.
         reason: String,
     },
     /// Topics do not exist.
     #[error("no topic {} at {servers}: is the prefix right?", .topics.join(", "))]
     Missing {
-        /// Where they were looked for.
+        /// The bootstrap servers.
         servers: String,
-        /// Which.
+        /// Their names.
         topics: Vec<String>,
     },
     /// The broker refuses.
     #[error("{servers} does not let us read{}: {code}", .topic.as_ref().map(|name| format!(" {name}")).unwrap_or_default())]
     Refused {
-        /// Who refuses.
+        /// The bootstrap servers.
         servers: String,
-        /// What was asked for, where it was one topic.
+        /// The topic, if it is about one.
         topic: Option<String>,
         /// Why.
         code: RDKafkaErrorCode,
     },
-    /// A bounded reading came to a halt.
+    /// A bounded read receives no more records.
     #[error("{servers} has sent nothing for {seconds} s although there is more to read")]
     Stalled {
-        /// Who went silent.
+        /// The bootstrap servers.
         servers: String,
         /// For how long.
         seconds: u64,
     },
-    /// More than is kept in memory.
+    /// The topics hold more than [`read_all`] keeps in memory.
     #[error("the topics hold more than {limit} bytes: read them record by record")]
     TooMuch {
-        /// What is kept at most.
+        /// The limit in bytes.
         limit: usize,
     },
 }

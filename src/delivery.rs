@@ -6,15 +6,17 @@ mod observer;
 mod placeholder;
 mod preflight;
 mod producer;
+mod refusals;
 pub mod registry;
 mod relay;
+mod settlement;
 mod signal;
 mod topics;
 
 pub use observer::{Observer, ShardState, TransactionOutcome};
 pub use preflight::preflight;
 pub use producer::Delivery;
-pub(crate) use producer::{DeliveryFailure, Producer, TransactionBatch, is_fenced};
+pub(crate) use producer::{DeliveryFailure, Producer, TransactionBatch};
 pub(crate) use relay::{OutboxRelay, OutboxRelayParts, RelayEnd};
 pub use signal::OutboxNotifier;
 pub(crate) use signal::Signal;

@@ -1,8 +1,8 @@
 //! One poll result in, one atomic store batch out.
 //!
-//! The engine is synchronous and has a thread of its own: it takes one poll result at a time,
-//! detects, and commits state, cursor and outbox in one batch. A poll result that fails at any point
-//! leaves nothing behind, and the next one repairs it.
+//! The engine is synchronous and has a thread of its own: it takes one poll result at a time, detects
+//! the changes, and commits state, cursor and outbox in one batch. A poll result that fails at any
+//! point leaves nothing behind, and the next one makes up for it.
 
 mod account;
 mod apply;

@@ -1,35 +1,35 @@
-//! Places where the torture lets the process die, and faults that it plants to see whether its own
-//! check notices them. Without the feature `failpoints` there is nothing of it in the program.
+//! Failpoints at which the torture tests kill the process, and faults that they enable to check that
+//! they are detected. Without the feature `failpoints` none of it is in the program.
 
-/// The process passes a place at which `FAILPOINTS` may have asked it to die:
-/// `FAILPOINTS="publish::after_commit=3*off->1*return"` is the fourth passage.
+/// A place at which `FAILPOINTS` may abort the process:
+/// `FAILPOINTS="publish::after_commit=3*off->1*return"` aborts at the fourth passage.
 #[cfg(feature = "failpoints")]
-pub(crate) fn passing(place: &str) {
-    fail::fail_point!(place, |_| std::process::abort());
+pub(crate) fn failpoint(name: &str) {
+    fail::fail_point!(name, |_| std::process::abort());
 }
 
-/// See the function of the same name under the feature `failpoints`.
+/// Does nothing without the feature `failpoints`.
 #[cfg(not(feature = "failpoints"))]
-pub(crate) const fn passing(_place: &str) {}
+pub(crate) const fn failpoint(_name: &str) {}
 
-/// Whether this fault is planted: `PLANTED_FAULT` names it. Without the program's prefix, whose
-/// variables are keys of the configuration.
+/// Whether `PLANTED_FAULT` names this fault. The variable lacks the program's prefix, whose variables
+/// are keys of the configuration.
 #[cfg(feature = "failpoints")]
-pub(crate) fn planted(fault: &str) -> bool {
+pub(crate) fn fault_enabled(fault: &str) -> bool {
     use std::sync::OnceLock;
-    static PLANTED: OnceLock<Option<String>> = OnceLock::new();
-    let planted = PLANTED.get_or_init(|| std::env::var("PLANTED_FAULT").ok());
-    planted.as_deref() == Some(fault)
+    static ENABLED: OnceLock<Option<String>> = OnceLock::new();
+    let enabled = ENABLED.get_or_init(|| std::env::var("PLANTED_FAULT").ok());
+    enabled.as_deref() == Some(fault)
 }
 
-/// See the function of the same name under the feature `failpoints`.
+/// Always `false` without the feature `failpoints`.
 #[cfg(not(feature = "failpoints"))]
-pub(crate) const fn planted(_fault: &str) -> bool {
+pub(crate) const fn fault_enabled(_fault: &str) -> bool {
     false
 }
 
-/// Reads what `FAILPOINTS` asks for, for as long as the returned value lives.
+/// Reads `FAILPOINTS`, whose failpoints are enabled for as long as the returned value lives.
 #[cfg(feature = "failpoints")]
-pub(crate) fn armed() -> impl Sized {
+pub(crate) fn enable() -> impl Sized {
     fail::FailScenario::setup()
 }

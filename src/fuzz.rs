@@ -1,10 +1,10 @@
-//! Fuzzing of the decoders: mutations of a corpus, the same in every run of a seed.
+//! Fuzzing of the decoders: mutations of a corpus, deterministic for a seed.
 //!
-//! A bounded run is a part of the tests. A long one is asked for by
-//! `FLOORCAST_FUZZ_CASES=1000000 cargo test --release --lib fuzzed`, another one by
-//! `FLOORCAST_FUZZ_SEED`. Inputs whose outcome was not seen before join the corpus of their run, so
-//! that mutations go on from them. What makes a check fail is written to `target/fuzz`; moved to
-//! `tests/fixtures/fuzz/TARGET` it is tried first in every run.
+//! A bounded run is part of the tests. For a long one, run
+//! `FLOORCAST_FUZZ_CASES=1000000 cargo test --release --lib fuzzed`; `FLOORCAST_FUZZ_SEED` sets the
+//! seed. Inputs with a new outcome are added to the corpus of their run and mutated further. An
+//! input that makes a check fail is written to `target/fuzz`; moved to `tests/fixtures/fuzz/TARGET`
+//! it is a regression test of every run.
 
 mod mutation;
 
@@ -17,21 +17,20 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// What stands in inputs, and must stand in no error.
-pub(crate) const PLANTED: &str = "Planted-7f3a";
+pub(crate) use self::mutation::PLANTED;
 
-/// Cases of a target in an ordinary run.
+/// Mutations per target, unless `FLOORCAST_FUZZ_CASES` is set.
 const CASES: u64 = 1_500;
-/// Inputs that may join a corpus.
-const MOST_NOVEL: usize = 2_000;
-/// An input does not grow beyond this.
-const LARGEST: usize = 64 << 10;
+/// The most inputs that a run adds to its corpus.
+const MAX_ADDED: usize = 2_000;
+/// The largest input, in bytes.
+const MAX_BYTES: usize = 64 << 10;
 
-/// What a decoder made of an input.
+/// The outcome of decoding an input.
 pub(crate) struct Outcome {
-    /// What kind of outcome it is: an input with a new one is worth mutating further.
+    /// The kind of outcome: an input with a new kind is added to the corpus.
     pub(crate) class: String,
-    /// All of it: the same bytes have to give the same.
+    /// The whole outcome: the same bytes have to give the same.
     pub(crate) whole: String,
 }
 
@@ -39,7 +38,7 @@ fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// The inputs that once failed.
+/// Inputs that failed in an earlier run.
 fn regressions(target: &str) -> Vec<Vec<u8>> {
     let directory =
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/fuzz").join(target);
@@ -49,8 +48,8 @@ fn regressions(target: &str) -> Vec<Vec<u8>> {
     paths.into_iter().map(|path| std::fs::read(path).unwrap()).collect()
 }
 
-/// Holds a decoder against its invariants, which `check` asserts: every input of the corpus, every
-/// one that once failed, and as many mutations of them as are asked for.
+/// Tests the invariants of a decoder, which `check` asserts, with every input of the corpus, every
+/// input that failed in an earlier run, and mutations of them.
 pub(crate) fn run(
     target: &str,
     corpus: &[&[u8]],
@@ -66,7 +65,7 @@ pub(crate) fn run(
     let attempt = |input: &[u8]| {
         let tried = catch_unwind(AssertUnwindSafe(|| {
             let (once, again) = (check(input), check(input));
-            assert_eq!(once.whole, again.whole, "the same bytes, another outcome");
+            assert_eq!(once.whole, again.whole, "the same bytes have two outcomes");
             once.class
         }));
         tried.unwrap_or_else(|_| {
@@ -83,16 +82,16 @@ pub(crate) fn run(
     }
     let known = pool.len();
     for _ in 0..cases {
-        // Half of the time from what is valid: novel inputs are mostly broken ones.
-        let whole = if random.random() { &pool[..known] } else { &pool };
-        let base = whole.choose(&mut random).unwrap();
+        // Half of the mutations start from the original corpus: added inputs are mostly invalid.
+        let bases = if random.random() { &pool[..known] } else { &pool };
+        let base = bases.choose(&mut random).unwrap();
         let other = pool.choose(&mut random).unwrap();
         let mut input = mutation::mutate(base, other, tokens, &mut random);
-        input.truncate(LARGEST);
-        if classes.insert(attempt(&input)) && pool.len() < known + MOST_NOVEL {
+        input.truncate(MAX_BYTES);
+        if classes.insert(attempt(&input)) && pool.len() < known + MAX_ADDED {
             pool.push(input);
         }
     }
-    // A run that only ever sees one outcome tests nothing.
+    // A run with hardly any different outcomes tests nothing.
     assert!(classes.len() > 3, "{target}: {classes:?}");
 }

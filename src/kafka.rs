@@ -1,10 +1,12 @@
-//! librdkafka behind one module: how the broker is reached, what the client reports, and what its
-//! errors mean.
+//! librdkafka behind one module: how its clients are configured, the one context they report to, and
+//! the one table of what its errors mean.
 
-mod client;
+mod context;
 mod problem;
+mod settings;
 
-pub use client::{BrokerConnection, KafkaSettings};
-pub(crate) use client::{DeliveryReport, ProducerEvents};
-pub(crate) use problem::{ConnectionLog, explain};
+pub use context::BrokerConnection;
+pub(crate) use context::{DeliveryReport, KafkaContext, MessageKind};
+pub(crate) use problem::{ErrorClass, explain, explain_error, refused_property};
 pub use problem::{KafkaProblem, Remedy};
+pub use settings::KafkaSettings;

@@ -1,23 +1,25 @@
-//! floorcast watches contact centres through their vendors' polling APIs and publishes every
-//! change as a typed Avro event on Kafka.
+//! floorcast polls contact centres through their vendors' HTTP APIs and publishes every change as a
+//! typed Avro event on Kafka.
 //!
-//! The modules follow the way of a record:
+//! The modules follow a record from the vendor to the topic:
 //!
 //! ```text
-//! source ─► detect ─► store ─► publish ─► Kafka
-//!    ▲                          (model and event are the words they share)
-//! schedule
+//! vendor API ─► source ─► poll ─► engine ─► store ─► delivery ─► Kafka
+//!               decode    what    detect,   state +  one transaction:
+//!                         next    encode    outbox   events, state, progress
 //! ```
 //!
-//! `source` asks a vendor and decodes the answer into the `model`; `detect` compares it, purely,
-//! with what was last committed; `store` keeps state, cursors and the outbox in one atomic batch;
-//! `publish` sends the outbox in order. `shard` drives that way for the accounts it owns, and
-//! `schedule` decides what the account's rate limit is spent on.
+//! `source` sends the requests and decodes the answers into the `model`; `poll` decides which stream
+//! the account's rate limit is spent on; `engine` has `detect` compare a poll result with the stored
+//! state and encodes the `event`s; `store` keeps state, cursors and the outbox in one atomic batch;
+//! `delivery` sends the outbox in order. `ownership` decides which bridge may do so, `shard` runs all
+//! of it for the accounts of a shard, and `bridge` runs the shards.
 
-// A simulated record has more fields than the JSON macro allows by default.
+// The JSON macro recurses once for each field of a simulated record.
 #![recursion_limit = "256"]
 
 pub mod admin;
+mod backoff;
 pub mod bridge;
 pub mod cli;
 pub mod clock;

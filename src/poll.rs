@@ -2,6 +2,7 @@
 //! poller for each of its streams.
 
 mod account_supervisor;
+mod arbiter;
 mod budget;
 mod stream_poller;
 

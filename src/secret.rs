@@ -1,11 +1,11 @@
-//! Secrets: texts that can be used, and neither printed nor logged; named in the configuration,
-//! fetched when they are needed.
+//! Secrets: texts that are used and never printed or logged. The configuration names where they are;
+//! they are read when they are needed.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-/// The environment, as it was handed in.
+/// The environment variables, passed in.
 pub type Environment = BTreeMap<String, String>;
 
 /// A text that `Debug` and `Display` never show.
@@ -35,24 +35,24 @@ impl fmt::Debug for Secret {
 /// Where a secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretSource {
-    /// The key of the configuration that names it.
+    /// The configuration key that names it.
     key: String,
-    place: SecretPlace,
+    location: SecretLocation,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum SecretPlace {
+enum SecretLocation {
     Variable(String),
     File(PathBuf),
 }
 
-/// Why a secret cannot be had. Never the secret.
+/// Why there is no secret. It never holds one.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The variable is not set.
     #[error("{key}: the variable {variable} is not set; set it to the secret")]
     NotSet {
-        /// The key of the configuration.
+        /// The configuration key.
         key: String,
         /// The variable.
         variable: String,
@@ -60,7 +60,7 @@ pub enum SecretError {
     /// The file cannot be read.
     #[error("{key}: the file {} cannot be read: {source}", .file.display())]
     Unreadable {
-        /// The key of the configuration.
+        /// The configuration key.
         key: String,
         /// The file.
         file: PathBuf,
@@ -70,32 +70,32 @@ pub enum SecretError {
     /// It is empty.
     #[error("{key}: the secret is empty")]
     Empty {
-        /// The key of the configuration.
+        /// The configuration key.
         key: String,
     },
 }
 
 impl SecretSource {
     pub(crate) const fn variable(key: String, variable: String) -> Self {
-        Self { key, place: SecretPlace::Variable(variable) }
+        Self { key, location: SecretLocation::Variable(variable) }
     }
 
     pub(crate) const fn file(key: String, file: PathBuf) -> Self {
-        Self { key, place: SecretPlace::File(file) }
+        Self { key, location: SecretLocation::File(file) }
     }
 
-    /// Fetches the secret; a newline at its end is cut off.
+    /// Reads the secret, without the newline at its end.
     ///
     /// # Errors
-    /// When it is not there, or empty.
+    /// When it is missing, unreadable or empty.
     pub fn fetch(&self, environment: &Environment) -> Result<Secret, SecretError> {
         let key = || self.key.clone();
-        let text = match &self.place {
-            SecretPlace::Variable(variable) => environment
+        let text = match &self.location {
+            SecretLocation::Variable(variable) => environment
                 .get(variable)
                 .cloned()
                 .ok_or_else(|| SecretError::NotSet { key: key(), variable: variable.clone() })?,
-            SecretPlace::File(file) => std::fs::read_to_string(file).map_err(|source| {
+            SecretLocation::File(file) => std::fs::read_to_string(file).map_err(|source| {
                 SecretError::Unreadable { key: key(), file: file.clone(), source }
             })?,
         };

@@ -1,29 +1,30 @@
-//! A simulated contact centre that speaks the vendors' APIs: to try floorcast without a contact
-//! centre, and to know the truth that its events are held against.
+//! Simulated vendors behind their HTTP APIs: to try floorcast without a contact centre, and to
+//! verify its events against a ground truth.
 //!
-//! The *world* is people, calls and what the vendor recorded of them; it depends only on its seed
-//! and the times it is advanced to. The *server* shows it through the vendor's endpoints, with
-//! their habits and, on demand, their faults. The *verdict* compares what was recorded and served
-//! with what was published. Nothing here uses the bridge's code, so that no mistake is made twice.
+//! `contact_centre` and `directory` are what is simulated; both depend only on the seed and on
+//! the times they are advanced to. `simulator` serves them, with the vendors' irregular behaviour
+//! and, on demand, with faults. `verdict` compares what was recorded and served with what was
+//! published. Nothing here uses the bridge's decoding or detection, so that a mistake in them is
+//! not repeated here.
 
+mod contact_centre;
+mod delayed_record;
 mod directory;
 mod fault_injector;
-mod messaging;
-mod organisation;
-mod people;
-mod records;
+mod json;
+mod request;
+mod schedule;
 mod served;
-mod server;
+mod settings;
 mod simulator;
 mod system;
-mod telephony;
+mod truth;
 mod verdict;
-mod world;
 
-pub use directory::{DirectorySettings, DirectoryTruth, Sight, Traps};
 pub use fault_injector::Faults;
 pub use served::{Served, Version};
+pub use settings::{DirectorySettings, Traps, WorldSettings};
 pub use simulator::{Simulator, SimulatorError};
 pub use system::System;
+pub use truth::{AgentView, DirectoryTruth, Truth};
 pub use verdict::{Published, Verdict, VerdictRow, judge};
-pub use world::{Truth, World, WorldSettings};

@@ -1,25 +1,29 @@
 //! The local store: state, cursors and the outbox, in one sled tree.
 //!
-//! Every reading is one atomic batch of all three. sled detects little of its own corruption (a
-//! flipped bit may roll it back or bring old values back without an error), so each batch also
-//! carries a running hash over all entries, which is checked when the store is opened, and a mark
-//! beside its files says how far it was once durable. Any doubt, and the files are set aside and
-//! the store begun anew: the store is a cache.
+//! Every poll result is one atomic batch of all three. sled detects little of its own corruption (a
+//! flipped bit may roll it back or bring old values back without an error), so each batch also writes a
+//! checksum over all entries, which is verified when the store is opened, and a marker beside sled's
+//! files says up to which batch the store was once durable. A store that fails a check is moved aside
+//! and replaced: it is a cache.
 
 mod batch;
+mod durability;
 mod entry;
-mod guard;
+mod error;
 mod integrity;
 mod key;
-mod mark;
 mod open;
+mod panics;
 mod records;
+mod value;
 
 pub use batch::Batch;
 pub use entry::{NumberedEntry, OutboxEntry, OutboxEvent, StateRecord};
+pub use error::Error;
 pub use key::Key;
-pub use open::{Opened, Options, Reason};
-pub use records::is_position;
+pub use open::{OpenOutcome, Options, UntrustedReason};
+pub use records::is_cursor;
+pub use value::Stored;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,84 +31,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::failpoints::passing;
+use crate::failpoints::failpoint;
 use crate::model::{AccountName, EntityId, EntityKind, MODEL_VERSION, Timestamp};
-use guard::{Panicked, catching};
+use batch::StateTarget;
+use durability::DurabilityMarker;
 use integrity::Checksum;
-use mark::Mark;
+use panics::{Panicked, catch_panics};
 
-/// The version of the store's form. Another one is not read: the store begins anew.
+/// The version of the store's format. A store of another version is replaced.
 const FORMAT_VERSION: u8 = 2;
 
-/// What can go wrong with the store.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Another process has the directory open.
-    #[error("another process has the state directory {0} open: end it, or set another [state] dir")]
-    Locked(String),
-    /// The directory cannot be made or written.
-    #[error("the state directory {dir} cannot be used: {source}")]
-    Directory {
-        /// Which.
-        dir: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The disk failed or is full. What was committed before is kept.
-    #[error(
-        "the state directory cannot be written: {0}; free space or mend the disk, then restart"
-    )]
-    Io(#[source] std::io::Error),
-    /// The store found damage while it was open.
-    #[error("the local store is damaged ({0}); restart to begin it anew")]
-    Damaged(&'static str),
-    /// A value could not be written as JSON; that is a fault of this program. `serde_json`'s own
-    /// words are left out: they may quote the value.
-    #[error("a value cannot be stored: it has no form in JSON")]
-    Encode,
-    /// A record of the state topic has a form that this version does not read.
-    #[error(
-        "the state topic holds records that this version does not read: was it written by a newer \
-         one?"
-    )]
-    Foreign,
-    /// An earlier failure closed the store.
-    #[error("the local store was closed after an earlier failure")]
-    Closed,
-}
-
-impl From<sled::Error> for Error {
-    fn from(error: sled::Error) -> Self {
-        match error {
-            sled::Error::Io(error) => Self::Io(error),
-            // sled's own words may show stored values.
-            sled::Error::Corruption { .. } => Self::Damaged("sled found corruption"),
-            sled::Error::ReportableBug(_) => Self::Damaged("sled found a fault of its own"),
-            sled::Error::Unsupported(_) => Self::Damaged("sled does not support its files"),
-            sled::Error::CollectionNotFound(_) => Self::Damaged("sled misses its tree"),
-        }
-    }
-}
-
-/// A stored value, and what it was made under.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stored<T> {
-    /// The value.
-    pub value: T,
-    /// The model's version it was made under.
-    pub model_version: u32,
-    /// The fingerprint of the privacy settings it was made under.
-    pub privacy: u64,
-}
-
-/// What is in the outbox, to be looked at without reading it.
+/// The size of the outbox, kept in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutboxLevel {
     /// Events that are not published yet.
     pub events: u64,
     /// Entries that are not published yet; some hold state alone.
     pub entries: u64,
-    /// Their size in bytes.
+    /// The entries' size in bytes.
     pub bytes: u64,
     /// When the oldest event was observed.
     pub oldest: Option<Timestamp>,
@@ -121,7 +65,7 @@ struct Shared {
     database: sled::Db,
     privacy: u64,
     writer: Mutex<Writer>,
-    mark: Mutex<Mark>,
+    marker: Mutex<DurabilityMarker>,
     failed: AtomicBool,
     outbox_events: AtomicU64,
     outbox_entries: AtomicU64,
@@ -129,44 +73,44 @@ struct Shared {
     outbox_oldest: AtomicI64,
 }
 
-/// What only the one who writes knows.
+/// What a batch continues from.
 #[derive(Clone, Copy, Debug)]
 struct Writer {
-    tally: Checksum,
-    /// The number of the newest outbox entry ever.
-    newest: u64,
+    checksum: Checksum,
+    /// The number of the newest outbox entry the store ever had.
+    newest_entry: u64,
     /// The number of the newest batch.
     batch: u64,
-    /// Which store this is, among all that were ever begun.
+    /// The identity of this store.
     lineage: Uuid,
 }
 
 /// How many entries are searched for the oldest event: those before it hold state alone.
-const SEARCHED_FOR_OLDEST: usize = 200;
+const OLDEST_EVENT_SEARCH: usize = 200;
 
-/// Stands for "no oldest entry" where a time is kept as a number.
+/// Stands for "no oldest event" where a time is kept as a number.
 const NO_TIME: i64 = i64::MIN;
 
 impl Store {
-    /// The value under a key.
+    /// The value of a key.
     ///
     /// # Errors
-    /// When the store fails, or the value cannot be read.
+    /// When the store fails, or the value cannot be decoded, which closes the store.
     pub fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<Stored<T>>, Error> {
         let bytes = self.checked(|| Ok(self.shared.database.get(key.bytes())?))?;
         bytes.map(|bytes| self.decode(&bytes)).transpose()
     }
 
-    /// The version of the model under which a value was stored; `None` where there is none.
+    /// The model version under which a value was written; `None` where there is no value.
     ///
     /// # Errors
-    /// When the store fails, or the value is of another form.
+    /// When the store fails, or the value has another form.
     pub fn model_version(&self, key: &Key) -> Result<Option<u32>, Error> {
         let bytes = self.checked(|| Ok(self.shared.database.get(key.bytes())?))?;
-        bytes.map(|bytes| batch::version(&bytes).ok_or(Error::Damaged("a value"))).transpose()
+        bytes.map(|bytes| value::model_version(&bytes).ok_or(Error::Damaged("a value"))).transpose()
     }
 
-    /// All states of a kind, in the order of their ids' bytes.
+    /// All states of a kind, ordered by the bytes of their ids.
     pub fn states<T: DeserializeOwned>(
         &self,
         account: &AccountName,
@@ -175,7 +119,7 @@ impl Store {
         self.states_after(account, kind, None)
     }
 
-    /// The states of a kind whose ids come after this one.
+    /// The states of a kind whose ids are greater than this one.
     pub fn states_after<T: DeserializeOwned>(
         &self,
         account: &AccountName,
@@ -197,7 +141,8 @@ impl Store {
         })
     }
 
-    /// The keys of marks of rows that started before this time, oldest first, at most `most`.
+    /// At most `most` deduplication keys of the activity log, of rows that started or ended before
+    /// this time, oldest first.
     ///
     /// # Errors
     /// When the store fails.
@@ -207,7 +152,7 @@ impl Store {
         before: Timestamp,
         most: usize,
     ) -> Result<Vec<Key>, Error> {
-        let range = key::marks_before(account, before);
+        let range = key::deduplication_keys_before(account, before);
         let keys = self.shared.database.range(range).keys().take(most);
         keys.map(|key| Ok(Key::raw(&key?))).collect()
     }
@@ -223,33 +168,33 @@ impl Store {
             let mut next = writer.next();
             let mut writes = sled::Batch::default();
             let (mut events, mut entries, mut bytes, mut oldest) = (0_u64, 0_u64, 0_u64, None);
-            let (puts, decisions) = batch.into_parts();
+            let (puts, new_entries) = batch.into_parts();
             for (key, value) in puts {
                 let before = self.shared.database.get(&key)?;
-                next.tally.change(&key, before.as_deref(), value.as_deref());
+                next.checksum.change(&key, before.as_deref(), value.as_deref());
                 match value {
                     Some(json) => writes.insert(key, json),
                     None => writes.remove(key),
                 }
             }
-            for decision in decisions {
-                next.newest += 1;
-                let value = entry::encode(&decision);
+            for entry in new_entries {
+                next.newest_entry += 1;
+                let value = entry::encode(&entry);
                 entries += 1;
-                events += decision.events.len() as u64;
+                events += entry.events.len() as u64;
                 bytes += value.len() as u64;
-                if let Some(event) = decision.events.first() {
+                if let Some(event) = entry.events.first() {
                     oldest.get_or_insert(event.observed_at);
                 }
-                let key = key::outbox(next.newest);
-                next.tally.change(&key, None, Some(&value));
+                let key = key::outbox(next.newest_entry);
+                next.checksum.change(&key, None, Some(&value));
                 writes.insert(key, value);
             }
-            passing("store::before_apply");
-            next.seal(&mut writes);
+            failpoint("store::before_apply");
+            next.write_checksum(&mut writes);
             self.shared.database.apply_batch(writes)?;
             *writer = next;
-            passing("store::after_apply");
+            failpoint("store::after_apply");
             self.shared.outbox_events.fetch_add(events, Ordering::Relaxed);
             self.shared.outbox_entries.fetch_add(entries, Ordering::Relaxed);
             self.shared.outbox_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -265,7 +210,7 @@ impl Store {
         })
     }
 
-    /// Makes a batch that was applied before this call durable.
+    /// Makes every batch that was applied before this call durable.
     ///
     /// # Errors
     /// When the disk fails or is full.
@@ -273,17 +218,17 @@ impl Store {
         self.checked(|| {
             let batch = self.lock_writer().batch;
             self.shared.database.flush()?;
-            passing("store::after_flush");
-            let mut mark = self.shared.mark.lock().unwrap_or_else(PoisonError::into_inner);
-            mark.advance(batch).map_err(Error::Io)
+            failpoint("store::after_flush");
+            let mut marker = self.shared.marker.lock().unwrap_or_else(PoisonError::into_inner);
+            marker.advance(batch).map_err(Error::Io)
         })
     }
 
-    /// The outbox's entries after a number, in order: at most `most_entries`, and at most
-    /// `most_bytes` of them, but at least one where there is one.
+    /// The outbox entries after a number, in order: at most `most_entries`, and at most `most_bytes`
+    /// of them, but at least one where there is one.
     ///
     /// # Errors
-    /// When the store fails, or an entry cannot be read.
+    /// When the store fails, or an entry cannot be decoded.
     pub fn outbox_after(
         &self,
         number: u64,
@@ -301,8 +246,8 @@ impl Store {
                     break;
                 }
                 let number = key::outbox_number(&key).ok_or(Error::Damaged("an outbox key"))?;
-                let decision = entry::decode(&value).ok_or(Error::Damaged("an outbox entry"))?;
-                entries.push(NumberedEntry { number, decision });
+                let entry = entry::decode(&value).ok_or(Error::Damaged("an outbox entry"))?;
+                entries.push(NumberedEntry { number, entry });
                 if entries.len() == most_entries {
                     break;
                 }
@@ -311,7 +256,7 @@ impl Store {
         })
     }
 
-    /// Removes the outbox's entries up to and including a number.
+    /// Removes the outbox entries up to and including a number.
     ///
     /// # Errors
     /// As [`Store::apply`].
@@ -323,8 +268,8 @@ impl Store {
             let (mut events, mut entries, mut bytes) = (0_u64, 0_u64, 0_u64);
             for item in self.shared.database.range(key::outbox(0)..=key::outbox(number)) {
                 let (key, value) = item?;
-                next.tally.change(&key, Some(&value), None);
-                events += entry::events_in(&value).ok_or(Error::Damaged("an outbox entry"))?;
+                next.checksum.change(&key, Some(&value), None);
+                events += entry::event_count(&value).ok_or(Error::Damaged("an outbox entry"))?;
                 entries += 1;
                 bytes += value.len() as u64;
                 writes.remove(key);
@@ -332,7 +277,7 @@ impl Store {
             if entries == 0 {
                 return Ok(());
             }
-            next.seal(&mut writes);
+            next.write_checksum(&mut writes);
             self.shared.database.apply_batch(writes)?;
             *writer = next;
             self.shared.outbox_events.fetch_sub(events, Ordering::Relaxed);
@@ -340,9 +285,9 @@ impl Store {
             self.shared.outbox_bytes.fetch_sub(bytes, Ordering::Relaxed);
             let mut oldest = NO_TIME;
             let left = self.shared.database.range(key::outbox(0)..key::outbox_end());
-            for item in left.take(SEARCHED_FOR_OLDEST) {
-                let decision = entry::decode(&item?.1).unwrap_or_default();
-                if let Some(event) = decision.events.first() {
+            for item in left.take(OLDEST_EVENT_SEARCH) {
+                let entry = entry::decode(&item?.1).unwrap_or_default();
+                if let Some(event) = entry.events.first() {
                     oldest = event.observed_at.millis();
                     break;
                 }
@@ -352,7 +297,7 @@ impl Store {
         })
     }
 
-    /// What is in the outbox.
+    /// The size of the outbox.
     #[must_use]
     pub fn outbox_level(&self) -> OutboxLevel {
         let oldest = self.shared.outbox_oldest.load(Ordering::Relaxed);
@@ -368,13 +313,12 @@ impl Store {
         self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs one operation, unless an earlier one failed; a failure closes the store.
+    /// Runs an operation, unless an earlier one failed; a failure closes the store.
     fn checked<T>(&self, run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         if self.shared.failed.load(Ordering::Relaxed) {
             return Err(Error::Closed);
         }
-        // sled may panic over a damaged file; that is damage, and no reason to die.
-        let outcome = catching(run)
+        let outcome = catch_panics(run)
             .unwrap_or_else(|Panicked| Err(Error::Damaged("sled panicked over its files")));
         if outcome.is_err() {
             self.shared.failed.store(true, Ordering::Relaxed);
@@ -383,7 +327,7 @@ impl Store {
     }
 
     fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<Stored<T>, Error> {
-        batch::decode(bytes).ok_or_else(|| {
+        value::decode(bytes).ok_or_else(|| {
             self.shared.failed.store(true, Ordering::Relaxed);
             Error::Damaged("a value cannot be read")
         })
@@ -395,33 +339,33 @@ impl Store {
         self.shared.privacy
     }
 
-    /// An empty batch that writes values under this store's settings, to be published.
+    /// An empty batch. What it writes is published as well.
     #[must_use]
     pub fn batch(&self) -> Batch {
-        Batch::new(MODEL_VERSION, self.shared.privacy, true)
+        Batch::new(MODEL_VERSION, self.shared.privacy, StateTarget::StoreAndTopic)
     }
 
-    /// The same, whose states are stored here alone.
+    /// An empty batch that writes state to the store alone.
     #[must_use]
     pub fn local_batch(&self) -> Batch {
-        Batch::new(MODEL_VERSION, self.shared.privacy, false)
+        Batch::new(MODEL_VERSION, self.shared.privacy, StateTarget::Store)
     }
 }
 
 impl Writer {
-    /// The writer of the batch that follows.
+    /// For the batch that follows.
     const fn next(&self) -> Self {
         Self { batch: self.batch + 1, ..*self }
     }
 
-    /// Puts the hash over all entries, the newest outbox number, the batch's own number and the
-    /// lineage into the batch.
-    fn seal(&self, writes: &mut sled::Batch) {
-        let mut value = self.tally.to_bytes().to_vec();
-        value.extend_from_slice(&self.newest.to_be_bytes());
+    /// Writes the checksum record: the checksum over all other entries, the newest outbox number, the
+    /// batch number and the lineage.
+    fn write_checksum(&self, writes: &mut sled::Batch) {
+        let mut value = self.checksum.to_bytes().to_vec();
+        value.extend_from_slice(&self.newest_entry.to_be_bytes());
         value.extend_from_slice(&self.batch.to_be_bytes());
         value.extend_from_slice(self.lineage.as_bytes());
-        writes.insert(key::seal(), value);
+        writes.insert(key::checksum(), value);
     }
 }
 

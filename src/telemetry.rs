@@ -1,4 +1,4 @@
-//! What an operator sees: metrics, in one file, and logs.
+//! The metrics of the process, in one file.
 
 mod metrics;
 

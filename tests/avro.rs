@@ -1,8 +1,8 @@
-//! What is exported and written is read by Java's and Python's own Avro libraries: the same
-//! fingerprints, the same values, nothing left over.
+//! The Avro libraries of Java and Python read the exported schemas and the golden messages: the same
+//! fingerprints, the same values, no bytes left over.
 //!
-//! The libraries come from Maven Central and the Python Package Index and are kept under `target/`.
-//! A tool that is missing fails the test with what to install; nothing is skipped.
+//! The libraries come from Maven Central and the Python Package Index and are cached under `target/`.
+//! A missing tool fails the test and names what to install; nothing is skipped.
 
 use std::error::Error;
 use std::fs;
@@ -15,50 +15,50 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Debian's packages for both tests; others have them under like names.
+/// The packages that the tests need, by their names in Debian.
 const JAVA: &str =
     "install Java 17 or newer and Maven: apt-get install openjdk-17-jdk-headless maven";
 const PYTHON: &str = "install Python 3 with venv: apt-get install python3 python3-venv";
 
-/// Runs a program to its end and gives what it said; `remedy` is for one that is not there.
+/// Runs a program to its end and returns its output; `remedy` says how to install a missing one.
 fn run(command: &mut Command, remedy: &str) -> Outcome<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output =
         command.output().map_err(|error| format!("cannot run {name}: {error}; {remedy}"))?;
-    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let stdout = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if output.status.success() {
-        Ok(said)
+        Ok(stdout)
     } else {
-        let complained = String::from_utf8_lossy(&output.stderr);
-        Err(format!("{name} failed, {}: {said}\n{complained}", output.status).into())
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        Err(format!("{name} failed, {}: {stdout}\n{stderr}", output.status).into())
     }
 }
 
-/// A folder under `target/` of this test's own, and whether what belongs into it is there: made
-/// by the same version of the file that says what it needs.
-struct Workshop {
-    folder: PathBuf,
-    needs: String,
+/// A test's folder under `target/` with the libraries it needs. It is up to date when it was filled for
+/// the same contents of the file that lists them.
+struct LibraryFolder {
+    path: PathBuf,
+    requirements: String,
 }
 
-impl Workshop {
-    fn new(name: &str, needs: &Path) -> Outcome<Self> {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir_all(&folder)?;
-        Ok(Self { folder, needs: fs::read_to_string(needs)? })
+impl LibraryFolder {
+    fn new(name: &str, list: &Path) -> Outcome<Self> {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&path)?;
+        Ok(Self { path, requirements: fs::read_to_string(list)? })
     }
 
-    fn is_ready(&self) -> bool {
-        fs::read_to_string(self.folder.join("made-for")).is_ok_and(|made| made == self.needs)
+    fn is_current(&self) -> bool {
+        fs::read_to_string(self.path.join("made-for")).is_ok_and(|made| made == self.requirements)
     }
 
-    fn ready(&self) -> Outcome {
-        Ok(fs::write(self.folder.join("made-for"), &self.needs)?)
+    fn mark_current(&self) -> Outcome {
+        Ok(fs::write(self.path.join("made-for"), &self.requirements)?)
     }
 
-    /// Exports the schemas afresh: the self-contained ones, and those that name each other.
+    /// Exports the schemas: the self-contained ones, and those with references.
     fn export(&self) -> Outcome<[PathBuf; 2]> {
-        let folders = [self.folder.join("exported"), self.folder.join("joined")];
+        let folders = [self.path.join("exported"), self.path.join("joined")];
         for (directory, joined) in folders.iter().zip([false, true]) {
             if directory.exists() {
                 fs::remove_dir_all(directory)?;
@@ -74,8 +74,9 @@ fn golden() -> PathBuf {
     Path::new(ROOT).join("tests/avro/golden")
 }
 
-/// Whether a check said that all agrees. Counted here, so that it cannot pass by reading nothing.
-fn agree(said: &str) -> Outcome {
+/// Whether a check reports that everything agrees. The numbers are counted here, so that it cannot pass
+/// by checking nothing.
+fn agree(output: &str) -> Outcome {
     let fingerprints = fs::read_to_string(golden().join("fingerprints.txt"))?.lines().count();
     let messages = fs::read_dir(golden())?
         .filter_map(Result::ok)
@@ -85,22 +86,22 @@ fn agree(said: &str) -> Outcome {
         return Err("there are no golden messages".into());
     }
     let expected = format!("{fingerprints} schemas and {messages} messages agree");
-    if said == expected {
+    if output == expected {
         Ok(())
     } else {
-        Err(format!("expected '{expected}', not '{said}'").into())
+        Err(format!("expected '{expected}', not '{output}'").into())
     }
 }
 
 #[test]
-fn java_reads_every_schema_and_message_as_they_were_meant() {
+fn java_reads_every_schema_and_message_with_the_same_values() {
     if let Err(problem) = java() {
         panic!("{problem}");
     }
 }
 
 #[test]
-fn python_reads_every_schema_and_message_as_they_were_meant() {
+fn python_reads_every_schema_and_message_with_the_same_values() {
     if let Err(problem) = python() {
         panic!("{problem}");
     }
@@ -109,9 +110,9 @@ fn python_reads_every_schema_and_message_as_they_were_meant() {
 fn java() -> Outcome {
     let java = Path::new(ROOT).join("tests/avro/java");
     let pom = java.join("pom.xml");
-    let workshop = Workshop::new("avro-java", &pom)?;
-    let libraries = workshop.folder.join("libraries");
-    if !workshop.is_ready() {
+    let folder = LibraryFolder::new("avro-java", &pom)?;
+    let libraries = folder.path.join("libraries");
+    if !folder.is_current() {
         run(
             Command::new("mvn")
                 .args(["--batch-mode", "--quiet", "--file"])
@@ -120,10 +121,10 @@ fn java() -> Outcome {
                 .arg(format!("-DoutputDirectory={}", libraries.display())),
             JAVA,
         )?;
-        workshop.ready()?;
+        folder.mark_current()?;
     }
-    let [exported, joined] = workshop.export()?;
-    let said = run(
+    let [exported, joined] = folder.export()?;
+    let output = run(
         Command::new("java")
             .args(["-Xmx256m", "-Dfile.encoding=UTF-8", "--class-path"])
             .arg(libraries.join("*"))
@@ -131,23 +132,23 @@ fn java() -> Outcome {
             .args([exported, joined, golden()]),
         JAVA,
     )?;
-    agree(&said)
+    agree(&output)
 }
 
 fn python() -> Outcome {
     let python = Path::new(ROOT).join("tests/avro/python");
     let requirements = python.join("requirements.txt");
-    let workshop = Workshop::new("avro-python", &requirements)?;
-    let environment = workshop.folder.join("environment");
+    let folder = LibraryFolder::new("avro-python", &requirements)?;
+    let environment = folder.path.join("environment");
     let interpreter = environment.join("bin/python");
-    if !workshop.is_ready() {
+    if !folder.is_current() {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment), PYTHON)?;
         let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
         run(Command::new(&interpreter).args(install).arg(&requirements), PYTHON)?;
-        workshop.ready()?;
+        folder.mark_current()?;
     }
-    let [exported, joined] = workshop.export()?;
-    let said = run(
+    let [exported, joined] = folder.export()?;
+    let output = run(
         Command::new(&interpreter).arg(python.join("check_avro.py")).args([
             exported,
             joined,
@@ -155,5 +156,5 @@ fn python() -> Outcome {
         ]),
         PYTHON,
     )?;
-    agree(&said)
+    agree(&output)
 }

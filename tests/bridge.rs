@@ -1,11 +1,11 @@
-//! The whole way: a simulated contact centre, the built program, a real Kafka, and an independent
-//! reader whose findings are held against the truth.
+//! End to end: simulated vendors, the built program, a real Kafka, and an independent reader whose
+//! records are compared with the ground truth.
 
 mod commands;
 mod directories;
 mod facts;
 mod privacy;
-mod troubles;
+mod startup;
 mod vendors;
 
 use std::io::{Read, Write};
@@ -22,13 +22,13 @@ use tokio::runtime::Runtime;
 use crate::support::process::Floorcast;
 use crate::support::{python, schemas};
 
-/// The simulator answers on the tests' own threads.
-pub(crate) struct Centre {
+/// A running simulator. It answers on threads of its own.
+pub(crate) struct SimulatorFixture {
     runtime: Runtime,
     pub(crate) simulator: Simulator,
 }
 
-impl Centre {
+impl SimulatorFixture {
     pub(crate) fn open(settings: WorldSettings, faults: Faults) -> Self {
         let runtime = Runtime::new().unwrap();
         let local = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -38,34 +38,34 @@ impl Centre {
         Self { runtime, simulator }
     }
 
-    /// The requests that have come so far.
+    /// How many requests have come so far.
     pub(crate) fn requests(&self) -> usize {
         self.simulator.requests().len()
     }
 }
 
-impl Drop for Centre {
+impl Drop for SimulatorFixture {
     fn drop(&mut self) {
-        // The server goes with its runtime.
+        // The server ends with its runtime.
         let _guard = self.runtime.enter();
     }
 }
 
-/// A configuration and the directory it keeps its state in.
-pub(crate) struct Place {
+/// A configuration file and a state directory.
+pub(crate) struct BridgeFixture {
     directory: TempDir,
     prefix: String,
 }
 
 pub(crate) const TOKEN: &str = "simulated-token";
 
-impl Place {
-    pub(crate) fn new(centre: &Centre, bootstrap: &str, prefix: &str) -> Self {
+impl BridgeFixture {
+    pub(crate) fn new(centre: &SimulatorFixture, bootstrap: &str, prefix: &str) -> Self {
         let more = "[account.sla]\ntarget_percent = 80\n";
         Self::at(&centre.simulator.base_url(), bootstrap, prefix, more)
     }
 
-    /// A place whose vendor is at this address, with more of the account's and other settings.
+    /// With a vendor at this address, and more settings of the account and after it.
     pub(crate) fn at(vendor: &str, bootstrap: &str, prefix: &str, more: &str) -> Self {
         let account = format!(
             "[[account]]\nname = \"acme\"\nvendor = \"ccai\"\nbase_url = \"{vendor}\"\n\
@@ -75,7 +75,7 @@ impl Place {
         Self::of_accounts(&account, bootstrap, prefix)
     }
 
-    /// A place with these accounts, and settings after them.
+    /// With these accounts, and settings after them.
     pub(crate) fn of_accounts(accounts: &str, bootstrap: &str, prefix: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let text = format!(
@@ -104,26 +104,26 @@ impl Place {
         Floorcast::start(&["run", "--config", &self.config()], variables)
     }
 
-    /// Where the configuration and the state lie.
+    /// The directory of the configuration and the state.
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// What an independent reader finds: another client, another Avro library, and only the
-    /// exported schemas to go by.
+    /// The records that an independent reader finds: with another client, another Avro library, and
+    /// only the exported schemas.
     pub(crate) fn published(&self, bootstrap: &str) -> Vec<Published> {
         let exported = schemas::exported();
         published(python::read_all(bootstrap, &self.prefix, exported.path()))
     }
 
-    /// Waits until the topics agree with the truth, or for a minute, and judges.
-    pub(crate) fn verdict(&self, centre: &Centre, bootstrap: &str) -> Verdict {
+    /// The verdict, as soon as the topics agree with the truth, or after a minute.
+    pub(crate) fn verdict(&self, centre: &SimulatorFixture, bootstrap: &str) -> Verdict {
         verdict(centre, || self.published(bootstrap))
     }
 }
 
-/// Waits until what is read agrees with the truth, or for a minute, and judges.
-pub(crate) fn verdict(centre: &Centre, read: impl Fn() -> Vec<Published>) -> Verdict {
+/// The verdict, as soon as what is read agrees with the truth, or after a minute.
+pub(crate) fn verdict(centre: &SimulatorFixture, read: impl Fn() -> Vec<Published>) -> Verdict {
     let begun = Instant::now();
     loop {
         let verdict = judge(&centre.simulator.truth(), &read());
@@ -134,15 +134,15 @@ pub(crate) fn verdict(centre: &Centre, read: impl Fn() -> Vec<Published>) -> Ver
     }
 }
 
-/// What the independent reader found, as the judge takes it.
-pub(crate) fn published(found: Vec<serde_json::Value>) -> Vec<Published> {
+/// Converts the records of the independent reader.
+pub(crate) fn published(records: Vec<serde_json::Value>) -> Vec<Published> {
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    found
+    records
         .into_iter()
         .map(|record| {
             let headers = &record["headers"];
             let event_type = text(&record["type"]);
-            // The headers say the same as the payload.
+            // Headers and payload agree.
             assert_eq!(text(&headers["ce_type"]), format!("floorcast.v1.{event_type}"));
             assert_eq!(headers["ce_id"], record["event"]["meta"]["event_id"]);
             assert_eq!(headers["ce_subject"], record["key"]);
@@ -159,7 +159,7 @@ pub(crate) fn published(found: Vec<serde_json::Value>) -> Vec<Published> {
         .collect()
 }
 
-/// One page of the admin listener, whose address is in the log.
+/// A page of the admin listener, whose address is in the log.
 pub(crate) fn page(bridge: &mut Floorcast, path: &str) -> String {
     let line = bridge.wait_for_line("admin pages at", Duration::from_secs(30));
     let address = line.rsplit("http://").next().unwrap().trim();

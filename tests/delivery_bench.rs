@@ -1,8 +1,9 @@
 //! What delivery costs, beside its limit: `cargo bench --bench delivery`.
 //!
 //! The limit is a bare transactional producer of librdkafka that sends the same bytes in the same
-//! batches, awaits their reports, commits, and keeps nothing. Both run in turn against the same broker, and the ratio is told. Then
-//! a steady stream of events shows how long one waits between the outbox and its commit.
+//! batches, awaits their reports, commits, and stores nothing. Both run in turn against the same broker,
+//! and the ratio is printed. Then a steady stream of events shows how long one waits between the outbox
+//! and its commit.
 
 #![allow(
     dead_code,
@@ -35,7 +36,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientConfig, ClientContext};
 
-use shard::{Bridge, Deployment, decide_alone};
+use shard::{Bridge, Deployment, emit_alone};
 use support::kafka;
 
 const EVENTS: i64 = 40_000;
@@ -44,7 +45,7 @@ const ROUNDS: usize = 5;
 const STEADY: Duration = Duration::from_secs(20);
 
 fn main() {
-    // `cargo test --benches` only wants to know that it builds.
+    // `cargo test --benches` only checks that it builds.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
@@ -59,7 +60,7 @@ fn main() {
         let first = i64::try_from(round).unwrap() * EVENTS;
         let (store, _) = Store::open(dir.path(), store::Options::default()).unwrap();
         for number in first..first + EVENTS {
-            decide_alone(&store, number, 80);
+            emit_alone(&store, number, 80);
         }
         store.flush().unwrap();
         let entries = store.outbox_after(0, usize::MAX, usize::MAX).unwrap();
@@ -110,7 +111,7 @@ impl ProducerContext for Reports {
     }
 }
 
-/// The same bytes in the same batches, by a producer that keeps nothing. Returns seconds and bytes.
+/// The same bytes in the same batches, by a producer that stores nothing. Returns seconds and bytes.
 fn bare_seconds(deployment: &Deployment, entries: &[NumberedEntry]) -> (f64, usize) {
     let context = Reports::default();
     let reported = Arc::clone(&context.0);
@@ -130,7 +131,7 @@ fn bare_seconds(deployment: &Deployment, entries: &[NumberedEntry]) -> (f64, usi
     for batch in entries.chunks(BATCH) {
         producer.begin_transaction().unwrap();
         for entry in batch {
-            for event in &entry.decision.events {
+            for event in &entry.entry.events {
                 let id = event.event_id.to_string();
                 let time = event.occurred_at.to_rfc3339_millis();
                 let headers = [
@@ -157,14 +158,14 @@ fn bare_seconds(deployment: &Deployment, entries: &[NumberedEntry]) -> (f64, usi
             }
         }
         for entry in batch {
-            let (key, value) = &entry.decision.records[0];
+            let (key, value) = &entry.entry.records[0];
             let value = value.as_ref().unwrap();
             bytes += key.len() + value.len();
             let record = BaseRecord::to(&state).partition(0).key(key).payload(value);
             producer.send(record).map_err(|(error, _)| error).unwrap();
             sent += 1;
         }
-        // A commit with messages under way takes a tenth of a second.
+        // A commit with messages in flight takes a tenth of a second.
         while reported.load(Ordering::Acquire) < sent {
             std::thread::sleep(Duration::from_micros(200));
         }
@@ -173,11 +174,11 @@ fn bare_seconds(deployment: &Deployment, entries: &[NumberedEntry]) -> (f64, usi
     (begun.elapsed().as_secs_f64(), bytes)
 }
 
-/// Gathers how long events waited.
+/// Records how long events waited.
 #[derive(Default)]
-struct Waits(Mutex<Vec<f64>>);
+struct Latencies(Mutex<Vec<f64>>);
 
-impl Observer for Waits {
+impl Observer for Latencies {
     fn connection(&self, _: &BrokerConnection) {}
     fn published(&self, seconds: f64) {
         self.0.lock().unwrap().push(seconds);
@@ -187,20 +188,20 @@ impl Observer for Waits {
         panic!("{error}");
     }
     fn transaction(&self, _: i32, _: TransactionOutcome) {}
-    fn activity(&self, _: i32, _: ShardState) {}
+    fn shard_state(&self, _: i32, _: ShardState) {}
     fn restored(&self, _: &'static str) {}
 }
 
 fn latency(deployment: &Deployment, dir: &std::path::Path) {
-    let waits = Arc::new(Waits::default());
-    let observer = Arc::clone(&waits) as Arc<dyn Observer>;
+    let latencies = Arc::new(Latencies::default());
+    let observer = Arc::clone(&latencies) as Arc<dyn Observer>;
     let mut bridge: Bridge = deployment.bridge_with(dir, |parts| parts.observer = observer);
     let store = bridge.own();
     let (begun, mut number) = (Instant::now(), 10_000_000);
     while begun.elapsed() < STEADY {
         let now = SystemClock.now();
-        decide_alone(&store, number, 80);
-        bridge.publisher.bell().ring();
+        emit_alone(&store, number, 80);
+        bridge.publisher.notifier().notify();
         number += 1;
         // Two hundred a second.
         while SystemClock.now().millis_since(now) < 5 {
@@ -210,14 +211,14 @@ fn latency(deployment: &Deployment, dir: &std::path::Path) {
     bridge.published(&store);
     drop(store);
     bridge.finish();
-    let mut waits = waits.0.lock().unwrap().clone();
-    waits.sort_by(f64::total_cmp);
-    let at = |part: f64| waits[((waits.len() - 1) as f64 * part) as usize] * 1000.0;
+    let mut seconds = latencies.0.lock().unwrap().clone();
+    seconds.sort_by(f64::total_cmp);
+    let at = |part: f64| seconds[((seconds.len() - 1) as f64 * part) as usize] * 1000.0;
     println!(
         "from outbox to committed at 200 events/s: p50 {:.0} ms, p99 {:.0} ms ({} events)",
         at(0.5),
         at(0.99),
-        waits.len()
+        seconds.len()
     );
 }
 

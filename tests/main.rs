@@ -1,17 +1,18 @@
-//! The tests that go through the public interface, and those that need more than this program: one
-//! binary, a module a subject. `support` holds what they share.
+//! The tests that use the public interface, and those that need other programs such as a broker: one
+//! binary, one module per subject. `support` holds what they share.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "in a test a panic is the verdict; clippy knows only functions marked as tests"
+    reason = "a test fails by a panic; clippy recognises only functions marked as tests"
 )]
 
 mod avro;
 mod bridge;
 mod documents;
 mod hostile;
+mod imports;
 mod kafka;
 mod registry;
 mod structure;

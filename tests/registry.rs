@@ -1,5 +1,4 @@
-//! Events that are framed for a schema registry: a real registry, a real Kafka, and other people's
-//! readers.
+//! Events that are framed for a schema registry: a real registry, a real Kafka, and independent readers.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +8,7 @@ use std::time::Duration;
 use floorcast::simulate::{Faults, WorldSettings};
 use serde_json::{Value, json};
 
-use crate::bridge::{Centre, Place, page, published, verdict};
+use crate::bridge::{BridgeFixture, SimulatorFixture, page, published, verdict};
 use crate::support::kafka::Broker;
 use crate::support::process::Floorcast;
 use crate::support::proxy::Proxy;
@@ -20,18 +19,18 @@ mod gateway;
 mod guarded;
 mod transport;
 
-fn centre(seed: u64) -> Centre {
+fn centre(seed: u64) -> SimulatorFixture {
     let settings = WorldSettings { seed, calls_per_second: 1.0, ..WorldSettings::default() };
-    Centre::open(settings, Faults::default())
+    SimulatorFixture::open(settings, Faults::default())
 }
 
-fn place(centre: &Centre, broker: &Broker, prefix: &str, section: &str) -> Place {
+fn place(centre: &SimulatorFixture, broker: &Broker, prefix: &str, section: &str) -> BridgeFixture {
     let more = format!("[account.sla]\ntarget_percent = 80\n[registry]\n{section}\n");
-    Place::at(&centre.simulator.base_url(), broker.bootstrap(), prefix, &more)
+    BridgeFixture::at(&centre.simulator.base_url(), broker.bootstrap(), prefix, &more)
 }
 
-/// Runs a command to its end: its status and what it said.
-fn command(arguments: &[&str], place: &Place) -> (i32, String) {
+/// Runs a command to its end: its status and its output.
+fn command(arguments: &[&str], place: &BridgeFixture) -> (i32, String) {
     let config = place.config();
     let arguments = [arguments, &["--config", &config]].concat();
     let mut command = Floorcast::start(&arguments, &[("ACME_TOKEN", "simulated-token")]);
@@ -39,17 +38,17 @@ fn command(arguments: &[&str], place: &Place) -> (i32, String) {
     (status, [command.stdout(), command.stderr()].concat().join("\n"))
 }
 
-/// What `check` says. It asks another vendor: the truth begins with the first answer of this one.
+/// The output of `check`, with another vendor: the truth begins with the first answer of this one.
 fn checked(broker: &Broker, prefix: &str, section: &str) -> String {
     let more = format!("[registry]\n{section}\n");
-    let place = Place::at("http://127.0.0.1:1", broker.bootstrap(), prefix, &more);
+    let place = BridgeFixture::at("http://127.0.0.1:1", broker.bootstrap(), prefix, &more);
     command(&["check"], &place).1
 }
 
-/// Stops the world, lets the bridge read what is left, and holds the topics against the truth, as
-/// Confluent's own deserializer reads them.
-fn settle_and_judge(
-    centre: &Centre,
+/// Stops the simulated world, lets the bridge read what is left, and compares the topics, as
+/// Confluent's own deserializer reads them, with the truth.
+fn settle_and_compare(
+    centre: &SimulatorFixture,
     bridge: &mut Floorcast,
     broker: &Broker,
     prefix: &str,
@@ -57,7 +56,9 @@ fn settle_and_judge(
 ) {
     centre.simulator.stop_world();
     let settled = centre.requests() + 60;
-    wait_until(Duration::from_mins(1), "the bridge goes on asking", || centre.requests() > settled);
+    wait_until(Duration::from_mins(1), "the bridge goes on polling", || {
+        centre.requests() > settled
+    });
     let read = || published(python::read_framed(broker.bootstrap(), prefix, registry.url()));
     let verdict = verdict(centre, read);
     let status = page(bridge, "/status");
@@ -65,18 +66,18 @@ fn settle_and_judge(
     assert!(verdict.events > 50, "{verdict}");
 }
 
-/// Waits until calls have come and ended.
-fn let_calls_end(centre: &Centre, calls: usize) {
-    // Some have ended before anybody looked.
+/// Waits until so many more calls have ended.
+fn let_calls_end(centre: &SimulatorFixture, calls: usize) {
+    // Some may have ended already.
     let ended = |call: &&Value| !call["ends_at"].is_null();
     let calls = calls + centre.simulator.truth().calls.iter().filter(ended).count();
-    wait_until(Duration::from_secs(90), "calls come and end", || {
+    wait_until(Duration::from_secs(90), "calls end", || {
         let truth = centre.simulator.truth();
         truth.calls.iter().filter(|call| !call["ends_at"].is_null()).count() >= calls
     });
 }
 
-/// What Java's Kafka client and Avro library find, by their place on the topics.
+/// What Java's Kafka client and Avro library read, by topic, partition and offset.
 fn read_in_java(broker: &Broker, prefix: &str, registry: &Registry) -> BTreeMap<String, Value> {
     let project = repository_file("tests/registry/java/pom.xml");
     let input = std::fs::read_to_string(&project).unwrap();
@@ -96,10 +97,10 @@ fn read_in_java(broker: &Broker, prefix: &str, registry: &Registry) -> BTreeMap<
         .arg(libraries.join("*"))
         .arg(project.with_file_name("ReadFramed.java"))
         .args([broker.bootstrap(), prefix, registry.url()]));
-    by_place(lines.unwrap().lines().map(|line| serde_json::from_str(line).unwrap()))
+    by_offset(lines.unwrap().lines().map(|line| serde_json::from_str(line).unwrap()))
 }
 
-fn by_place(records: impl Iterator<Item = Value>) -> BTreeMap<String, Value> {
+fn by_offset(records: impl Iterator<Item = Value>) -> BTreeMap<String, Value> {
     let place = |record: &Value| {
         format!("{}/{}/{}", record["topic"], record["partition"], record["offset"])
     };
@@ -113,16 +114,16 @@ fn events_are_registered_framed_and_read_alike_by_confluents_client_java_and_tai
     let (broker, registry) = (kafka::shared(), registry::shared());
     let (centre, prefix) = (centre(41), kafka::unique_prefix("framed"));
     let place = place(&centre, broker, &prefix, &format!("url = \"{}\"", registry.url()));
-    let said = checked(broker, &prefix, &format!("url = \"{}\"", registry.url()));
-    assert!(said.contains("✓ registry: answers; "), "{said}");
+    let output = checked(broker, &prefix, &format!("url = \"{}\"", registry.url()));
+    assert!(output.contains("✓ registry: answers; "), "{output}");
     let mut bridge = place.run();
     let_calls_end(&centre, 15);
-    settle_and_judge(&centre, &mut bridge, broker, &prefix, registry);
+    settle_and_compare(&centre, &mut bridge, broker, &prefix, registry);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
 
     let in_python =
-        by_place(python::read_framed(broker.bootstrap(), &prefix, registry.url()).into_iter());
+        by_offset(python::read_framed(broker.bootstrap(), &prefix, registry.url()).into_iter());
     let in_java = read_in_java(broker, &prefix, registry);
     assert_eq!(in_java.len(), in_python.len());
     for (place, record) in &in_python {
@@ -143,31 +144,31 @@ fn events_are_registered_framed_and_read_alike_by_confluents_client_java_and_tai
         assert_eq!(in_python[&place], json!({"type": event_type, "event": event}), "{line}");
     }
 
-    // Every schema is there, also of events that did not come yet.
-    let (status, said) = command(&["schemas", "register", "--check"], &place);
-    assert_eq!(status, 0, "{said}");
-    assert!(said.lines().all(|line| line.starts_with('✓')), "{said}");
-    assert!(said.contains(&format!("✓ {prefix}.sla-floorcast.v1.SlaBreached: ")), "{said}");
+    // Every schema is registered, also of events that have not occurred.
+    let (status, output) = command(&["schemas", "register", "--check"], &place);
+    assert_eq!(status, 0, "{output}");
+    assert!(output.lines().all(|line| line.starts_with('✓')), "{output}");
+    assert!(output.contains(&format!("✓ {prefix}.sla-floorcast.v1.SlaBreached: ")), "{output}");
 }
 
 #[test]
-fn what_nobody_registered_is_said_and_its_events_wait_until_somebody_did() {
+fn a_missing_schema_is_reported_and_its_events_wait_until_it_is_registered() {
     let (broker, registry) = (kafka::shared(), registry::shared());
     let (centre, prefix) = (centre(42), kafka::unique_prefix("unregistered"));
     let section = format!("url = \"{}\"\nauto_register = false", registry.url());
     let place = place(&centre, broker, &prefix, &section);
-    let said = checked(broker, &prefix, &section);
-    assert!(said.contains("schemas are missing: run `floorcast schemas register`"), "{said}");
+    let output = checked(broker, &prefix, &section);
+    assert!(output.contains("schemas are missing: run `floorcast schemas register`"), "{output}");
     let mut bridge = place.run();
     let line = bridge.wait_for_line("events wait for a schema", Duration::from_secs(60));
     assert!(line.contains("run `floorcast schemas register`"), "{line}");
     let ready = page(&mut bridge, "/readyz");
     assert!(ready.contains("schemas: the schema registry has no such schema of"), "{ready}");
     let_calls_end(&centre, 5);
-    let (status, said) = command(&["schemas", "register"], &place);
-    assert_eq!(status, 0, "{said}");
+    let (status, output) = command(&["schemas", "register"], &place);
+    assert_eq!(status, 0, "{output}");
     bridge.wait_for_line("events are sent again", Duration::from_secs(60));
-    settle_and_judge(&centre, &mut bridge, broker, &prefix, registry);
+    settle_and_compare(&centre, &mut bridge, broker, &prefix, registry);
     let ready = page(&mut bridge, "/readyz");
     assert!(ready.starts_with("HTTP/1.1 200"), "{ready}");
     bridge.terminate();
@@ -176,28 +177,28 @@ fn what_nobody_registered_is_said_and_its_events_wait_until_somebody_did() {
 }
 
 #[test]
-fn a_restart_while_the_registry_is_away_goes_on_with_the_ids_it_knows() {
+fn a_restart_while_the_registry_is_down_goes_on_with_the_stored_ids() {
     let (broker, registry) = (kafka::shared(), registry::shared());
-    let (centre, prefix) = (centre(43), kafka::unique_prefix("away"));
+    let (centre, prefix) = (centre(43), kafka::unique_prefix("down"));
     let proxy = Proxy::listen();
     let section = format!("url = \"{}\"", registry.behind(proxy.port()));
     let place = place(&centre, broker, &prefix, &section);
-    // Away from the start: events wait, nothing is lost.
+    // Down from the start: events wait, nothing is lost.
     let mut bridge = place.run();
     let line = bridge.wait_for_line("events wait for a schema", Duration::from_secs(60));
     assert!(line.contains("does not answer"), "{line}");
     proxy.forward_to(registry.port());
     bridge.wait_for_line("events are sent again", Duration::from_secs(60));
-    bridge.wait_for_line("asked for every schema", Duration::from_mins(1));
+    bridge.wait_for_line("schema ids requested for every event type", Duration::from_mins(1));
     let_calls_end(&centre, 3);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
 
     proxy.cut();
     let mut bridge = place.run();
-    bridge.wait_for_line("ids of schemas that are remembered are used", Duration::from_secs(60));
+    bridge.wait_for_line("stored schema ids are used", Duration::from_secs(60));
     let_calls_end(&centre, 12);
-    settle_and_judge(&centre, &mut bridge, broker, &prefix, registry);
+    settle_and_compare(&centre, &mut bridge, broker, &prefix, registry);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
     assert_eq!(lines_with(&bridge, "events wait for a schema"), 0, "{}", bridge.said());
@@ -213,11 +214,11 @@ fn a_schema_that_the_registry_refuses_is_a_readable_error_and_loses_no_event() {
     let versions = format!("/subjects/{subject}/versions");
     assert_eq!(registry.ask("POST", &versions, Some(&body)).0, 200);
     let place = place(&centre, broker, &prefix, &format!("url = \"{}\"", registry.url()));
-    let said = checked(broker, &prefix, &format!("url = \"{}\"", registry.url()));
-    let expected = format!("✗ registry: the schema of {subject} does not go with those that are");
-    assert!(said.contains(&expected), "{said}");
-    let (status, said) = command(&["schemas", "register", "--check"], &place);
-    assert_eq!((status, said.matches('✗').count()), (1, 1), "{said}");
+    let output = checked(broker, &prefix, &format!("url = \"{}\"", registry.url()));
+    let expected = format!("✗ registry: the schema of {subject} is incompatible with the");
+    assert!(output.contains(&expected), "{output}");
+    let (status, output) = command(&["schemas", "register", "--check"], &place);
+    assert_eq!((status, output.matches('✗').count()), (1, 1), "{output}");
 
     let mut bridge = place.run();
     let line = bridge.wait_for_line("events wait for a schema", Duration::from_secs(60));
@@ -225,41 +226,41 @@ fn a_schema_that_the_registry_refuses_is_a_readable_error_and_loses_no_event() {
     assert!(line.contains(&expected), "{line}");
     assert!(line.contains("look at the subject's versions"), "{line}");
     let_calls_end(&centre, 5);
-    for question in ["", "?permanent=true"] {
-        registry.ask("DELETE", &format!("/subjects/{subject}{question}"), None);
+    for query in ["", "?permanent=true"] {
+        registry.ask("DELETE", &format!("/subjects/{subject}{query}"), None);
     }
     bridge.wait_for_line("events are sent again", Duration::from_secs(60));
-    settle_and_judge(&centre, &mut bridge, broker, &prefix, registry);
+    settle_and_compare(&centre, &mut bridge, broker, &prefix, registry);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
 }
 
 #[test]
-fn a_registry_that_swallows_questions_holds_up_neither_events_nor_the_end() {
+fn a_registry_that_never_answers_delays_neither_events_nor_the_end() {
     let (broker, registry) = (kafka::shared(), registry::shared());
-    let (centre, prefix) = (centre(45), kafka::unique_prefix("swallowed"));
+    let (centre, prefix) = (centre(45), kafka::unique_prefix("unanswered"));
     let proxy = Proxy::listen();
     proxy.forward_to(registry.port());
     let section = format!("url = \"{}\"", registry.behind(proxy.port()));
     let place = place(&centre, broker, &prefix, &section);
     let mut bridge = place.run();
-    bridge.wait_for_line("asked for every schema", Duration::from_mins(1));
+    bridge.wait_for_line("schema ids requested for every event type", Duration::from_mins(1));
     let_calls_end(&centre, 3);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
 
     proxy.hold();
     let mut bridge = place.run();
-    // In the midst of the first question.
+    // During the first request.
     bridge.wait_for_line("admin pages at", Duration::from_secs(30));
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
     assert_eq!(lines_with(&bridge, "left behind"), 0, "{}", bridge.said());
 
     let mut bridge = place.run();
-    bridge.wait_for_line("ids of schemas that are remembered are used", Duration::from_secs(60));
+    bridge.wait_for_line("stored schema ids are used", Duration::from_secs(60));
     let_calls_end(&centre, 12);
-    settle_and_judge(&centre, &mut bridge, broker, &prefix, registry);
+    settle_and_compare(&centre, &mut bridge, broker, &prefix, registry);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
     assert_eq!(lines_with(&bridge, "left behind"), 0, "{}", bridge.said());

@@ -1,16 +1,17 @@
-//! What a part of the tree may know: a vendor is a folder under `source/`, a part of `simulate/`, a
-//! line of a table, and nothing else.
+//! What each part of the tree may know of vendors: a vendor is a folder under `source/`, a part of
+//! `simulate/`, a line of a table, and nothing else.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use floorcast::model::EntityKind;
 use floorcast::secret::SecretSource;
 use floorcast::source::{SettingsReader, VENDORS};
 use url::Url;
 
 use crate::documents::files;
 
-/// Words of the vendors' interfaces. What the model took over from one of them is not among them.
+/// Words of the vendors' interfaces. Those that are also fields of the model are not among them.
 const WORDS: [&str; 12] = [
     "agent_activity_logs",
     "call_pass",
@@ -34,17 +35,17 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
     own.lines().map(|line| line.split("//").next().unwrap_or_default())
 }
 
-/// Notes which keys are asked for.
-struct Asked(BTreeSet<String>);
+/// Records which keys are read.
+struct RecordedKeys(BTreeSet<String>);
 
-impl Asked {
+impl RecordedKeys {
     fn note<T>(&mut self, name: &str) -> Option<T> {
         self.0.insert(name.to_owned());
         None
     }
 }
 
-impl SettingsReader for Asked {
+impl SettingsReader for RecordedKeys {
     fn text(&mut self, name: &str) -> Option<String> {
         self.note(name)
     }
@@ -72,9 +73,9 @@ impl SettingsReader for Asked {
     }
 }
 
-/// What only a vendor's folder may say: names, keys of accounts, words.
+/// What only a vendor's folder may name: names, keys of accounts, words.
 fn vendors_words() -> BTreeSet<String> {
-    let mut keys = Asked(BTreeSet::new());
+    let mut keys = RecordedKeys(BTreeSet::new());
     for vendor in VENDORS {
         (vendor.settings)(&mut keys);
     }
@@ -131,5 +132,145 @@ fn a_vendors_name_key_or_word_outside_its_folder_is_noticed() {
     }
     for line in ["// as Infobip does", "let vendor = account.vendor.name;", "let password = x;"] {
         assert!(!named(line), "{line}");
+    }
+}
+
+/// Folders in which no vendor's word is known: what they need of one is a normal form.
+const NEUTRAL: [&str; 3] = ["detect", "engine", "model"];
+
+/// The texts between quotes in the program's own code of a file.
+fn literals(text: &str) -> Vec<String> {
+    let code: String = code(text).flat_map(|line| [line, "\n"]).collect();
+    let mut letters = code.chars();
+    let mut literals = Vec::new();
+    let mut open: Option<String> = None;
+    let mut before = '\n';
+    while let Some(letter) = letters.next() {
+        match (&mut open, letter) {
+            (Some(literal), '\\') => literal.extend(letters.next()),
+            (Some(_), '"') => literals.extend(open.take()),
+            (Some(literal), _) => literal.push(letter),
+            (None, '"') if before != '\'' => open = Some(String::new()),
+            (None, _) => {}
+        }
+        before = letter;
+    }
+    literals
+}
+
+fn is_part_of_a_word(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
+}
+
+/// The words of all vendors: those of their vocabularies, and the texts of their mappings that are
+/// one word. What the model took over (the fields of the schemas, the kinds of entities) is its
+/// own.
+fn words_of_all_vendors() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut words: BTreeSet<_> =
+        VENDORS.iter().flat_map(|vendor| vendor.vocabulary.words()).map(String::from).collect();
+    let mut sources = Vec::new();
+    files(&root.join("src/source"), "rs", &mut sources);
+    sources.retain(|path| {
+        let place = path.display().to_string();
+        place.contains("/mapping") || place.ends_with("/vocabulary.rs")
+    });
+    assert!(sources.len() >= 6, "only {} mappings were read", sources.len());
+    for path in sources {
+        let texts = literals(&std::fs::read_to_string(path).unwrap()).into_iter();
+        words.extend(texts.filter(|text| text.len() > 2 && text.chars().all(is_part_of_a_word)));
+    }
+    let mut own: BTreeSet<_> = EntityKind::ALL.iter().map(ToString::to_string).collect();
+    let mut schemas = Vec::new();
+    files(&root.join("schemas"), "avsc", &mut schemas);
+    for path in schemas {
+        let schema: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let fields = schema["fields"].as_array().into_iter().flatten();
+        own.extend(fields.map(|field| field["name"].as_str().unwrap().to_owned()));
+    }
+    words.retain(|word| !own.contains(word));
+    words
+}
+
+/// The vendor's word in a text. One that is also an English word has to be all of the text,
+/// but for its placeholders and punctuation; others, and the beginnings and ends of such words, are
+/// noticed anywhere in it.
+fn vendors_word<'a>(text: &str, words: &'a BTreeSet<String>) -> Option<&'a String> {
+    let is_name = |word: &str| word.contains(|letter: char| !letter.is_ascii_lowercase());
+    let whole = |start: usize, word: &str| {
+        let ends = [text[..start].chars().next_back(), text[start + word.len()..].chars().next()];
+        ends.into_iter().flatten().all(|letter| !is_part_of_a_word(letter))
+    };
+    let mut bare = text.to_owned();
+    while let Some((start, end)) = bare.find('{').zip(bare.find('}')).filter(|(from, to)| from < to)
+    {
+        bare.replace_range(start..=end, "");
+    }
+    let bare = bare.trim_matches(|letter| !is_part_of_a_word(letter));
+    words.iter().find(|word| {
+        let word = word.as_str();
+        let is_end = bare.len() > 2 && (bare.starts_with('_') || bare.ends_with('_'));
+        bare == word
+            || (is_end && word.contains(bare))
+            || (is_name(word) && text.match_indices(word).any(|(start, _)| whole(start, word)))
+    })
+}
+
+#[test]
+fn detection_the_engine_and_the_model_know_no_vendors_word() {
+    let words = words_of_all_vendors();
+    assert!(words.len() > 120, "only {} words are known", words.len());
+    let mut searched = 0;
+    for folder in NEUTRAL {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut sources = vec![root.join(format!("{folder}.rs"))];
+        files(&root.join(folder), "rs", &mut sources);
+        for path in sources {
+            let place = path.strip_prefix(&root).unwrap().display().to_string();
+            if place.ends_with("tests.rs") || place.contains("/tests/") {
+                continue;
+            }
+            searched += 1;
+            for literal in literals(&std::fs::read_to_string(&path).unwrap()) {
+                let word = vendors_word(&literal, &words);
+                assert!(word.is_none(), "{place} has {word:?} in {literal:?}");
+            }
+        }
+    }
+    assert!(searched > 45, "only {searched} files were searched");
+}
+
+#[test]
+fn a_vendors_word_in_a_text_is_noticed() {
+    let words = words_of_all_vendors();
+    let all = |line: &str| {
+        let literals = literals(&format!("fn detect() {{\n    {line}\n}}\n"));
+        literals.iter().any(|literal| vendors_word(literal, &words).is_some())
+    };
+    for line in [
+        "matches!(status, \"queued\" | \"ringing\")",
+        "row.activity == \"user_status_changed\"",
+        "activity.ends_with(\"_missed\")",
+        "reason.starts_with(\"eu_\")",
+        "Some(\"not_in_sla\") => breach(),",
+        "word != \"no_deflection\"",
+        "format!(\"finished:{key}\")",
+        "Some(\"Voice Inbound (IVR)\") => Direction::Inbound,",
+        "value[\"outgoingEnabled\"]",
+        "error!(\"the vendor said deltacast_call_missed again\")",
+        "if status == \"INVISIBLE\" {",
+    ] {
+        assert!(all(line), "{line}");
+    }
+    for line in [
+        "Self::Queued => queued(),",
+        "// \"queued\" is the vendor's word",
+        "#[error(\"the local store failed: {0}\")]",
+        "const FIELDS: &[&str] = &[\"status\", \"queue_durations\", \"queued_at\"];",
+        "let kind = \"call\";",
+        "let quote = '\"'; let queued = true;",
+    ] {
+        assert!(!all(line), "{line}");
     }
 }

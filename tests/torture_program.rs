@@ -1,19 +1,20 @@
-//! Exactly once, under torture: the long form, by hand.
+//! Exactly once, under repeated failures: the long form, run by hand.
 //!
 //! ```sh
 //! cargo run --release --features failpoints --example torture -- --rounds 500
 //! cargo run --release --features failpoints --example torture -- --planted generation_ignored
 //! ```
 //!
-//! It prints its seed; the same seed does the same again. It exits with 1 when anything is lost,
-//! twice, out of order, or otherwise wrong; with a planted fault, when the check does not notice.
+//! It prints its seed; the same seed gives the same schedule. It exits with 1 when anything is lost,
+//! published twice, out of order, or otherwise wrong; with a planted fault, when the check does not
+//! notice it.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a check: a panic is a verdict, and what it prints is what it is for"
+    reason = "a check: it fails by a panic, and prints its result"
 )]
 
 #[allow(dead_code, unused_imports, reason = "the tests of the repository need more of it")]
@@ -26,29 +27,29 @@ use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use rand::Rng;
 
-use self::torture::WITH_PLACES;
-use self::torture::fleet::Manner;
+use self::torture::WITH_FAILPOINTS;
+use self::torture::fleet::StartOptions;
 use self::torture::run::Torture;
-use self::torture::schedule::{self, Planted};
+use self::torture::schedule::{self, PlantedFault};
 
-/// Torments floorcast, and holds what it published against the truth
+/// Injects failures into floorcast, and compares what it published with the ground truth
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How many faults
+    /// Number of faults
     #[arg(long, default_value_t = 25)]
     rounds: usize,
-    /// What the schedule depends on; by chance if it is not given
+    /// Seed of the schedule; random if it is not given
     #[arg(long)]
     seed: Option<u64>,
-    /// Plant this fault, do what shows it, and see whether the check notices
+    /// Plant this fault, provoke it, and verify that the check notices it
     #[arg(long, value_name = "FAULT", value_parser = PossibleValuesParser::new(
-        Planted::ALL.iter().map(|planted| planted.name())
+        PlantedFault::ALL.iter().map(|planted| planted.name())
     ))]
     planted: Option<String>,
-    /// Do the short form, as CI does
+    /// Run the short form, as CI does
     #[arg(long)]
     short: bool,
-    /// Only print what would be done
+    /// Only print the schedule
     #[arg(long)]
     schedule: bool,
 }
@@ -57,11 +58,13 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let seed = arguments.seed.unwrap_or_else(|| rand::rng().random_range(0..1_000_000));
     let planted = arguments.planted.as_deref();
-    let planted = Planted::ALL.iter().copied().find(|known| Some(known.name()) == planted);
+    let planted = PlantedFault::ALL.iter().copied().find(|known| Some(known.name()) == planted);
     let epochs = match planted {
-        Some(planted) => schedule::provoking(planted, seed, arguments.rounds.min(MOST_PROVOKING)),
-        None if arguments.short => schedule::short(seed, WITH_PLACES),
-        None => schedule::schedule(seed, arguments.rounds, WITH_PLACES),
+        Some(planted) => {
+            schedule::provoking(planted, seed, arguments.rounds.min(MAX_PROVOKING_ROUNDS))
+        }
+        None if arguments.short => schedule::short(seed, WITH_FAILPOINTS),
+        None => schedule::schedule(seed, arguments.rounds, WITH_FAILPOINTS),
     };
     println!("seed {seed}");
     if arguments.schedule {
@@ -70,13 +73,13 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    if planted.is_some() && !WITH_PLACES {
+    if planted.is_some() && !WITH_FAILPOINTS {
         println!("nothing can be planted without --features failpoints");
         return ExitCode::from(2);
     }
     build();
     let logs = support::cache_directory(&format!("torture-{seed}"));
-    let mut torture = Torture::begin(Manner { planted }, logs, |line| println!("{line}"));
+    let mut torture = Torture::begin(StartOptions { planted }, logs, |line| println!("{line}"));
     let report = torture.run(seed, &epochs);
     println!("\n{report}");
     match planted {
@@ -93,10 +96,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// A planted fault shows soon or never.
-const MOST_PROVOKING: usize = 10;
+/// A planted fault is noticed within this many rounds or never.
+const MAX_PROVOKING_ROUNDS: usize = 10;
 
-/// Cargo builds this program without the one that it torments.
+/// Builds floorcast itself: cargo builds this program without it.
 fn build() {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -104,7 +107,7 @@ fn build() {
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
-    if WITH_PLACES {
+    if WITH_FAILPOINTS {
         command.args(["--features", "failpoints"]);
     }
     let status = command.current_dir(env!("CARGO_MANIFEST_DIR")).status();

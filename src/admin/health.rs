@@ -1,4 +1,4 @@
-//! The health of the bridge: written by those who do the work, read by whoever asks.
+//! The health of the bridge: written by the parts that do the work, read by the admin pages.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::delivery::ShardState;
 use crate::model::{AccountName, StreamName, Timestamp};
 
-/// After this long without a sign of life the engine counts as stuck.
+/// After this long without a heartbeat the engine counts as stuck.
 const STUCK_AFTER: Duration = Duration::from_mins(1);
 
 /// The health of everything.
@@ -18,41 +18,41 @@ const STUCK_AFTER: Duration = Duration::from_mins(1);
 pub struct Health {
     deployment: String,
     started_at: Timestamp,
-    state: Mutex<State>,
+    statuses: Mutex<Statuses>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    accounts: BTreeMap<AccountName, Account>,
+struct Statuses {
+    accounts: BTreeMap<AccountName, AccountStatus>,
     kafka: Option<Result<(), String>>,
     schemas: Option<String>,
     publishes: bool,
     store_failed: Option<String>,
-    shards: BTreeMap<i32, Shard>,
+    shards: BTreeMap<i32, ShardStatus>,
 }
 
 #[derive(Debug, Default)]
-struct Shard {
-    /// What its publisher is doing; `None` before it began, and where nothing is published.
-    activity: Option<ShardState>,
-    /// Why it cannot be owned.
+struct ShardStatus {
+    /// The state of its publisher; `None` before it starts, and in a dry run.
+    state: Option<ShardState>,
+    /// Why this bridge may not own it.
     refused: Option<String>,
-    /// The engine's last sign of life; `None` while there is no engine.
+    /// The engine's last heartbeat; `None` while there is no engine.
     alive_at: Option<Timestamp>,
-    /// Kafka has confirmed no ownership for so long that nothing is asked.
+    /// Kafka has committed no heartbeat for so long that polling is paused.
     lease_ended: bool,
-    outbox: Outbox,
+    outbox: OutboxStatus,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-struct Outbox {
+struct OutboxStatus {
     events: u64,
     bytes: u64,
     limit_bytes: u64,
     full: bool,
 }
 
-impl Outbox {
+impl OutboxStatus {
     fn sum(all: impl Iterator<Item = Self>) -> Self {
         all.fold(Self::default(), |sum, one| Self {
             events: sum.events + one.events,
@@ -64,19 +64,19 @@ impl Outbox {
 }
 
 #[derive(Debug, Default, Serialize)]
-struct Account {
+struct AccountStatus {
     #[serde(skip)]
     shard: i32,
     stopped: Option<String>,
-    streams: BTreeMap<String, Stream>,
+    streams: BTreeMap<String, StreamStatus>,
 }
 
 #[derive(Debug, Default, Serialize)]
-struct Stream {
+struct StreamStatus {
     committed_at: Option<String>,
     events: u64,
-    failures_in_a_row: u32,
-    last_failure: Option<String>,
+    consecutive_failures: u32,
+    last_error: Option<String>,
     #[serde(skip)]
     committed: Option<Timestamp>,
 }
@@ -105,19 +105,19 @@ impl Health {
         publishes: bool,
         streams: impl IntoIterator<Item = (i32, &'a AccountName, &'a StreamName)>,
     ) -> Self {
-        let mut state = State { publishes, ..State::default() };
+        let mut statuses = Statuses { publishes, ..Statuses::default() };
         for (shard, account, stream) in streams {
-            state.shards.entry(shard).or_default();
-            let account = state.accounts.entry(account.clone()).or_default();
+            statuses.shards.entry(shard).or_default();
+            let account = statuses.accounts.entry(account.clone()).or_default();
             account.shard = shard;
             account.streams.entry(stream.to_string()).or_default();
         }
-        Self { deployment: deployment.to_owned(), started_at, state: Mutex::new(state) }
+        Self { deployment: deployment.to_owned(), started_at, statuses: Mutex::new(statuses) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Every value stands for itself: one that was left half written is shown as it is.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Statuses> {
+        // The values are independent: a panic while one was written leaves the others right.
+        self.statuses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The health of one account.
@@ -126,36 +126,36 @@ impl Health {
         AccountHealth { health: self, account }
     }
 
-    fn shard(&self, shard: i32, write: impl FnOnce(&mut Shard)) {
+    fn shard(&self, shard: i32, write: impl FnOnce(&mut ShardStatus)) {
         write(self.lock().shards.entry(shard).or_default());
     }
 
-    /// The engine of a shard lives.
+    /// The engine of a shard responds.
     pub fn alive(&self, shard: i32, now: Timestamp) {
         self.shard(shard, |shard| shard.alive_at = Some(now));
     }
 
-    /// There is no engine of a shard any more.
+    /// The engine of a shard has ended.
     pub fn engine_ended(&self, shard: i32) {
         self.shard(shard, |shard| shard.alive_at = None);
     }
 
-    /// What a shard's publisher is doing.
-    pub fn activity(&self, shard: i32, activity: ShardState) {
-        self.shard(shard, |shard| shard.activity = Some(activity));
+    /// The state of a shard's publisher.
+    pub fn shard_state(&self, shard: i32, state: ShardState) {
+        self.shard(shard, |shard| shard.state = Some(state));
     }
 
-    /// A shard cannot be owned before somebody has looked; why.
+    /// This bridge may not own a shard until an operator has acted; why.
     pub fn refused(&self, shard: i32, reason: &str) {
         self.shard(shard, |shard| shard.refused = Some(reason.to_owned()));
     }
 
-    /// Whether a shard's right to ask vendors holds.
+    /// Whether a shard's lease holds: without it no vendor requests are sent.
     pub fn leased(&self, shard: i32, holds: bool) {
         self.shard(shard, |shard| shard.lease_ended = !holds);
     }
 
-    /// The store failed for good.
+    /// The store failed; why.
     pub fn store_failed(&self, reason: &str) {
         self.lock().store_failed.get_or_insert_with(|| reason.to_owned());
     }
@@ -165,58 +165,58 @@ impl Health {
         self.lock().store_failed = None;
     }
 
-    /// Kafka answers, or why it does not.
+    /// Whether Kafka answers, or why it does not.
     pub fn kafka(&self, connection: Result<(), String>) {
         self.lock().kafka = Some(connection);
     }
 
-    /// Events cannot be framed, and why; `None` when they can.
+    /// Why events cannot be framed for the schema registry; `None` when they can.
     pub fn schemas(&self, problem: Option<&str>) {
         self.lock().schemas = problem.map(String::from);
     }
 
-    /// What is in a shard's outbox, and its limit in bytes.
+    /// The size of a shard's outbox, and its limit in bytes.
     pub fn outbox(&self, shard: i32, events: u64, bytes: u64, limit_bytes: u64) {
         let full = bytes >= limit_bytes;
-        self.shard(shard, |shard| shard.outbox = Outbox { events, bytes, limit_bytes, full });
+        self.shard(shard, |shard| shard.outbox = OutboxStatus { events, bytes, limit_bytes, full });
     }
 
-    /// Whether the process does its work, or why not.
+    /// Whether the engines respond.
     ///
     /// # Errors
-    /// One line that says what is stuck.
+    /// One line that says since when an engine does not respond.
     pub fn healthy(&self, now: Timestamp) -> Result<(), String> {
-        let state = self.lock();
-        let silences = state.shards.values().filter_map(|shard| shard.alive_at);
-        let silent = silences.map(|alive_at| now.millis_since(alive_at)).max().unwrap_or(0);
+        let statuses = self.lock();
+        let heartbeats = statuses.shards.values().filter_map(|shard| shard.alive_at);
+        let silent = heartbeats.map(|alive_at| now.millis_since(alive_at)).max().unwrap_or(0);
         if silent > i64::try_from(STUCK_AFTER.as_millis()).unwrap_or(i64::MAX) {
-            return Err(format!("the engine has given no sign of life for {} s", silent / 1000));
+            return Err(format!("an engine has not responded for {} s", silent / 1000));
         }
         Ok(())
     }
 
-    /// Why the bridge is not ready, a line a reason; empty when it is. One that stands by is ready.
+    /// Why the bridge is not ready, one line each; empty when it is. A standby is ready.
     #[must_use]
     pub fn reasons(&self) -> Vec<String> {
-        let state = self.lock();
+        let statuses = self.lock();
         let mut reasons = Vec::new();
-        if let Some(reason) = &state.store_failed {
+        if let Some(reason) = &statuses.store_failed {
             reasons.push(format!("store: {reason}"));
         }
-        match &state.kafka {
-            _ if !state.publishes => {}
+        match &statuses.kafka {
+            _ if !statuses.publishes => {}
             None => reasons.push(String::from("kafka: not connected yet")),
             Some(Err(reason)) => reasons.push(format!("kafka: {reason}")),
             Some(Ok(())) => {}
         }
-        if let Some(problem) = &state.schemas {
+        if let Some(problem) = &statuses.schemas {
             reasons.push(format!("schemas: {problem}"));
         }
-        for (number, shard) in &state.shards {
+        for (number, shard) in &statuses.shards {
             if let Some(reason) = &shard.refused {
                 reasons.push(format!("shard {number}: {reason}"));
             }
-            match &shard.activity {
+            match &shard.state {
                 Some(ShardState::TakingOver) => {
                     reasons.push(format!("shard {number}: taking over"));
                 }
@@ -226,35 +226,34 @@ impl Health {
                     ));
                 }
                 Some(ShardState::Owning) if shard.lease_ended => reasons.push(format!(
-                    "shard {number}: kafka has confirmed no ownership for long, polling pauses"
+                    "shard {number}: no heartbeat committed to kafka for too long, polling is paused"
                 )),
-                Some(ShardState::StandingBy | ShardState::Owning) | None => {}
+                Some(ShardState::Standby | ShardState::Owning) | None => {}
             }
             if shard.outbox.full {
                 reasons.push(format!(
-                    "outbox: full ({} of {} bytes), polling pauses until kafka takes events again",
+                    "outbox: full ({} of {} bytes), polling is paused until kafka accepts events again",
                     shard.outbox.bytes, shard.outbox.limit_bytes
                 ));
             }
         }
-        for (name, account) in &state.accounts {
-            let activity = state.shards.get(&account.shard).map(|shard| &shard.activity);
-            if !matches!(activity, Some(None | Some(ShardState::Owning))) {
+        for (name, account) in &statuses.accounts {
+            let state = statuses.shards.get(&account.shard).map(|shard| &shard.state);
+            if !matches!(state, Some(None | Some(ShardState::Owning))) {
                 continue;
             }
             if let Some(reason) = &account.stopped {
                 reasons.push(format!("account {name}: stopped: {reason}"));
             } else if account.streams.values().all(|stream| stream.committed.is_none()) {
-                let failure =
-                    account.streams.values().find_map(|stream| stream.last_failure.clone());
-                let why = failure.map_or_else(String::new, |failure| format!(": {failure}"));
-                reasons.push(format!("account {name}: nothing read yet{why}"));
+                let error = account.streams.values().find_map(|stream| stream.last_error.clone());
+                let why = error.map_or_else(String::new, |error| format!(": {error}"));
+                reasons.push(format!("account {name}: no poll committed yet{why}"));
             }
         }
         reasons
     }
 
-    /// When each stream was last committed.
+    /// When a poll of each stream was last committed.
     pub fn each_stream(&self, mut visit: impl FnMut(&AccountName, &str, Option<Timestamp>)) {
         for (name, account) in &self.lock().accounts {
             for (stream, health) in &account.streams {
@@ -263,13 +262,13 @@ impl Health {
         }
     }
 
-    /// Everything, as JSON.
+    /// All of it, as the JSON of `/status`.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> Value {
         let reasons = self.reasons();
-        let state = self.lock();
-        let kafka = match &state.kafka {
-            _ if !state.publishes => json!("not used"),
+        let statuses = self.lock();
+        let kafka = match &statuses.kafka {
+            _ if !statuses.publishes => json!("not used"),
             None => json!("not connected yet"),
             Some(Ok(())) => json!("connected"),
             Some(Err(reason)) => json!(reason),
@@ -282,14 +281,14 @@ impl Health {
             "ready": reasons.is_empty(),
             "reasons": reasons,
             "kafka": kafka,
-            "schemas": state.schemas.as_deref().unwrap_or("ok"),
-            "store": state.store_failed.as_deref().unwrap_or("ok"),
-            "shards": state.shards.iter().map(|(number, shard)| (number.to_string(), json!({
-                "activity": shard.activity.as_ref().map_or("none", ShardState::as_str),
+            "schemas": statuses.schemas.as_deref().unwrap_or("ok"),
+            "store": statuses.store_failed.as_deref().unwrap_or("ok"),
+            "shards": statuses.shards.iter().map(|(number, shard)| (number.to_string(), json!({
+                "state": shard.state.as_ref().map_or("none", ShardState::as_str),
                 "outbox": shard.outbox,
             }))).collect::<serde_json::Map<_, _>>(),
-            "outbox": Outbox::sum(state.shards.values().map(|shard| shard.outbox)),
-            "accounts": state.accounts.iter().map(|(name, account)| (name.to_string(), json!(account)))
+            "outbox": OutboxStatus::sum(statuses.shards.values().map(|shard| shard.outbox)),
+            "accounts": statuses.accounts.iter().map(|(name, account)| (name.to_string(), json!(account)))
                 .collect::<serde_json::Map<_, _>>(),
         })
     }
@@ -307,12 +306,12 @@ impl<'a> AccountHealth<'a> {
         self.write(|account| account.stopped = None);
     }
 
-    /// The account is not polled any more.
+    /// The account is no longer polled; why.
     pub fn stopped(&self, reason: &str) {
         self.write(|account| account.stopped = Some(reason.to_owned()));
     }
 
-    fn write(&self, write: impl FnOnce(&mut Account)) {
+    fn write(&self, write: impl FnOnce(&mut AccountStatus)) {
         if let Some(account) = self.health.lock().accounts.get_mut(self.account) {
             write(account);
         }
@@ -320,25 +319,25 @@ impl<'a> AccountHealth<'a> {
 }
 
 impl StreamHealth<'_> {
-    /// A reading was committed, with this many events.
+    /// A poll was committed, with this many events.
     pub fn committed(&self, now: Timestamp, events: usize) {
         self.write(|stream| {
             stream.committed = Some(now);
             stream.committed_at = Some(now.to_rfc3339());
             stream.events += events as u64;
-            stream.failures_in_a_row = 0;
+            stream.consecutive_failures = 0;
         });
     }
 
-    /// A reading failed. The message holds no secret and no part of an answer.
+    /// A poll failed. The message holds no secret and no part of an answer.
     pub fn failed(&self, message: &str) {
         self.write(|stream| {
-            stream.failures_in_a_row += 1;
-            stream.last_failure = Some(message.to_owned());
+            stream.consecutive_failures += 1;
+            stream.last_error = Some(message.to_owned());
         });
     }
 
-    fn write(&self, write: impl FnOnce(&mut Stream)) {
+    fn write(&self, write: impl FnOnce(&mut StreamStatus)) {
         self.account.write(|account| {
             if let Some(stream) = account.streams.get_mut(self.stream.as_str()) {
                 write(stream);
@@ -362,12 +361,12 @@ mod tests {
     }
 
     #[test]
-    fn a_bridge_is_ready_when_kafka_answers_and_every_account_was_read() {
+    fn a_bridge_is_ready_when_kafka_answers_and_every_account_was_polled() {
         let acme = AccountName::new("acme").unwrap();
         let health = health(&acme);
         assert_eq!(
             health.reasons(),
-            ["kafka: not connected yet", "account acme: nothing read yet"]
+            ["kafka: not connected yet", "account acme: no poll committed yet"]
         );
         health.kafka(Ok(()));
         health.account(&acme).stream(&CALLS).committed(at(1), 3);
@@ -377,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn each_trouble_is_a_reason_of_its_own() {
+    fn each_problem_is_a_reason_of_its_own() {
         let acme = AccountName::new("acme").unwrap();
         let health = health(&acme);
         health.kafka(Err("1 broker is down".into()));
@@ -394,11 +393,11 @@ mod tests {
         health.schemas(None);
         health.account(&acme).up();
         health.account(&acme).stream(&CALLS).failed("timed out");
-        assert_eq!(health.reasons()[3], "account acme: nothing read yet: timed out");
+        assert_eq!(health.reasons()[3], "account acme: no poll committed yet: timed out");
     }
 
     #[test]
-    fn an_engine_without_a_sign_of_life_is_not_healthy() {
+    fn an_engine_that_does_not_respond_is_not_healthy() {
         let acme = AccountName::new("acme").unwrap();
         let health = health(&acme);
         assert_eq!(health.healthy(at(600)), Ok(()));
@@ -412,23 +411,23 @@ mod tests {
     }
 
     #[test]
-    fn a_bridge_that_stands_by_is_ready_and_one_that_restores_is_not() {
+    fn a_standby_is_ready_and_a_bridge_that_restores_its_store_is_not() {
         let acme = AccountName::new("acme").unwrap();
         let health = health(&acme);
         health.kafka(Ok(()));
-        health.activity(0, ShardState::StandingBy);
+        health.shard_state(0, ShardState::Standby);
         assert_eq!(health.reasons(), [""; 0]);
-        health.activity(0, ShardState::Restoring { records: 3, of: 9 });
+        health.shard_state(0, ShardState::Restoring { records: 3, of: 9 });
         assert_eq!(health.reasons(), ["shard 0: restoring the store, 3 records of at most 9"]);
-        health.activity(0, ShardState::Owning);
+        health.shard_state(0, ShardState::Owning);
         health.leased(0, false);
         assert_eq!(
             health.reasons(),
             [
-                "shard 0: kafka has confirmed no ownership for long, polling pauses",
-                "account acme: nothing read yet"
+                "shard 0: no heartbeat committed to kafka for too long, polling is paused",
+                "account acme: no poll committed yet"
             ]
         );
-        assert_eq!(health.status(at(2))["shards"]["0"]["activity"], "owning");
+        assert_eq!(health.status(at(2))["shards"]["0"]["state"], "owning");
     }
 }

@@ -1,4 +1,4 @@
-//! The listener of the admin pages.
+//! The HTTP server of the admin pages.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,22 +15,22 @@ use super::health::Health;
 use crate::clock::Clock;
 use crate::telemetry::Metrics;
 
-/// Why the admin pages cannot be shown.
+/// Why the admin pages cannot be served.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}; set another [admin] listen")]
+#[error("cannot listen on {address}: {source}; set another address with [admin] listen")]
 pub struct AdminError {
     address: SocketAddr,
     source: std::io::Error,
 }
 
 #[derive(Clone)]
-struct Shown {
+struct Pages {
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
 }
 
-/// The admin pages.
+/// The admin pages, bound to an address.
 #[derive(Debug)]
 pub struct Admin {
     listener: TcpListener,
@@ -38,10 +38,10 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Listens.
+    /// Binds the address.
     ///
     /// # Errors
-    /// When the address is taken or not ours.
+    /// When the address is in use or not this machine's.
     pub async fn bind(address: SocketAddr) -> Result<Self, AdminError> {
         let bound = async {
             let listener = TcpListener::bind(address).await?;
@@ -51,24 +51,24 @@ impl Admin {
         bound.await.map_err(|source| AdminError { address, source })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers until the future is dropped.
+    /// Answers requests until the future is dropped.
     pub async fn serve(self, health: Arc<Health>, metrics: Arc<Metrics>, clock: Arc<dyn Clock>) {
-        let shown = Shown { health, metrics, clock };
+        let state = Pages { health, metrics, clock };
         let pages = Router::new()
             .route("/", get(index))
             .route("/metrics", get(metrics_page))
             .route("/healthz", get(healthz))
             .route("/readyz", get(readyz))
             .route("/status", get(status))
-            .with_state(shown);
+            .with_state(state);
         if let Err(error) = axum::serve(self.listener, pages).await {
-            tracing::error!(%error, "the admin pages are gone");
+            tracing::error!(%error, "the admin server stopped");
         }
     }
 }
@@ -81,20 +81,20 @@ async fn index() -> Html<&'static str> {
     )
 }
 
-async fn metrics_page(State(shown): State<Shown>) -> Response {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], shown.metrics.render())
+async fn metrics_page(State(pages): State<Pages>) -> Response {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], pages.metrics.render())
         .into_response()
 }
 
-async fn healthz(State(shown): State<Shown>) -> Response {
-    match shown.health.healthy(shown.clock.now()) {
+async fn healthz(State(pages): State<Pages>) -> Response {
+    match pages.health.healthy(pages.clock.now()) {
         Ok(()) => "ok\n".into_response(),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
 }
 
-async fn readyz(State(shown): State<Shown>) -> Response {
-    let reasons = shown.health.reasons();
+async fn readyz(State(pages): State<Pages>) -> Response {
+    let reasons = pages.health.reasons();
     if reasons.is_empty() {
         "ready\n".into_response()
     } else {
@@ -102,7 +102,7 @@ async fn readyz(State(shown): State<Shown>) -> Response {
     }
 }
 
-async fn status(State(shown): State<Shown>) -> Response {
-    let status = shown.health.status(shown.clock.now());
+async fn status(State(pages): State<Pages>) -> Response {
+    let status = pages.health.status(pages.clock.now());
     ([(CONTENT_TYPE, "application/json")], format!("{status:#}\n")).into_response()
 }

@@ -1,17 +1,19 @@
-//! `floorcast check`: is the configuration right, and does everything answer?
+//! `floorcast check`: validates the configuration and tests everything it names.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::run::{account_parts, kafka_settings, read_config, registry_settings, topic_plan};
-use super::schemas::{Standing, standings};
+use super::schemas::{SubjectStatus, subject_statuses};
 use super::{Failure, say};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Environment;
-use crate::delivery::{Delivery, TopicPlan, TopicsError, ensure_topics, preflight, registry};
+use crate::config::{Config, Environment};
+use crate::delivery::{TopicPlan, TopicsError, ensure_topics, preflight, registry};
+use crate::kafka::KafkaSettings;
+use crate::model::Privacy;
 use crate::ownership::Lease;
 use crate::poll::Budget;
 use crate::source::{
@@ -22,22 +24,30 @@ use crate::store::{Options, Store};
 use crate::telemetry::Metrics;
 
 #[derive(Debug, Args)]
+#[command(before_help = "Example: floorcast check --config floorcast.toml")]
 pub(super) struct CheckArguments {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Check the file only; ask nobody
+    /// Validate the file only; send no requests
     #[arg(long)]
     offline: bool,
 }
 
-/// One line with its mark.
-fn mark(what: &str, outcome: Result<String, String>, failed: &mut bool) {
-    match outcome {
-        Ok(text) => say(format_args!("✓ {what}: {text}")),
-        Err(text) => {
-            *failed = true;
-            say(format_args!("✗ {what}: {text}"));
+/// Prints the result of each check on a line, and counts those that failed.
+#[derive(Default)]
+struct Report {
+    failed: usize,
+}
+
+impl Report {
+    fn add(&mut self, what: &str, outcome: Result<String, String>) {
+        match outcome {
+            Ok(text) => say(format_args!("✓ {what}: {text}")),
+            Err(text) => {
+                self.failed += 1;
+                say(format_args!("✗ {what}: {text}"));
+            }
         }
     }
 }
@@ -47,8 +57,8 @@ pub(super) async fn check(
     environment: &Environment,
 ) -> Result<(), Failure> {
     let config = read_config(&arguments.config, environment)?;
-    let mut failed = false;
-    mark("configuration", Ok(format!("{} account(s)", config.accounts.len())), &mut failed);
+    let mut report = Report::default();
+    report.add("configuration", Ok(format!("{} account(s)", config.accounts.len())));
     for warning in &config.warnings {
         say(format_args!("! {warning}"));
     }
@@ -57,100 +67,124 @@ pub(super) async fn check(
         return Ok(());
     }
     let environment = Arc::new(environment.clone());
-    // Without its key nothing else is asked: what an answer holds could not be closed.
+    // No vendor request without the key of the pseudonyms: an answer could not be pseudonymised.
     let privacy = config.privacy.resolve(&environment);
-    let privacy = privacy.map_err(|error| Failure::Misused(error.to_string()))?;
+    let privacy = privacy.map_err(|error| Failure::Usage(error.to_string()))?;
     for account in &config.accounts {
-        let what = format!("account {}", account.name);
         let outcome = match account_parts(account, &environment) {
             Ok(parts) => one_request(parts, privacy).await,
-            Err(Failure::Misused(text) | Failure::Failed(text)) => Err(text),
+            Err(Failure::Usage(text) | Failure::Failed(text)) => Err(text),
         };
-        mark(&what, outcome, &mut failed);
+        report.add(&format!("account {}", account.name), outcome);
     }
-    // While topics are still to be made there is nothing to own.
-    let mut topics_are_there = false;
-    let kafka = match kafka_settings(&config, &environment) {
-        Ok(settings) => {
-            // A check makes nothing: it says what is missing and whether it would be made.
-            let plan = TopicPlan { create: false, ..topic_plan(&config) };
-            match ensure_topics(&settings, &plan).await {
-                Ok(topics) => {
-                    topics_are_there = true;
-                    for difference in topics.differences {
-                        say(format_args!("! {difference}"));
-                    }
-                    Ok(String::from("answers, all topics are there"))
-                }
-                Err(TopicsError::Missing { topics, .. }) if config.kafka.create_topics => {
-                    Ok(format!("answers; to be made at the start: {}", topics.join(", ")))
-                }
-                Err(error) => Err(error.to_string()),
+    match check_topics(&config, &environment).await {
+        Ok(topics) => {
+            report.add("kafka", Ok(topics.text));
+            // Before the topics exist there is nothing to own.
+            if let Some(settings) = topics.complete {
+                report.add("ownership", check_ownership(&config, settings).await?);
             }
         }
-        Err(Failure::Misused(text) | Failure::Failed(text)) => Err(text),
-    };
-    mark("kafka", kafka, &mut failed);
-    if topics_are_there && let Ok(settings) = kafka_settings(&config, &environment) {
-        let (shards, delivery) = (config.kafka.shards, config.kafka.delivery);
-        let examined = tokio::task::spawn_blocking(move || {
-            let transactions = delivery == Delivery::ExactlyOnce;
-            preflight(&settings, shards, transactions, &SystemClock)
-        });
-        mark("ownership", examined.await.map_err(Failure::failed)?, &mut failed);
+        Err(text) => report.add("kafka", Err(text)),
     }
     match registry_settings(&config, &environment) {
         Ok(None) => {}
         Ok(Some(settings)) => {
             let prefix = &config.kafka.topic_prefix;
-            mark("registry", registry_holds(&settings, prefix).await, &mut failed);
+            report.add("registry", check_registry(&settings, prefix).await);
         }
-        Err(Failure::Misused(text) | Failure::Failed(text)) => {
-            mark("registry", Err(text), &mut failed);
-        }
+        Err(Failure::Usage(text) | Failure::Failed(text)) => report.add("registry", Err(text)),
     }
-    let state = if config.state_dir.exists() {
-        let options = Options { privacy: privacy.fingerprint(), ..Options::default() };
-        match Store::check(&config.state_dir, options) {
-            Ok(()) => Ok(format!("{} can be opened", config.state_dir.display())),
-            Err(error) => Err(error.to_string()),
-        }
-    } else {
-        Ok(format!("{} will be made", config.state_dir.display()))
-    };
-    mark("state", state, &mut failed);
-    if failed { Err(Failure::failed("not everything is right, see above")) } else { Ok(()) }
+    report.add("state", check_store(&config.state_dir, privacy));
+    match report.failed {
+        0 => Ok(()),
+        1 => Err(Failure::failed("a check failed, see above")),
+        more => Err(Failure::failed(format!("{more} checks failed, see above"))),
+    }
 }
 
-/// Whether the registry answers and takes every schema.
-async fn registry_holds(
+/// What is to be said of the topics, and the client's settings when all of them exist.
+struct CheckedTopics {
+    text: String,
+    complete: Option<KafkaSettings>,
+}
+
+/// Whether Kafka answers and has the topics. Creates none, also where `run` would.
+async fn check_topics(config: &Config, environment: &Environment) -> Result<CheckedTopics, String> {
+    let settings = match kafka_settings(config, environment) {
+        Ok(settings) => settings,
+        Err(Failure::Usage(text) | Failure::Failed(text)) => return Err(text),
+    };
+    let plan = TopicPlan { create: false, ..topic_plan(config) };
+    match ensure_topics(&settings, &plan).await {
+        Ok(topics) => {
+            for difference in topics.differences {
+                say(format_args!("! {difference}"));
+            }
+            let text = String::from("answers, all topics are there");
+            Ok(CheckedTopics { text, complete: Some(settings) })
+        }
+        Err(TopicsError::Missing { topics, .. }) if config.kafka.create_topics => {
+            let topics = topics.join(", ");
+            let text = format!("answers; missing topics are created at the start: {topics}");
+            Ok(CheckedTopics { text, complete: None })
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Who owns the shards, and whether this bridge has the rights to.
+async fn check_ownership(
+    config: &Config,
+    settings: KafkaSettings,
+) -> Result<Result<String, String>, Failure> {
+    let (shards, delivery) = (config.kafka.shards, config.kafka.delivery);
+    let checked =
+        tokio::task::spawn_blocking(move || preflight(&settings, shards, delivery, &SystemClock));
+    checked.await.map_err(Failure::failed)
+}
+
+/// Whether the local store can be opened, if there is one.
+fn check_store(dir: &Path, privacy: Privacy) -> Result<String, String> {
+    if !dir.exists() {
+        return Ok(format!("{} will be created", dir.display()));
+    }
+    let options = Options { privacy: privacy.fingerprint(), ..Options::default() };
+    match Store::check(dir, options) {
+        Ok(()) => Ok(format!("{} can be opened", dir.display())),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Whether the registry answers, and has or accepts every schema.
+async fn check_registry(
     settings: &registry::RegistrySettings,
     prefix: &str,
 ) -> Result<String, String> {
     let client = registry::Client::new(settings).map_err(|error| error.to_string())?;
     client.answers().await.map_err(|error| error.to_string())?;
-    let standings = standings(&client, prefix).await.map_err(|error| error.to_string())?;
-    let count = |wanted: fn(&Standing) -> bool| {
-        standings.iter().filter(|(_, standing)| wanted(standing)).count()
+    let statuses = subject_statuses(&client, prefix).await.map_err(|error| error.to_string())?;
+    let with = |wanted: fn(&SubjectStatus) -> bool| {
+        statuses.iter().filter(move |(_, status)| wanted(status)).map(|(subject, _)| subject)
     };
-    let refused = standings.iter().find(|(_, standing)| *standing == Standing::Incompatible);
-    if let Some((subject, _)) = refused {
-        let others = count(|standing| *standing == Standing::Incompatible) - 1;
+    let mut incompatible = with(|status| *status == SubjectStatus::Incompatible);
+    if let Some(subject) = incompatible.next() {
+        let others = incompatible.count();
         let more = if others > 0 { format!(" and {others} others") } else { String::new() };
         return Err(format!(
-            "the schema of {subject}{more} does not go with those that are there: look at the \
-             subject's versions and its compatibility rule"
+            "the schema of {subject}{more} is incompatible with the registered versions: look at \
+             the subject's versions and its compatibility rule"
         ));
     }
-    let there = count(|standing| matches!(standing, Standing::Registered(_)));
-    let missing = standings.len() - there;
+    let registered = with(|status| matches!(status, SubjectStatus::Registered(_))).count();
+    let missing = statuses.len() - registered;
     match (missing, settings.auto_register) {
-        (0, _) => Ok(format!("answers, all {there} schemas are there")),
-        (_, true) => Ok(format!("answers; {missing} schemas are to be registered at the start")),
+        (0, _) => Ok(format!("answers, all {registered} schemas are there")),
+        (_, true) => Ok(format!("answers; {missing} schemas are registered at the start")),
         (_, false) => Err(format!(
             "{missing} of {} schemas are missing: run `floorcast schemas register`, or set \
              auto_register = true",
-            standings.len()
+            statuses.len()
         )),
     }
 }
@@ -158,7 +192,7 @@ async fn registry_holds(
 /// One request with the account's credentials.
 async fn one_request(
     parts: crate::shard::AccountParts,
-    privacy: crate::model::Privacy,
+    privacy: Privacy,
 ) -> Result<String, String> {
     let connection = Connection {
         account: parts.name.clone(),

@@ -1,5 +1,5 @@
 //! `floorcast demo`: simulated vendors, a broker and the bridge in one process, and a verdict that
-//! holds the topics against the truth.
+//! compares the topics with the ground truth.
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use rdkafka::producer::DefaultProducerContext;
 
 use super::run::account_parts;
 use super::simulate::WorldArguments;
-use super::{Failure, asked_to_end, say};
+use super::{Failure, say, stop_signal};
 use crate::bridge::{Bridge, BridgeParts, Destination, Publishing};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Environment};
@@ -28,13 +28,13 @@ use crate::source::Limits;
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArguments {
-    /// End by itself after this long, with a verdict
+    /// Stop after this long, with a verdict
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     length: Option<Duration>,
     /// Use this broker instead of an embedded one
     #[arg(long, value_name = "HOST:PORT")]
     kafka: Option<String>,
-    /// Where the admin pages listen
+    /// Listen address of the admin pages
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     admin: SocketAddr,
     #[command(flatten)]
@@ -51,19 +51,19 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A directory that is gone when the demo is.
-struct Scratch(PathBuf);
+/// A directory that is deleted when the demo ends.
+struct TemporaryDirectory(PathBuf);
 
-impl Drop for Scratch {
+impl Drop for TemporaryDirectory {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// How long the bridge may need at most to ask everything again.
-const LONGEST_SETTLING: Duration = Duration::from_mins(6);
+/// How long to wait for the bridge to poll everything again, at most.
+const MAX_SETTLING: Duration = Duration::from_mins(6);
 
-/// The broker: embedded, or somebody's.
+/// The broker: embedded, or one that runs already.
 enum Broker {
     Embedded(Box<MockCluster<'static, DefaultProducerContext>>),
     External(String),
@@ -81,14 +81,14 @@ impl Broker {
 pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
     let clock = Arc::new(SystemClock);
     let run = format!("{}-{}", std::process::id(), clock.now().millis());
-    let scratch = Scratch(std::env::temp_dir().join(format!("floorcast-demo-{run}")));
+    let directory = TemporaryDirectory(std::env::temp_dir().join(format!("floorcast-demo-{run}")));
     let settings = arguments.world.settings();
     let local = SocketAddr::from(([127, 0, 0, 1], 0));
     let simulator =
         Simulator::start(settings, local, clock.clone()).await.map_err(Failure::failed)?;
     simulator.set_faults(arguments.world.faults());
 
-    // A broker that is kept may hold the events of an earlier demo.
+    // An external broker may hold the events of an earlier demo.
     let (broker, prefix) = match &arguments.kafka {
         Some(servers) => (Broker::External(servers.clone()), format!("demo-{run}")),
         None => {
@@ -115,12 +115,12 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
         retention: Duration::from_hours(1),
         shards: 1,
     });
-    // The embedded broker shows what was aborted: there is nothing exactly once on it.
+    // The embedded broker shows aborted transactions: exactly once is not possible on it.
     let delivery = match broker {
         Broker::Embedded(_) => Delivery::AtLeastOnce,
         Broker::External(_) => Delivery::ExactlyOnce,
     };
-    // The demo's own configuration, read as everybody's is: an account of each system.
+    // An account of each system, read as every configuration is.
     let mut text = format!("[kafka]\nbootstrap_servers = \"{servers}\"\ndeployment = \"demo\"\n");
     let mut environment = Environment::new();
     for system in System::ALL {
@@ -144,7 +144,7 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
             retired: Vec::new(),
         })),
         registry: None,
-        state_dir: scratch.0.join("state"),
+        state_dir: directory.0.join("state"),
         outbox_limit: 256 << 20,
         privacy: Privacy::default(),
         admin: Some(arguments.admin),
@@ -169,32 +169,32 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
 
     let begun = Instant::now();
     let ended_early = tokio::select! {
-        () = asked_to_end() => true,
-        () = live(&bridge, begun, arguments.length) => false,
+        () = stop_signal() => true,
+        () = show_progress(&bridge, begun, arguments.length) => false,
     };
     let verdict = match arguments.length {
         Some(_) if !ended_early => {
             simulator.stop_world();
-            say("the simulated world stands still; the bridge settles …");
+            say("the simulation has stopped; waiting until the bridge has published the rest …");
             Some(settle(&simulator, &servers, &prefix, arguments.world.requests_per_second).await?)
         }
         _ => None,
     };
-    let drained = bridge.stop(Duration::from_secs(10)).await;
+    let stopped = bridge.stop(Duration::from_secs(10)).await;
     if let Some(verdict) = verdict {
         say(&verdict);
         if !verdict.passed() {
             return Err(Failure::failed("the topics do not agree with the truth, see above"));
         }
     }
-    if drained.remaining > 0 {
-        return Err(Failure::failed(format!("{} events were not sent", drained.remaining)));
+    if stopped.remaining > 0 {
+        return Err(Failure::failed(format!("{} events were not sent", stopped.remaining)));
     }
     Ok(())
 }
 
-/// Shows what happens, a line a second, until the time is up.
-async fn live(bridge: &Bridge, begun: Instant, length: Option<Duration>) {
+/// Shows the number of events every second, until the time is over.
+async fn show_progress(bridge: &Bridge, begun: Instant, length: Option<Duration>) {
     let terminal = std::io::stdout().is_terminal();
     loop {
         if length.is_some_and(|length| begun.elapsed() >= length) {
@@ -228,8 +228,8 @@ async fn live(bridge: &Bridge, begun: Instant, length: Option<Duration>) {
     }
 }
 
-/// Waits until the topics agree with the truth, or for as long as the bridge may need to ask
-/// everything again, and judges.
+/// The verdict, as soon as the topics agree with the truth, or after the time that the bridge may
+/// need to poll everything again.
 async fn settle(
     simulator: &Simulator,
     servers: &str,
@@ -237,10 +237,10 @@ async fn settle(
     requests_per_second: f64,
 ) -> Result<Verdict, Failure> {
     // What was written last becomes visible within three seconds; then every stream has to be
-    // asked once more, a sweep three times. The rarest ones get one request of two hundred, and
-    // the directories of agents are asked at a slow rate of their own.
+    // polled once more, a full scan three times. The rarest streams get one request of two
+    // hundred, and the directories of agents have a slow rate limit of their own.
     let needed = Duration::from_secs(40) + Duration::from_secs_f64(300.0 / requests_per_second);
-    let until = Instant::now() + needed.min(LONGEST_SETTLING);
+    let until = Instant::now() + needed.min(MAX_SETTLING);
     tokio::time::sleep(Duration::from_secs(4)).await;
     loop {
         let (servers, prefix) = (servers.to_owned(), prefix.to_owned());
@@ -254,7 +254,7 @@ async fn settle(
     }
 }
 
-/// Everything that is on the topics, as a consumer finds it.
+/// All records on the topics, decoded.
 fn read_topics(servers: &str, prefix: &str) -> Result<Vec<Published>, Failure> {
     let decoder = Decoder::new().map_err(Failure::failed)?;
     let topics: Vec<_> = Topic::ALL.iter().map(|topic| topic.full_name(prefix)).collect();

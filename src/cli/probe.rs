@@ -37,7 +37,7 @@ pub(super) async fn probe(
     let Some(account) = account else {
         let names: Vec<_> = config.accounts.iter().map(|account| account.name.as_str()).collect();
         let message = format!("no account of this name; there are: {}", names.join(", "));
-        return Err(Failure::Misused(format!("--account {}: {message}", arguments.account)));
+        return Err(Failure::Usage(format!("--account {}: {message}", arguments.account)));
     };
     let parts = account_parts(account, &Arc::new(environment.clone()))?;
     let connection = Connection {

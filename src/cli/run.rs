@@ -1,4 +1,4 @@
-//! `floorcast run`: the bridge.
+//! `floorcast run`: the bridge, from its configuration to its end by a signal.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,24 +7,25 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Failure, asked_to_end, say};
+use super::{Failure, say, stop_signal};
 use crate::bridge::{Bridge, BridgeParts, Destination, Publishing};
 use crate::clock::SystemClock;
-use crate::config::{self, Config, Environment, Property, RegistryCredentials};
+use crate::config::{self, Config, CredentialsConfig, Environment, Property};
 use crate::delivery::{TopicPlan, registry};
 use crate::kafka::KafkaSettings;
 use crate::shard::AccountParts;
 use crate::source::Limits;
 
 #[derive(Debug, Args)]
+#[command(before_help = "Example: floorcast run --config floorcast.toml")]
 pub(super) struct RunArguments {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Print events as lines of JSON, touch no Kafka, and keep no state
+    /// Print events as lines of JSON; use no Kafka and keep no state
     #[arg(long)]
     dry_run: bool,
-    /// How long to go on sending after the signal to end
+    /// How long to go on sending events after SIGTERM or Ctrl-C; a second signal ends at once
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     grace: u64,
 }
@@ -33,12 +34,11 @@ pub(super) struct RunArguments {
 pub(super) fn read_config(path: &Path, environment: &Environment) -> Result<Config, Failure> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::Misused(format!("{name}: cannot be read: {error}")))?;
-    Config::read(&name, &text, environment)
-        .map_err(|mistakes| Failure::Misused(mistakes.to_string()))
+        .map_err(|error| Failure::Usage(format!("{name}: cannot be read: {error}")))?;
+    Config::read(&name, &text, environment).map_err(|mistakes| Failure::Usage(mistakes.to_string()))
 }
 
-/// What the broker's client is made of, secrets fetched.
+/// The settings of the Kafka client, with the secrets read.
 pub(super) fn kafka_settings(
     config: &Config,
     environment: &Environment,
@@ -48,9 +48,8 @@ pub(super) fn kafka_settings(
         let value = match property {
             Property::Plain(text) => text.clone(),
             Property::Secret(source) => {
-                let secret = source
-                    .fetch(environment)
-                    .map_err(|error| Failure::Misused(error.to_string()))?;
+                let secret =
+                    source.fetch(environment).map_err(|error| Failure::Usage(error.to_string()))?;
                 secret.expose().to_owned()
             }
         };
@@ -65,22 +64,22 @@ pub(super) fn kafka_settings(
     })
 }
 
-/// How the schema registry is reached, secrets fetched and the authority's file read.
+/// The settings of the schema registry, with the secrets and the authority's certificates read.
 pub(super) fn registry_settings(
     config: &Config,
     environment: &Environment,
 ) -> Result<Option<registry::RegistrySettings>, Failure> {
     let Some(settings) = &config.registry else { return Ok(None) };
     let fetch = |source: &config::SecretSource| {
-        source.fetch(environment).map_err(|error| Failure::Misused(error.to_string()))
+        source.fetch(environment).map_err(|error| Failure::Usage(error.to_string()))
     };
     let credentials = match &settings.credentials {
         None => None,
-        Some(RegistryCredentials::Basic { username, password }) => {
+        Some(CredentialsConfig::Basic { username, password }) => {
             let (username, password) = (username.clone(), fetch(password)?);
             Some(registry::RegistryCredentials::Basic { username, password })
         }
-        Some(RegistryCredentials::Bearer(token)) => {
+        Some(CredentialsConfig::Bearer(token)) => {
             Some(registry::RegistryCredentials::Bearer(fetch(token)?))
         }
     };
@@ -88,13 +87,14 @@ pub(super) fn registry_settings(
         None => None,
         Some(file) => Some(std::fs::read(file).map(Arc::from).map_err(|error| {
             let file = file.display();
-            Failure::Misused(format!("registry.ca_file: {file} cannot be read: {error}"))
+            Failure::Usage(format!("registry.ca_file: {file} cannot be read: {error}"))
         })?),
     };
     let (url, auto_register) = (settings.url.clone(), settings.auto_register);
     Ok(Some(registry::RegistrySettings { url, credentials, authority, auto_register }))
 }
 
+/// Which topics there are to be, and how missing ones are created.
 pub(super) fn topic_plan(config: &Config) -> TopicPlan {
     TopicPlan {
         create: config.kafka.create_topics,
@@ -105,13 +105,13 @@ pub(super) fn topic_plan(config: &Config) -> TopicPlan {
     }
 }
 
-/// The parts of an account, as configured.
+/// An account, ready to be connected.
 pub(super) fn account_parts(
-    account: &config::Account,
+    account: &config::AccountConfig,
     environment: &Arc<Environment>,
 ) -> Result<AccountParts, Failure> {
     AccountParts::configured(account, environment)
-        .map_err(|error| Failure::Misused(error.to_string()))
+        .map_err(|error| Failure::Usage(error.to_string()))
 }
 
 pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> Result<(), Failure> {
@@ -122,10 +122,8 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
     let environment = Arc::new(environment);
     let accounts = config.accounts.iter().map(|account| account_parts(account, &environment));
     let accounts = accounts.collect::<Result<Vec<_>, _>>()?;
-    let privacy = config
-        .privacy
-        .resolve(&environment)
-        .map_err(|error| Failure::Misused(error.to_string()))?;
+    let privacy =
+        config.privacy.resolve(&environment).map_err(|error| Failure::Usage(error.to_string()))?;
     let registry = registry_settings(&config, &environment)?;
     let mut dry_dir = None;
     let mut printer = None;
@@ -166,17 +164,20 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
         tracing::info!("admin pages at http://{address}");
     }
     let failure = tokio::select! {
-        () = asked_to_end() => None,
+        () = stop_signal() => None,
         reason = bridge.failed() => Some(reason),
     };
     if let Some(reason) = failure {
         let _ = bridge.stop(Duration::from_secs(1)).await;
         return Err(Failure::Failed(reason));
     }
-    tracing::info!(grace_s = arguments.grace, "ending: no more questions, sending what is left");
-    let drained = tokio::select! {
-        drained = bridge.stop(Duration::from_secs(arguments.grace)) => drained,
-        () = asked_to_end() => return Err(Failure::failed("ended at once, by the second signal")),
+    tracing::info!(
+        grace_s = arguments.grace,
+        "stopping: polling has ended, sending the events in the outbox"
+    );
+    let stopped = tokio::select! {
+        stopped = bridge.stop(Duration::from_secs(arguments.grace)) => stopped,
+        () = stop_signal() => return Err(Failure::failed("stopped at once by the second signal; the outbox is kept")),
     };
     if let Some(printer) = printer {
         let _ = printer.join();
@@ -184,13 +185,13 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
     if let Some(dir) = dry_dir {
         let _ = std::fs::remove_dir_all(dir);
     }
-    if drained.remaining > 0 {
+    if stopped.remaining > 0 {
         tracing::warn!(
-            events = drained.remaining,
-            "ended with events in the outbox; they are sent at the next start"
+            events = stopped.remaining,
+            "stopped with events in the outbox; the next start sends them"
         );
     } else {
-        tracing::info!("ended; the outbox is empty");
+        tracing::info!("stopped; the outbox is empty");
     }
     Ok(())
 }

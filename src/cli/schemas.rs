@@ -1,8 +1,6 @@
-//! `floorcast schemas`: the catalogue of events, for people and for the tools of those who read
-//! the topics.
+//! `floorcast schemas`: lists the events, exports their schemas, registers them.
 //!
-//! What is exported is what is written: the self-contained schema of each event is the one whose
-//! fingerprint stands before its messages.
+//! The exported self-contained schema of an event is the one whose fingerprint its messages carry.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -17,19 +15,19 @@ use crate::delivery::registry::{self, Compatibility};
 use crate::event::avro;
 use crate::event::{EventType, NAMESPACE, Topic};
 
-/// What to do with the schemas.
+/// A command on the schemas.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// List the events: type, topic, and the fingerprint of the schema (CRC-64-AVRO).
     ///
-    /// The fingerprint is written as a number in hexadecimal. In a message it follows the bytes
-    /// C3 01, least significant byte first.
+    /// The fingerprint is a hexadecimal number. A message has it behind the bytes C3 01, least
+    /// significant byte first.
     List,
-    /// Write the schemas to a folder: one self-contained file for each event.
+    /// Write the schemas to a directory, one self-contained file for each event.
     Export {
-        /// The folder. It is made if it is not there; files of the same names are replaced.
+        /// The directory. It is created if it is missing; files of the same names are replaced.
         directory: PathBuf,
-        /// Write one file for each record instead, which name each other, for code generators.
+        /// Write one file for each record instead, with references, for code generators.
         #[arg(long)]
         joined: bool,
     },
@@ -38,7 +36,7 @@ pub enum Command {
         /// The configuration file
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
-        /// Register nothing: say what is there, what is new, and what would be refused
+        /// Register nothing: show which schemas are registered, new or incompatible
         #[arg(long)]
         check: bool,
     },
@@ -47,57 +45,57 @@ pub enum Command {
 /// Why the command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A schema of this program is not right, which a test rules out.
+    /// A schema of this program is invalid, which a test rules out.
     #[error(transparent)]
     Catalogue(#[from] avro::Error),
-    /// A file or the folder could not be written.
-    #[error("cannot write {}: {source}; name a folder that may be written", path.display())]
+    /// A file or the directory cannot be written.
+    #[error("cannot write {}: {source}; name a directory that can be written", path.display())]
     File {
-        /// Which.
+        /// The file or directory.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// What was to be said could not be said.
+    /// The output cannot be written.
     #[error("cannot write to the output: {0}")]
     Output(#[from] io::Error),
 }
 
-/// Where the schema of a subject stands at a registry.
+/// What a registry knows of the schema of a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// It is there, under this id.
+pub(super) enum SubjectStatus {
+    /// It is registered under this id.
     Registered(u32),
-    /// It may be registered.
+    /// It is not registered, and can be.
     New,
-    /// It does not go with those that are there.
+    /// It is not compatible with the registered versions.
     Incompatible,
 }
 
-/// Where each schema stands, by its subject. Changes nothing.
-pub(super) async fn standings(
+/// The status of each schema, by its subject. Changes nothing.
+pub(super) async fn subject_statuses(
     client: &registry::Client,
     prefix: &str,
-) -> Result<Vec<(String, Standing)>, registry::Error> {
+) -> Result<Vec<(String, SubjectStatus)>, registry::Error> {
     let mut all = Vec::new();
-    for (subject, schema) in texts(prefix) {
-        let standing = match client.look_up(&subject, &schema).await {
-            Ok(id) => Standing::Registered(id),
+    for (subject, schema) in subject_schemas(prefix) {
+        let status = match client.look_up(&subject, &schema).await {
+            Ok(id) => SubjectStatus::Registered(id),
             Err(registry::Error::Missing { .. }) => {
                 match client.compatibility(&subject, &schema).await? {
-                    Compatibility::New | Compatibility::Compatible => Standing::New,
-                    Compatibility::Incompatible => Standing::Incompatible,
+                    Compatibility::New | Compatibility::Compatible => SubjectStatus::New,
+                    Compatibility::Incompatible => SubjectStatus::Incompatible,
                 }
             }
             Err(error) => return Err(error),
         };
-        all.push((subject, standing));
+        all.push((subject, status));
     }
     Ok(all)
 }
 
-/// Every subject with the text of its schema.
-fn texts(prefix: &str) -> Vec<(String, String)> {
+/// Every subject with its schema.
+fn subject_schemas(prefix: &str) -> Vec<(String, String)> {
     let text = |(topic, event): (String, EventType)| {
         let (_, fingerprint) = avro::schema(event).ok()?;
         Some((registry::subject(&topic, event), avro::text_of(event, fingerprint)?))
@@ -105,7 +103,7 @@ fn texts(prefix: &str) -> Vec<(String, String)> {
     registry::subjects(prefix).into_iter().filter_map(text).collect()
 }
 
-/// Registers every schema, a line for each; or, to check, says where each stands.
+/// Registers every schema; with `check`, only shows the status of each. Prints a line for each.
 pub(super) async fn register(
     config: &Path,
     check: bool,
@@ -113,25 +111,25 @@ pub(super) async fn register(
 ) -> Result<(), Failure> {
     let config = read_config(config, environment)?;
     let Some(settings) = registry_settings(&config, environment)? else {
-        let help = "there is no [registry]: add it with url";
-        return Err(Failure::Misused(String::from(help)));
+        let help = "there is no [registry] in the configuration; add it with url";
+        return Err(Failure::Usage(String::from(help)));
     };
     let client = registry::Client::new(&settings).map_err(Failure::failed)?;
     let prefix = &config.kafka.topic_prefix;
     let mut refused = 0;
     if check {
-        for (subject, standing) in standings(&client, prefix).await.map_err(Failure::failed)? {
-            match standing {
-                Standing::Registered(id) => say(format_args!("✓ {subject}: {id}")),
-                Standing::New => say(format_args!("+ {subject}: new")),
-                Standing::Incompatible => {
+        for (subject, status) in subject_statuses(&client, prefix).await.map_err(Failure::failed)? {
+            match status {
+                SubjectStatus::Registered(id) => say(format_args!("✓ {subject}: {id}")),
+                SubjectStatus::New => say(format_args!("+ {subject}: new")),
+                SubjectStatus::Incompatible => {
                     refused += 1;
-                    say(format_args!("✗ {subject}: does not go with those that are there"));
+                    say(format_args!("✗ {subject}: incompatible with the registered versions"));
                 }
             }
         }
     } else {
-        for (subject, schema) in texts(prefix) {
+        for (subject, schema) in subject_schemas(prefix) {
             match client.register(&subject, &schema).await {
                 Ok(id) => say(format_args!("✓ {subject}: {id}")),
                 Err(error @ registry::Error::Refused { .. }) => {
@@ -149,8 +147,8 @@ pub(super) async fn register(
 }
 
 impl Command {
-    /// Does it, and says on `out` what was done. To register needs a configuration and is done by
-    /// the program alone.
+    /// Runs the command and prints its result to `out`. `Register` does nothing here: it needs a
+    /// configuration and the network.
     ///
     /// # Errors
     /// When a file or the output cannot be written.
@@ -178,7 +176,7 @@ fn list(out: &mut impl Write) -> Result<(), Error> {
     for event in EventType::ALL {
         let (_, fingerprint) = avro::schema(*event)?;
         let topic = match event {
-            // It stands in for another event, on that one's topic.
+            // It replaces another event, on the topic of that one.
             EventType::EventOmitted => "any",
             event => event.topic().as_str(),
         };
@@ -188,7 +186,7 @@ fn list(out: &mut impl Write) -> Result<(), Error> {
     Ok(())
 }
 
-/// Name and text of one file for each event, with every record defined where it is first used.
+/// Name and text of a file for each event, with every record defined where it is first used.
 fn self_contained_files() -> Result<Vec<(String, String)>, Error> {
     let file = |event: &EventType| {
         let (schema, _) = avro::schema(*event)?;
@@ -197,7 +195,7 @@ fn self_contained_files() -> Result<Vec<(String, String)>, Error> {
     EventType::ALL.iter().map(file).collect()
 }
 
-/// By release, the files of schemas that the current ones have replaced.
+/// The files of released schemas that differ from the current ones, by release.
 fn released_files() -> Result<BTreeMap<u32, Vec<(String, String)>>, Error> {
     let mut files: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for old in avro::released()? {
@@ -207,8 +205,8 @@ fn released_files() -> Result<BTreeMap<u32, Vec<(String, String)>>, Error> {
     Ok(files)
 }
 
-/// Name and text of one file for each record, as they are kept. The names are full ones: that is
-/// how readers such as fastavro's `load_schema` find a record that another one names.
+/// Name and text of a file for each record, as in `schemas/`. The names hold the namespace: that is how
+/// readers such as fastavro's `load_schema` find a record that another one references.
 fn joined_files() -> Vec<(String, String)> {
     let file = |(name, text)| (format!("{NAMESPACE}.{name}.avsc"), String::from(text));
     avro::joined_files().map(file).collect()
@@ -239,8 +237,8 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    /// The files of a folder, without those of the folders in it.
-    fn folder(path: &Path) -> BTreeMap<String, String> {
+    /// The files of a directory, without its subdirectories.
+    fn directory_files(path: &Path) -> BTreeMap<String, String> {
         let entries = std::fs::read_dir(path).unwrap().map(io::Result::unwrap);
         let files = entries.filter(|entry| entry.path().is_file());
         files
@@ -275,21 +273,21 @@ mod tests {
         let said = run(&command);
         let count = EventType::ALL.len();
         assert_eq!(said, format!("{count} schemas written to {}\n", first.display()));
-        let files = folder(&first);
+        let files = directory_files(&first);
         assert_eq!(files.len(), count);
         for (name, text) in &files {
             let schema = Schema::parse_str(text).unwrap();
             assert_eq!(format!("{}.avsc", schema.name().unwrap()), *name);
         }
         run(&command);
-        assert_eq!(folder(&first), files);
+        assert_eq!(directory_files(&first), files);
     }
 
     #[test]
-    fn joined_files_are_the_ones_that_are_kept() {
+    fn joined_files_are_those_of_the_schemas_folder() {
         let directory = tempfile::tempdir().unwrap();
         run(&Command::Export { directory: directory.path().to_path_buf(), joined: true });
-        let files = folder(directory.path());
+        let files = directory_files(directory.path());
         let kept: BTreeMap<_, _> = avro::joined_files().collect();
         assert!(files.values().eq(kept.values()));
         for (name, text) in &files {
@@ -301,11 +299,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_released_schema_was_stands_beside_what_it_has_become() {
+    fn a_changed_released_schema_is_exported_beside_the_current_one() {
         let directory = tempfile::tempdir().unwrap();
         run(&Command::Export { directory: directory.path().to_path_buf(), joined: false });
-        let now = folder(directory.path());
-        let released = folder(&directory.path().join("released/1"));
+        let now = directory_files(directory.path());
+        let released = directory_files(&directory.path().join("released/1"));
         // Agents have more fields now.
         let names: Vec<_> = released.keys().map(|name| name.rsplit('.').nth(1).unwrap()).collect();
         assert_eq!(names, ["AgentAdded", "AgentRemoved", "AgentUpdated"]);
@@ -314,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_written_is_named() {
+    fn a_directory_that_cannot_be_written_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let command = Command::Export { directory: file.path().join("below"), joined: false };
         let error = command.run(&mut Vec::new()).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! `floorcast simulate`: the simulated vendors' APIs alone.
+//! `floorcast simulate`: the simulated vendors without a bridge.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -8,41 +8,41 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
-use super::{Failure, asked_to_end, say};
+use super::{Failure, say, stop_signal};
 use crate::clock::SystemClock;
 use crate::simulate::{DirectorySettings, Faults, Simulator, System, Traps, WorldSettings};
 
 #[derive(Debug, Args)]
 pub(super) struct SimulateArguments {
-    /// Where to listen
+    /// Listen address
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8900")]
     listen: SocketAddr,
     #[command(flatten)]
     world: WorldArguments,
-    /// Write what happened, was recorded and was served to this file at the end, as lines of JSON
+    /// At the end, write what happened, was recorded and was served to this file, as JSON lines
     #[arg(long, value_name = "FILE")]
     ground_truth: Option<PathBuf>,
 }
 
-/// How large the simulated contact centre is.
+/// How large the simulated contact centre is, and how it behaves.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct WorldArguments {
-    /// What chance depends on: the same seed gives the same history
+    /// Seed of all randomness: the same seed gives the same history
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many agents the contact centre has
+    /// Agents of the contact centre
     #[arg(long, default_value_t = 30)]
     agents: u32,
-    /// How many calls come in a second
+    /// Incoming calls per second
     #[arg(long, value_name = "RATE", default_value_t = 0.5)]
     calls_per_second: f64,
-    /// The contact centre's limit
+    /// Rate limit of the contact centre
     #[arg(long, value_name = "RATE", default_value_t = 10.0)]
     pub(super) requests_per_second: f64,
-    /// Answer every request, and at once
+    /// Inject no faults
     #[arg(long)]
     no_faults: bool,
-    /// Show the directories of agents as their vendors' documents say, without odd habits
+    /// Show the directories of agents as documented, without the vendors' irregular behaviour
     #[arg(long)]
     no_traps: bool,
 }
@@ -78,7 +78,7 @@ pub(super) async fn simulate(arguments: &SimulateArguments) -> Result<(), Failur
         say(simulator.account(system, system.vendor(), &variable));
     }
     say("# Ctrl-C ends it");
-    asked_to_end().await;
+    stop_signal().await;
     if let Some(path) = &arguments.ground_truth {
         let truth = simulator.truth();
         let write = || -> std::io::Result<()> {
@@ -91,7 +91,7 @@ pub(super) async fn simulate(arguments: &SimulateArguments) -> Result<(), Failur
             }
             for (agent, versions) in &truth.served_agents {
                 for version in versions.versions() {
-                    let row = &version.shown;
+                    let row = &version.value;
                     writeln!(file, "{}", json!({"served": row, "agent": agent}))?;
                 }
             }
@@ -103,7 +103,7 @@ pub(super) async fn simulate(arguments: &SimulateArguments) -> Result<(), Failur
                 for (agent, served) in &directory.served {
                     for version in served.versions() {
                         let line =
-                            json!({"account": account, "agent": agent, "served": version.shown});
+                            json!({"account": account, "agent": agent, "served": version.value});
                         writeln!(file, "{line}")?;
                     }
                 }

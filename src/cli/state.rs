@@ -16,9 +16,9 @@ use crate::store::{Options, Store};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Show what the local store holds: counts and positions, nobody's data
+    /// Show what the local store holds: counts and cursors, no personal data
     Show(StateArguments),
-    /// Compare the local store with the state topic; status 1 when they differ
+    /// Compare the local store with the state topic; exit status 1 when they differ
     Verify(StateArguments),
 }
 
@@ -41,13 +41,13 @@ pub(super) async fn state(command: Command, environment: &Environment) -> Result
     }
 }
 
-/// The store of a shard that is there; it is only looked at.
+/// Opens the store of a shard for reading only.
 fn open(config: &Config, dir: &std::path::Path) -> Result<Store, Failure> {
-    // The privacy settings only matter for what is written.
+    // The privacy settings matter only for writing.
     let options = Options { privacy: 0, now: SystemClock.now() };
-    Store::look(dir, options).map_err(Failure::failed)?.ok_or_else(|| {
+    Store::open_existing(dir, options).map_err(Failure::failed)?.ok_or_else(|| {
         Failure::failed(format!(
-            "there is no store of {} in {}",
+            "there is no store of {} in {}; it is created when `floorcast run` owns the shard",
             config.kafka.deployment,
             dir.display()
         ))
@@ -61,9 +61,9 @@ fn show(config: &Config) -> Result<(), Failure> {
         match StoreClaim::load(&store).map_err(Failure::failed)? {
             Some(ownership) => {
                 let generation = ownership.held.map_or(0, |held| held.number);
-                say(format_args!("  generation {generation} of {}", ownership.lineage));
+                say(format_args!("  generation {generation}, lineage {}", ownership.lineage));
             }
-            None => say("  belongs to nobody"),
+            None => say("  no owner recorded"),
         }
         let level = store.outbox_level();
         say(format_args!(
@@ -88,15 +88,15 @@ fn show(config: &Config) -> Result<(), Failure> {
 }
 
 fn show_positions(store: &Store, account: &AccountName) -> Result<(), Failure> {
-    for position in store.positions::<Value>(account) {
+    for position in store.cursors::<Value>(account) {
         let (stream, stored) = position.map_err(Failure::failed)?;
         let time = |name: &str| {
             let millis = stored.value[name].as_i64()?;
             Some(Timestamp::from_millis(millis).to_rfc3339())
         };
-        let cursor = time("cursor").map_or_else(String::new, |at| format!(", read up to {at}"));
-        let asked = time("requested_at").unwrap_or_else(|| String::from("never"));
-        say(format_args!("    {stream}: asked {asked}{cursor}"));
+        let cursor = time("cursor").map_or_else(String::new, |at| format!(", cursor {at}"));
+        let polled = time("requested_at").unwrap_or_else(|| String::from("never"));
+        say(format_args!("    {stream}: last polled {polled}{cursor}"));
     }
     Ok(())
 }
@@ -110,11 +110,11 @@ fn compare(config: &Config, settings: &crate::kafka::KafkaSettings) -> Result<()
             say(format_args!("✗ shard {shard}: {difference}"));
         }
         if found.further > 0 {
-            say(format_args!("✗ shard {shard}: and {} further differences", found.further));
+            say(format_args!("✗ shard {shard}: and {} more differences", found.further));
         }
         if found.agrees() {
             say(format_args!(
-                "✓ shard {shard}: {} records agree with {}; {} entries wait to be published",
+                "✓ shard {shard}: {} records agree with {}; {} outbox entries are not published yet",
                 found.records,
                 settings.state_topic(),
                 found.waiting

@@ -1,7 +1,6 @@
-//! `floorcast tail`: events as they lie on the topics, decoded, one per line.
-//!
-//! For people and for shell pipelines. What cannot be decoded is said in its place and does not
-//! end the reading: a topic may hold events of a newer release.
+//! `floorcast tail`: prints the events of the topics, decoded, one per line, for people and for shell
+//! pipelines. A record that cannot be decoded gets a line too and does not end the command: a topic may
+//! hold events of a newer release.
 
 mod arguments;
 mod line;
@@ -13,32 +12,32 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use self::line::Place;
+use self::line::KeyedRecord;
 use super::run::{kafka_settings, read_config, registry_settings};
-use super::{Failure, asked_to_end};
+use super::{Failure, stop_signal};
 use crate::config::Environment;
 use crate::consume::{self, Cluster, Finish, Missing, Reader, Record, Start, Step};
 use crate::delivery::registry;
 use crate::event::avro::{self, Decoder, FetchSchema};
 use crate::event::{EventType, Topic};
 
-pub use arguments::{EntityFilter, Format, Source, TailArguments};
+pub use arguments::{EntityFilter, Format, TailArguments, TopicSource};
 
-/// How soon an order to stop is heard.
-const ATTENTION: Duration = Duration::from_millis(100);
+/// How often a wait for events checks whether to stop.
+const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Why nothing more is printed.
+/// Why the command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The topics cannot be read.
     #[error(transparent)]
     Consume(#[from] consume::Error),
-    /// The lines cannot be written.
+    /// The output cannot be written.
     #[error("the events cannot be written: {0}")]
     Write(#[source] std::io::Error),
 }
 
-/// Prints events to the standard output until the end, or until asked to end.
+/// Prints events to the standard output until the end, or until a signal.
 pub(super) async fn tail(
     arguments: TailArguments,
     environment: &Environment,
@@ -51,12 +50,12 @@ pub(super) async fn tail(
         let (bootstrap_servers, properties) = (kafka.bootstrap_servers, kafka.properties);
         let cluster = Cluster { bootstrap_servers, properties };
         registry = registry_settings(&config, environment)?;
-        configured = Some(Source { cluster, prefix: kafka.topic_prefix });
+        configured = Some(TopicSource { cluster, prefix: kafka.topic_prefix });
     }
     let source = arguments.source(configured);
     let mut decoder = Decoder::new().map_err(Failure::failed)?;
     if let Some(url) = &arguments.registry {
-        // Another registry than the configured one gets none of its credentials.
+        // The configured credentials are sent to the configured registry only.
         registry = registry.filter(|settings| settings.url == *url).or_else(|| {
             let url = url.clone();
             Some(registry::RegistrySettings {
@@ -70,35 +69,35 @@ pub(super) async fn tail(
     if let Some(settings) = registry {
         decoder = decoder.with_registry(fetching(&settings)?);
     }
-    let asked = Arc::new(AtomicBool::new(false));
-    let heard = Arc::clone(&asked);
+    let stop = Arc::new(AtomicBool::new(false));
+    let stop_on_signal = Arc::clone(&stop);
     tokio::spawn(async move {
-        asked_to_end().await;
-        heard.store(true, Ordering::Relaxed);
+        stop_signal().await;
+        stop_on_signal.store(true, Ordering::Relaxed);
     });
-    let reading = tokio::task::spawn_blocking(move || {
+    let printing = tokio::task::spawn_blocking(move || {
         let mut out = BufWriter::new(std::io::stdout());
-        run(&arguments, &source, &decoder, &mut out, &|| asked.load(Ordering::Relaxed))
+        run(&arguments, &source, &decoder, &mut out, &|| stop.load(Ordering::Relaxed))
     });
-    reading.await.map_err(Failure::failed)?.map_err(Failure::failed)
+    printing.await.map_err(Failure::failed)?.map_err(Failure::failed)
 }
 
-/// Fetches schemas from a registry. Blocks: it belongs to the thread that reads.
+/// Fetches schemas from a registry. It blocks, and is for the thread that reads the topics.
 fn fetching(settings: &registry::RegistrySettings) -> Result<FetchSchema, Failure> {
     let client = registry::Client::new(settings).map_err(Failure::failed)?;
     let runtime = tokio::runtime::Handle::current();
     Ok(Box::new(move |id| runtime.block_on(client.schema(id)).map_err(|error| error.to_string())))
 }
 
-/// Prints events until the end, the wanted number, or `stop` answers true.
+/// Prints events until the end, `max` lines, or `stop` returns true.
 ///
-/// A reader that goes away (`floorcast tail … | head`) is a way to stop, and no error.
+/// A closed output (`floorcast tail … | head`) ends it without an error.
 ///
 /// # Errors
 /// When no broker answers, it refuses, topics are missing, or the output cannot be written.
 pub fn run(
     arguments: &TailArguments,
-    source: &Source,
+    source: &TopicSource,
     decoder: &Decoder,
     out: &mut impl Write,
     stop: &dyn Fn() -> bool,
@@ -111,12 +110,12 @@ pub fn run(
 
 fn print(
     arguments: &TailArguments,
-    source: &Source,
+    source: &TopicSource,
     decoder: &Decoder,
     out: &mut impl Write,
     stop: &dyn Fn() -> bool,
 ) -> Result<(), Error> {
-    // Topics that were asked for by name must be there. Of all topics, those that are.
+    // Topics named with --topic must exist; without it, the existing ones are read.
     let (topics, missing) = match arguments.topics.as_slice() {
         [] => (Topic::ALL, Missing::Skip),
         named => (named, Missing::Refuse),
@@ -129,12 +128,12 @@ fn print(
     });
     let mut reader = Reader::open(&source.cluster, &names, missing, start, finish, stop)?;
     let mut printed = 0;
-    // What is there already is printed without a flush after every line.
-    let mut patience = Duration::ZERO;
+    // Existing events are printed without a flush after every line.
+    let mut timeout = Duration::ZERO;
     while !stop() && arguments.max.is_none_or(|max| printed < max.get()) {
-        match reader.next(patience)? {
+        match reader.next(timeout)? {
             Step::Record(record) => {
-                patience = Duration::ZERO;
+                timeout = Duration::ZERO;
                 if let Some(line) = render(arguments, source, decoder, &record) {
                     writeln!(out, "{line}").map_err(Error::Write)?;
                     printed += 1;
@@ -142,7 +141,7 @@ fn print(
             }
             Step::Idle => {
                 out.flush().map_err(Error::Write)?;
-                patience = ATTENTION;
+                timeout = STOP_CHECK_INTERVAL;
             }
             Step::Finished => break,
         }
@@ -150,10 +149,10 @@ fn print(
     out.flush().map_err(Error::Write)
 }
 
-/// The line of a record, unless the filters leave it out.
+/// The line of a record, or `None` when a filter excludes it.
 fn render(
     arguments: &TailArguments,
-    source: &Source,
+    source: &TopicSource,
     decoder: &Decoder,
     record: &Record,
 ) -> Option<String> {
@@ -161,20 +160,20 @@ fn render(
     if !arguments.wants_key(&key) {
         return None;
     }
-    let place = Place { prefix: &source.prefix, key: &key, record };
-    match decode(decoder, record) {
+    let record = KeyedRecord { prefix: &source.prefix, key: &key, record };
+    match decode(decoder, record.record) {
         Ok((event_type, event)) => {
             let wanted = arguments.types.is_empty() || arguments.types.contains(&event_type);
             wanted.then(|| match arguments.format {
-                Format::Line => line::event(&place, event_type, &event),
-                Format::Json => json_event(&place, event_type, event).to_string(),
+                Format::Line => line::event(&record, event_type, &event),
+                Format::Json => json_event(&record, event_type, event).to_string(),
             })
         }
-        // Its type is not known, so that no filter on types can leave it out.
+        // Its type is unknown, so that --type does not exclude it.
         Err(error) => Some(match arguments.format {
-            Format::Line => line::undecoded(&place, &error.to_string()),
+            Format::Line => line::undecoded(&record, &error.to_string()),
             Format::Json => {
-                json!({ "_undecoded": error.to_string(), "_kafka": kafka(&place) }).to_string()
+                json!({ "_undecoded": error.to_string(), "_kafka": kafka(&record) }).to_string()
             }
         }),
     }
@@ -185,24 +184,24 @@ fn decode(decoder: &Decoder, record: &Record) -> Result<(EventType, Value), avro
     decoder.decode(value.ok_or_else(|| avro::Error::Unknown(String::from("no value")))?)
 }
 
-/// The whole event, with its type before and its place behind its own fields.
-fn json_event(place: &Place<'_>, event_type: EventType, event: Value) -> Value {
+/// The whole event: its type first, then its own fields, then its position in Kafka.
+fn json_event(record: &KeyedRecord<'_>, event_type: EventType, event: Value) -> Value {
     let mut line = Map::new();
     line.insert(String::from("_type"), event_type.as_str().into());
     if let Value::Object(fields) = event {
         line.extend(fields);
     }
-    line.insert(String::from("_kafka"), kafka(place));
+    line.insert(String::from("_kafka"), kafka(record));
     Value::Object(line)
 }
 
-fn kafka(place: &Place<'_>) -> Value {
-    let Record { topic, partition, offset, timestamp, .. } = place.record;
+fn kafka(record: &KeyedRecord<'_>) -> Value {
+    let Record { topic, partition, offset, timestamp, .. } = record.record;
     json!({
         "topic": topic,
         "partition": partition,
         "offset": offset,
         "timestamp": timestamp,
-        "key": place.key,
+        "key": record.key,
     })
 }

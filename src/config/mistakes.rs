@@ -5,14 +5,14 @@ use std::fmt;
 /// Where a mistake is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MistakeLocation {
-    /// In a file, at a line that counts from 1.
+    /// In a file.
     Line {
-        /// The file's name, as it was given.
+        /// The file's name, as given on the command line.
         file: String,
-        /// The line.
+        /// The line, counted from 1.
         line: usize,
     },
-    /// In a variable of the environment.
+    /// In an environment variable of this name.
     Variable(String),
 }
 
@@ -29,14 +29,14 @@ impl fmt::Display for MistakeLocation {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mistake {
     /// Where.
-    pub place: MistakeLocation,
+    pub location: MistakeLocation,
     /// What is wrong, and what to do.
     pub text: String,
 }
 
 impl fmt::Display for Mistake {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: {}", self.place, self.text)
+        write!(out, "{}: {}", self.location, self.text)
     }
 }
 
@@ -45,8 +45,8 @@ impl fmt::Display for Mistake {
 pub struct Mistakes(Vec<Mistake>);
 
 impl Mistakes {
-    pub(super) fn add(&mut self, place: MistakeLocation, text: String) {
-        self.0.push(Mistake { place, text });
+    pub(super) fn add(&mut self, location: MistakeLocation, text: String) {
+        self.0.push(Mistake { location, text });
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -1,21 +1,21 @@
-//! What becomes of personal data, as it is configured: the key of pseudonyms is a secret, which is
-//! fetched when the bridge starts.
+//! `[privacy]`: which personal data is kept, dropped or pseudonymised. The key of the pseudonyms is a
+//! secret that is read when the bridge starts.
 
-use super::{Environment, SecretError, SecretSource};
 use crate::model::{Mode, Privacy, PseudonymKey, ShortKey};
+use crate::secret::{Environment, SecretError, SecretSource};
 
-/// What becomes of a class of fields.
+/// How a class of fields is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrivacyMode {
-    /// Kept as they are.
+    /// Published as they are.
     Keep,
-    /// Left out.
+    /// Not published and not stored.
     Drop,
     /// Replaced by pseudonyms.
     Pseudonymise,
 }
 
-/// What becomes of each class, see [`Privacy`].
+/// How each class of fields is treated, see [`Privacy`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrivacySettings {
     /// Names, e-mail addresses, numbers and pictures of agents.
@@ -24,7 +24,7 @@ pub struct PrivacySettings {
     pub customers: PrivacyMode,
     /// Recordings, messages, pictures, notes and other free text.
     pub content: PrivacyMode,
-    /// Where the key of pseudonyms is: there when a class is pseudonymised, and only then.
+    /// Where the key of the pseudonyms is; `Some` exactly when a class is pseudonymised.
     pub pseudonym_key: Option<SecretSource>,
 }
 
@@ -39,10 +39,10 @@ impl Default for PrivacySettings {
     }
 }
 
-/// Why the key of pseudonyms cannot be had. Never the key.
+/// Why there is no key of pseudonyms. Never holds the key.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivacyError {
-    /// It cannot be fetched.
+    /// It cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// It is too short.
@@ -51,10 +51,10 @@ pub enum PrivacyError {
 }
 
 impl PrivacySettings {
-    /// The settings with their key.
+    /// The settings with their key read.
     ///
     /// # Errors
-    /// When a class is pseudonymised and the key is not there or too short.
+    /// When a class is pseudonymised and the key is missing or too short.
     pub fn resolve(&self, environment: &Environment) -> Result<Privacy, PrivacyError> {
         let key = match &self.pseudonym_key {
             Some(source) => Some(PseudonymKey::new(&source.fetch(environment)?)?),
@@ -63,7 +63,7 @@ impl PrivacySettings {
         let mode = |mode| match (mode, key) {
             (PrivacyMode::Keep, _) => Mode::Keep,
             (PrivacyMode::Pseudonymise, Some(key)) => Mode::Pseudonymise(key),
-            // Without a key there is no pseudonym; the configuration refuses it before.
+            // A configuration without the key is refused before this.
             (PrivacyMode::Drop | PrivacyMode::Pseudonymise, _) => Mode::Drop,
         };
         Ok(Privacy {

@@ -1,4 +1,4 @@
-//! Reading one table: each value by its type, and whatever was not asked for is a mistake.
+//! Reads one table: each value by its type. A key that nothing reads is a mistake.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use crate::secret::SecretSource;
 /// One table of the configuration.
 pub(super) struct Section<'a> {
     table: &'a BTreeMap<String, Node>,
-    place: MistakeLocation,
+    location: MistakeLocation,
     path: String,
     known: Vec<String>,
-    everything_known: bool,
+    unknown_accepted: bool,
     mistakes: &'a mut Mistakes,
 }
 
@@ -27,10 +27,10 @@ impl<'a> Section<'a> {
         };
         Self {
             table,
-            place: node.place.clone(),
+            location: node.location.clone(),
             path: String::new(),
             known: Vec::new(),
-            everything_known: false,
+            unknown_accepted: false,
             mistakes,
         }
     }
@@ -48,15 +48,15 @@ impl<'a> Section<'a> {
 
     /// Notes a mistake at a key, or at the table where the key is missing.
     pub(super) fn mistake(&mut self, name: &str, problem: &str, remedy: &str) {
-        let place = self.table.get(name).map_or(&self.place, |node| &node.place).clone();
+        let location = self.table.get(name).map_or(&self.location, |node| &node.location).clone();
         let text = format!("{}: {problem}; {remedy}", self.full(name));
-        self.mistakes.add(place, text);
+        self.mistakes.add(location, text);
     }
 
     fn wrong(&mut self, name: &str, wanted: &str) {
         let text = format!("{}: expected {wanted}", self.full(name));
-        let place = self.table.get(name).map_or(&self.place, |node| &node.place).clone();
-        self.mistakes.add(place, text);
+        let location = self.table.get(name).map_or(&self.location, |node| &node.location).clone();
+        self.mistakes.add(location, text);
     }
 
     fn read<T>(
@@ -104,7 +104,7 @@ impl<'a> Section<'a> {
         Some(())
     }
 
-    /// A list of texts; of a variable, separated by commas.
+    /// A list of texts; in a variable, separated by commas.
     pub(super) fn texts(&mut self, name: &str) -> Vec<String> {
         let texts =
             self.read(name, "a list of texts, such as [\"one\", \"other\"]", |value| match value {
@@ -133,7 +133,7 @@ impl<'a> Section<'a> {
         fits
     }
 
-    /// The value of a property, whatever its type is.
+    /// A scalar of any type, as text.
     pub(super) fn any_text(&mut self, name: &str) -> Option<String> {
         self.read(name, "a text, a number or a truth value", |value| match value {
             Value::Text(text) | Value::Variable(text) => Some(text.clone()),
@@ -197,7 +197,7 @@ impl<'a> Section<'a> {
                 || format!("one of {}", choices.join(", ")),
                 |nearest| format!("did you mean \"{nearest}\"?"),
             );
-            self.mistake(name, "no such choice", &hint);
+            self.mistake(name, "unknown value", &hint);
         }
         found.copied()
     }
@@ -216,17 +216,17 @@ impl<'a> Section<'a> {
         self.table.get(name).is_some_and(|node| matches!(node.value, Value::Table(_)))
     }
 
-    /// All keys that are there.
+    /// All keys of the table.
     pub(super) fn names(&self) -> Vec<String> {
         self.table.keys().cloned().collect()
     }
 
-    /// A secret, by name.
+    /// The source of a secret.
     pub(super) fn secret(&mut self, name: &str) -> Option<SecretSource> {
         let node = self.get(name)?;
         let key = self.full(name);
-        match (&node.value, &node.place) {
-            // The variable holds the secret itself.
+        match (&node.value, &node.location) {
+            // The variable of the key holds the secret itself.
             (Value::Variable(_), MistakeLocation::Variable(variable)) => {
                 Some(SecretSource::variable(key, variable.clone()))
             }
@@ -249,8 +249,8 @@ impl<'a> Section<'a> {
             _ => {
                 self.mistake(
                     name,
-                    "a secret is not written here",
-                    "name it: { env = \"NAME\" } or { file = \"PATH\" }",
+                    "a secret must not be written here",
+                    "name its source: { env = \"NAME\" } or { file = \"PATH\" }",
                 );
                 None
             }
@@ -299,10 +299,10 @@ impl<'a> Section<'a> {
         };
         let mut inner = Section {
             table,
-            place: node.place.clone(),
+            location: node.location.clone(),
             path,
             known: Vec::new(),
-            everything_known: false,
+            unknown_accepted: false,
             mistakes: self.mistakes,
         };
         let value = read(&mut inner);
@@ -310,7 +310,7 @@ impl<'a> Section<'a> {
         value
     }
 
-    /// A list of tables; at least one.
+    /// A list of at least one table.
     pub(super) fn tables<T>(
         &mut self,
         name: &str,
@@ -335,14 +335,14 @@ impl<'a> Section<'a> {
         all
     }
 
-    /// Nothing in this table is a mistake for being unknown.
-    pub(super) const fn know_everything(&mut self) {
-        self.everything_known = true;
+    /// Accepts unknown keys in this table.
+    pub(super) const fn accept_unknown(&mut self) {
+        self.unknown_accepted = true;
     }
 
-    /// Whatever was not asked for is unknown.
+    /// Notes every key that was not read as a mistake.
     pub(super) fn finish(self) {
-        if self.everything_known {
+        if self.unknown_accepted {
             return;
         }
         for (name, node) in self.table {
@@ -358,12 +358,12 @@ impl<'a> Section<'a> {
                 },
                 |nearest| format!("did you mean {nearest}?"),
             );
-            self.mistakes.add(node.place.clone(), format!("{full}: no such key; {hint}"));
+            self.mistakes.add(node.location.clone(), format!("{full}: no such key; {hint}"));
         }
     }
 }
 
-/// The word that was probably meant.
+/// The known word most like this one, if any is alike.
 fn nearest<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     let likely = words.map(|known| (strsim::jaro_winkler(word, known), known));
     let best = likely.max_by(|one, other| one.0.total_cmp(&other.0))?;

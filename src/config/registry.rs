@@ -5,24 +5,25 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::reader::Section;
-use super::{SecretSource, values};
+use super::values;
+use crate::secret::SecretSource;
 
-/// The schema registry.
+/// The schema registry, as configured.
 #[derive(Clone, Debug)]
-pub struct Registry {
+pub struct RegistryConfig {
     /// Its address, with a path where it has one.
     pub url: Url,
-    /// What it knows us by.
-    pub credentials: Option<RegistryCredentials>,
-    /// A file with certificates (PEM) of an authority of one's own.
+    /// The credentials it needs.
+    pub credentials: Option<CredentialsConfig>,
+    /// A PEM file with the certificates of a private authority.
     pub ca_file: Option<PathBuf>,
-    /// Whether schemas that it does not have are registered.
+    /// Whether missing schemas are registered.
     pub auto_register: bool,
 }
 
-/// What the registry knows us by; the secret is named.
+/// Credentials for the registry, with the sources of their secrets.
 #[derive(Clone, Debug)]
-pub enum RegistryCredentials {
+pub enum CredentialsConfig {
     /// HTTP basic authentication.
     Basic {
         /// The user.
@@ -34,9 +35,9 @@ pub enum RegistryCredentials {
     Bearer(SecretSource),
 }
 
-/// Reads the section. `None` when it is wrong, which is then said.
-pub(super) fn read(section: &mut Section, warnings: &mut Vec<String>) -> Option<Registry> {
-    let url = section.required_text("url", "where it is, such as \"http://localhost:8081\"");
+/// Reads the section. `None` when it is wrong; the mistakes are noted then.
+pub(super) fn read(section: &mut Section, warnings: &mut Vec<String>) -> Option<RegistryConfig> {
+    let url = section.required_text("url", "its address, such as \"http://localhost:8081\"");
     let url = url.and_then(|text| match values::address(&text) {
         Ok(url) => Some(url),
         Err((problem, remedy)) => {
@@ -53,28 +54,28 @@ pub(super) fn read(section: &mut Section, warnings: &mut Vec<String>) -> Option<
         let remedy = "leave either it or username and password out";
         section.mistake("token", "there are two kinds of credentials", remedy);
     } else if is_there("username") && !is_there("password") {
-        let remedy = "name it, such as { env = \"REGISTRY_PASSWORD\" }";
+        let remedy = "name its source, such as { env = \"REGISTRY_PASSWORD\" }";
         section.mistake("password", "missing, and there is a username", remedy);
     } else if is_there("password") && !is_there("username") {
         section.mistake("username", "missing, and there is a password", "add it");
     }
     let credentials = match (username, password, token) {
         (Some(username), Some(password), None) => {
-            Some(RegistryCredentials::Basic { username, password })
+            Some(CredentialsConfig::Basic { username, password })
         }
-        (None, None, Some(token)) => Some(RegistryCredentials::Bearer(token)),
+        (None, None, Some(token)) => Some(CredentialsConfig::Bearer(token)),
         _ => None,
     };
     if let Some(url) = &url
         && credentials.is_some()
-        && values::is_open_to_others(url)
+        && values::is_unencrypted(url)
     {
         let host = url.host_str().unwrap_or_default();
         warnings.push(format!(
-            "{host} is asked over plain http: everybody on the way can read the credentials"
+            "plain http to {host}: anyone on the network path can read the credentials"
         ));
     }
     let ca_file = section.text("ca_file").map(PathBuf::from);
     let auto_register = section.flag("auto_register").unwrap_or(true);
-    Some(Registry { url: url?, credentials, ca_file, auto_register })
+    Some(RegistryConfig { url: url?, credentials, ca_file, auto_register })
 }

@@ -22,9 +22,9 @@ fn the_shipped_files_are_valid() {
         assert_eq!(config.kafka.topic_prefix, "floor");
         assert_eq!(config.accounts[0].requests_per_second.to_bits(), 1.0_f64.to_bits());
     }
-    // What is commented out is what holds anyway.
+    // The commented-out keys show the defaults.
     let shipped = include_str!("../../config/floorcast.toml");
-    let told: String = shipped
+    let uncommented: String = shipped
         .lines()
         .map(|line| match line.strip_prefix("# ") {
             Some(rest) if rest.starts_with("[registry]") => format!("{rest}\n"),
@@ -36,11 +36,11 @@ fn the_shipped_files_are_valid() {
             _ => format!("{line}\n"),
         })
         .collect();
-    let (told, silent) = (read(&told, &[]).unwrap(), read(shipped, &[]).unwrap());
-    assert_eq!(format!("{:?}", told.kafka), format!("{:?}", silent.kafka));
-    assert_eq!(format!("{:?}", told.privacy), format!("{:?}", silent.privacy));
-    assert!(told.registry.is_some_and(|registry| registry.auto_register));
-    assert!(silent.registry.is_none());
+    let (uncommented, shipped) = (read(&uncommented, &[]).unwrap(), read(shipped, &[]).unwrap());
+    assert_eq!(format!("{:?}", uncommented.kafka), format!("{:?}", shipped.kafka));
+    assert_eq!(format!("{:?}", uncommented.privacy), format!("{:?}", shipped.privacy));
+    assert!(uncommented.registry.is_some_and(|registry| registry.auto_register));
+    assert!(shipped.registry.is_none());
 }
 
 #[test]
@@ -85,14 +85,14 @@ fn fuzzed_files_are_valid_or_refused_line_by_line() {
 }
 
 #[test]
-fn each_mistake_is_one_line_with_place_and_remedy() {
+fn each_mistake_is_one_line_with_location_and_remedy() {
     let kafka = "[kafka]\nbootstrap_servers = \"b:1\"\ndeployment = \"d\"\n";
     let account = "[[account]]\nname = \"acme\"\nvendor = \"ccai\"\n\
                    base_url = \"https://a.example\"\nusername = \"u\"\npassword = { env = \"P\" }\n";
     let in_kafka = |line: &str| format!("{kafka}{line}\n{account}");
     let in_account = |line: &str| format!("{kafka}{account}{line}\n");
     let cases = [
-        ("[kafka", "f.toml:1: this is no TOML:"),
+        ("[kafka", "f.toml:1: not valid TOML:"),
         (
             account,
             "f.toml:1: kafka: it is missing; add [kafka] with bootstrap_servers and deployment",
@@ -104,7 +104,7 @@ fn each_mistake_is_one_line_with_place_and_remedy() {
         ),
         (
             &in_kafka("delivery = \"at_most_once\""),
-            "f.toml:4: kafka.delivery: no such choice; did you mean \"at_least_once\"?",
+            "f.toml:4: kafka.delivery: unknown value; did you mean \"at_least_once\"?",
         ),
         (
             &in_kafka("standby = true\ndelivery = \"at_least_once\""),
@@ -127,15 +127,15 @@ fn each_mistake_is_one_line_with_place_and_remedy() {
         ),
         (
             &in_kafka("[kafka.properties]\nacks = 1"),
-            "f.toml:5: kafka.properties.acks: this property is not free; an event counts as published when all replicas have it",
+            "f.toml:5: kafka.properties.acks: this property cannot be set; an event is published when all in-sync replicas have it",
         ),
         (
             &in_kafka("[kafka.properties]\n\"sasl.password\" = \"hunter2\""),
-            "f.toml:5: kafka.properties.sasl.password: a secret is not written here; name it",
+            "f.toml:5: kafka.properties.sasl.password: a secret must not be written here; name its source",
         ),
         (
             &in_kafka("[registry]\nauto_register = true"),
-            "f.toml:4: registry.url: it is missing; set it: where it is, such as \"http://localhost:8081\"",
+            "f.toml:4: registry.url: it is missing; set it: its address, such as \"http://localhost:8081\"",
         ),
         (
             &in_kafka("[registry]\nurl = \"http://ada:hunter2@r\""),
@@ -151,7 +151,7 @@ fn each_mistake_is_one_line_with_place_and_remedy() {
         ),
         (
             &in_kafka("[registry]\nurl = \"http://r\"\ntoken = \"hunter2\""),
-            "f.toml:6: registry.token: a secret is not written here; name it",
+            "f.toml:6: registry.token: a secret must not be written here; name its source",
         ),
         (
             &in_kafka("[registry]\nurl = \"http://r\"\ntoken = { env = \"T\" }\nusername = \"u\""),
@@ -163,7 +163,7 @@ fn each_mistake_is_one_line_with_place_and_remedy() {
         ),
         (
             &in_kafka("[privacy]\nagents = \"hide\""),
-            "f.toml:5: privacy.agents: no such choice; one of drop, keep, pseudonymise",
+            "f.toml:5: privacy.agents: unknown value; one of drop, keep, pseudonymise",
         ),
         (
             &in_kafka("[privacy]\ncontent = \"pseudonymise\""),
@@ -171,7 +171,7 @@ fn each_mistake_is_one_line_with_place_and_remedy() {
         ),
         (
             &in_kafka("[privacy]\npseudonym_key = \"hunter2 and more of it\""),
-            "f.toml:5: privacy.pseudonym_key: a secret is not written here; name it",
+            "f.toml:5: privacy.pseudonym_key: a secret must not be written here; name its source",
         ),
         (&in_kafka("[statee]"), "f.toml:4: statee: no such key; did you mean state?"),
         (
@@ -196,7 +196,7 @@ fn each_mistake_is_one_line_with_place_and_remedy() {
         ),
         (
             &in_account("").replace("{ env = \"P\" }", "\"hunter2\""),
-            "f.toml:9: account.password: a secret is not written here; name it: { env = \"NAME\" } or { file = \"PATH\" }",
+            "f.toml:9: account.password: a secret must not be written here; name its source: { env = \"NAME\" } or { file = \"PATH\" }",
         ),
         (
             &in_account("").replace("{ env = \"P\" }", "{ env = \"P\", file = \"p\" }"),
@@ -208,7 +208,7 @@ fn each_mistake_is_one_line_with_place_and_remedy() {
         ),
         (
             &in_account("").replace("\"ccai\"", "\"ccia\""),
-            "f.toml:6: account.vendor: no such choice; did you mean \"ccai\"?",
+            "f.toml:6: account.vendor: unknown value; did you mean \"ccai\"?",
         ),
         (
             &in_account("").replace("https://a.example", "https://u:p@a.example"),
@@ -216,7 +216,7 @@ fn each_mistake_is_one_line_with_place_and_remedy() {
         ),
         (
             &in_account("").replace("https://a.example", "a.example"),
-            "f.toml:7: account.base_url: it is no address",
+            "f.toml:7: account.base_url: not a URL",
         ),
         (
             &in_account("").replace("username = \"u\"", ""),
@@ -240,7 +240,7 @@ fn each_mistake_is_one_line_with_place_and_remedy() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once_in_the_order_of_their_lines() {
+fn all_mistakes_are_reported_at_once_in_the_order_of_their_lines() {
     let text =
         MINIMAL.replace("deployment", "deploymant").replace("vendor = \"ccai\"", "vendor = 5");
     let mistakes = read(&text, &[]).unwrap_err();
@@ -250,7 +250,7 @@ fn all_mistakes_are_told_at_once_in_the_order_of_their_lines() {
 }
 
 #[test]
-fn the_environment_beats_the_file() {
+fn the_environment_overrides_the_file() {
     let config = read(
         MINIMAL,
         &[
@@ -260,6 +260,7 @@ fn the_environment_beats_the_file() {
             ("FLOORCAST_ACCOUNT__ACME__REQUESTS_PER_SECOND", "7.5"),
             ("FLOORCAST_ACCOUNT__ACME__STREAMS__CALLS__WEIGHT", "9"),
             ("FLOORCAST_LOG", "debug"),
+            ("FLOORCAST_LOG_FORMAT", "json"),
             ("FLOORCAST_TEST_KAFKA", "x:1"),
             ("PATH", "/bin"),
         ],
@@ -273,7 +274,7 @@ fn the_environment_beats_the_file() {
 }
 
 #[test]
-fn a_variable_that_means_nothing_is_a_mistake_that_names_it() {
+fn an_unknown_variable_is_a_mistake_that_names_it() {
     let cases = [
         (
             "FLOORCAST_KAFKA__BOOTSTRAP_SERVER",
@@ -295,7 +296,7 @@ fn a_variable_that_means_nothing_is_a_mistake_that_names_it() {
 }
 
 #[test]
-fn secrets_are_fetched_by_name_and_never_shown() {
+fn secrets_are_read_from_their_source_and_never_shown() {
     let config = read(MINIMAL, &[]).unwrap();
     let password = config.accounts[0].access.secrets()[0];
     let missing = password.fetch(&Environment::new()).unwrap_err().to_string();
@@ -309,7 +310,7 @@ fn secrets_are_fetched_by_name_and_never_shown() {
     assert!(password.fetch(&empty).is_err());
     assert!(!format!("{config} {config:?}").contains("hunter2"));
 
-    // A variable of the configuration's own holds the secret itself.
+    // The variable of the key holds the secret itself.
     let name = "FLOORCAST_ACCOUNT__ACME__PASSWORD";
     let config = read(MINIMAL, &[(name, "hunter3")]).unwrap();
     let password = config.accounts[0].access.secrets()[0];
@@ -319,7 +320,7 @@ fn secrets_are_fetched_by_name_and_never_shown() {
 }
 
 #[test]
-fn pseudonyms_are_made_with_a_key_that_is_there_and_long_enough() {
+fn pseudonyms_need_a_key_that_exists_and_is_long_enough() {
     let privacy = "[privacy]\ncustomers = \"pseudonymise\"\npseudonym_key = { env = \"KEY\" }\n";
     let config = read(&format!("{MINIMAL}\n{privacy}"), &[]).unwrap();
     let resolve = |key: Option<&str>| {
@@ -340,16 +341,16 @@ fn pseudonyms_are_made_with_a_key_that_is_there_and_long_enough() {
     assert_eq!((resolved.agents, resolved.content), (Mode::Keep, Mode::Drop));
     assert!(!format!("{resolved:?} {config:?}").contains("hunter2"));
 
-    // A key that nothing needs is not asked for.
+    // A key that no class needs is not read.
     let config = read(&format!("{MINIMAL}\n[privacy]\npseudonym_key = {{ env = \"KEY\" }}\n"), &[]);
     assert_eq!(config.unwrap().privacy.resolve(&Environment::new()).unwrap(), Privacy::default());
 }
 
 #[test]
-fn plain_http_to_another_machine_is_warned_of() {
+fn plain_http_to_another_machine_gives_a_warning() {
     let config = read(&MINIMAL.replace("https://", "http://"), &[]).unwrap();
     assert_eq!(config.warnings.len(), 1);
-    assert!(config.warnings[0].starts_with("acme.example.com is asked over plain http"));
+    assert!(config.warnings[0].starts_with("plain http to acme.example.com"));
 }
 
 proptest! {

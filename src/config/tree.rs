@@ -1,21 +1,21 @@
-//! File and environment as one tree, in which every value knows its place.
+//! File and environment as one tree, in which every value has its location.
 
 use std::collections::BTreeMap;
 
 use toml_edit::{Document, Item, TableLike, Value as Toml};
 
-use super::Environment;
 use super::mistakes::{MistakeLocation, Mistakes};
+use crate::secret::Environment;
 
 /// Variables that are not part of the configuration.
-const OTHER_VARIABLES: &[&str] = &["FLOORCAST_LOG"];
+const OTHER_VARIABLES: &[&str] = &["FLOORCAST_LOG", "FLOORCAST_LOG_FORMAT"];
 const PREFIX: &str = "FLOORCAST_";
 const TEST_PREFIX: &str = "FLOORCAST_TEST_";
 
-/// A value and its place.
+/// A value and its location.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
-    pub(super) place: MistakeLocation,
+    pub(super) location: MistakeLocation,
     pub(super) value: Value,
 }
 
@@ -26,13 +26,13 @@ pub(super) enum Value {
     Whole(i64),
     Number(f64),
     Flag(bool),
-    /// From the environment: read as whatever is wanted.
+    /// From the environment: parsed as the type that the key needs.
     Variable(String),
     Table(BTreeMap<String, Node>),
     List(Vec<Node>),
 }
 
-/// Reads both. `None` when the file is no TOML.
+/// Reads both. `None` when the file is not valid TOML.
 pub(super) fn read(
     file: &str,
     text: &str,
@@ -50,11 +50,11 @@ pub(super) fn read(
         Ok(document) => document,
         Err(error) => {
             let problem = error.message().replace('\n', ", ");
-            mistakes.add(at(error.span()), format!("this is no TOML: {problem}"));
+            mistakes.add(at(error.span()), format!("not valid TOML: {problem}"));
             return None;
         }
     };
-    let mut root = Node { place: at(None), value: table(document.as_table(), &at) };
+    let mut root = Node { location: at(None), value: table(document.as_table(), &at) };
     for (name, value) in environment.range(PREFIX.to_owned()..) {
         let Some(path) = name.strip_prefix(PREFIX) else { break };
         if OTHER_VARIABLES.contains(&name.as_str()) || name.starts_with(TEST_PREFIX) {
@@ -73,19 +73,19 @@ fn table(
     let mut all = BTreeMap::new();
     for (name, item) in table.iter() {
         let key_span = table.get_key_value(name).and_then(|(key, _)| key.span());
-        let place = at(key_span.or_else(|| item.span()));
+        let location = at(key_span.or_else(|| item.span()));
         let value = match item {
             Item::Value(value) => scalar(value, at),
             Item::Table(inner) => self::table(inner, at),
             Item::ArrayOfTables(tables) => Value::List(
                 tables
                     .iter()
-                    .map(|inner| Node { place: at(inner.span()), value: self::table(inner, at) })
+                    .map(|inner| Node { location: at(inner.span()), value: self::table(inner, at) })
                     .collect(),
             ),
             Item::None => continue,
         };
-        all.insert(name.to_owned(), Node { place, value });
+        all.insert(name.to_owned(), Node { location, value });
     }
     Value::Table(all)
 }
@@ -100,16 +100,16 @@ fn scalar(value: &Toml, at: &dyn Fn(Option<std::ops::Range<usize>>) -> MistakeLo
         Toml::Array(items) => Value::List(
             items
                 .iter()
-                .map(|item| Node { place: at(item.span()), value: scalar(item, at) })
+                .map(|item| Node { location: at(item.span()), value: scalar(item, at) })
                 .collect(),
         ),
         Toml::InlineTable(inner) => table(inner, at),
     }
 }
 
-/// Puts a variable into the tree. An account is found by its name.
+/// Sets a value from a variable. An account is found by its name.
 fn overlay(node: &mut Node, path: &[String], name: &str, value: &str, mistakes: &mut Mistakes) {
-    let place = MistakeLocation::Variable(name.to_owned());
+    let location = MistakeLocation::Variable(name.to_owned());
     let [first, rest @ ..] = path else { return };
     let table = match &mut node.value {
         Value::Table(table) => table,
@@ -126,14 +126,14 @@ fn overlay(node: &mut Node, path: &[String], name: &str, value: &str, mistakes: 
             match (found.next(), found.next()) {
                 (Some(item), None) => overlay(item, rest, name, value, mistakes),
                 (None, _) => mistakes.add(
-                    place,
+                    location,
                     format!(
                         "there is no account {first} in the file; name it as there, with '-' as '_'"
                     ),
                 ),
                 (Some(_), Some(_)) => mistakes.add(
-                    place,
-                    format!("more than one account could be meant by {first}; set it in the file"),
+                    location,
+                    format!("more than one account matches {first}; set it in the file"),
                 ),
             }
             return;
@@ -144,15 +144,16 @@ fn overlay(node: &mut Node, path: &[String], name: &str, value: &str, mistakes: 
         }
     };
     if rest.is_empty() {
-        table.insert(first.clone(), Node { place, value: Value::Variable(value.to_owned()) });
+        table.insert(first.clone(), Node { location, value: Value::Variable(value.to_owned()) });
         return;
     }
     if first == "account" && !table.contains_key(first) {
-        mistakes.add(place, String::from("the file has no [[account]]; add it there"));
+        mistakes.add(location, String::from("the file has no [[account]]; add it there"));
         return;
     }
-    let inner = table
-        .entry(first.clone())
-        .or_insert_with(|| Node { place: place.clone(), value: Value::Table(BTreeMap::new()) });
+    let inner = table.entry(first.clone()).or_insert_with(|| Node {
+        location: location.clone(),
+        value: Value::Table(BTreeMap::new()),
+    });
     overlay(inner, rest, name, value, mistakes);
 }

@@ -1,10 +1,10 @@
-//! Durations, sizes and addresses as people write them.
+//! Durations, sizes and URLs as text.
 
 use std::time::Duration;
 
 use url::{Host, Url};
 
-/// `500ms`, `30s`, `5m`, `2h`, `7d`: more than nothing, at most ten years.
+/// `500ms`, `30s`, `5m`, `2h`, `7d`: above zero, at most ten years.
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let millis = match unit {
@@ -20,7 +20,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     (1..=longest).contains(&millis).then(|| Duration::from_millis(millis))
 }
 
-/// `512 MiB`, `1 GiB`, `100 MB`, in bytes: more than nothing.
+/// `512 MiB`, `1 GiB`, `100 MB`, in bytes, above zero.
 pub(super) fn size(text: &str) -> Option<u64> {
     let (number, unit) = split(text)?;
     let bytes = match unit {
@@ -43,12 +43,12 @@ fn split(text: &str) -> Option<(u64, &str)> {
     Some((number.parse().ok()?, unit.trim_start()))
 }
 
-/// An address of http or https, or what is wrong with it and what to do.
+/// An http or https URL, or what is wrong with it and what to do.
 pub(super) fn address(text: &str) -> Result<Url, (&'static str, &'static str)> {
     let remedy = "write it such as \"https://acme.example.com\"";
-    let url = Url::parse(text).map_err(|_| ("it is no address", remedy))?;
+    let url = Url::parse(text).map_err(|_| ("not a URL", remedy))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(("it is no address of http or https", remedy));
+        return Err(("not an http or https URL", remedy));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(("it holds credentials", "set username and password beside it"));
@@ -59,8 +59,8 @@ pub(super) fn address(text: &str) -> Result<Url, (&'static str, &'static str)> {
     Ok(url)
 }
 
-/// Whether credentials would travel where others can read them.
-pub(super) fn is_open_to_others(url: &Url) -> bool {
+/// Whether credentials would cross a network unencrypted.
+pub(super) fn is_unencrypted(url: &Url) -> bool {
     let loopback = match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_and_sizes_are_read_as_people_write_them() {
+    fn durations_and_sizes_are_read_with_their_units() {
         assert_eq!(duration("30s"), Some(Duration::from_secs(30)));
         assert_eq!(duration("500 ms"), Some(Duration::from_millis(500)));
         assert_eq!(duration("7d"), Some(Duration::from_hours(168)));
@@ -90,11 +90,11 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_open_to_others_unless_it_stays_on_the_machine() {
-        let open = |text| is_open_to_others(&Url::parse(text).unwrap());
-        assert!(open("http://acme.example.com"));
-        assert!(!open("https://acme.example.com"));
-        assert!(!open("http://127.0.0.1:8080"));
-        assert!(!open("http://localhost"));
+    fn plain_http_is_unencrypted_unless_it_stays_on_the_machine() {
+        let unencrypted = |text| is_unencrypted(&Url::parse(text).unwrap());
+        assert!(unencrypted("http://acme.example.com"));
+        assert!(!unencrypted("https://acme.example.com"));
+        assert!(!unencrypted("http://127.0.0.1:8080"));
+        assert!(!unencrypted("http://localhost"));
     }
 }

@@ -1,62 +1,28 @@
-//! The consumer behind the readings.
+//! The consumer behind a read.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{Cluster, Error, Finish, Missing, Record, Start, Step};
+use crate::kafka::{ErrorClass, KafkaContext, refused_property};
 use crate::model::Timestamp;
 
-/// How long the broker may take to answer before it counts as away.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long one attempt may take, so that an order to stop is heard in between.
-const ATTEMPT: Duration = Duration::from_secs(1);
-/// How long a bounded reading waits for the next record before it gives up.
-const SILENCE: Duration = Duration::from_secs(30);
+/// How long the broker may take to answer before it counts as down.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one attempt may take: between attempts a request to stop is handled.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a bounded read waits for the next record before it fails.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// What [`read_all`] keeps at most, in bytes of keys, headers and values.
-const KEPT: usize = 1 << 30;
+const MOST_BYTES: usize = 1 << 30;
 /// What librdkafka reads ahead. Its default is 64 MiB a partition.
 const READ_AHEAD_KIB: u32 = 8 * 1024;
-
-/// Remembers the last thing that went wrong.
-#[derive(Clone, Debug, Default)]
-struct Context {
-    trouble: Arc<Mutex<Option<String>>>,
-}
-
-impl Context {
-    fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn note(&self, trouble: &str) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble.to_owned());
-    }
-}
-
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // The reason why a connection fails is told by a log line alone, which begins with the
-        // name of librdkafka's thread: "[thrd:host:9092/bootstrap]: host:9092/bootstrap: reason".
-        if facility == "FAIL" {
-            self.note(message.rsplit_once("/bootstrap: ").map_or(message, |(_, reason)| reason));
-        }
-        tracing::debug!(?level, facility, message, "librdkafka");
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "librdkafka");
-    }
-}
-
-impl ConsumerContext for Context {}
 
 /// A part of a partition: `start` is read, `end` is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,17 +35,18 @@ struct Span {
 
 /// Reads topics, record by record.
 pub struct Reader {
-    consumer: BaseConsumer<Context>,
+    consumer: BaseConsumer<KafkaContext>,
     servers: String,
-    reading: PollResult,
-    away: bool,
-    silent_since: Option<Instant>,
-    silence: Duration,
+    remaining: Remaining,
+    /// Whether an interruption was logged since the last record.
+    interrupted: bool,
+    idle_since: Option<Instant>,
+    stall_timeout: Duration,
 }
 
 /// What is left to read.
-enum PollResult {
-    Following,
+enum Remaining {
+    Unbounded,
     Bounded { current: Option<Span>, rest: VecDeque<Span> },
 }
 
@@ -90,8 +57,8 @@ impl std::fmt::Debug for Reader {
 }
 
 impl Reader {
-    /// Finds the topics' partitions and their ends. Takes five seconds at most when nobody
-    /// answers; `stop` ends that early, and then a reading of nothing is what comes back.
+    /// Finds the topics' partitions and their ends. Takes five seconds at most when no broker
+    /// answers; `stop` ends that early, and then there is nothing to read.
     ///
     /// # Errors
     /// When no broker answers, it refuses, or topics are missing.
@@ -108,13 +75,13 @@ impl Reader {
         let mut reader = Self {
             consumer,
             servers,
-            reading: PollResult::Following,
-            away: false,
-            silent_since: None,
-            silence: SILENCE,
+            remaining: Remaining::Unbounded,
+            interrupted: false,
+            idle_since: None,
+            stall_timeout: STALL_TIMEOUT,
         };
         let Some(partitions) = reader.partitions(topics, missing, stop)? else {
-            reader.reading = PollResult::Bounded { current: None, rest: VecDeque::new() };
+            reader.remaining = Remaining::Bounded { current: None, rest: VecDeque::new() };
             return Ok(reader);
         };
         let spans = reader.spans(&partitions, start)?;
@@ -122,54 +89,56 @@ impl Reader {
             Finish::Never => reader.assign(&spans)?,
             Finish::End => {
                 let rest = spans.into_iter().filter(|span| span.start < span.end).collect();
-                reader.reading = PollResult::Bounded { current: None, rest };
+                reader.remaining = Remaining::Bounded { current: None, rest };
             }
         }
         Ok(reader)
     }
 
-    /// The next record, if it comes in that time. Lost connections are made again.
+    /// The next record, if it comes in that time. Lost connections are reestablished.
     ///
     /// # Errors
-    /// When the broker refuses for good, or a bounded reading comes to a halt for half a minute.
-    pub fn next(&mut self, patience: Duration) -> Result<Step, Error> {
-        if let PollResult::Bounded { current: current @ None, rest } = &mut self.reading {
+    /// When the broker refuses for good, or a bounded read gets no record for half a minute.
+    pub fn next(&mut self, timeout: Duration) -> Result<Step, Error> {
+        if let Remaining::Bounded { current: current @ None, rest } = &mut self.remaining {
             let Some(span) = rest.pop_front() else { return Ok(Step::Finished) };
             *current = Some(span.clone());
             self.assign(&[span])?;
         }
-        let found = self.consumer.poll(patience).map(|found| found.map(|message| record(&message)));
+        let found = self.consumer.poll(timeout).map(|found| found.map(|message| record(&message)));
         match found {
             Some(Ok(record)) => {
-                (self.away, self.silent_since) = (false, None);
-                Ok(self.take(record))
+                (self.interrupted, self.idle_since) = (false, None);
+                Ok(self.advance(record))
             }
-            // The end that is visible: what lies behind it is not committed.
+            // The end that is visible: what is behind it is not committed.
             Some(Err(KafkaError::PartitionEOF(partition))) => {
-                if let PollResult::Bounded { current, .. } = &mut self.reading {
+                if let Remaining::Bounded { current, .. } = &mut self.remaining {
                     current.take_if(|span| span.partition == partition);
                 }
-                self.silent_since = None;
+                self.idle_since = None;
                 Ok(Step::Idle)
             }
-            Some(Err(error)) => self.trouble(error).and_then(|()| self.idle()),
+            Some(Err(error)) => self.fail_if_final(error).and_then(|()| self.idle()),
             None => self.idle(),
         }
     }
 
-    /// Nothing came: no news for those who follow, and not for ever for those who wait for an end.
+    /// No record came. A bounded read does not wait for ever.
     fn idle(&mut self) -> Result<Step, Error> {
-        let since = *self.silent_since.get_or_insert_with(Instant::now);
-        if matches!(self.reading, PollResult::Bounded { .. }) && since.elapsed() > self.silence {
-            let (servers, seconds) = (self.servers.clone(), self.silence.as_secs());
+        let since = *self.idle_since.get_or_insert_with(Instant::now);
+        if matches!(self.remaining, Remaining::Bounded { .. })
+            && since.elapsed() > self.stall_timeout
+        {
+            let (servers, seconds) = (self.servers.clone(), self.stall_timeout.as_secs());
             return Err(Error::Stalled { servers, seconds });
         }
         Ok(Step::Idle)
     }
 
-    /// Sees to where a bounded reading stands.
-    fn take(&mut self, record: Record) -> Step {
-        if let PollResult::Bounded { current, .. } = &mut self.reading {
+    /// Advances a bounded read by this record.
+    fn advance(&mut self, record: Record) -> Step {
+        if let Remaining::Bounded { current, .. } = &mut self.remaining {
             let Some(span) = current else { return Step::Idle };
             if (record.topic.as_str(), record.partition) != (span.topic.as_str(), span.partition) {
                 return Step::Idle;
@@ -185,33 +154,28 @@ impl Reader {
         Step::Record(record)
     }
 
-    /// Tells what passes from what does not.
-    fn trouble(&mut self, error: KafkaError) -> Result<(), Error> {
-        use RDKafkaErrorCode as Code;
-        let code = match &error {
-            KafkaError::MessageConsumptionFatal(_) => return Err(Error::Client(error)),
-            other => other.rdkafka_error_code(),
-        };
-        match code {
-            Some(
-                code @ (Code::TopicAuthorizationFailed
-                | Code::ClusterAuthorizationFailed
-                | Code::SaslAuthenticationFailed
-                | Code::Authentication),
-            ) => Err(Error::Refused { servers: self.servers.clone(), topic: None, code }),
-            // Also a topic that a broker does not know: after a start it may not know it yet.
+    /// Fails for errors that do not pass; logs the others once.
+    fn fail_if_final(&mut self, error: KafkaError) -> Result<(), Error> {
+        if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+            return Err(Error::Client(error));
+        }
+        match (ErrorClass::of(&error), error.rdkafka_error_code()) {
+            (ErrorClass::AccessDenied | ErrorClass::Authentication, Some(code)) => {
+                Err(Error::Refused { servers: self.servers.clone(), topic: None, code })
+            }
+            // Also an unknown topic: a broker that has just started may not know it yet.
             _ => {
-                // librdkafka goes on trying; once is enough to say it.
-                if !self.away {
+                // librdkafka goes on trying.
+                if !self.interrupted {
                     tracing::warn!(servers = self.servers, %error, "reading is interrupted");
                 }
-                self.away = true;
+                self.interrupted = true;
                 Ok(())
             }
         }
     }
 
-    /// The partitions of the topics that exist. `None` when told to stop.
+    /// The partitions of the topics that exist. `None` when it is to stop.
     fn partitions(
         &self,
         topics: &[String],
@@ -237,15 +201,15 @@ impl Reader {
         topic: &str,
         stop: &dyn Fn() -> bool,
     ) -> Result<Option<Vec<i32>>, Error> {
-        let mut attempts_left = PATIENCE.as_secs() / ATTEMPT.as_secs();
+        let mut attempts_left = TIMEOUT.as_secs() / ATTEMPT_TIMEOUT.as_secs();
         let metadata = loop {
             if stop() {
                 return Ok(None);
             }
             attempts_left -= 1;
-            let answer = self.consumer.fetch_metadata(Some(topic), ATTEMPT);
-            // librdkafka tells the reason only to those who poll. Nothing is assigned yet, so that
-            // no record can get lost here.
+            let answer = self.consumer.fetch_metadata(Some(topic), ATTEMPT_TIMEOUT);
+            // librdkafka reports the reason only while it is polled. Nothing is assigned yet, so no
+            // record is lost here.
             while self.consumer.poll(Duration::ZERO).is_some() {}
             match answer {
                 Ok(metadata) => break metadata,
@@ -255,7 +219,7 @@ impl Reader {
         };
         let Some(found) = metadata.topics().first() else { return Ok(Some(vec![])) };
         if let Some(code) = found.error().map(RDKafkaErrorCode::from)
-            && code != RDKafkaErrorCode::UnknownTopicOrPartition
+            && ErrorClass::of_code(code) != ErrorClass::UnknownTopic
         {
             let (servers, topic) = (self.servers.clone(), Some(topic.to_owned()));
             return Err(Error::Refused { servers, topic, code });
@@ -270,7 +234,7 @@ impl Reader {
             Start::Beginning | Start::End => None,
         };
         let span = |(topic, partition): &(String, i32)| {
-            let ends = self.consumer.fetch_watermarks(topic, *partition, PATIENCE);
+            let ends = self.consumer.fetch_watermarks(topic, *partition, TIMEOUT);
             let (first, end) = ends.map_err(|error| self.unreachable(&error))?;
             let start = match (start, &since) {
                 (Start::Beginning, _) => first,
@@ -301,7 +265,7 @@ impl Reader {
                 .add_partition_offset(topic, *partition, Offset::Offset(time.millis().max(0)))
                 .map_err(Error::Client)?;
         }
-        self.consumer.offsets_for_times(times, PATIENCE).map_err(|error| self.unreachable(&error))
+        self.consumer.offsets_for_times(times, TIMEOUT).map_err(|error| self.unreachable(&error))
     }
 
     fn assign(&self, spans: &[Span]) -> Result<(), Error> {
@@ -315,14 +279,12 @@ impl Reader {
     }
 
     fn unreachable(&self, error: &KafkaError) -> Error {
-        let reason = self.consumer.context().trouble();
-        Error::Unreachable {
-            servers: self.servers.clone(),
-            reason: reason.unwrap_or_else(|| match error.rdkafka_error_code() {
-                Some(code) => code.to_string(),
-                None => error.to_string(),
-            }),
-        }
+        let reason = self.consumer.context().last_connection_error();
+        let reason = reason.unwrap_or_else(|| match error.rdkafka_error_code() {
+            Some(code) => code.to_string(),
+            None => error.to_string(),
+        });
+        Error::Unreachable { servers: self.servers.clone(), reason }
     }
 }
 
@@ -339,8 +301,8 @@ pub fn read_all(cluster: &Cluster, topics: &[String]) -> Result<Vec<Record>, Err
         match reader.next(Duration::from_millis(200))? {
             Step::Record(record) => {
                 bytes += size(&record);
-                if bytes > KEPT {
-                    return Err(Error::TooMuch { limit: KEPT });
+                if bytes > MOST_BYTES {
+                    return Err(Error::TooMuch { limit: MOST_BYTES });
                 }
                 records.push(record);
             }
@@ -350,7 +312,7 @@ pub fn read_all(cluster: &Cluster, topics: &[String]) -> Result<Vec<Record>, Err
     }
 }
 
-fn client(cluster: &Cluster, finish: Finish) -> Result<BaseConsumer<Context>, Error> {
+fn client(cluster: &Cluster, finish: Finish) -> Result<BaseConsumer<KafkaContext>, Error> {
     let mut config = ClientConfig::new();
     for (name, value) in &cluster.properties {
         config.set(name, value);
@@ -358,23 +320,25 @@ fn client(cluster: &Cluster, finish: Finish) -> Result<BaseConsumer<Context>, Er
     config
         .set("bootstrap.servers", &cluster.bootstrap_servers)
         .set("isolation.level", "read_committed")
-        // Never joined; librdkafka asks for a name all the same.
+        // No group is joined, but librdkafka requires a name.
         .set("group.id", "floorcast-tail")
         .set("enable.auto.commit", "false")
         .set("allow.auto.create.topics", "false")
-        // A record that retention took away meanwhile is no reason to jump to the end.
+        // Where retention has removed a record meanwhile, go on with the next and not at the end.
         .set("auto.offset.reset", "earliest")
         .set("queued.max.messages.kbytes", READ_AHEAD_KIB.to_string())
         .set("reconnect.backoff.max.ms", "1000")
         .set("enable.partition.eof", (finish == Finish::End).to_string())
         .set_log_level(RDKafkaLogLevel::Warning);
     if finish == Finish::End {
-        // The end of a partition is told by an empty answer: it should not be waited for.
+        // An empty answer reports the end of a partition: the broker is not to delay it.
         config.set("fetch.wait.max.ms", "20");
     }
-    config.create_with_context(Context::default()).map_err(|error| match error {
-        KafkaError::ClientConfig(_, _, property, _) => Error::Property(property),
-        other => Error::Client(other),
+    config.create_with_context(KafkaContext::default()).map_err(|error| {
+        match refused_property(&error) {
+            Some(property) => Error::Property(property.to_owned()),
+            None => Error::Client(error),
+        }
     })
 }
 
@@ -438,12 +402,12 @@ mod tests {
         Reader::open(cluster, &topics, Missing::Refuse, start, finish, &|| false).unwrap()
     }
 
-    fn places(records: &[Record]) -> Vec<(i32, i64)> {
+    fn offsets(records: &[Record]) -> Vec<(i32, i64)> {
         records.iter().map(|record| (record.partition, record.offset)).collect()
     }
 
     #[test]
-    fn a_bounded_reading_ends_where_the_end_was_when_it_began() {
+    fn a_bounded_read_ends_where_the_end_was_when_it_began() {
         let (_broker, cluster) = cluster();
         produce(&cluster, 3);
         let mut reader = open(&cluster, Start::Beginning, Finish::End);
@@ -456,11 +420,11 @@ mod tests {
                 Step::Finished => break,
             }
         }
-        assert_eq!(places(&records), [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]);
+        assert_eq!(offsets(&records), [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]);
     }
 
     #[test]
-    fn a_reading_from_the_end_sees_only_what_comes() {
+    fn a_read_from_the_end_gets_only_later_records() {
         let (_broker, cluster) = cluster();
         produce(&cluster, 3);
         let mut reader = open(&cluster, Start::End, Finish::Never);
@@ -472,17 +436,17 @@ mod tests {
                 records.push(record);
             }
         }
-        let mut places = places(&records);
-        places.sort_unstable();
-        assert_eq!(places, [(0, 3), (1, 3)]);
+        let mut offsets = offsets(&records);
+        offsets.sort_unstable();
+        assert_eq!(offsets, [(0, 3), (1, 3)]);
     }
 
     #[test]
-    fn a_bounded_reading_gives_up_when_the_broker_falls_silent() {
+    fn a_bounded_read_fails_when_the_broker_sends_nothing() {
         let (broker, cluster) = cluster();
         produce(&cluster, 3);
         let mut reader = open(&cluster, Start::Beginning, Finish::End);
-        reader.silence = Duration::from_secs(1);
+        reader.stall_timeout = Duration::from_secs(1);
         broker.broker_down(1).unwrap();
         let begun = Instant::now();
         let error = loop {

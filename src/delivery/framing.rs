@@ -1,7 +1,9 @@
-//! What stands before each event: the fingerprint of its schema, or the id that a registry gave it.
+//! The bytes before each event: the fingerprint of its schema, or the id that a registry gave it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
 
 use super::observer::Observer;
 use super::registry::{self, FramingError, SchemaIds};
@@ -9,27 +11,37 @@ use crate::event::avro::single_object;
 use crate::kafka::Remedy;
 use crate::store::{self, OutboxEvent, Store};
 
-/// How long to wait before a registry that did not answer is asked again.
-const AWAY: Duration = Duration::from_secs(2);
-/// How long to wait where somebody has to look.
-const REFUSED: Duration = Duration::from_secs(10);
+/// The wait before a registry that did not answer is tried again.
+const RETRY_WAIT: Duration = Duration::from_secs(2);
+/// The same where an operator is needed.
+const OPERATOR_WAIT: Duration = Duration::from_secs(10);
 
 enum Form {
     /// Avro single objects.
     SingleObject,
-    /// A registry that was not asked yet.
+    /// A registry whose client is not made yet.
     Unprepared(registry::RegistrySettings),
     /// A registry.
     Registry(Box<SchemaIds>),
 }
 
-/// Frames events. It blocks: it belongs to the thread of the drain.
+/// Whether events can be framed at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Preparation {
+    Ready,
+    /// Not now: to be tried again after [`Framing::wait`].
+    Waiting,
+}
+
+/// Frames events. It blocks: it belongs to the thread of the outbox relay.
 pub(super) struct Framing<'a> {
     form: Form,
     store: Store,
     topic_prefix: &'a str,
     observer: &'a Arc<dyn Observer>,
-    /// Why events cannot be framed, as it was told last.
+    /// Runs the registry's client.
+    runtime: &'a Handle,
+    /// Why events cannot be framed, as it was reported last.
     problem: Option<registry::Error>,
 }
 
@@ -39,38 +51,39 @@ impl<'a> Framing<'a> {
         store: Store,
         topic_prefix: &'a str,
         observer: &'a Arc<dyn Observer>,
+        runtime: &'a Handle,
     ) -> Self {
         let form = registry.map_or(Form::SingleObject, Form::Unprepared);
-        Self { form, store, topic_prefix, observer, problem: None }
+        Self { form, store, topic_prefix, observer, runtime, problem: None }
     }
 
-    /// Makes the client of the registry, and has it ask for all ids. Whether events can be framed
-    /// at all.
-    pub(super) fn prepare(&mut self) -> Result<bool, store::Error> {
+    /// Makes the registry's client, and has it resolve the ids of all events, some at each call.
+    pub(super) fn prepare(&mut self) -> Result<Preparation, store::Error> {
         if let Form::Unprepared(settings) = &self.form {
-            match SchemaIds::new(settings, self.store.clone(), self.topic_prefix) {
+            let store = self.store.clone();
+            match SchemaIds::new(settings, store, self.topic_prefix, self.runtime.clone()) {
                 Ok(ids) => self.form = Form::Registry(Box::new(ids)),
                 Err(error) => {
-                    self.wait(error);
-                    return Ok(false);
+                    self.report(error);
+                    return Ok(Preparation::Waiting);
                 }
             }
         }
         if let Form::Registry(ids) = &mut self.form
             && !ids.is_prepared()
         {
-            // Events whose schemas are right go their way; the others wait when they come.
+            // Events whose schemas have ids are sent; the others wait when they come.
             if let [first, rest @ ..] = &ids.prepare(Instant::now())?[..] {
                 tracing::warn!(error = %first, further = rest.len(), "not every schema has an id");
             }
             if ids.is_prepared() {
-                tracing::info!("the registry was asked for every schema");
+                tracing::info!("schema ids requested for every event type");
             }
         }
-        Ok(true)
+        Ok(Preparation::Ready)
     }
 
-    /// The event as it is sent, or nothing while it cannot be framed.
+    /// The event as it is sent; `None` while it cannot be framed.
     pub(super) fn frame(&mut self, event: &OutboxEvent) -> Result<Option<Vec<u8>>, store::Error> {
         let ids = match &mut self.form {
             Form::Registry(ids) => ids,
@@ -89,22 +102,23 @@ impl<'a> Framing<'a> {
             }
             Err(FramingError::Store(error)) => Err(error),
             Err(FramingError::Registry(error)) => {
-                self.wait(error);
+                self.report(error);
                 Ok(None)
             }
         }
     }
 
-    /// How long to wait before what could not be framed is tried again.
-    pub(super) fn rest(&self) -> Duration {
+    /// The wait before what could not be framed is tried again.
+    pub(super) fn wait(&self) -> Duration {
         match self.problem.as_ref().map(registry::Error::remedy) {
-            Some(Remedy::Person) => REFUSED,
-            Some(Remedy::Time) | None => AWAY,
+            Some(Remedy::Operator) => OPERATOR_WAIT,
+            Some(Remedy::Retry) | None => RETRY_WAIT,
         }
     }
 
-    fn wait(&mut self, error: registry::Error) {
-        if !self.problem.as_ref().is_some_and(|told| told.says_the_same(&error)) {
+    /// Reports why events wait, once per problem.
+    fn report(&mut self, error: registry::Error) {
+        if !self.problem.as_ref().is_some_and(|reported| reported.is_same_problem(&error)) {
             tracing::error!(%error, "events wait for a schema");
             self.observer.schemas(Some(&error.to_string()));
             self.problem = Some(error);

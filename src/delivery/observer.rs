@@ -6,40 +6,40 @@ use crate::store;
 /// How a transaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionOutcome {
-    /// What was in it is there.
+    /// Everything in it is published.
     Committed,
-    /// Nothing of it is there.
+    /// Nothing in it is published.
     Aborted,
-    /// It is not known, and is found out.
+    /// It is not known; the next producer settles it.
     Unknown,
     /// Another owner has the shard.
     Fenced,
 }
 
-/// What a shard's publisher is doing.
+/// The state of a shard in this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShardState {
-    /// It waits for the owner to leave or to fall silent.
-    StandingBy,
-    /// It takes the shard over.
+    /// Another bridge owns the shard; this one waits until it leaves or sends no heartbeat.
+    Standby,
+    /// This bridge takes the shard over.
     TakingOver,
-    /// It fills the store from the topic: so many records of so many offsets.
+    /// The store is filled from the state topic.
     Restoring {
-        /// Records that were read.
+        /// Records read so far.
         records: u64,
-        /// Offsets that there are to read, those of records that were replaced included.
+        /// Offsets to read: an upper bound for the records, because compacted ones count.
         of: u64,
     },
-    /// It owns the shard.
+    /// This bridge owns the shard.
     Owning,
 }
 
 impl ShardState {
-    /// The activity in a word.
+    /// The state as `/status` shows it.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::StandingBy => "standing by",
+            Self::Standby => "standby",
             Self::TakingOver => "taking over",
             Self::Restoring { .. } => "restoring",
             Self::Owning => "owning",
@@ -47,20 +47,20 @@ impl ShardState {
     }
 }
 
-/// Is told what happens.
+/// Receives what delivery and ownership report. Called from the publishers' threads.
 pub trait Observer: Send + Sync {
-    /// The connection to the broker came or went.
+    /// The connection to the broker was made or lost.
     fn connection(&self, connection: &BrokerConnection);
-    /// An event was published this many seconds after the reading that showed it.
+    /// An event was published this many seconds after the poll result that showed it.
     fn published(&self, seconds: f64);
-    /// Schemas cannot be framed for now, and why; `None` when they can again.
+    /// Events cannot be framed for now, and why; `None` when they can be again.
     fn schemas(&self, problem: Option<&str>);
     /// The store failed: publishing has ended.
     fn store_failed(&self, error: &store::Error);
     /// A transaction ended.
     fn transaction(&self, shard: i32, outcome: TransactionOutcome);
-    /// What the shard's publisher is doing now.
-    fn activity(&self, shard: i32, activity: ShardState);
-    /// The store was filled anew from the topic, or begun anew; why.
+    /// The state of a shard; repeated while it lasts.
+    fn shard_state(&self, shard: i32, state: ShardState);
+    /// The store was filled from the state topic, or replaced by an empty one; why.
     fn restored(&self, reason: &'static str);
 }

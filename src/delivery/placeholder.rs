@@ -1,23 +1,24 @@
-//! What stands in the place of an event that the broker will never take.
+//! The placeholder of an event that the broker refuses for good.
 
 use crate::event::avro::{Decoder, Encoders, Error, single_object};
-use crate::event::{Body, EventMeta, EventType, OmittedEvent, event_id};
+use crate::event::body::OmittedEvent;
+use crate::event::{Body, EventMeta, EventType, event_id};
 use crate::model::{AccountName, EntityId, EntityKey, EntityKind};
 use crate::store::OutboxEvent;
 
-/// An `EventOmitted` in the place of an event: with the same key, revision and sequence, so that
-/// nobody who counts finds a gap without a reason.
+/// An `EventOmitted` with the key, revision and sequence of this event, so that a consumer who counts
+/// finds no gap.
 ///
 /// # Errors
-/// When the event cannot be read, which its being in the outbox rules out.
-pub(super) fn omitted(event: &OutboxEvent, reason: &str) -> Result<OutboxEvent, Error> {
+/// When the event cannot be decoded, which does not happen to one that was encoded here.
+pub(super) fn placeholder_of(event: &OutboxEvent, reason: &str) -> Result<OutboxEvent, Error> {
     let name = event.event_type.as_str();
     let unreadable =
         |problem: &str| Error::Decode { event: String::from(name), problem: String::from(problem) };
     let (_, value) = Decoder::new()?.decode(&single_object(event.fingerprint, &event.datum))?;
     let mut meta: EventMeta =
         serde_json::from_value(value["meta"].clone()).map_err(|_| unreadable("no meta"))?;
-    let entity = entity_of(event).ok_or_else(|| unreadable("a key of another form"))?;
+    let entity = entity_of(event).ok_or_else(|| unreadable("its key names no entity"))?;
     let event_type = EventType::EventOmitted;
     meta.event_id = event_id(&entity, event.revision, event_type.as_str());
     let body = Body::EventOmitted(OmittedEvent {

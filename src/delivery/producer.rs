@@ -1,13 +1,12 @@
-//! The producer: librdkafka, with its own poll thread and a bounded buffer. What is handed over is
-//! delivered whole: in one transaction, or, at least once, events before the state they led to.
+//! The producer: librdkafka with its own poll thread and a bounded buffer. A batch is delivered whole:
+//! in one transaction, or, at least once, its events before the state they led to.
 //!
-//! Facts that decide its form: delivery reports are awaited before the commit, which then takes
-//! milliseconds instead of a tenth of a second. After a commit or an abort whose end is not known
-//! the producer is given up: only a new one of the same id, and what is then on the topic, settle
-//! it (librdkafka lacks KIP-890).
+//! Two facts decide its form. Delivery reports are awaited before the commit, which then takes
+//! milliseconds instead of a tenth of a second. After a commit or abort whose outcome is not known the
+//! producer is abandoned: only a new one of the same transactional id, and what is then on the topic,
+//! settle the outcome (librdkafka lacks KIP-890).
 
-use std::cell::RefCell;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -15,28 +14,29 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
 use rdkafka::util::Timeout;
 
+use crate::clock::Deadline;
 use crate::event::NAMESPACE;
-use crate::failpoints::passing;
-use crate::kafka::{DeliveryReport, KafkaSettings, ProducerEvents};
+use crate::failpoints::failpoint;
+use crate::kafka::{DeliveryReport, ErrorClass, KafkaContext, KafkaSettings, MessageKind};
 use crate::ownership::{LARGEST_RECORD, OWNER_KEY, OwnerRecord};
 use crate::store::{OutboxEvent, StateRecord};
 
 /// librdkafka's own buffer. Its default is 1 GiB.
 const BUFFER_KIB: u32 = 16 * 1024;
-/// How long messages are gathered into one request, in milliseconds: a batch is handed over at
-/// once, so that there is nothing to wait for.
+/// How long librdkafka gathers messages into one request, in milliseconds. A batch is handed over at
+/// once, so there is little to wait for.
 const LINGER_MS: u32 = 2;
-/// How long a transaction may stay open before the broker aborts it, in milliseconds: until then
-/// the records of others behind it stay hidden.
+/// How long a transaction may stay open before the broker aborts it, in milliseconds. Until then it
+/// hides the records of others behind it.
 const TRANSACTION_TIMEOUT_MS: u32 = 15_000;
-/// How long one call of the transaction's protocol may take before it is looked whether to go on.
-const CALL: Duration = Duration::from_secs(5);
-/// How long the end of a transaction is asked for.
-const ENDING: Duration = Duration::from_secs(15);
-/// How often an order to end is looked for while reports are awaited.
-const LOOK: Duration = Duration::from_millis(100);
+/// How long one call of the transaction protocol may take before the deadline is checked again.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a commit is retried.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often the deadline is checked while delivery reports are awaited.
+const REPORT_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How events are delivered.
+/// The guarantee with which events are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// Events, state and progress in one transaction.
@@ -48,33 +48,32 @@ pub enum Delivery {
 /// What is delivered together.
 #[derive(Debug, Default)]
 pub(crate) struct TransactionBatch<'a> {
-    /// Events, in order, as they are framed.
+    /// Events in order, each with its framed payload.
     pub(crate) events: Vec<(&'a OutboxEvent, Vec<u8>)>,
     /// Records of state, each key once.
     pub(crate) records: Vec<&'a StateRecord>,
 }
 
-/// Why something was not delivered.
+/// Why a batch was not delivered.
 #[derive(Debug)]
 pub(crate) enum DeliveryFailure {
     /// Another owner has the shard.
     Fenced,
-    /// Nothing of it is there: it may be sent again.
+    /// Nothing of it is published: it may be sent again.
     Undelivered(KafkaError),
-    /// Whether it is there is not known: a new producer has to settle it.
+    /// It is not known whether it is published: a new producer has to settle it.
     Unknown(KafkaError),
-    /// The broker will never take a message of it.
+    /// The broker refuses a message of it for good.
     Refused(Code),
-    /// It was given up, because the process is to end.
+    /// The deadline passed.
     GivenUp,
 }
 
 /// A producer of events and state.
 pub(crate) struct Producer {
-    client: ThreadedProducer<ProducerEvents>,
-    news: Receiver<DeliveryReport>,
-    /// What the client said last of why something fails.
-    heard: RefCell<Option<String>>,
+    client: ThreadedProducer<KafkaContext>,
+    context: KafkaContext,
+    reports: Receiver<DeliveryReport>,
     delivery: Delivery,
     source_prefix: String,
     topic_prefix: String,
@@ -83,21 +82,21 @@ pub(crate) struct Producer {
 }
 
 impl Producer {
-    /// A producer for a shard. With transactions it has fenced every other one of the shard when
+    /// A producer for a shard. With transactions it has fenced every other producer of the shard when
     /// this returns. Blocks for some seconds at most.
     pub(crate) fn new(
         settings: &KafkaSettings,
         delivery: Delivery,
         shard: i32,
     ) -> Result<Self, KafkaError> {
-        let (sender, news) = channel();
-        let mut config = settings.client();
+        let (context, reports) = KafkaContext::for_producer();
+        let mut config = settings.client_config();
         config
             .set("enable.idempotence", "true")
-            // Topics are made as configured, or not at all.
+            // Topics are created as configured, or not at all.
             .set("allow.auto.create.topics", "false")
             .set("acks", "all")
-            // As Java's clients do, so that their joins by key find the same partitions.
+            // As Java's clients do: joins by key need the same partitions.
             .set("partitioner", "murmur2_random")
             .set("message.max.bytes", LARGEST_RECORD.to_string())
             .set("queue.buffering.max.kbytes", BUFFER_KIB.to_string());
@@ -109,10 +108,10 @@ impl Producer {
             }
             Delivery::AtLeastOnce => {
                 config
-                    // A refused event must not be overtaken by later ones of its key: the producer
-                    // breaks instead, and a new one begins at that event.
+                    // Later events of a key must not overtake a refused one: the producer fails
+                    // instead, and a new one begins at that event.
                     .set("enable.gapless.guarantee", "true")
-                    // A message never expires: while Kafka is away it waits, and the order stays.
+                    // Messages never expire: while Kafka is down they wait, in order.
                     .set("message.timeout.ms", "0");
             }
         }
@@ -122,15 +121,14 @@ impl Producer {
         if config.get("compression.type").is_none() && config.get("compression.codec").is_none() {
             config.set("compression.type", "lz4");
         }
-        let client: ThreadedProducer<ProducerEvents> =
-            config.create_with_context(ProducerEvents { news: sender })?;
+        let client: ThreadedProducer<KafkaContext> = config.create_with_context(context.clone())?;
         if delivery == Delivery::ExactlyOnce {
-            client.init_transactions(Timeout::After(CALL * 2))?;
+            client.init_transactions(Timeout::After(CALL_TIMEOUT * 2))?;
         }
         Ok(Self {
             client,
-            news,
-            heard: RefCell::new(None),
+            context,
+            reports,
             delivery,
             source_prefix: format!("/floorcast/{}/", settings.deployment),
             topic_prefix: settings.topic_prefix.clone(),
@@ -139,149 +137,152 @@ impl Producer {
         })
     }
 
-    /// Whether transactions of this deployment may be begun, by one that owns no shard and fences
-    /// nobody. Blocks for some seconds at most.
-    pub(crate) fn may_transact(settings: &KafkaSettings) -> Result<(), KafkaError> {
-        let (sender, _) = channel();
-        let mut config = settings.client();
+    /// Checks that transactions of this deployment may be begun, with a transactional id of its own
+    /// that fences nobody. Blocks for some seconds at most.
+    pub(crate) fn check_transactions(settings: &KafkaSettings) -> Result<(), KafkaError> {
+        let mut config = settings.client_config();
         config
-            .set("transactional.id", format!("{}-check", settings.transactional_ids()))
+            .set("transactional.id", format!("{}-check", settings.transactional_id_prefix()))
             .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string());
-        let producer: ThreadedProducer<ProducerEvents> =
-            config.create_with_context(ProducerEvents { news: sender })?;
-        producer.init_transactions(Timeout::After(CALL * 2))
+        let producer: ThreadedProducer<KafkaContext> =
+            config.create_with_context(KafkaContext::default())?;
+        producer.init_transactions(Timeout::After(CALL_TIMEOUT * 2))
     }
 
-    /// Delivers a shipment and the owner's record with it. Returns the offset of the owner's record
-    /// on the state topic. Blocks until it is there, failed, or `give_up` says so.
+    /// Delivers a batch and the owner record with it. Returns the owner record's offset on the state
+    /// topic. Blocks until all is published, something failed, or the deadline passes.
     pub(crate) fn deliver(
         &self,
-        shipment: &TransactionBatch,
+        batch: &TransactionBatch,
         owner: &OwnerRecord,
-        give_up: &dyn Fn() -> bool,
+        deadline: Deadline,
     ) -> Result<i64, DeliveryFailure> {
         match self.delivery {
             Delivery::ExactlyOnce => {
-                self.transact(shipment, owner, give_up).map_err(|failure| match self.broken() {
-                    // What a call says may hide why the producer is of no use any more.
-                    Some((code, _)) if is_fenced(code) => DeliveryFailure::Fenced,
+                self.transact(batch, owner, deadline).map_err(|failure| match self.fatal_error() {
+                    // The error of a call may hide why the producer failed for good.
+                    Some((code, _)) if ErrorClass::of_code(code) == ErrorClass::Fenced => {
+                        DeliveryFailure::Fenced
+                    }
                     _ => failure,
                 })
             }
             Delivery::AtLeastOnce => {
-                self.send_events(shipment, give_up).map_err(DeliveryFailure::from_sending)?;
-                self.await_reports(shipment.events.len(), give_up)
-                    .map_err(DeliveryFailure::from_sending)?;
-                passing("publish::mid_batch");
-                let messages = self
-                    .send_state(shipment, owner, give_up)
-                    .map_err(DeliveryFailure::from_sending)?;
-                self.await_reports(messages, give_up).map_err(DeliveryFailure::from_sending)
+                self.deliver_at_least_once(batch, owner, deadline).map_err(Into::into)
             }
         }
+    }
+
+    fn deliver_at_least_once(
+        &self,
+        batch: &TransactionBatch,
+        owner: &OwnerRecord,
+        deadline: Deadline,
+    ) -> Result<i64, SendError> {
+        self.send_events(batch, deadline)?;
+        self.await_reports(batch.events.len(), deadline)?;
+        failpoint("publish::mid_batch");
+        let messages = self.send_state(batch, owner, deadline)?;
+        self.await_reports(messages, deadline)
     }
 
     fn transact(
         &self,
-        shipment: &TransactionBatch,
+        batch: &TransactionBatch,
         owner: &OwnerRecord,
-        give_up: &dyn Fn() -> bool,
+        deadline: Deadline,
     ) -> Result<i64, DeliveryFailure> {
-        self.client
-            .begin_transaction()
-            .map_err(|error| DeliveryFailure::of(error, DeliveryFailure::Unknown))?;
-        passing("publish::after_begin");
+        self.client.begin_transaction().map_err(DeliveryFailure::fenced_or_unknown)?;
+        failpoint("publish::after_begin");
         let sent = || {
-            self.send_events(shipment, give_up)?;
-            passing("publish::mid_batch");
-            let messages = self.send_state(shipment, owner, give_up)?;
-            self.await_reports(messages + shipment.events.len(), give_up)
+            self.send_events(batch, deadline)?;
+            failpoint("publish::mid_batch");
+            let messages = self.send_state(batch, owner, deadline)?;
+            self.await_reports(messages + batch.events.len(), deadline)
         };
         let offset = match sent() {
             Ok(offset) => offset,
-            Err(trouble) => return Err(self.abort(trouble)),
+            Err(error) => return Err(self.abort(error)),
         };
-        passing("publish::before_commit");
-        self.commit(give_up)?;
+        failpoint("publish::before_commit");
+        self.commit(deadline)?;
         Ok(offset)
     }
 
-    fn commit(&self, give_up: &dyn Fn() -> bool) -> Result<(), DeliveryFailure> {
+    fn commit(&self, deadline: Deadline) -> Result<(), DeliveryFailure> {
         let begun = Instant::now();
         loop {
-            let error = match self.client.commit_transaction(Timeout::After(CALL)) {
+            let error = match self.client.commit_transaction(Timeout::After(CALL_TIMEOUT)) {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
-            let KafkaError::Transaction(told) = &error else {
+            let KafkaError::Transaction(reason) = &error else {
                 return Err(DeliveryFailure::Unknown(error));
             };
-            if is_fenced(told.code()) {
+            if ErrorClass::of(&error) == ErrorClass::Fenced {
                 return Err(DeliveryFailure::Fenced);
             }
-            if told.txn_requires_abort() {
+            if reason.txn_requires_abort() {
                 return Err(self.abort(SendError::Failed(error)));
             }
-            if !told.is_retriable() || begun.elapsed() > ENDING || give_up() {
+            let is_over = begun.elapsed() > COMMIT_TIMEOUT || deadline.has_passed();
+            if !reason.is_retriable() || is_over {
                 return Err(DeliveryFailure::Unknown(error));
             }
         }
     }
 
-    /// Ends a transaction of which nothing is to be there.
-    fn abort(&self, trouble: SendError) -> DeliveryFailure {
-        if let SendError::Failed(error) = &trouble
-            && error.rdkafka_error_code().is_some_and(is_fenced)
+    /// Ends a transaction of which nothing is to be published.
+    fn abort(&self, reason: SendError) -> DeliveryFailure {
+        if let SendError::Failed(error) = &reason
+            && ErrorClass::of(error) == ErrorClass::Fenced
         {
             return DeliveryFailure::Fenced;
         }
-        match self.client.abort_transaction(Timeout::After(CALL)) {
+        match self.client.abort_transaction(Timeout::After(CALL_TIMEOUT)) {
             Ok(()) => {
-                // Reports of what was purged are of no interest.
-                self.listen();
-                DeliveryFailure::from_sending(trouble)
+                // Reports of purged messages must not be taken for those of the next batch.
+                self.discard_reports();
+                reason.into()
             }
-            Err(error) => DeliveryFailure::of(error, DeliveryFailure::Unknown),
+            Err(error) => DeliveryFailure::fenced_or_unknown(error),
         }
     }
 
-    fn send_events(
-        &self,
-        shipment: &TransactionBatch,
-        give_up: &dyn Fn() -> bool,
-    ) -> Result<(), SendError> {
-        for (event, payload) in &shipment.events {
+    fn send_events(&self, batch: &TransactionBatch, deadline: Deadline) -> Result<(), SendError> {
+        for (event, payload) in &batch.events {
             let topic = event.topic.full_name(&self.topic_prefix);
-            let record = BaseRecord::with_opaque_to(&topic, Box::new(false))
+            let record = BaseRecord::with_opaque_to(&topic, Box::new(MessageKind::Event))
                 .key(event.key.as_bytes())
                 .payload(payload.as_slice())
-                // Retention goes by it: a change of long ago that is backfilled today is kept, too.
+                // Retention goes by it: an old change that is backfilled today is kept as long.
                 .timestamp(event.observed_at.millis())
                 .headers(self.headers(event));
-            self.send(record, give_up)?;
+            self.send(record, deadline)?;
         }
         Ok(())
     }
 
-    /// Sends records of state and, as the last, the owner's; says how many.
+    /// Sends the records of state and then the owner record; returns how many.
     fn send_state(
         &self,
-        shipment: &TransactionBatch,
+        batch: &TransactionBatch,
         owner: &OwnerRecord,
-        give_up: &dyn Fn() -> bool,
+        deadline: Deadline,
     ) -> Result<usize, SendError> {
         let value = owner.to_bytes();
         let own = (OWNER_KEY, Some(value.as_slice()));
-        let records = shipment.records.iter().map(|(key, value)| (&key[..], value.as_deref()));
+        let records = batch.records.iter().map(|(key, value)| (&key[..], value.as_deref()));
         let mut sent = 0;
         for (key, value) in records.chain([own]) {
-            let mut record = BaseRecord::with_opaque_to(&self.state_topic, Box::new(true))
-                .partition(self.shard)
-                .key(key);
+            let mut record =
+                BaseRecord::with_opaque_to(&self.state_topic, Box::new(MessageKind::State))
+                    .partition(self.shard)
+                    .key(key);
             if let Some(value) = value {
                 record = record.payload(value);
             }
-            self.send(record, give_up)?;
+            self.send(record, deadline)?;
             sent += 1;
         }
         Ok(sent)
@@ -289,16 +290,18 @@ impl Producer {
 
     fn send(
         &self,
-        mut record: BaseRecord<'_, [u8], [u8], Box<bool>>,
-        give_up: &dyn Fn() -> bool,
+        mut record: BaseRecord<'_, [u8], [u8], Box<MessageKind>>,
+        deadline: Deadline,
     ) -> Result<(), SendError> {
         loop {
             match self.client.send(record) {
                 Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(Code::QueueFull), back)) => record = back,
+                Err((error, back)) if ErrorClass::of(&error) == ErrorClass::QueueFull => {
+                    record = back;
+                }
                 Err((error, _)) => return Err(SendError::Failed(error)),
             }
-            if give_up() {
+            if deadline.has_passed() {
                 return Err(SendError::GivenUp);
             }
             // The buffer empties as the broker answers.
@@ -306,21 +309,20 @@ impl Producer {
         }
     }
 
-    /// Waits until that many messages are reported; returns the last offset on the state topic.
-    fn await_reports(&self, messages: usize, give_up: &dyn Fn() -> bool) -> Result<i64, SendError> {
+    /// Waits for the reports of so many messages; returns the last offset on the state topic.
+    fn await_reports(&self, messages: usize, deadline: Deadline) -> Result<i64, SendError> {
         let (mut left, mut state_offset) = (messages, -1);
         while left > 0 {
-            match self.news.recv_timeout(LOOK) {
-                Ok(DeliveryReport::Acknowledged { is_state, offset }) => {
+            match self.reports.recv_timeout(REPORT_TIMEOUT) {
+                Ok(DeliveryReport::Acknowledged { kind, offset }) => {
                     left -= 1;
-                    if is_state {
+                    if kind == MessageKind::State {
                         state_offset = state_offset.max(offset);
                     }
                 }
                 Ok(DeliveryReport::Failed(error)) => return Err(SendError::Failed(error)),
-                Ok(DeliveryReport::Down(reason)) => *self.heard.borrow_mut() = Some(reason),
                 Err(RecvTimeoutError::Timeout) => {
-                    if give_up() {
+                    if deadline.has_passed() {
                         return Err(SendError::GivenUp);
                     }
                 }
@@ -353,67 +355,58 @@ impl Producer {
         })
     }
 
-    /// Why the connection is down, where the client has said so since it was last asked.
-    pub(crate) fn heard_down(&self) -> Option<String> {
-        self.listen();
-        self.heard.take()
+    /// Why the client cannot work, if it has reported an outage since this was last called.
+    pub(crate) fn take_outage(&self) -> Option<String> {
+        self.discard_reports();
+        self.context.take_outage()
     }
 
-    fn listen(&self) {
-        while let Ok(news) = self.news.try_recv() {
-            if let DeliveryReport::Down(reason) = news {
-                *self.heard.borrow_mut() = Some(reason);
-            }
-        }
+    /// Drops reports that nobody waits for.
+    fn discard_reports(&self) {
+        while self.reports.try_recv().is_ok() {}
     }
 
-    /// Why the producer can never send again, where it cannot.
-    pub(crate) fn broken(&self) -> Option<(Code, String)> {
+    /// Why the producer can never send again, if it cannot.
+    pub(crate) fn fatal_error(&self) -> Option<(Code, String)> {
         self.client.client().fatal_error()
     }
 
-    /// Gives everything up that is in the buffer or under way.
+    /// Gives up all that is in the buffer or in flight.
     pub(crate) fn abandon(self) {
         self.client.purge(PurgeConfig::default().queue().inflight());
         // Dropping it joins its poll thread, which serves the last reports.
-        let _ = self.client.flush(Timeout::After(LOOK));
+        let _ = self.client.flush(Timeout::After(REPORT_TIMEOUT));
     }
 }
 
-/// What went wrong while messages were sent.
+/// Why messages were not sent or acknowledged.
 #[derive(Debug)]
 enum SendError {
     Failed(KafkaError),
+    /// The deadline passed.
     GivenUp,
 }
 
+impl From<SendError> for DeliveryFailure {
+    /// The failure of a batch of which nothing is published, or nothing counts.
+    fn from(error: SendError) -> Self {
+        let error = match error {
+            SendError::GivenUp => return Self::GivenUp,
+            SendError::Failed(error) => error,
+        };
+        match (ErrorClass::of(&error), error.rdkafka_error_code()) {
+            (ErrorClass::Fenced, _) => Self::Fenced,
+            (ErrorClass::MessageRefused, Some(code)) => Self::Refused(code),
+            _ => Self::Undelivered(error),
+        }
+    }
+}
+
 impl DeliveryFailure {
-    /// A failure of which nothing is there, or nothing counts.
-    fn from_sending(trouble: SendError) -> Self {
-        match trouble {
-            SendError::GivenUp => Self::GivenUp,
-            SendError::Failed(error) => match error.rdkafka_error_code() {
-                Some(code) if is_fenced(code) => Self::Fenced,
-                Some(code) if is_refusal(code) => Self::Refused(code),
-                _ => Self::Undelivered(error),
-            },
+    fn fenced_or_unknown(error: KafkaError) -> Self {
+        match ErrorClass::of(&error) {
+            ErrorClass::Fenced => Self::Fenced,
+            _ => Self::Unknown(error),
         }
     }
-
-    fn of(error: KafkaError, otherwise: impl Fn(KafkaError) -> Self) -> Self {
-        match error.rdkafka_error_code() {
-            Some(code) if is_fenced(code) => Self::Fenced,
-            _ => otherwise(error),
-        }
-    }
-}
-
-/// Another producer of the same transactional id has begun.
-pub(crate) const fn is_fenced(code: Code) -> bool {
-    matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch)
-}
-
-/// The broker will refuse the same message each time.
-const fn is_refusal(code: Code) -> bool {
-    matches!(code, Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::InvalidRecord)
 }

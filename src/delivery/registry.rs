@@ -1,8 +1,8 @@
-//! A schema registry: where consumers look schemas up by the number that stands before each message.
+//! A schema registry: where consumers look up schemas by the id before each message.
 //!
-//! The framing and the interface are Confluent's, which Apicurio, Karapace and others speak as
-//! well: `0x00`, the schema's id in four bytes (big-endian), the datum. Subjects are named after
-//! `TopicRecordNameStrategy`, so that a topic holds events of many types, each with its own history.
+//! The framing and the interface are Confluent's, which Apicurio, Karapace and others implement as
+//! well: `0x00`, the schema's id in four bytes (big-endian), the datum. Subjects follow
+//! `TopicRecordNameStrategy`, so that a topic holds events of many types, each with its own versions.
 
 mod client;
 mod ids;
@@ -21,17 +21,17 @@ pub(super) use ids::{FramingError, SchemaIds};
 /// How the registry is reached.
 #[derive(Clone, Debug)]
 pub struct RegistrySettings {
-    /// Its address; with a path such as `/apis/ccompat/v7` where it serves others, too.
+    /// Its address; with a path such as `/apis/ccompat/v7` where it serves other interfaces, too.
     pub url: Url,
-    /// What it knows us by.
+    /// How requests are authenticated.
     pub credentials: Option<RegistryCredentials>,
-    /// Certificates (PEM) of an authority of one's own, trusted beside the system's.
+    /// Certificates (PEM) of a private authority, trusted beside the system's.
     pub authority: Option<Arc<[u8]>>,
-    /// Whether schemas that it does not have are registered. Otherwise somebody else does it.
+    /// Whether missing schemas are registered. Otherwise they are only looked up.
     pub auto_register: bool,
 }
 
-/// What the registry knows us by.
+/// How requests to the registry are authenticated.
 #[derive(Clone, Debug)]
 pub enum RegistryCredentials {
     /// HTTP basic authentication.
@@ -48,10 +48,10 @@ pub enum RegistryCredentials {
 /// Why there is no id. No error holds a secret or a whole answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It does not answer, or not now.
+    /// No answer, or one that asks to retry (429, 5xx).
     #[error("the schema registry at {host} does not answer: {problem}")]
-    Away {
-        /// Whom we asked.
+    Unavailable {
+        /// The registry's host.
         host: String,
         /// What the system says, or the status.
         problem: String,
@@ -62,46 +62,46 @@ pub enum Error {
          token, in [registry], and their rights"
     )]
     Unauthorized {
-        /// Whom we asked.
+        /// The registry's host.
         host: String,
         /// The status code.
         status: u16,
     },
-    /// It does not want the schema.
+    /// The registry refuses the schema.
     #[error(
         "the schema registry refuses the schema of {subject} ({status}): {reason}; look at the \
          subject's versions and its compatibility rule"
     )]
     Refused {
-        /// Of which subject.
+        /// The schema's subject.
         subject: String,
         /// The status code.
         status: u16,
         /// What the registry says, shortened.
         reason: String,
     },
-    /// It does not have the schema, and we are not to register it.
+    /// The schema is not registered, and is not to be registered from here.
     #[error(
         "the schema registry has no such schema of {subject}: run `floorcast schemas register`, \
          or set auto_register = true"
     )]
     Missing {
-        /// Of which subject.
+        /// The schema's subject.
         subject: String,
     },
-    /// It has no schema of this id.
+    /// There is no schema of this id.
     #[error("the schema registry has no schema {id}")]
     NoSuchId {
-        /// Which.
+        /// The id.
         id: u32,
     },
-    /// Something answers that is no schema registry.
+    /// The answer is not that of a schema registry.
     #[error(
         "what answers at {host} is no schema registry (status {status}): check url in [registry]; \
          it may need a path such as /apis/ccompat/v7"
     )]
     NoRegistry {
-        /// Whom we asked.
+        /// The host.
         host: String,
         /// The status code.
         status: u16,
@@ -109,46 +109,46 @@ pub enum Error {
     /// The client cannot be made.
     #[error("the client of the schema registry cannot be made: {0}")]
     Client(String),
-    /// An event of the outbox was written by a schema that this version does not know.
+    /// An event in the outbox was encoded with a schema that this version does not know.
     #[error(
         "an event of type {event} was stored by another version, whose schema this one does not \
          know: start that version once, so that it sends what it stored"
     )]
     UnknownSchema {
-        /// Which type.
+        /// The event's type.
         event: &'static str,
     },
 }
 
 impl Error {
-    /// The one table of what each error means. None of them loses an event: they wait.
+    /// What ends each error. Meanwhile events wait, and none is lost.
     #[must_use]
     pub const fn remedy(&self) -> Remedy {
         match self {
-            Self::Away { .. } => Remedy::Time,
+            Self::Unavailable { .. } => Remedy::Retry,
             Self::Unauthorized { .. }
             | Self::Refused { .. }
             | Self::Missing { .. }
             | Self::NoSuchId { .. }
             | Self::NoRegistry { .. }
             | Self::Client(_)
-            | Self::UnknownSchema { .. } => Remedy::Person,
+            | Self::UnknownSchema { .. } => Remedy::Operator,
         }
     }
 
-    /// Whether it is no news after the other one: who does not answer does so in many words.
+    /// Whether the other error is the same problem: an outage is reported in many wordings.
     #[must_use]
-    pub fn says_the_same(&self, other: &Self) -> bool {
-        matches!((self, other), (Self::Away { .. }, Self::Away { .. })) || self == other
+    pub fn is_same_problem(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Unavailable { .. }, Self::Unavailable { .. }))
+            || self == other
     }
 
-    /// Whether an id that was once had may still be used: whoever cannot ask was not told that it
-    /// is wrong.
+    /// Whether ids that are known may still be used: the registry did not say that they are wrong.
     #[must_use]
-    pub const fn leaves_ids_alone(&self) -> bool {
+    pub const fn keeps_known_ids(&self) -> bool {
         matches!(
             self,
-            Self::Away { .. }
+            Self::Unavailable { .. }
                 | Self::Unauthorized { .. }
                 | Self::NoRegistry { .. }
                 | Self::Client(_)
@@ -166,7 +166,7 @@ pub fn subject(topic: &str, event: EventType) -> String {
 #[must_use]
 pub fn subjects(prefix: &str) -> Vec<(String, EventType)> {
     let topics = |event: EventType| match event {
-        // It stands in for another event, on that one's topic.
+        // A placeholder is on the topic of the event it replaces.
         EventType::EventOmitted => Topic::ALL.to_vec(),
         event => vec![event.topic()],
     };

@@ -1,82 +1,89 @@
-//! The drain: from the outbox to the broker, in order, and out of the outbox once it is there.
+//! The outbox relay: from the outbox to the broker, in order, and out of the outbox once published.
 //!
-//! What is taken at once goes into one delivery: events, the records of state that they led to, and
-//! how far the outbox is published by it. An entry is sent only when the store is durable up to it,
-//! and removed only when the delivery is known to be there. While Kafka is away entries wait, in the
-//! same order.
+//! What is read at once goes into one delivery: events, the records of state that they led to, and how
+//! far the outbox is published by it. An entry is sent only when the store is durable up to it, and
+//! removed only when its delivery is known to be committed. While Kafka is down entries wait, in order.
 //!
-//! Every delivery is also the owner's sign of life; without events there is one every few seconds.
+//! Every delivery carries the owner record and so is the owner's heartbeat; without entries there is
+//! one every few seconds.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
+use tokio::runtime::Handle;
 
-use super::framing::Framing;
+use super::framing::{Framing, Preparation};
 use super::observer::{Observer, TransactionOutcome};
-use super::placeholder::omitted;
 use super::producer::{Delivery, DeliveryFailure, Producer, TransactionBatch};
+use super::refusals::{Refusal, Refusals};
 use super::registry;
+use super::settlement::{Settlement, UnknownDelivery};
 use super::signal::Signal;
-use crate::clock::Clock;
-use crate::failpoints::{passing, planted};
-use crate::kafka::{BrokerConnection, KafkaSettings, explain};
-use crate::ownership::{HEARTBEAT, LEASE, Lease, OwnerRecord, StateReader, StateTopicRecord};
-use crate::store::{self, NumberedEntry, OutboxEvent, StateRecord, Store};
+use crate::backoff::Backoff;
+use crate::clock::{Clock, Deadline};
+use crate::failpoints::{failpoint, fault_enabled};
+use crate::kafka::{BrokerConnection, KafkaSettings, explain, explain_error};
+use crate::ownership::{HEARTBEAT, LEASE, Lease, OwnerRecord};
+use crate::store::{self, NumberedEntry, StateRecord, Store};
 
 /// How many entries are delivered at once.
 const MOST_ENTRIES: usize = 2_000;
 /// How many bytes of them.
 const MOST_BYTES: usize = 4 << 20;
-/// How long few entries wait for others: a delivery costs the broker the same for one as for many.
+/// How long few entries wait for more: a delivery costs the broker the same for one as for many.
 const LINGER: Duration = Duration::from_millis(25);
-/// How long the drain sleeps when nothing rings.
-const NAP: Duration = Duration::from_millis(100);
-/// How long it waits after a failure before it sends again; doubles up to the longest.
+/// How long the relay sleeps when it is not notified.
+const IDLE_WAIT: Duration = Duration::from_millis(100);
+/// The wait after a failed delivery; it doubles up to the longest.
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
-/// How long the owner's last word may take beyond the grace time.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long the release of the shard may take beyond the grace time.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Why the drain ended.
+/// Why the relay ended.
 #[derive(Debug)]
 pub(crate) enum RelayEnd {
-    /// It was asked to.
+    /// It was asked to finish.
     Finished,
     /// Another owner has the shard.
-    Lost,
+    ShardLost,
     /// The store failed.
     StoreFailed(store::Error),
 }
 
-/// What a drain works with.
+/// What a relay works with.
 pub(crate) struct OutboxRelayParts<'a> {
     pub(crate) store: Store,
     pub(crate) settings: &'a KafkaSettings,
     pub(crate) delivery: Delivery,
     pub(crate) shard: i32,
     pub(crate) registry: Option<registry::RegistrySettings>,
+    /// Runs the registry's client.
+    pub(crate) runtime: &'a Handle,
     pub(crate) producer: Producer,
-    /// The owner's record as it was committed last.
+    /// The owner record as it was committed last.
     pub(crate) owner: OwnerRecord,
-    /// An offset of the state topic from which on that record is found.
+    /// An offset of the state topic at or before that record's.
     pub(crate) state_offset: i64,
-    /// The right to ask vendors, and whether it ends without a delivery.
+    /// The right to send vendor requests.
     pub(crate) lease: &'a Lease,
+    /// Whether another bridge may take over, so that the lease ends without deliveries.
     pub(crate) standby: bool,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) observer: &'a Arc<dyn Observer>,
 }
 
-/// The drain of one owner.
+/// The outbox relay of one owner.
 pub(crate) struct OutboxRelay<'a> {
     store: Store,
     settings: &'a KafkaSettings,
     delivery: Delivery,
     shard: i32,
     framing: Framing<'a>,
+    /// `None` after a delivery whose outcome is not known, until a new one has settled it.
     producer: Option<Producer>,
     owner: OwnerRecord,
     state_offset: i64,
@@ -85,27 +92,55 @@ pub(crate) struct OutboxRelay<'a> {
     clock: &'a dyn Clock,
     observer: &'a Arc<dyn Observer>,
     connection: Option<BrokerConnection>,
-    /// When the last delivery that came through was begun; `None` before the first one.
+    /// When the last committed delivery was begun; `None` before the first one.
     delivered_at: Option<Instant>,
-    waits_since: Option<Instant>,
-    rest_until: Option<Instant>,
-    backoff: Duration,
-    /// How many entries are tried at once: fewer while one is looked for that the broker refuses.
-    most_entries: usize,
-    /// What stands in the place of events that the broker refuses, by entry and place in it; of
-    /// records that it refuses, the entry alone.
-    omissions: HashMap<(u64, usize), OutboxEvent>,
-    unrecorded: HashSet<u64>,
+    lingering_since: Option<Instant>,
+    /// Nothing is sent before this time.
+    wait_until: Option<Instant>,
+    backoff: Backoff,
+    refusals: Refusals,
     finish: Option<Instant>,
+}
+
+/// What one step of the relay came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// A delivery was committed.
+    Delivered,
+    /// There is nothing to deliver.
+    Idle,
+    /// There is, but not yet: after a failure, for a schema, or for more entries.
+    Waiting,
+    /// The broker refused a message; the next delivery is made otherwise.
+    Refused,
+    /// The time to finish passed during a delivery.
+    GivenUp,
+    /// Another owner has the shard.
+    ShardLost,
+}
+
+/// Whether there is a producer after one was abandoned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resumption {
+    Ready,
+    /// Not yet; it is tried again.
+    Waiting,
+    ShardLost,
 }
 
 impl<'a> OutboxRelay<'a> {
     pub(crate) fn new(parts: OutboxRelayParts<'a>) -> Self {
-        let prefix = &parts.settings.topic_prefix;
-        let framing = Framing::new(parts.registry, parts.store.clone(), prefix, parts.observer);
+        let OutboxRelayParts { store, settings, observer, .. } = parts;
+        let framing = Framing::new(
+            parts.registry,
+            store.clone(),
+            &settings.topic_prefix,
+            observer,
+            parts.runtime,
+        );
         Self {
-            store: parts.store,
-            settings: parts.settings,
+            store,
+            settings,
             delivery: parts.delivery,
             shard: parts.shard,
             framing,
@@ -115,90 +150,92 @@ impl<'a> OutboxRelay<'a> {
             lease: parts.lease,
             standby: parts.standby,
             clock: parts.clock,
-            observer: parts.observer,
+            observer,
             connection: None,
             delivered_at: None,
-            waits_since: None,
-            rest_until: None,
-            backoff: FIRST_BACKOFF,
-            most_entries: MOST_ENTRIES,
-            omissions: HashMap::new(),
-            unrecorded: HashSet::new(),
+            lingering_since: None,
+            wait_until: None,
+            backoff: Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF),
+            refusals: Refusals::new(MOST_ENTRIES),
             finish: None,
         }
     }
 
     /// Publishes until it is asked to finish, loses the shard, or the store fails.
     pub(crate) fn run(mut self, inbox: &Receiver<Signal>) -> RelayEnd {
-        let ended = loop {
+        let end = loop {
             match self.step() {
-                Ok(true) => {}
-                Ok(false) => break RelayEnd::Lost,
+                Ok(Step::ShardLost) => break RelayEnd::ShardLost,
+                Ok(
+                    Step::Delivered | Step::Idle | Step::Waiting | Step::Refused | Step::GivenUp,
+                ) => {}
                 Err(error) => break RelayEnd::StoreFailed(error),
             }
-            let empty = self.store.outbox_level().entries == 0;
-            if self.finish.is_some_and(|until| empty || Instant::now() >= until) {
+            let is_empty = self.store.outbox_level().entries == 0;
+            if self.finish.is_some_and(|until| is_empty || Instant::now() >= until) {
                 break RelayEnd::Finished;
             }
-            match inbox.recv_timeout(self.nap(empty)) {
-                Ok(signal) => self.take(signal),
+            match inbox.recv_timeout(self.idle_time(is_empty)) {
+                Ok(signal) => self.receive(signal),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break RelayEnd::Finished,
             }
-            // Whatever else has come meanwhile costs no further nap.
+            // All notifications that came meanwhile are served by one step.
             while let Ok(signal) = inbox.try_recv() {
-                self.take(signal);
+                self.receive(signal);
             }
         };
         if let Some(producer) = self.producer.take() {
-            if matches!(ended, RelayEnd::Finished) {
-                self.farewell(&producer);
+            if matches!(end, RelayEnd::Finished) {
+                self.release(&producer);
             }
             producer.abandon();
         }
-        ended
+        end
     }
 
-    /// How long to sleep unless somebody rings.
-    fn nap(&self, empty: bool) -> Duration {
+    /// How long to sleep unless there is a signal.
+    fn idle_time(&self, is_empty: bool) -> Duration {
         let now = Instant::now();
-        match (self.rest_until, self.waits_since) {
-            (Some(until), _) => until.saturating_duration_since(now).min(NAP),
+        match (self.wait_until, self.lingering_since) {
+            (Some(until), _) => until.saturating_duration_since(now).min(IDLE_WAIT),
             (None, Some(since)) => (since + LINGER).saturating_duration_since(now),
-            (None, None) if empty => NAP,
+            (None, None) if is_empty => IDLE_WAIT,
             (None, None) => Duration::ZERO,
         }
     }
 
-    fn take(&mut self, signal: Signal) {
+    fn receive(&mut self, signal: Signal) {
         match signal {
             Signal::Wake => {}
             Signal::Finish(until) => self.finish = Some(until),
         }
     }
 
-    /// Says that the owner leaves, so that nobody has to wait for its silence.
-    fn farewell(&self, producer: &Producer) {
-        let until = Instant::now() + FAREWELL;
-        let nothing = TransactionBatch::default();
+    fn deadline(&self) -> Deadline {
+        self.finish.map_or(Deadline::NONE, Deadline::at)
+    }
+
+    /// Releases the shard, so that another bridge need not wait for missing heartbeats.
+    fn release(&self, producer: &Producer) {
+        let deadline = Deadline::at(Instant::now() + RELEASE_TIMEOUT);
         let record = self.owner.release(self.clock.now());
-        let said = producer.deliver(&nothing, &record, &|| Instant::now() >= until);
-        match said {
+        match producer.deliver(&TransactionBatch::default(), &record, deadline) {
             Ok(_) => tracing::info!(shard = self.shard, "ownership released"),
             Err(failure) => tracing::warn!(
                 shard = self.shard,
                 ?failure,
-                "ownership could not be released; another bridge takes over after its silence"
+                "ownership not released; another bridge takes over when heartbeats are missing"
             ),
         }
     }
 
-    fn connected(&mut self, connection: BrokerConnection) {
+    fn report_connection(&mut self, connection: BrokerConnection) {
         if self.connection.as_ref() != Some(&connection) {
             match &connection {
                 BrokerConnection::Up => tracing::info!("connected to kafka"),
                 BrokerConnection::Down(reason) => {
-                    tracing::warn!(%reason, "kafka takes no events; they wait");
+                    tracing::warn!(%reason, "events cannot be published; they wait in the outbox");
                 }
             }
             self.observer.connection(&connection);
@@ -206,40 +243,41 @@ impl<'a> OutboxRelay<'a> {
         }
     }
 
-    /// Delivers what there is; `false` when the shard is lost.
-    fn step(&mut self) -> Result<bool, store::Error> {
-        if self.rest_until.is_some_and(|until| Instant::now() < until) {
-            return Ok(true);
+    /// Delivers what is in the outbox, or a heartbeat when one is due.
+    fn step(&mut self) -> Result<Step, store::Error> {
+        if self.wait_until.is_some_and(|until| Instant::now() < until) {
+            return Ok(Step::Waiting);
         }
-        self.rest_until = None;
-        let heard = self.producer.as_ref().and_then(Producer::heard_down);
-        if let Some(reason) = heard {
-            self.connected(BrokerConnection::Down(reason));
+        self.wait_until = None;
+        if let Some(reason) = self.producer.as_ref().and_then(Producer::take_outage) {
+            self.report_connection(BrokerConnection::Down(reason));
         }
-        if self.producer.is_none() && !self.settle()? {
-            return Ok(false);
+        // While it waits for a producer, entries are framed and made durable all the same.
+        if self.producer.is_none() && self.resume()? == Resumption::ShardLost {
+            return Ok(Step::ShardLost);
         }
-        let silent = self.delivered_at.is_none_or(|at| at.elapsed() >= HEARTBEAT);
+        let heartbeat_due = self.delivered_at.is_none_or(|at| at.elapsed() >= HEARTBEAT);
         let level = self.store.outbox_level();
-        if level.entries == 0 && !silent {
-            self.waits_since = None;
-            return Ok(true);
+        if level.entries == 0 && !heartbeat_due {
+            self.lingering_since = None;
+            return Ok(Step::Idle);
         }
-        let few = level.entries < (MOST_ENTRIES / 4) as u64 && self.finish.is_none();
-        if few && !silent {
-            let since = *self.waits_since.get_or_insert_with(Instant::now);
+        let may_linger = level.entries < (MOST_ENTRIES / 4) as u64 && self.finish.is_none();
+        if may_linger && !heartbeat_due {
+            let since = *self.lingering_since.get_or_insert_with(Instant::now);
             if since.elapsed() < LINGER {
-                return Ok(true);
+                return Ok(Step::Waiting);
             }
         }
-        self.waits_since = None;
-        let mut entries = self.store.outbox_after(0, self.most_entries, MOST_BYTES)?;
+        self.lingering_since = None;
+        let mut entries =
+            self.store.outbox_after(0, self.refusals.entries_at_once(), MOST_BYTES)?;
         let framed = self.frame_all(&mut entries)?;
-        if entries.is_empty() && !silent {
-            return Ok(true);
+        if entries.is_empty() && !heartbeat_due {
+            return Ok(Step::Waiting);
         }
-        // An entry may be acted on only when it can no longer be forgotten: otherwise, after a
-        // crash, its number and sequence could be given to another event.
+        // An entry may be sent only when a crash cannot undo it: otherwise its number and sequence
+        // could then be given to another event.
         self.store.flush()?;
         self.deliver(&entries, framed)
     }
@@ -248,45 +286,40 @@ impl<'a> OutboxRelay<'a> {
         &mut self,
         entries: &[NumberedEntry],
         framed: Vec<Vec<Vec<u8>>>,
-    ) -> Result<bool, store::Error> {
-        let Some(producer) = &self.producer else { return Ok(true) };
+    ) -> Result<Step, store::Error> {
+        let Some(producer) = &self.producer else { return Ok(Step::Waiting) };
         let progress = entries.last().map_or(self.owner.progress, |entry| entry.number);
         let mut owner = self.owner.next(progress, self.clock.now());
         owner.accounts = self.store.accounts()?;
-        if planted("progress_not_written") {
+        if fault_enabled("progress_not_written") {
             owner.progress = self.owner.progress;
         }
-        if planted("outbox_deleted_before_commit") {
+        if fault_enabled("outbox_deleted_before_commit") {
             self.store.outbox_remove_through(progress)?;
             self.store.flush()?;
         }
-        let events = |entry: &'_ NumberedEntry| entry.decision.events.len();
-        let mut shipment = TransactionBatch::default();
+        let mut batch = TransactionBatch::default();
         for (entry, payloads) in entries.iter().zip(framed) {
-            for (place, payload) in payloads.into_iter().enumerate().take(events(entry)) {
-                let event = self.omissions.get(&(entry.number, place));
-                shipment.events.push((event.unwrap_or(&entry.decision.events[place]), payload));
-            }
+            batch.events.extend(self.refusals.events(entry).zip(payloads));
         }
-        shipment.records = last_of_each_key(
-            entries.iter().filter(|entry| !self.unrecorded.contains(&entry.number)),
+        batch.records = last_of_each_key(
+            entries.iter().filter(|entry| self.refusals.publishes_state(entry.number)),
         );
-        let (begun, finish) = (Instant::now(), self.finish);
-        let give_up = || finish.is_some_and(|until| Instant::now() >= until);
-        let outcome = producer.deliver(&shipment, &owner, &give_up);
-        let observed: Vec<_> = shipment.events.iter().map(|(event, _)| event.observed_at).collect();
+        let begun = Instant::now();
+        let outcome = producer.deliver(&batch, &owner, self.deadline());
+        let observed: Vec<_> = batch.events.iter().map(|(event, _)| event.observed_at).collect();
         match outcome {
             Ok(offset) => {
-                passing("publish::after_commit");
+                failpoint("publish::after_commit");
                 self.owner = owner;
                 self.state_offset = self.state_offset.max(offset);
                 self.delivered_at = Some(begun);
                 self.lease.renew(self.standby.then(|| begun + LEASE));
                 self.remove_through(progress)?;
-                passing("publish::after_removal");
-                self.backoff = FIRST_BACKOFF;
-                self.most_entries = (self.most_entries * 2).min(MOST_ENTRIES);
-                self.connected(BrokerConnection::Up);
+                failpoint("publish::after_removal");
+                self.backoff.reset();
+                self.refusals.delivered();
+                self.report_connection(BrokerConnection::Up);
                 self.observer.transaction(self.shard, TransactionOutcome::Committed);
                 let now = self.clock.now();
                 for observed_at in observed {
@@ -294,176 +327,103 @@ impl<'a> OutboxRelay<'a> {
                     let seconds = now.millis_since(observed_at).max(0) as f64 / 1000.0;
                     self.observer.published(seconds);
                 }
-                Ok(true)
+                Ok(Step::Delivered)
             }
-            Err(DeliveryFailure::Fenced) if planted("fencing_ignored") => {
-                self.give_producer_up();
-                Ok(true)
+            Err(failure) => Ok(self.failed(failure, entries)),
+        }
+    }
+
+    /// Decides what follows a delivery that was not committed.
+    fn failed(&mut self, failure: DeliveryFailure, entries: &[NumberedEntry]) -> Step {
+        let outcome = match &failure {
+            DeliveryFailure::Fenced if fault_enabled("fencing_ignored") => {
+                self.abandon_producer();
+                return Step::Waiting;
             }
-            Err(DeliveryFailure::Fenced) => {
-                self.observer.transaction(self.shard, TransactionOutcome::Fenced);
-                Ok(false)
+            DeliveryFailure::GivenUp => return Step::GivenUp,
+            DeliveryFailure::Fenced => TransactionOutcome::Fenced,
+            DeliveryFailure::Refused(_) | DeliveryFailure::Undelivered(_) => {
+                TransactionOutcome::Aborted
             }
-            Err(DeliveryFailure::GivenUp) => Ok(true),
-            Err(DeliveryFailure::Refused(code)) => {
-                self.observer.transaction(self.shard, TransactionOutcome::Aborted);
-                self.refused(entries, code);
-                Ok(true)
-            }
-            Err(DeliveryFailure::Undelivered(error)) => {
-                self.observer.transaction(self.shard, TransactionOutcome::Aborted);
-                // Without transactions what was sent may be there; a new producer begins in front.
-                if self.delivery == Delivery::AtLeastOnce {
-                    self.give_producer_up();
+            DeliveryFailure::Unknown(_) => TransactionOutcome::Unknown,
+        };
+        self.observer.transaction(self.shard, outcome);
+        // Without transactions some of it may be published; a new producer begins before it.
+        if outcome == TransactionOutcome::Unknown
+            || (outcome == TransactionOutcome::Aborted && self.delivery == Delivery::AtLeastOnce)
+        {
+            self.abandon_producer();
+        }
+        match failure {
+            DeliveryFailure::Fenced => Step::ShardLost,
+            DeliveryFailure::GivenUp => Step::GivenUp,
+            DeliveryFailure::Refused(code) => {
+                let refusal = self.refusals.refused(entries, code);
+                if refusal == Refusal::Unresolved && !entries.is_empty() {
+                    self.back_off(&KafkaError::MessageProduction(code));
                 }
-                self.rest(&error);
-                Ok(true)
+                Step::Refused
             }
-            Err(DeliveryFailure::Unknown(error)) => {
-                self.observer.transaction(self.shard, TransactionOutcome::Unknown);
-                self.give_producer_up();
-                self.rest(&error);
-                Ok(true)
+            DeliveryFailure::Undelivered(error) | DeliveryFailure::Unknown(error) => {
+                self.back_off(&error);
+                Step::Waiting
             }
         }
     }
 
     fn remove_through(&mut self, progress: u64) -> Result<(), store::Error> {
         self.store.outbox_remove_through(progress)?;
-        self.omissions.retain(|(number, _), _| *number > progress);
-        self.unrecorded.retain(|number| *number > progress);
+        self.refusals.forget_through(progress);
         Ok(())
     }
 
-    /// Finds out what became of a delivery whose end is not known: with a new producer, which ends
-    /// whatever was under way, and by what is then on the topic. `false` when the shard is lost.
-    fn settle(&mut self) -> Result<bool, store::Error> {
-        let settled = if self.delivery == Delivery::AtLeastOnce {
-            Producer::new(self.settings, self.delivery, self.shard).map(Settled::Producer)
-        } else {
-            self.settle_transaction()
+    /// Settles what was in flight when the producer was abandoned, and goes on with a new one.
+    fn resume(&mut self) -> Result<Resumption, store::Error> {
+        let unknown = UnknownDelivery {
+            settings: self.settings,
+            delivery: self.delivery,
+            shard: self.shard,
+            owner: &self.owner,
+            state_offset: self.state_offset,
+            deadline: self.deadline(),
         };
-        match settled {
-            Ok(Settled::Lost) => Ok(false),
-            Ok(Settled::Producer(producer)) => {
+        match unknown.settle() {
+            Ok(Settlement::ShardLost) => Ok(Resumption::ShardLost),
+            Ok(Settlement::Settled { producer, progress }) => {
                 self.producer = Some(producer);
-                self.remove_through(self.owner.progress)?;
-                Ok(true)
+                self.owner.progress = progress;
+                self.remove_through(progress)?;
+                Ok(Resumption::Ready)
             }
             Err(error) => {
-                self.rest(&error);
-                Ok(true)
+                self.back_off(&error);
+                Ok(Resumption::Waiting)
             }
         }
     }
 
-    fn settle_transaction(&mut self) -> Result<Settled, KafkaError> {
-        let ignore_others = planted("fencing_ignored");
-        // Looked at before, so that an owner which has begun meanwhile is not fenced for nothing,
-        // and again after, when nobody else can write any more.
-        if !ignore_others && self.last_word()?.generation != self.owner.generation {
-            return Ok(Settled::Lost);
-        }
-        let producer = match Producer::new(self.settings, self.delivery, self.shard) {
-            Err(error) if is_fenced(&error) => return Ok(Settled::Lost),
-            made => made?,
-        };
-        let word = self.last_word()?;
-        if !ignore_others && word.generation != self.owner.generation {
-            return Ok(Settled::Lost);
-        }
-        self.owner.progress = self.owner.progress.max(word.progress);
-        Ok(Settled::Producer(producer))
-    }
-
-    /// The owner's record that is on the topic now.
-    fn last_word(&mut self) -> Result<OwnerRecord, KafkaError> {
-        let reader = StateReader::new(self.settings, self.shard);
-        let finish = self.finish;
-        let give_up = || finish.is_some_and(|until| Instant::now() >= until);
-        let mut last = None;
-        let read = reader.and_then(|reader| {
-            reader.read(self.state_offset, &give_up, |_, found| {
-                if let StateTopicRecord::Owner(owner) = found {
-                    last = Some(owner);
-                }
-            })
-        });
-        match (read, last) {
-            (Ok(_), Some(owner)) => Ok(owner),
-            (Ok(_), None) => Ok(self.owner.clone()),
-            (Err(error), _) => {
-                tracing::debug!(%error, "what was committed cannot be read yet");
-                Err(KafkaError::Canceled)
-            }
-        }
-    }
-
-    /// The broker refused something in a delivery, and says so of all that was in it: the one that
-    /// is to blame is found by halves, and its place taken by an `EventOmitted`.
-    fn refused(&mut self, entries: &[NumberedEntry], code: RDKafkaErrorCode) {
-        if self.delivery == Delivery::AtLeastOnce {
-            self.give_producer_up();
-        }
-        if entries.len() > 1 {
-            self.most_entries = (entries.len() / 2).max(1);
-            return;
-        }
-        let Some(entry) = entries.first() else { return };
-        let number = entry.number;
-        let left = entry.decision.events.iter().enumerate();
-        let left = left.filter(|(place, _)| !self.omissions.contains_key(&(number, *place)));
-        match left.max_by_key(|(_, event)| event.datum.len()) {
-            Some((place, event)) => {
-                let reason = format!("refused by the broker: {}", explain(Some(code), "").text);
-                match omitted(event, &reason) {
-                    Ok(placeholder) => {
-                        tracing::error!(
-                            key = %event.key, event = event.event_type.as_str(),
-                            size = event.datum.len(), %reason, "an event is omitted in its place"
-                        );
-                        self.omissions.insert((number, place), placeholder);
-                    }
-                    Err(error) => {
-                        tracing::error!(key = %event.key, %error, "an event cannot be omitted");
-                        self.omissions.insert((number, place), event.clone());
-                    }
-                }
-            }
-            None if self.unrecorded.insert(number) => {
-                let size: usize = entry.decision.records.iter().map(record_size).sum();
-                tracing::error!(
-                    size,
-                    "state is too large for the state topic and is not kept there; raise its \
-                     max.message.bytes"
-                );
-            }
-            None => self.rest(&KafkaError::MessageProduction(code)),
-        }
-    }
-
-    /// Frames the events of the entries, as many entries as can be; the others wait, and so do
-    /// those behind them, because order is promised.
+    /// Frames the events of the entries, up to the first one that has to wait: those behind it wait
+    /// too, because order is promised. `entries` is cut to what is framed.
     fn frame_all(
         &mut self,
         entries: &mut Vec<NumberedEntry>,
     ) -> Result<Vec<Vec<Vec<u8>>>, store::Error> {
         let mut framed = Vec::with_capacity(entries.len());
-        if !self.framing.prepare()? {
+        if self.framing.prepare()? == Preparation::Waiting {
             self.wait_for_schemas();
             entries.clear();
             return Ok(framed);
         }
         for entry in entries.iter() {
-            let mut payloads = Vec::with_capacity(entry.decision.events.len());
-            for (place, event) in entry.decision.events.iter().enumerate() {
-                let placeholder = self.omissions.get(&(entry.number, place));
-                match self.framing.frame(placeholder.unwrap_or(event))? {
+            let events = entry.entry.events.len();
+            let mut payloads = Vec::with_capacity(events);
+            for event in self.refusals.events(entry) {
+                match self.framing.frame(event)? {
                     Some(payload) => payloads.push(payload),
                     None => break,
                 }
             }
-            if payloads.len() < entry.decision.events.len() {
+            if payloads.len() < events {
                 break;
             }
             framed.push(payloads);
@@ -475,59 +435,45 @@ impl<'a> OutboxRelay<'a> {
         Ok(framed)
     }
 
-    /// Rests until the registry may be asked again. Signs of life go on meanwhile.
+    /// Waits until the registry is tried again, but not longer than to the next heartbeat.
     fn wait_for_schemas(&mut self) {
-        self.rest_until = Some(Instant::now() + self.framing.rest().min(HEARTBEAT));
+        self.wait_until = Some(Instant::now() + self.framing.wait().min(HEARTBEAT));
     }
 
-    fn give_producer_up(&mut self) {
+    fn abandon_producer(&mut self) {
         if let Some(producer) = self.producer.take() {
             producer.abandon();
         }
     }
 
-    /// Rests after a failure, and says why nothing is taken.
-    fn rest(&mut self, error: &KafkaError) {
-        // What broke the producer says more than what became of the messages behind it.
-        let broken = self.producer.as_ref().and_then(Producer::broken);
-        let heard = self.producer.as_ref().and_then(Producer::heard_down);
-        let reason = match (broken, heard, error.rdkafka_error_code()) {
-            (Some((code, words)), _, _) => explain(Some(code), &words).text,
-            (None, Some(reason), _) => reason,
-            (None, None, Some(code)) => explain(Some(code), "").text,
-            (None, None, None) => explain(None, &error.to_string()).text,
+    /// Waits after a failure, and reports why.
+    fn back_off(&mut self, error: &KafkaError) {
+        let fatal = self.producer.as_ref().and_then(Producer::fatal_error);
+        let outage = self.producer.as_ref().and_then(Producer::take_outage);
+        let is_fatal = fatal.is_some();
+        let reason = match (fatal, outage) {
+            // Why the producer failed says more than what became of the messages behind it.
+            (Some((code, words)), _) => explain(Some(code), &words).text,
+            (None, Some(reason)) => reason,
+            (None, None) => explain_error(error).text,
         };
-        tracing::debug!(%reason, rest_ms = self.backoff.as_millis(), "sending again after a rest");
-        if self.producer.as_ref().is_some_and(|producer| producer.broken().is_some()) {
-            self.give_producer_up();
+        let wait = self.backoff.next();
+        tracing::debug!(%reason, wait_ms = wait.as_millis(), "delivery failed; it is retried");
+        if is_fatal {
+            self.abandon_producer();
         }
-        self.connected(BrokerConnection::Down(reason));
-        self.rest_until = Some(Instant::now() + self.backoff);
-        self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
+        self.report_connection(BrokerConnection::Down(reason));
+        self.wait_until = Some(Instant::now() + wait);
     }
 }
 
-/// What became of a delivery whose end was not known.
-enum Settled {
-    Producer(Producer),
-    Lost,
-}
-
-fn is_fenced(error: &KafkaError) -> bool {
-    error.rdkafka_error_code().is_some_and(super::producer::is_fenced)
-}
-
-/// The records of these entries, each key once and as the last entry has it.
+/// The records of these entries, each key once, with the value that the last entry has.
 fn last_of_each_key<'e>(entries: impl Iterator<Item = &'e NumberedEntry>) -> Vec<&'e StateRecord> {
-    let all: Vec<&StateRecord> = entries.flat_map(|entry| &entry.decision.records).collect();
+    let all: Vec<&StateRecord> = entries.flat_map(|entry| &entry.entry.records).collect();
     let mut seen = HashSet::new();
     let mut last: Vec<_> = all.into_iter().rev().filter(|(key, _)| seen.insert(&key[..])).collect();
     last.reverse();
     last
-}
-
-fn record_size((key, value): &StateRecord) -> usize {
-    key.len() + value.as_ref().map_or(0, Vec::len)
 }
 
 #[cfg(test)]
@@ -542,7 +488,7 @@ mod tests {
         };
         let entry = |number, records| NumberedEntry {
             number,
-            decision: OutboxEntry { events: Vec::new(), records },
+            entry: OutboxEntry { events: Vec::new(), records },
         };
         let entries = [
             entry(1, vec![record("a", Some(1)), record("b", Some(1))]),

@@ -1,18 +1,18 @@
-//! What the publisher's thread is asked: to look at the outbox, or to finish.
+//! What a publisher's thread is asked to do: look at the outbox, or finish.
 
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
-/// What the thread is told.
+/// A message to the publisher's thread.
 #[derive(Debug)]
 pub(crate) enum Signal {
     /// The outbox may have grown.
     Wake,
-    /// Send what is there, and end by this time.
+    /// Send what is in the outbox, and end by this time.
     Finish(Instant),
 }
 
-/// Rings when the outbox has grown.
+/// Wakes the publisher when the outbox has grown.
 #[derive(Clone, Debug)]
 pub struct OutboxNotifier {
     signals: Sender<Signal>,
@@ -24,8 +24,8 @@ impl OutboxNotifier {
     }
 
     /// The outbox has grown.
-    pub fn ring(&self) {
-        // The publisher may have ended; then nobody needs to be woken.
+    pub fn notify(&self) {
+        // The publisher may have ended: then there is nobody to wake.
         let _ = self.signals.send(Signal::Wake);
     }
 }

@@ -1,4 +1,4 @@
-//! The topics: made at the start where that is wanted, or named one by one where they are missing.
+//! The topics: created at the start if so configured, or named one by one where they are missing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,38 +9,40 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataTopic;
 
 use crate::event::Topic;
-use crate::kafka::{ConnectionLog, KafkaProblem, KafkaSettings, explain};
+use crate::kafka::{
+    ErrorClass, KafkaContext, KafkaProblem, KafkaSettings, explain, explain_error, refused_property,
+};
 
 /// How long the broker may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How topics are made.
+/// How topics are to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicPlan {
-    /// Whether missing topics are made.
+    /// Whether missing topics are created.
     pub create: bool,
-    /// Partitions of a topic that is made.
+    /// Partitions of a topic that is created.
     pub partitions: i32,
-    /// Copies of a topic that is made.
+    /// Replicas of a topic that is created; negative for the broker's default.
     pub replication_factor: i32,
-    /// How long a topic that is made keeps events.
+    /// How long a topic that is created keeps events.
     pub retention: Duration,
     /// Partitions of the state topic: they cannot be changed later.
     pub shards: u32,
 }
 
-/// What the state topic is made with: of each key the last record stays, and what was removed is
-/// remembered for a week, so that a bridge which was away for less finds it out.
+/// What the state topic is created with: compacted, and tombstones stay for a week, so that a bridge
+/// which was down for less learns what was removed.
 const STATE_CONFIG: [(&str, &str); 3] = [
     ("cleanup.policy", "compact"),
     ("delete.retention.ms", "604800000"),
     ("max.message.bytes", "10485760"),
 ];
 
-/// What was found and made.
+/// What was found and created.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Topics {
-    /// Topics that were made.
+    /// Topics that were created.
     pub made: Vec<String>,
     /// Topics that exist otherwise than configured, a line each. They are left as they are.
     pub differences: Vec<String>,
@@ -49,38 +51,38 @@ pub struct Topics {
 /// Why topics are not there.
 #[derive(Debug, thiserror::Error)]
 pub enum TopicsError {
-    /// The broker does not answer, or does not let us in.
+    /// The broker does not answer, or refuses the connection.
     #[error("kafka at {servers} does not answer: {}", .problem.text)]
     Unreachable {
-        /// Where it was looked for.
+        /// The bootstrap servers.
         servers: String,
         /// Why.
         problem: KafkaProblem,
     },
-    /// The client cannot be made. librdkafka's own words quote the value of a property.
+    /// The client cannot be created. librdkafka's message would quote the property's value.
     #[error("kafka's client takes no property {0:?}: correct it in [kafka.properties]")]
     Property(String),
-    /// Topics are missing and may not be made.
+    /// Topics are missing and may not be created.
     #[error(
         "missing topics: {}; set [kafka] create_topics = true, or make each: {how}",
         .topics.join(", ")
     )]
     Missing {
-        /// Which.
+        /// Their names.
         topics: Vec<String>,
-        /// The command that makes one.
+        /// The commands that create them.
         how: String,
     },
-    /// We may not see them.
-    #[error("{} are not shown to us: {}", .topics.join(", "), .problem.text)]
+    /// The right to describe them is missing.
+    #[error("{} are not visible to this client: {}", .topics.join(", "), .problem.text)]
     Hidden {
-        /// Which.
+        /// Their names.
         topics: Vec<String>,
         /// Why.
         problem: KafkaProblem,
     },
-    /// The state topic has another number of partitions than there are shards. With another number
-    /// accounts would be looked for in the wrong ones.
+    /// The state topic has another number of partitions than there are shards: accounts would be
+    /// looked for in the wrong ones.
     #[error(
         "{topic} has {found} partition(s), and [kafka] shards is {wanted}: set shards = {found}, or \
          choose another deployment"
@@ -93,67 +95,55 @@ pub enum TopicsError {
         /// The configured shards.
         wanted: u32,
     },
-    /// The broker refused to make them.
+    /// The broker refused to create them.
     #[error("topics cannot be made: {}", .0.join("; "))]
     Refused(Vec<String>),
 }
 
 /// What the broker says of a topic.
 enum TopicPresence {
-    There { partitions: usize, replicas: usize },
+    Exists { partitions: usize, replicas: usize },
     Missing,
     Hidden(RDKafkaErrorCode),
 }
 
-/// Sees to it that every topic is there. Topics that exist are left as they are.
+/// Ensures that every topic exists. Topics that exist are left as they are.
 ///
 /// # Errors
-/// When the broker does not answer, refuses, or topics are missing that may not be made.
+/// When the broker does not answer or refuses, or topics are missing that may not be created.
 pub async fn ensure_topics(
     settings: &KafkaSettings,
     plan: &TopicPlan,
 ) -> Result<Topics, TopicsError> {
-    let servers = settings.bootstrap_servers.clone();
-    let listener = ConnectionLog::default();
-    let mut config = settings.client();
-    // Asking for a topic must not make it. A consumer is asked because only a client that can be
-    // polled tells why it gets no connection.
-    config.set("allow.auto.create.topics", "false");
-    let asking: BaseConsumer<ConnectionLog> =
-        config.create_with_context(listener.clone()).map_err(|error| match error {
-            KafkaError::ClientConfig(_, _, name, _) => TopicsError::Property(name),
-            error => {
-                let problem = explain(error.rdkafka_error_code(), &error.to_string());
-                TopicsError::Unreachable { servers: servers.clone(), problem }
-            }
-        })?;
-    let unreachable = |error: KafkaError| {
-        let problem = listener.explain(error.rdkafka_error_code());
-        TopicsError::Unreachable { servers: servers.clone(), problem }
+    let context = KafkaContext::default();
+    let unreachable = |error: KafkaError| TopicsError::Unreachable {
+        servers: settings.bootstrap_servers.clone(),
+        problem: context.explain(error.rdkafka_error_code()),
     };
+    let consumer = metadata_client(settings, &context)?;
     let state = settings.state_topic();
     let mut names: Vec<_> =
         Topic::ALL.iter().map(|topic| topic.full_name(&settings.topic_prefix)).collect();
     names.push(state.clone());
     let found = tokio::task::spawn_blocking(move || {
-        let found = look(&asking, &names);
-        // The client tells its listener why it failed when it is polled, and only then.
-        while found.is_err() && asking.poll(Duration::ZERO).is_some() {}
+        let found = describe(&consumer, &names);
+        // The client logs why it failed only while it is polled.
+        while found.is_err() && consumer.poll(Duration::ZERO).is_some() {}
         found
     })
     .await
     .map_err(|_| unreachable(KafkaError::Canceled))?;
     let mut topics = Topics::default();
     let (mut missing, mut hidden) = (Vec::new(), Vec::new());
-    for (name, found) in found.map_err(&unreachable)? {
+    for (name, found) in found.map_err(unreachable)? {
         match found {
-            TopicPresence::There { partitions, .. } if name == state => {
+            TopicPresence::Exists { partitions, .. } if name == state => {
                 let wanted = plan.shards;
                 if u32::try_from(partitions) != Ok(wanted) {
                     return Err(TopicsError::Shards { topic: state, found: partitions, wanted });
                 }
             }
-            TopicPresence::There { partitions, replicas } => {
+            TopicPresence::Exists { partitions, replicas } => {
                 topics.differences.extend(difference(&name, partitions, replicas, plan));
             }
             TopicPresence::Missing => missing.push(name),
@@ -168,95 +158,128 @@ pub async fn ensure_topics(
     if missing.is_empty() {
         return Ok(topics);
     }
-    let retention = plan.retention.as_millis().to_string();
     if !plan.create {
-        let copies = match plan.replication_factor {
-            ..=0 => String::new(),
-            copies => format!(" --replication-factor {copies}"),
-        };
-        let make = |name: &str, partitions: &str, config: &[(&str, &str)]| {
-            let config = config.iter().map(|(key, value)| format!(" --config {key}={value}"));
-            format!(
-                "kafka-topics --bootstrap-server {servers} --create --topic {name} --partitions \
-                 {partitions}{copies}{}",
-                config.collect::<String>()
-            )
-        };
-        let (partitions, shards) = (plan.partitions.to_string(), plan.shards.to_string());
-        let mut how = Vec::new();
-        if missing.iter().any(|name| *name != state) {
-            how.push(make("NAME", &partitions, &[("retention.ms", &retention)]));
-        }
-        if missing.contains(&state) {
-            how.push(make(&state, &shards, &STATE_CONFIG));
-        }
-        let how = how.join("; ");
+        let how = creating_commands(settings, plan, &missing);
         return Err(TopicsError::Missing { topics: missing, how });
     }
-    let new: Vec<_> = missing
-        .iter()
-        .map(|name| {
-            let replication = TopicReplication::Fixed(plan.replication_factor);
-            if *name == state {
-                let shards = i32::try_from(plan.shards).unwrap_or(i32::MAX);
-                let topic = NewTopic::new(name, shards, replication);
-                return STATE_CONFIG
-                    .iter()
-                    .fold(topic, |topic, (key, value)| topic.set(key, value));
-            }
-            NewTopic::new(name, plan.partitions, replication).set("retention.ms", &retention)
-        })
-        .collect();
-    let admin: AdminClient<ConnectionLog> =
-        settings.client().create_with_context(listener.clone()).map_err(&unreachable)?;
-    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
-    let made = admin.create_topics(&new, &options).await.map_err(&unreachable)?;
+    let admin: AdminClient<KafkaContext> =
+        settings.client_config().create_with_context(context.clone()).map_err(unreachable)?;
+    let retention = plan.retention.as_millis().to_string();
+    let new = new_topics(plan, &missing, &state, &retention);
+    let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
+    let created = admin.create_topics(&new, &options).await.map_err(unreachable)?;
     let mut refused: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, code) in made.into_iter().filter_map(Result::err) {
-        if code != RDKafkaErrorCode::TopicAlreadyExists {
+    for (name, code) in created.into_iter().filter_map(Result::err) {
+        // Another bridge may have created it meanwhile.
+        if ErrorClass::of_code(code) != ErrorClass::TopicExists {
             refused.entry(explain(Some(code), "").text).or_default().push(name);
         }
     }
     if !refused.is_empty() {
-        let why = |(why, names): (String, Vec<String>)| format!("{}: {why}", names.join(", "));
-        return Err(TopicsError::Refused(refused.into_iter().map(why).collect()));
+        let line =
+            |(reason, names): (String, Vec<String>)| format!("{}: {reason}", names.join(", "));
+        return Err(TopicsError::Refused(refused.into_iter().map(line).collect()));
     }
     topics.made = missing;
     Ok(topics)
 }
 
-/// Asks for all topics first, which takes one answer, and then by name for those that are not
-/// among them: a topic that we may not see is left out of the list without a word.
-fn look(
-    asking: &BaseConsumer<ConnectionLog>,
+/// A consumer to read metadata with: only a client that can be polled logs why it gets no connection.
+fn metadata_client(
+    settings: &KafkaSettings,
+    context: &KafkaContext,
+) -> Result<BaseConsumer<KafkaContext>, TopicsError> {
+    let mut config = settings.client_config();
+    // A request for a topic must not create it.
+    config.set("allow.auto.create.topics", "false");
+    config.create_with_context(context.clone()).map_err(|error| match refused_property(&error) {
+        Some(name) => TopicsError::Property(name.to_owned()),
+        None => TopicsError::Unreachable {
+            servers: settings.bootstrap_servers.clone(),
+            problem: explain_error(&error),
+        },
+    })
+}
+
+/// The topics as they are to be created.
+fn new_topics<'a>(
+    plan: &TopicPlan,
+    missing: &'a [String],
+    state: &str,
+    retention: &'a str,
+) -> Vec<NewTopic<'a>> {
+    let new = |name: &'a String| {
+        let replication = TopicReplication::Fixed(plan.replication_factor);
+        if name == state {
+            let shards = i32::try_from(plan.shards).unwrap_or(i32::MAX);
+            let topic = NewTopic::new(name, shards, replication);
+            return STATE_CONFIG.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
+        }
+        NewTopic::new(name, plan.partitions, replication).set("retention.ms", retention)
+    };
+    missing.iter().map(new).collect()
+}
+
+/// The commands with which an operator creates missing topics.
+fn creating_commands(settings: &KafkaSettings, plan: &TopicPlan, missing: &[String]) -> String {
+    let servers = &settings.bootstrap_servers;
+    let replication = match plan.replication_factor {
+        ..=0 => String::new(),
+        replicas => format!(" --replication-factor {replicas}"),
+    };
+    let command = |name: &str, partitions: &str, config: &[(&str, &str)]| {
+        let config = config.iter().map(|(key, value)| format!(" --config {key}={value}"));
+        format!(
+            "kafka-topics --bootstrap-server {servers} --create --topic {name} --partitions \
+             {partitions}{replication}{}",
+            config.collect::<String>()
+        )
+    };
+    let state = settings.state_topic();
+    let retention = plan.retention.as_millis().to_string();
+    let mut commands = Vec::new();
+    if missing.iter().any(|name| *name != state) {
+        let partitions = plan.partitions.to_string();
+        commands.push(command("NAME", &partitions, &[("retention.ms", &retention)]));
+    }
+    if missing.contains(&state) {
+        commands.push(command(&state, &plan.shards.to_string(), &STATE_CONFIG));
+    }
+    commands.join("; ")
+}
+
+/// Requests all topics first, which takes one answer, and then by name those that are not among
+/// them: the list leaves out topics that this client may not describe.
+fn describe(
+    consumer: &BaseConsumer<KafkaContext>,
     names: &[String],
 ) -> Result<Vec<(String, TopicPresence)>, KafkaError> {
-    let all = asking.fetch_metadata(None, PATIENCE)?;
+    let all = consumer.fetch_metadata(None, TIMEOUT)?;
     let mut found = Vec::new();
     for name in names {
         let listed = all.topics().iter().find(|topic| topic.name() == name);
-        let state = match listed.map(MetadataTopic::partitions) {
-            Some(partitions @ [first, ..]) => TopicPresence::There {
+        let presence = match listed.map(MetadataTopic::partitions) {
+            Some(partitions @ [first, ..]) => TopicPresence::Exists {
                 partitions: partitions.len(),
                 replicas: first.replicas().len(),
             },
             _ => {
-                let asked = asking.fetch_metadata(Some(name), PATIENCE)?;
-                let error = asked.topics().first().and_then(MetadataTopic::error);
+                let one = consumer.fetch_metadata(Some(name), TIMEOUT)?;
+                let error = one.topics().first().and_then(MetadataTopic::error);
                 match error.map(RDKafkaErrorCode::from) {
-                    Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                    Some(code) if ErrorClass::of_code(code) == ErrorClass::AccessDenied => {
                         TopicPresence::Hidden(code)
                     }
                     _ => TopicPresence::Missing,
                 }
             }
         };
-        found.push((name.clone(), state));
+        found.push((name.clone(), presence));
     }
     Ok(found)
 }
 
-/// How a topic differs from what is configured; its retention is not looked at, which would need
+/// How a topic differs from what is configured. Its retention is not compared: to read it would need
 /// a further right.
 fn difference(name: &str, partitions: usize, replicas: usize, plan: &TopicPlan) -> Option<String> {
     let wanted = |number: i32| usize::try_from(number).ok().filter(|number| *number > 0);
@@ -277,7 +300,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_topic_that_exists_otherwise_is_told_and_the_brokers_defaults_are_no_wish() {
+    fn a_topic_that_differs_from_its_configuration_is_reported_unless_the_brokers_default_is_configured()
+     {
         let plan = |partitions, replication_factor| TopicPlan {
             create: true,
             partitions,

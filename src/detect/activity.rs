@@ -1,37 +1,33 @@
-//! The activity log: where there is one, it alone tells of status, login and logout.
+//! The activity log: where there is one, it is the only authority on status, login and logout.
 //!
-//! Rows are applied in order of (start, id). A row of a time that later rows have passed already
-//! is a late fact: it is published as recovered and never folded into the current state.
+//! Rows are applied in order of (start, id). A row that comes after later ones is a late fact: it
+//! is published as recovered and never folded into the current state.
 
-use std::time::Duration;
-
-use super::agents::{AgentState, Authority, KnownStatus};
-use super::{Change, PollContext};
-use crate::event::{
-    ActivityRecorded, AgentPoint, AgentStatusChange, AgentStatusLate, Body, InteractionReference,
-    Occurrence, Origin, StatusValue,
+use super::agent_state::{AgentState, Authority, KnownStatus, WRITE_SKEW};
+use super::poll_context::{Change, PollContext};
+use crate::event::body::{
+    ActivityRecorded, AgentPoint, AgentStatusChange, AgentStatusLate, InteractionReference,
+    StatusValue,
 };
-use crate::model::{Activity, AgentStatus, EntityId, Timestamp};
+use crate::event::{Body, Occurrence, Origin};
+use crate::model::{Activity, ActivityKind, AgentStatus, EntityId, Timestamp};
 
-/// How far apart two separate writes of one change may be stamped.
-pub(super) const WRITE_SKEW: Duration = Duration::from_secs(2);
-
-/// Whether a row belongs to the time that is wanted.
+/// Whether a row started after the configured start.
 #[must_use]
 pub fn is_activity_wanted(row: &Activity, context: &PollContext) -> bool {
     row.started_at >= context.start
 }
 
-/// Whether the end of a row is there, belongs to the time that is wanted, and is one: login and
-/// logout are points, whatever their rows show.
+/// Whether a row ended, after the configured start. Login and logout are points in time and have
+/// no end, whatever their rows show.
 #[must_use]
 pub fn is_activity_end_wanted(row: &Activity, context: &PollContext) -> bool {
-    let is_point = matches!(row.activity.as_str(), "login" | "logout");
+    let is_point = matches!(row.activity.normal(), ActivityKind::Login | ActivityKind::Logout);
     !is_point && row.ended_at.is_some_and(|ended_at| ended_at >= context.start)
 }
 
-/// The end of a row of the log, at this time, that was not told before. It says nothing of the
-/// agent's status: the row that follows does.
+/// The end of a row of the log that was not emitted before. It does not change the agent's status:
+/// the row that follows does.
 #[must_use]
 pub fn activity_end(
     state: Option<&AgentState>,
@@ -45,7 +41,7 @@ pub fn activity_end(
     Change { state: state.cloned().unwrap_or_default(), drafts: vec![draft] }
 }
 
-/// A row of the log that was not seen before.
+/// A row of the log that was not emitted before.
 #[must_use]
 pub fn activity_row(
     state: Option<&AgentState>,
@@ -59,23 +55,27 @@ pub fn activity_row(
         by_agent_id: row.whodunnit.as_ref().and_then(|who| who.id.clone()),
     };
     let recorded = || ActivityRecorded { activity: row.clone() };
-    let (origin, body) = match (row.activity.as_str(), &row.status) {
-        ("login", _) => (origin, Body::AgentLoggedIn(point())),
-        ("logout", _) => (origin, Body::AgentLoggedOut(point())),
-        ("user_status_changed", Some(status)) => status_change(&mut next, row, status, origin),
-        ("deltacast_call_missed", _) => (origin, Body::AgentOfferMissed(recorded())),
-        _ => (origin, Body::AgentActivityLogged(recorded())),
+    let (origin, body) = match (row.activity.normal(), &row.status) {
+        (ActivityKind::Login, _) => (origin, Body::AgentLoggedIn(point())),
+        (ActivityKind::Logout, _) => (origin, Body::AgentLoggedOut(point())),
+        (ActivityKind::StatusChanged, Some(status)) => {
+            status_change(&mut next, row, status, origin)
+        }
+        (ActivityKind::OfferMissed, _) => (origin, Body::AgentOfferMissed(recorded())),
+        (ActivityKind::StatusChanged, None) | (ActivityKind::Other, _) => {
+            (origin, Body::AgentActivityLogged(recorded()))
+        }
     };
     let occurrence = Occurrence::stamped(row.started_at);
     let draft = AgentState::draft(&row.agent_id, occurrence, origin, body);
     Change { state: next, drafts: vec![draft] }
 }
 
-/// What a new status row says in the light of the status that is held.
-enum Place {
-    /// It follows the held status.
+/// Where a status row belongs in the order of the agent's statuses.
+enum Sequence {
+    /// After the known status.
     Follows { previous: Option<StatusValue>, since: Option<Timestamp> },
-    /// It belongs before the held status.
+    /// Before the known status.
     Late,
 }
 
@@ -87,13 +87,13 @@ fn status_change(
 ) -> (Origin, Body) {
     let current = status.value();
     let interaction = interaction(row);
-    match place(next.status.as_ref(), row, &current) {
-        Place::Late => {
+    match sequence(next.status.as_ref(), row, &current) {
+        Sequence::Late => {
             let activity_id = row.id.clone();
             let late = AgentStatusLate { status: current, activity_id, interaction };
             (Origin::Recovered, Body::AgentStatusRecovered(late))
         }
-        Place::Follows { previous, since } => {
+        Sequence::Follows { previous, since } => {
             next.status = Some(KnownStatus {
                 value: current.clone(),
                 since: Some(row.started_at),
@@ -112,29 +112,29 @@ fn status_change(
     }
 }
 
-fn place(held: Option<&KnownStatus>, row: &Activity, current: &StatusValue) -> Place {
-    let Some(held) = held else { return Place::Follows { previous: None, since: None } };
-    let follows = || Place::Follows { previous: Some(held.value.clone()), since: held.since };
-    let Some(since) = held.since else { return follows() };
+fn sequence(known: Option<&KnownStatus>, row: &Activity, current: &StatusValue) -> Sequence {
+    let Some(known) = known else { return Sequence::Follows { previous: None, since: None } };
+    let follows = || Sequence::Follows { previous: Some(known.value.clone()), since: known.since };
+    let Some(since) = known.since else { return follows() };
     let near = row.started_at <= since + WRITE_SKEW && row.started_at >= since - WRITE_SKEW;
-    match held.authority {
+    match known.authority {
         Authority::Log => {
             let after = (row.started_at, order(&row.id))
-                > (since, held.activity_id.as_ref().map_or((0, ""), order));
-            if after { follows() } else { Place::Late }
+                > (since, known.activity_id.as_ref().map_or((0, ""), order));
+            if after { follows() } else { Sequence::Late }
         }
-        // The seed said that it stands so; this is the row that began it, stamped a little apart.
-        Authority::Seed if near && held.value.id == current.id => {
-            Place::Follows { previous: None, since: None }
+        // The row that began the status of the baseline, stamped a little apart.
+        Authority::Seed if near && known.value.id == current.id => {
+            Sequence::Follows { previous: None, since: None }
         }
-        // The snapshot has told of this change already.
-        Authority::Snapshot if near && held.value.id == current.id => Place::Late,
-        _ if row.started_at < since => Place::Late,
+        // The change was emitted when the snapshot took over.
+        Authority::Snapshot if near && known.value.id == current.id => Sequence::Late,
+        _ if row.started_at < since => Sequence::Late,
         Authority::Seed | Authority::Snapshot | Authority::Roster => follows(),
     }
 }
 
-/// Ids in the order the vendor gave them out: shorter numbers first.
+/// The order in which the vendor assigned ids: shorter numbers first.
 fn order(id: &EntityId) -> (usize, &str) {
     (id.as_str().len(), id.as_str())
 }

@@ -1,21 +1,21 @@
-//! When the model has grown since a state was stored: what the state could not know is no change.
+//! States that an older version of the model stored.
 //!
-//! A state of an older model lacks the fields that came later. They are taken over from the next row
-//! before the two are compared, so that an upgrade tells nothing of what was always so.
+//! They lack the fields that were added later. Those are adopted from the next row before the two
+//! are compared, so that an upgrade emits no changes.
 
 use serde_json::Value;
 
-use super::interactions::{Interaction, InteractionState};
+use super::agent_state::AgentState;
+use super::interactions::{Interaction, InteractionState, content};
 use super::records::{Record, RecordState};
-use super::{AgentState, interactions};
 use crate::model::Agent;
 
-/// A state that holds the last row of what it is about.
+/// A state that holds the last row of its entity.
 pub trait HoldsRow<R> {
-    /// Where in the stored state the row is.
+    /// The field of the stored state that holds the row.
     const ROW: &'static str;
 
-    /// The state was read with fields of this row that it did not know.
+    /// Called when the state was read with fields adopted from this row.
     fn adopted(&mut self, _row: &R) {}
 }
 
@@ -31,13 +31,13 @@ impl<I: Interaction> HoldsRow<I> for InteractionState<I> {
     const ROW: &'static str = "record";
 
     fn adopted(&mut self, row: &I) {
-        // The hash was made over other fields. Without the record nobody knows what it stood for.
-        self.content = interactions::content(self.record.as_deref().unwrap_or(row));
+        // The hash was made over fewer fields. Without the record it cannot be compared.
+        self.content = content(self.record.as_deref().unwrap_or(row));
     }
 }
 
-/// Takes over from `after` what `before` does not know: the fields of objects that it lacks, in
-/// lists those of the row of the same id, or of the same place where there are no ids.
+/// Adopts from `after` what `before` lacks: fields of objects, and in lists those of the item of
+/// the same id, or of the same index where there are no ids.
 pub fn adopt_unknown(before: &mut Value, after: &Value) {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
@@ -52,10 +52,10 @@ pub fn adopt_unknown(before: &mut Value, after: &Value) {
         }
         (Value::Array(before), Value::Array(after)) => {
             let same_length = before.len() == after.len();
-            for (place, row) in before.iter_mut().enumerate() {
+            for (index, row) in before.iter_mut().enumerate() {
                 let twin = match row.get("id").filter(|id| !id.is_null()) {
                     Some(id) => after.iter().find(|twin| twin.get("id") == Some(id)),
-                    None => after.get(place).filter(|_| same_length),
+                    None => after.get(index).filter(|_| same_length),
                 };
                 if let Some(twin) = twin {
                     adopt_unknown(row, twin);
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_was_not_known_is_taken_over() {
+    fn only_missing_fields_are_adopted() {
         let cases = [
             (json!({"a": 1}), json!({"a": 2, "b": 3}), json!({"a": 1, "b": 3})),
             (json!({"a": null}), json!({"a": 2}), json!({"a": null})),

@@ -1,172 +1,50 @@
-//! Calls and chats: which steps of its life a record tells for the first time, and what else
+//! Calls and chats: which steps of its life cycle a record shows for the first time, and what else
 //! changed.
 
 mod call;
 mod chat;
-mod steps;
-mod waits;
+mod context;
+mod interaction;
+mod life_cycle;
+mod sla_deadline;
+mod state;
+mod step;
 
-use std::collections::BTreeSet;
+use super::poll_context::{Change, PollContext};
+use crate::event::{Body, Draft, Occurrence, Origin};
+use context::current_context;
+use life_cycle::steps;
+use sla_deadline::confirmed_breach;
+use step::{Coverage, Step};
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
+pub use interaction::Interaction;
+pub use sla_deadline::{SlaDeadline, Targets};
+pub(super) use state::content;
+pub use state::{HORIZON, InteractionState};
+pub use step::Steps;
 
-use super::{Change, HORIZON, PollContext};
-use crate::event::{Body, Draft, InteractionContext, Occurrence, Origin};
-use crate::model::{
-    AgentReference, Direction, EntityId, EntityKind, HandleDuration, Menu, MenuPath, Personal,
-    Phase, QueueDuration, Timestamp, Transfer,
-};
-use steps::{Step, Tells, current_context, steps};
+/// Fields whose change is no change of the interaction: `updated_at` moves with the others, and
+/// `wait_duration` is the deprecated twin of `queue_duration`.
+const BOOKKEEPING: [&str; 2] = ["updated_at", "wait_duration"];
 
-pub use steps::LifeCycle;
-pub use waits::{SlaDeadline, Targets};
-
-/// What calls and chats have in common: the parts of a life in a contact centre, and the events
-/// that tell it.
-#[allow(missing_docs, reason = "the accessors are named after the record's fields")]
-pub trait Interaction: Personal + PartialEq + Serialize + DeserializeOwned + Sized {
-    /// What kind of entity it is.
-    const KIND: EntityKind;
-    /// The channel, as queues name it.
-    const CHANNEL: &'static str;
-    /// Whether being connected is another step than being assigned.
-    const CONNECTS: bool;
-
-    fn id(&self) -> &EntityId;
-    fn direction(&self) -> Direction;
-    fn language(&self) -> Option<&String>;
-    fn phase(&self) -> Phase;
-    fn queued_at(&self) -> Option<Timestamp>;
-    fn assigned_at(&self) -> Option<Timestamp>;
-    fn connected_at(&self) -> Option<Timestamp>;
-    fn ends_at(&self) -> Option<Timestamp>;
-    fn updated_at(&self) -> Option<Timestamp>;
-    fn rating(&self) -> Option<i64>;
-    fn selected_menu(&self) -> Option<&Menu>;
-    fn menu_path(&self) -> Option<&MenuPath>;
-    fn agent_info(&self) -> Option<&AgentReference>;
-    fn queue_durations(&self) -> &[QueueDuration];
-    fn handle_durations(&self) -> &[HandleDuration];
-    fn transfers(&self) -> &[Transfer];
-
-    /// The record without what is bookkeeping and no fact.
-    #[must_use]
-    fn without_bookkeeping(&self) -> Self;
-    /// The fields that differ.
-    fn changed(before: &Self, after: &Self) -> Vec<&'static str>;
-
-    /// It entered a queue.
-    fn queued(
-        context: InteractionContext,
-        row_id: Option<EntityId>,
-        transfer_id: Option<EntityId>,
-    ) -> Body;
-    /// An agent was chosen.
-    fn assigned(context: InteractionContext, transfer_id: Option<EntityId>) -> Body;
-    /// Customer and agent were connected, where that is a step.
-    fn connected(context: InteractionContext, transfer_id: Option<EntityId>) -> Option<Body>;
-    /// It was transferred.
-    fn transferred(context: InteractionContext, transfer: Transfer) -> Body;
-    /// After-call work ended.
-    fn wrap_up_ended(context: InteractionContext, row: HandleDuration, after: Box<Self>) -> Body;
-    /// It was rated.
-    fn rated(context: InteractionContext, rating: Option<i64>, previous: Option<i64>) -> Body;
-    /// It changed otherwise.
-    fn updated(
-        context: InteractionContext,
-        before: Option<Box<Self>>,
-        after: Box<Self>,
-        changed: Vec<String>,
-    ) -> Body;
-
-    /// Adds the steps before the first queue.
-    #[doc(hidden)]
-    fn arrival(life: &mut LifeCycle<'_, Self>);
-    /// Adds the steps that end it.
-    #[doc(hidden)]
-    fn ending(life: &mut LifeCycle<'_, Self>);
-}
-
-/// All that is remembered of an interaction.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(bound = "I: Interaction")]
-pub struct InteractionState<I> {
-    /// The last record; dropped some time after the interaction has ended, see [`settle`].
-    pub record: Option<Box<I>>,
-    /// A hash of the last record's content, which outlives it.
-    #[serde(default)]
-    pub content: u64,
-    /// The steps that were told.
-    #[serde(default)]
-    pub steps: BTreeSet<String>,
-    /// The last rating.
-    #[serde(default)]
-    pub rating: Option<i64>,
-    /// When it ended, in the vendor's clock.
-    #[serde(default)]
-    pub ended_at: Option<Timestamp>,
-    /// When the record was last seen to change, in the vendor's clock.
-    #[serde(default)]
-    pub updated_at: Option<Timestamp>,
-    /// The record's personal fields were left out when the privacy settings changed: the next row
-    /// tells them anew, which is no news.
-    #[serde(default)]
-    pub closed: bool,
-}
-
-impl<I> Default for InteractionState<I> {
-    fn default() -> Self {
-        Self {
-            record: None,
-            content: 0,
-            steps: BTreeSet::new(),
-            rating: None,
-            ended_at: None,
-            updated_at: None,
-            closed: false,
-        }
-    }
-}
-
-impl<I: Interaction> InteractionState<I> {
-    /// Leaves out what is personal, because the privacy settings have changed since.
-    pub fn close(&mut self) {
-        if let Some(record) = &mut self.record {
-            record.close();
-        }
-        self.closed = true;
-    }
-
-    /// What was closed, with the personal fields of the next row.
-    fn opened_by(&self, row: &I) -> Self {
-        let mut open = Self { closed: false, ..self.clone() };
-        match &mut open.record {
-            Some(record) => record.adopt_personal(row),
-            None => open.content = content(row),
-        }
-        open
-    }
-}
-
-/// Whether a row says just what is known. It is asked first, because most rows do.
+/// Whether a row is the same as the known record. It is checked first, because most rows are.
 #[must_use]
 pub fn is_unchanged<I: Interaction>(state: &InteractionState<I>, row: &I) -> bool {
     match &state.record {
-        _ if state.closed => false,
+        _ if state.personal_removed => false,
         Some(record) => **record == *row,
         None => state.content == content(row),
     }
 }
 
-/// Whether a row is an earlier version of what is known: the vendor's own stamp says so.
+/// Whether a row is an earlier version than the known one, by the vendor's own stamp.
 #[must_use]
 pub fn is_older<I: Interaction>(state: &InteractionState<I>, row: &I) -> bool {
-    row.updated_at().zip(state.updated_at).is_some_and(|(row, known)| row < known)
+    let stamps = row.interaction().updated_at.zip(state.updated_at);
+    stamps.is_some_and(|(row, known)| row < known)
 }
 
-/// A row of calls or chats. The targets say when a wait is too long.
+/// Compares a row of calls or chats with what is known. The targets say when a wait is too long.
 #[must_use]
 pub fn interaction_row<I: Interaction>(
     state: Option<&InteractionState<I>>,
@@ -174,13 +52,14 @@ pub fn interaction_row<I: Interaction>(
     context: &PollContext,
     targets: &Targets,
 ) -> Change<InteractionState<I>> {
-    let opened = state.filter(|state| state.closed).map(|state| state.opened_by(row));
-    let state = opened.as_ref().or(state);
-    let overdue = waits::overdue(row, context, targets);
-    let overdue =
-        overdue.filter(|breach| state.is_none_or(|state| !state.steps.contains(&breach.step.key)));
+    let restored =
+        state.filter(|state| state.personal_removed).map(|state| state.with_personal_of(row));
+    let state = restored.as_ref().or(state);
+    let breach = confirmed_breach(row, context, targets);
+    let breach =
+        breach.filter(|breach| state.is_none_or(|state| !state.steps.contains(&breach.step.key)));
     if let Some(state) = state
-        && overdue.is_none()
+        && breach.is_none()
         && is_unchanged(state, row)
     {
         return Change { state: state.clone(), drafts: Vec::new() };
@@ -188,66 +67,68 @@ pub fn interaction_row<I: Interaction>(
     let mut next = state.cloned().unwrap_or_default();
     let mut all = steps(row, context, &next.steps);
     let mut drafts = Vec::new();
-    let mut told: Vec<Tells> = Vec::new();
+    let mut covered: Vec<Coverage> = Vec::new();
     let unknown_past = state.is_none() && ended_long_ago(row, context);
 
-    if let Some(overdue) = overdue {
-        // The vendor's own verdict comes first, where there is one already.
-        if all.iter().all(|step| step.key != overdue.step.key) {
-            next.steps.insert(overdue.mark);
-            all.push(overdue.step);
+    if let Some(breach) = breach {
+        // The vendor's own verdict has precedence, where there is one already.
+        if all.iter().all(|step| step.key != breach.step.key) {
+            next.steps.insert(breach.overdue_key);
+            all.push(breach.step);
         }
     }
-    for Step { key, occurrence, body, tells } in all {
+    for Step { key, occurrence, body, coverage } in all {
         let new = next.steps.insert(key);
         if new && !unknown_past {
             drafts.push(draft(row, occurrence, context.origin(occurrence.at), body));
-            told.push(tells);
+            covered.push(coverage);
         }
     }
-    if !unknown_past && row.rating() != next.rating {
-        let body = I::rated(current_context(row), row.rating(), next.rating);
-        drafts.push(draft(row, seen(row, context), Origin::Live, body));
-        told.push(Tells::Fields(&["rating", "has_feedback", "consumer_event_durations"]));
+    let interaction = row.interaction();
+    if !unknown_past && interaction.rating != next.rating {
+        let body = I::rated(current_context(row), interaction.rating, next.rating);
+        drafts.push(draft(row, unstamped(row, context), Origin::Live, body));
+        covered.push(Coverage::Fields(&["rating", "has_feedback", "consumer_event_durations"]));
     }
-    next.rating = row.rating();
+    next.rating = interaction.rating;
 
-    if let Some(body) = update(state, row, &told, unknown_past) {
+    if let Some(body) = update(state, row, &covered, unknown_past) {
         let origin = if unknown_past { Origin::Baseline } else { Origin::Live };
-        drafts.push(draft(row, seen(row, context), origin, body));
+        drafts.push(draft(row, unstamped(row, context), origin, body));
     }
 
     next.record = Some(Box::new(row.clone()));
     next.content = content(row);
-    next.updated_at = row.updated_at();
-    let ended_at = || row.ends_at().or(row.updated_at()).unwrap_or(context.requested_at);
-    next.ended_at = row.phase().is_over().then(ended_at);
+    next.updated_at = interaction.updated_at;
+    let ended_at =
+        || interaction.ends_at.or(interaction.updated_at).unwrap_or(context.requested_at);
+    next.ended_at = interaction.phase().is_over().then(ended_at);
     Change { state: next, drafts }
 }
 
-/// What no step told.
+/// The event of what changed and no other event covers.
 fn update<I: Interaction>(
     state: Option<&InteractionState<I>>,
     row: &I,
-    told: &[Tells],
+    covered: &[Coverage],
     unknown_past: bool,
 ) -> Option<Body> {
-    let whole = told.iter().any(|tells| matches!(tells, Tells::Everything));
+    let whole = covered.iter().any(|coverage| matches!(coverage, Coverage::Everything));
     let (before, changed) = match state {
         None if unknown_past => (None, Vec::new()),
         None => return None,
         Some(_) if whole => return None,
         Some(InteractionState { record: None, .. }) => (None, Vec::new()),
         Some(InteractionState { record: Some(before), .. }) => {
-            let told = |field: &str| {
-                told.iter().any(|tells| match tells {
-                    Tells::Everything => true,
-                    Tells::Fields(fields) => fields.contains(&field),
-                    Tells::Nothing => false,
+            let is_covered = |field: &str| {
+                covered.iter().any(|coverage| match coverage {
+                    Coverage::Everything => true,
+                    Coverage::Fields(fields) => fields.contains(&field),
+                    Coverage::Nothing => false,
                 })
             };
-            let mut changed = I::changed(before, row);
-            changed.retain(|field| !told(field));
+            let mut changed = before.differing(row);
+            changed.retain(|field| !BOOKKEEPING.contains(field) && !is_covered(field));
             if changed.is_empty() {
                 return None;
             }
@@ -257,24 +138,26 @@ fn update<I: Interaction>(
     Some(I::updated(current_context(row), before, Box::new(row.clone()), changed))
 }
 
-/// Forgets the record of an interaction that ended, and keeps what is needed to tell nothing twice.
+/// Removes the record of an interaction that ended, and keeps what prevents emitting anything
+/// twice.
 #[must_use]
 pub fn settle<I: Interaction>(state: &InteractionState<I>) -> InteractionState<I> {
     InteractionState { record: None, ..state.clone() }
 }
 
-/// Whether an interaction that is not known had ended before anything was wanted, or so long ago that its
-/// state has been forgotten.
+/// Whether an unknown interaction had ended before the start, or so long ago that its state has
+/// been forgotten.
 fn ended_long_ago<I: Interaction>(row: &I, context: &PollContext) -> bool {
-    let ended = row.ends_at().or(row.updated_at());
-    row.phase().is_over()
+    let interaction = row.interaction();
+    let ended = interaction.ends_at.or(interaction.updated_at);
+    interaction.phase().is_over()
         && ended
             .is_some_and(|ended| ended < context.start || ended < context.requested_at - HORIZON)
 }
 
-/// When a change without a stamp of its own was seen: no later than the record's last change.
-fn seen<I: Interaction>(row: &I, context: &PollContext) -> Occurrence {
-    let at = row.updated_at().unwrap_or(context.requested_at);
+/// The time of a change without a stamp of its own: no later than the record's last change.
+fn unstamped<I: Interaction>(row: &I, context: &PollContext) -> Occurrence {
+    let at = row.interaction().updated_at.unwrap_or(context.requested_at);
     match context.previous_requested_at {
         Some(previous) if at >= previous => Occurrence::bounded(at, Some(previous)),
         // The record's stamp did not move with the change.
@@ -284,12 +167,5 @@ fn seen<I: Interaction>(row: &I, context: &PollContext) -> Occurrence {
 }
 
 fn draft<I: Interaction>(row: &I, occurrence: Occurrence, origin: Origin, body: Body) -> Draft {
-    Draft { kind: I::KIND, entity: row.id().clone(), occurrence, origin, body }
-}
-
-/// A hash of the record without what is bookkeeping.
-pub(super) fn content<I: Interaction>(row: &I) -> u64 {
-    let bare = row.without_bookkeeping();
-    // A record of plain data always serialises; if it ever did not, it would only be read again.
-    serde_json::to_vec(&bare).map_or(0, |bytes| xxh3_64(&bytes))
+    Draft { kind: I::KIND, entity: row.interaction().id.clone(), occurrence, origin, body }
 }

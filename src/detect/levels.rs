@@ -1,23 +1,24 @@
-//! Queues at the moment of a reading: how many wait, and how well they are served.
+//! Snapshots of queues: how many interactions wait, and the service level.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, PollContext};
-use crate::event::{
-    Body, Draft, Origin, QueueDepthChange, QueueGroupReference, QueueReference, ServiceLevelChange,
-    SlaBasis, SlaBreach, SlaRecovery, SlaScope,
+use super::poll_context::{Change, PollContext};
+use crate::event::body::{
+    QueueDepthChange, QueueGroupReference, QueueReference, ServiceLevelChange, SlaBasis, SlaBreach,
+    SlaRecovery, SlaScope,
 };
+use crate::event::{Body, Draft, Origin};
 use crate::model::{EntityId, EntityKind, Measured, QueuePath, QueueStatus, ServiceLevel};
 
 /// How far above its target a service level has to be before it counts as recovered, in percent
-/// points; half the way to 100 where that is less. Without it, a level that swings around its
-/// target would alert with each reading.
+/// points; half the way to 100 where that is less. Without it, a level that varies around its
+/// target would raise an alert at every poll.
 const HYSTERESIS: f64 = 2.0;
 
 /// What is remembered of a path or a group.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LevelState {
-    /// How many waited; `None` before the first reading that showed it.
+    /// How many waited; `None` before the first poll that showed it.
     pub depth: Option<i64>,
     /// The names under which it was last shown.
     pub queue: QueueReference,
@@ -25,14 +26,14 @@ pub struct LevelState {
     pub language: Option<String>,
     /// `call` or `chat`.
     pub channel: Option<String>,
-    /// The last percentage; `None` when there was nothing to answer, or it was never read.
+    /// The last percentage; `None` when there was nothing to answer, or before the first poll.
     pub percent: Option<f64>,
     /// Whether the service level is below its target.
     #[serde(default)]
     pub breached: bool,
 }
 
-/// Who waits on a path.
+/// Compares how many wait on a path with what is known.
 #[must_use]
 pub fn queue_status_row(
     state: Option<&LevelState>,
@@ -67,14 +68,14 @@ pub fn queue_status_row(
             EntityKind::QueuePath,
             row.queue.id(),
             context,
-            context.origin_of_sight(),
+            context.unstamped_origin(),
             body,
         ));
     }
     Change { state: next, drafts }
 }
 
-/// Nobody waits there: a complete answer does not show the path.
+/// Nobody waits on a path that a complete snapshot does not show.
 #[must_use]
 pub fn queue_status_absence(
     state: &LevelState,
@@ -101,8 +102,8 @@ pub fn queue_status_absence(
     Change { state: next, drafts }
 }
 
-/// What a service level is of, as entity and as events name it.
-struct Named {
+/// The entity that a service level is of, as events name it.
+struct MeasuredEntity {
     kind: EntityKind,
     id: EntityId,
     queue: Option<QueueReference>,
@@ -111,9 +112,9 @@ struct Named {
     channel: Option<String>,
 }
 
-fn named(row: &ServiceLevel) -> Named {
+fn measured_entity(row: &ServiceLevel) -> MeasuredEntity {
     match &row.of {
-        Measured::Path(path) => Named {
+        Measured::Path(path) => MeasuredEntity {
             kind: EntityKind::QueuePath,
             id: path.id(),
             queue: Some(QueueReference {
@@ -125,7 +126,7 @@ fn named(row: &ServiceLevel) -> Named {
             language: path.lang.clone(),
             channel: path.channel.clone(),
         },
-        Measured::Group { group_id, channel } => Named {
+        Measured::Group { group_id, channel } => MeasuredEntity {
             kind: EntityKind::QueueGroup,
             id: EntityId::new(format!("{group_id}/{channel}")),
             queue: None,
@@ -140,13 +141,13 @@ impl ServiceLevel {
     /// The entity that it is a level of.
     #[must_use]
     pub fn entity(&self) -> (EntityKind, EntityId) {
-        let Named { kind, id, .. } = named(self);
+        let MeasuredEntity { kind, id, .. } = measured_entity(self);
         (kind, id)
     }
 }
 
-/// A service level. With a target, falling below it is a breach, and rising well above it again
-/// ends the breach. Nothing to answer says nothing about either.
+/// Compares a service level with what is known. With a target, falling below it is a breach, and
+/// rising well above it again ends the breach. Without anything to answer neither happens.
 #[must_use]
 pub fn service_level_row(
     state: Option<&LevelState>,
@@ -155,8 +156,8 @@ pub fn service_level_row(
     context: &PollContext,
 ) -> Change<LevelState> {
     let mut next = state.cloned().unwrap_or_default();
-    let Named { kind, id, queue, group, language, channel } = named(row);
-    let origin = context.origin_of_sight();
+    let MeasuredEntity { kind, id, queue, group, language, channel } = measured_entity(row);
+    let origin = context.unstamped_origin();
     let mut drafts = Vec::new();
     if next.percent != row.percent {
         let body = Body::ServiceLevelChanged(ServiceLevelChange {

@@ -1,24 +1,25 @@
-//! What is defined rather than done: queues, teams and statuses. Each is added, updated or removed.
+//! What administrators define: queues, teams and statuses. Each is added, updated or removed.
 //!
-//! A removal is certain when the vendor says so itself (`deleted`), or by absence, see
-//! [`RemovalConfirmation`](super::Absences).
+//! A removal is confirmed when the vendor says so itself (`deleted`), or by absence, see
+//! [`RemovalConfirmation`](super::RemovalConfirmation).
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::fields::{changed_in_queue, changed_in_status_definition, changed_in_team};
-use super::{Change, PollContext};
-use crate::event::{Body, Draft, Origin, QueueChange, StatusDefinitionChange, TeamChange};
+use super::changed_fields::{changed_in_queue, changed_in_status_definition, changed_in_team};
+use super::poll_context::{Change, PollContext};
+use crate::event::body::{QueueChange, StatusDefinitionChange, TeamChange};
+use crate::event::{Body, Draft, Origin};
 use crate::model::{EntityId, EntityKind, Personal, Queue, StatusDefinition, Team};
 
-/// Something that is defined.
+/// A record that administrators define.
 pub trait Record: Personal + PartialEq + Serialize + DeserializeOwned {
     /// What kind of entity it is.
     const KIND: EntityKind;
 
     /// The vendor's id.
     fn id(&self) -> &EntityId;
-    /// Whether the vendor itself calls it deleted.
+    /// Whether the vendor says that it is deleted.
     fn is_deleted(&self) -> bool;
     /// The fields that differ.
     fn changed(before: &Self, after: &Self) -> Vec<&'static str>;
@@ -32,27 +33,27 @@ pub trait Record: Personal + PartialEq + Serialize + DeserializeOwned {
 pub struct RecordState<R> {
     /// The row.
     pub record: Option<R>,
-    /// Its personal fields were left out when the privacy settings changed: the next row tells them
-    /// anew, which is no news.
-    #[serde(default)]
-    pub closed: bool,
+    /// Its personal fields were removed when the privacy settings changed. The next row has them
+    /// again, which is not a change.
+    #[serde(default, rename = "closed")]
+    pub personal_removed: bool,
 }
 
 impl<R: Record> RecordState<R> {
     const fn of(record: Option<R>) -> Self {
-        Self { record, closed: false }
+        Self { record, personal_removed: false }
     }
 
-    /// Leaves out what is personal, because the privacy settings have changed since.
-    pub fn close(&mut self) {
+    /// Removes the personal data, because the privacy settings have changed since.
+    pub fn remove_personal(&mut self) {
         if let Some(record) = &mut self.record {
-            record.close();
-            self.closed = true;
+            record.remove_personal();
+            self.personal_removed = true;
         }
     }
 }
 
-/// A row of a sweep.
+/// Compares a row of a full scan with what is known.
 #[must_use]
 pub fn record_row<R: Record>(
     state: Option<&RecordState<R>>,
@@ -60,16 +61,16 @@ pub fn record_row<R: Record>(
     context: &PollContext,
 ) -> Change<RecordState<R>> {
     let mut before = state.and_then(|state| state.record.clone());
-    if state.is_some_and(|state| state.closed)
+    if state.is_some_and(|state| state.personal_removed)
         && let Some(before) = &mut before
     {
         before.adopt_personal(row);
     }
     if row.is_deleted() {
-        return gone(before, row.id(), context);
+        return removed(before, row.id(), context);
     }
     let (origin, changed) = match &before {
-        None => (context.origin_of_sight(), Vec::new()),
+        None => (context.unstamped_origin(), Vec::new()),
         Some(before) => {
             let changed = R::changed(before, row);
             if changed.is_empty() {
@@ -85,17 +86,17 @@ pub fn record_row<R: Record>(
     Change { state: RecordState::of(Some(row.clone())), drafts: vec![draft] }
 }
 
-/// It is no longer shown, and that is certain.
+/// It is removed: no full scan shows it, and that is confirmed.
 #[must_use]
 pub fn record_absence<R: Record>(
     state: &RecordState<R>,
     id: &EntityId,
     context: &PollContext,
 ) -> Change<RecordState<R>> {
-    gone(state.record.clone(), id, context)
+    removed(state.record.clone(), id, context)
 }
 
-fn gone<R: Record>(
+fn removed<R: Record>(
     before: Option<R>,
     id: &EntityId,
     context: &PollContext,
@@ -113,8 +114,8 @@ fn draft<R: Record>(id: &EntityId, context: &PollContext, origin: Origin, body: 
 
 /// Implements [`Record`] for a type whose three events share a body.
 macro_rules! records {
-    ($( $record:ident is $kind:ident, deleted by $deleted:expr, compared by $changed:ident, told by
-        $body:ident as $added:ident, $updated:ident, $removed:ident; )*) => {$(
+    ($( $record:ident is $kind:ident, deleted by $deleted:expr, compared by $changed:ident,
+        emitted as $body:ident by $added:ident, $updated:ident, $removed:ident; )*) => {$(
         impl Record for $record {
             const KIND: EntityKind = EntityKind::$kind;
 
@@ -145,10 +146,10 @@ macro_rules! records {
 
 records! {
     Queue is Queue, deleted by |queue| queue.deleted == Some(true), compared by changed_in_queue,
-        told by QueueChange as QueueAdded, QueueUpdated, QueueRemoved;
+        emitted as QueueChange by QueueAdded, QueueUpdated, QueueRemoved;
     Team is Team, deleted by |team| team.deleted == Some(true), compared by changed_in_team,
-        told by TeamChange as TeamAdded, TeamUpdated, TeamRemoved;
+        emitted as TeamChange by TeamAdded, TeamUpdated, TeamRemoved;
     StatusDefinition is Status, deleted by |_| false, compared by changed_in_status_definition,
-        told by StatusDefinitionChange as
+        emitted as StatusDefinitionChange by
         StatusDefinitionAdded, StatusDefinitionUpdated, StatusDefinitionRemoved;
 }

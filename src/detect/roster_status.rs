@@ -1,45 +1,46 @@
 //! The status of an agent where there is no activity log: the roster is its authority.
 //!
-//! Two readings that show different states tell of one change. Two that show the same state with
-//! a newer start prove that there was another one in between, which nobody saw: that is told as
-//! two changes, away to an unknown state and back.
+//! Two polls that show different statuses are one change. Two that show the same status with a
+//! newer start prove that there was another one in between, which no poll showed: two changes are
+//! emitted, to an unknown status and back.
 
-use super::PollContext;
-use super::agents::{Authority, KnownStatus};
-use crate::event::{AgentStatusChange, Occurrence, Origin, StatusValue};
+use super::agent_state::{Authority, KnownStatus};
+use super::poll_context::PollContext;
+use crate::event::body::{AgentStatusChange, StatusValue};
+use crate::event::{Occurrence, Origin};
 use crate::model::{Agent, Precision, Timestamp};
 
 /// A change of status, before it is a draft.
-pub(super) type Told = (Occurrence, Origin, AgentStatusChange);
+pub(super) type DatedStatusChange = (Occurrence, Origin, AgentStatusChange);
 
-/// Holds a row of the roster against the status that is held, and tells what changed.
+/// Compares a row of the roster with the known status, and returns what changed.
 ///
-/// A row without a status says nothing: what is held stays.
+/// A row without a status leaves the known one as it is.
 pub(super) fn roster_status(
-    held: &mut Option<KnownStatus>,
+    known: &mut Option<KnownStatus>,
     row: &Agent,
     context: &PollContext,
-) -> Vec<Told> {
+) -> Vec<DatedStatusChange> {
     let Some(status) = &row.status else { return Vec::new() };
     let current = status.value();
     let since = row.status_updated_at;
-    let hold = |since| KnownStatus {
+    let status_since = |since| KnownStatus {
         value: current.clone(),
         since,
         activity_id: None,
         authority: Authority::Roster,
     };
-    let Some(before) = held.take() else {
-        *held = Some(hold(since));
+    let Some(before) = known.take() else {
+        *known = Some(status_since(since));
         let occurrence = since.map_or_else(|| context.between(), Occurrence::stamped);
-        return vec![(occurrence, context.origin_of_sight(), change(None, current))];
+        return vec![(occurrence, context.unstamped_origin(), change(None, current))];
     };
 
     if before.value.id != current.id {
-        // A start that does not lie behind the start of the state before is left over from that
-        // one, or from an older answer: it dates nothing.
+        // A start that is not after the start of the status before belongs to that one, or to an
+        // older response: it is not the time of this change.
         let since = since.filter(|since| before.since.is_none_or(|began| *since > began));
-        *held = Some(hold(since));
+        *known = Some(status_since(since));
         let occurrence = since.map_or_else(|| context.between(), Occurrence::stamped);
         let previous_duration_ms =
             since.zip(before.since).map(|(now, began)| now.millis_since(began));
@@ -48,12 +49,13 @@ pub(super) fn roster_status(
         return vec![(occurrence, Origin::Live, change)];
     }
 
-    let began_anew = since.filter(|since| before.since.is_some_and(|held| is_newer(*since, held)));
+    let began_anew =
+        since.filter(|since| before.since.is_some_and(|known| is_newer(*since, known)));
     let Some(again) = began_anew else {
-        *held = Some(hold(before.since.or(since)));
+        *known = Some(status_since(before.since.or(since)));
         return Vec::new();
     };
-    *held = Some(hold(Some(again)));
+    *known = Some(status_since(Some(again)));
     let away = Occurrence {
         at: again,
         after: context.previous_requested_at.map(|previous| previous.min(again)),
@@ -75,8 +77,8 @@ const fn change(previous: Option<StatusValue>, current: StatusValue) -> AgentSta
     }
 }
 
-/// Whether a start is another and later one. The same start may come once in whole seconds and
-/// once with its milliseconds.
-fn is_newer(start: Timestamp, held: Timestamp) -> bool {
-    start > held && !(held.is_whole_second() && start.floor_second() == held)
+/// Whether a start is another and later one. The same start may be given once in whole seconds
+/// and once with its milliseconds.
+fn is_newer(start: Timestamp, known: Timestamp) -> bool {
+    start > known && !(known.is_whole_second() && start.floor_second() == known)
 }

@@ -1,4 +1,4 @@
-//! What detection promises, case by case and by property.
+//! The behaviour of detection, by cases and by properties.
 
 mod activities;
 mod calls;
@@ -6,36 +6,46 @@ mod chats;
 mod levels;
 mod records;
 mod rosters;
+mod sla_deadlines;
 mod snapshots;
 mod statuses;
-mod waits;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::PollContext;
 use crate::event::{Body, Draft};
-use crate::model::Timestamp;
+use crate::model::{Normalise, Timestamp};
+use crate::source::VENDORS;
 
-/// Midday of an invented day, plus seconds.
+/// Noon of a day, plus seconds.
 pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(1_772_366_400_000 + seconds * 1000)
 }
 
-/// A reading that was asked at this second, `since` seconds after the one before.
-pub(super) fn context(asked: i64, since: i64) -> PollContext {
+/// A poll that was requested at this second, `since` seconds after the previous one.
+pub(super) fn context(requested: i64, since: i64) -> PollContext {
     PollContext {
-        requested_at: at(asked),
-        answered_at: at(asked),
-        previous_requested_at: Some(at(asked - since)),
+        requested_at: at(requested),
+        answered_at: at(requested),
+        previous_requested_at: Some(at(requested - since)),
         start: at(0),
         baseline_at: at(0),
         first_full_scan: false,
     }
 }
 
-/// The first reading of all.
+/// The first poll of the account.
 pub(super) fn baseline_at() -> PollContext {
     PollContext { previous_requested_at: None, first_full_scan: true, ..context(0, 1) }
+}
+
+/// A row as its vendor's mapping gives it: decoded, with its words normalised.
+pub(super) fn mapped<T: DeserializeOwned + Normalise>(row: Value) -> T {
+    let vendor = VENDORS.iter().find(|vendor| vendor.name == "ccai").unwrap();
+    let mut row: T = serde_json::from_value(row).unwrap();
+    row.normalise(vendor.vocabulary);
+    row
 }
 
 pub(super) fn names(drafts: &[Draft]) -> Vec<&'static str> {

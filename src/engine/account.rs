@@ -1,4 +1,4 @@
-//! What the engine keeps in memory of one account: indexes over the store, rebuilt at start.
+//! What the engine keeps in memory of one account: indexes of the store, rebuilt at start.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -10,23 +10,27 @@ use super::entity_quota::EntityQuota;
 use super::recently_ended::RecentlyEnded;
 use super::sla_deadlines::SlaDeadlines;
 use crate::detect::{
-    AgentState, Dispute, DropConfirmation, PollContext, RemovalConfirmation, StatusSource, Targets,
+    AgentState, DropConfirmation, PollContext, RemovalConfirmation, StatusDiscrepancy,
+    StatusSource, Targets,
 };
 use crate::event::Topic;
-use crate::model::{AccountName, EntityId, EntityKind, Presence, StreamName, Timestamp};
+use crate::model::{
+    AccountName, EntityId, EntityKind, Presence, StreamName, Timestamp, Vocabulary,
+};
 use crate::source::stream::{ActivityEnds, AgentActivity, StreamType};
 use crate::source::{FullScan, PollResult};
 
-/// How long the marks of rows that were told are kept behind the cursors of the log. A dispute may
-/// look back no further than ten minutes, so a row that is read again always finds its mark.
+/// How long deduplication keys are kept behind the cursors of the log. A discrepancy makes the log
+/// be read again from ten minutes back at most, so that a row that is read again always finds its
+/// key.
 pub(super) const DEDUPLICATION_KEPT: Duration = Duration::from_mins(15);
-/// How long the marks of the log wait for a stream that does not get on.
+/// How long the log's deduplication keys are kept for a stream whose cursor does not move.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
-/// From when on an account's changes are wanted.
+/// From when on an account's changes are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// From the first look on.
+    /// From the first poll on.
     Now,
     /// From this time on, in the vendor's clock: what happened since is backfilled.
     At(Timestamp),
@@ -39,40 +43,42 @@ pub struct EngineAccount {
     pub name: AccountName,
     /// Its vendor's name.
     pub vendor: &'static str,
-    /// What tells of its agents' statuses.
+    /// What its vendor's words mean, for records that are read back from the store.
+    pub vocabulary: &'static Vocabulary,
+    /// The authority on its agents' statuses.
     pub status_source: StatusSource,
-    /// From when on changes are wanted.
+    /// From when on changes are published.
     pub start: Start,
-    /// How well its queues have to be served, where the vendor does not say.
+    /// The service level targets of its queues, where the vendor does not say.
     pub targets: Targets,
 }
 
 /// What is stored of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct AccountRecord {
-    /// From when on changes are wanted, in the vendor's clock.
+    /// From when on changes are published, in the vendor's clock.
     pub(super) start: Timestamp,
-    /// When the account was looked at for the first time, in the vendor's clock.
+    /// When the account was polled for the first time, in the vendor's clock.
     pub(super) baseline_at: Timestamp,
 }
 
 /// What is stored of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Position {
-    /// A tail's cursor, in the vendor's clock.
+    /// The cursor of an incremental poll, in the vendor's clock.
     pub(super) cursor: Option<Timestamp>,
-    /// When the last committed reading was asked, in the vendor's clock.
+    /// When the last committed poll was requested, in the vendor's clock.
     pub(super) requested_at: Option<Timestamp>,
-    /// Whether there was a complete sweep.
+    /// Whether there was a complete full scan.
     #[serde(default)]
     pub(super) complete: bool,
-    /// When the last complete sweep was asked, in the vendor's clock.
+    /// When the last complete full scan was requested, in the vendor's clock.
     #[serde(default)]
     pub(super) complete_requested_at: Option<Timestamp>,
 }
 
 impl Position {
-    /// A sweep was read that began then.
+    /// Takes note of a full scan that was requested then.
     pub(super) fn scanned<T>(&mut self, scan: &FullScan<T>, requested_at: Timestamp) {
         if scan.is_complete() {
             self.complete = true;
@@ -81,7 +87,7 @@ impl Position {
     }
 }
 
-/// What the index holds of an agent.
+/// What the index has of an agent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct AgentBrief {
     pub(super) on_roster: bool,
@@ -100,17 +106,18 @@ impl AgentBrief {
         }
     }
 
-    /// Whether the agent is logged in, as far as is known.
+    /// Whether the agent is logged in, as far as it is known.
     pub(super) fn is_logged_in(&self) -> bool {
         self.presence.is_some_and(|presence| presence != Presence::Offline)
     }
 }
 
-/// One account's indexes.
+/// One account's indexes of the store.
 #[derive(Debug)]
 pub(super) struct AccountState {
     pub(super) name: AccountName,
     pub(super) vendor: &'static str,
+    pub(super) vocabulary: &'static Vocabulary,
     pub(super) status_source: StatusSource,
     pub(super) start: Start,
     pub(super) record: Option<AccountRecord>,
@@ -118,54 +125,55 @@ pub(super) struct AccountState {
     offset: Option<i64>,
     pub(super) positions: HashMap<StreamName, Position>,
     /// When each stream's position was last published, in our clock.
-    pub(super) carried: HashMap<StreamName, Timestamp>,
+    pub(super) positions_published: HashMap<StreamName, Timestamp>,
     pub(super) sequences: HashMap<Topic, u64>,
     pub(super) agents: HashMap<EntityId, AgentBrief>,
-    /// How many entities there are states of.
-    pub(super) room: EntityQuota,
-    /// Queues, teams and statuses that are there.
+    pub(super) quota: EntityQuota,
+    /// Queues, teams and statuses that exist.
     pub(super) defined: HashMap<EntityKind, HashSet<EntityId>>,
-    /// Paths on which somebody waits.
+    /// Paths on which interactions wait.
     pub(super) queued_paths: HashSet<EntityId>,
-    pub(super) absences: HashMap<EntityKind, RemovalConfirmation>,
-    /// Who is logged in, and where somebody waits: what suspiciously much no longer is.
-    pub(super) doubts: HashMap<EntityKind, DropConfirmation>,
-    /// When the last reading was asked that showed an entity, since the start.
-    shown: HashMap<EntityKind, HashMap<EntityId, Timestamp>>,
+    pub(super) removals: HashMap<EntityKind, RemovalConfirmation>,
+    /// Confirms that agents are no longer logged in, and that nothing waits on paths any more.
+    pub(super) drops: HashMap<EntityKind, DropConfirmation>,
+    /// When the last poll that showed an entity was requested, since the engine's start.
+    last_shown: HashMap<EntityKind, HashMap<EntityId, Timestamp>>,
     pub(super) targets: Targets,
-    pub(super) waits: SlaDeadlines,
-    pub(super) disputes: HashMap<EntityId, Dispute>,
-    pub(super) recent: RecentlyEnded,
-    /// When the log's last committed reading was asked, in the vendor's clock.
+    pub(super) sla_deadlines: SlaDeadlines,
+    pub(super) discrepancies: HashMap<EntityId, StatusDiscrepancy>,
+    pub(super) recently_ended: RecentlyEnded,
+    /// When the log's last committed poll was requested, in the vendor's clock.
     pub(super) log_read_at: Option<Timestamp>,
-    /// From which start on that reading asked: what starts earlier the log's tail shows no more.
+    /// The first start that this poll requested: the log's incremental poll no longer shows rows
+    /// that started earlier.
     pub(super) log_read_from: Option<Timestamp>,
 }
 
 impl AccountState {
     pub(super) fn new(owned: EngineAccount) -> Self {
-        let EngineAccount { name, vendor, status_source, start, targets } = owned;
+        let EngineAccount { name, vendor, vocabulary, status_source, start, targets } = owned;
         Self {
-            room: EntityQuota::new(name.clone()),
+            quota: EntityQuota::new(name.clone()),
             name,
             vendor,
+            vocabulary,
             status_source,
             start,
             record: None,
             offset: None,
             positions: HashMap::new(),
-            carried: HashMap::new(),
+            positions_published: HashMap::new(),
             sequences: HashMap::new(),
             agents: HashMap::new(),
             defined: HashMap::new(),
             queued_paths: HashSet::new(),
-            absences: HashMap::new(),
-            doubts: HashMap::new(),
-            shown: HashMap::new(),
+            removals: HashMap::new(),
+            drops: HashMap::new(),
+            last_shown: HashMap::new(),
             targets,
-            waits: SlaDeadlines::default(),
-            disputes: HashMap::new(),
-            recent: RecentlyEnded::default(),
+            sla_deadlines: SlaDeadlines::default(),
+            discrepancies: HashMap::new(),
+            recently_ended: RecentlyEnded::default(),
             log_read_at: None,
             log_read_from: None,
         }
@@ -174,9 +182,9 @@ impl AccountState {
     /// The streams that read the activity log.
     pub(super) const LOG_STREAMS: [StreamName; 2] = [AgentActivity::NAME, ActivityEnds::NAME];
 
-    /// The time before which no row of the log is asked for again, so that nobody needs to know any
-    /// more which were told. A stream that is never answered holds it back for a day only.
-    pub(super) fn told_and_passed(&self) -> Option<Timestamp> {
+    /// The time before which no row of the log is read again, so that older deduplication keys are
+    /// not needed. A stream whose polls fail holds it back for a day only.
+    pub(super) fn deduplicated_from(&self) -> Option<Timestamp> {
         let (read_at, start) = (self.log_read_at?, self.record?.start);
         let streams = Self::LOG_STREAMS;
         let positions = streams.iter().filter_map(|stream| self.positions.get(stream));
@@ -184,24 +192,24 @@ impl AccountState {
         Some(reached.fold(read_at, Timestamp::min).max(read_at - LONGEST_WAIT) - DEDUPLICATION_KEPT)
     }
 
-    /// The starts that the log's tail has passed and whose rows are still known to be told or not.
-    pub(super) fn passed_by_the_log(&self) -> Option<Range<Timestamp>> {
-        Some(self.told_and_passed()?..self.log_read_from?)
+    /// The starts that the log's incremental poll has passed and whose deduplication keys are kept.
+    pub(super) fn passed_log_starts(&self) -> Option<Range<Timestamp>> {
+        Some(self.deduplicated_from()?..self.log_read_from?)
     }
 
-    /// The circumstances of a reading, in the vendor's clock, and the record they rest on. The
-    /// first reading of an account makes the record.
+    /// The circumstances of a poll, in the vendor's clock, and the account's record. The first poll
+    /// of an account creates the record.
     pub(super) fn context(&mut self, poll_result: &PollResult) -> (PollContext, AccountRecord) {
         if let Some(offset) = poll_result.clock_offset_millis {
             self.offset = Some(smoothed(self.offset, offset));
         }
         let position = self.positions.get(&poll_result.rows.stream()).copied().unwrap_or_default();
         let requested_at = poll_result.requested_at.plus_millis(self.offset_millis());
-        // A correction of the offset does not turn the stream's time back.
+        // A correction of the offset does not set the stream's time back.
         let requested_at =
             position.requested_at.map_or(requested_at, |previous| requested_at.max(previous));
         let record = self.record.unwrap_or_else(|| {
-            // Stamps are whole seconds: what happened in this very second is after the start.
+            // Stamps are whole seconds: what happens within this second is after the start.
             let baseline_at = requested_at.floor_second();
             let start = match self.start {
                 Start::Now => baseline_at,
@@ -223,9 +231,9 @@ impl AccountState {
         (context, record)
     }
 
-    /// The look at an entity that a sweep shows: what changed about it happened after the last
-    /// reading that showed it. A partial one need not have.
-    pub(super) fn context_at(
+    /// The context of an entity that a full scan shows: its changes happened after the last poll
+    /// that showed it. A partial full scan may not have.
+    pub(super) fn context_of(
         &self,
         stream: &StreamName,
         kind: EntityKind,
@@ -233,50 +241,50 @@ impl AccountState {
         context: &PollContext,
     ) -> PollContext {
         let complete = || self.positions.get(stream)?.complete_requested_at;
-        let shown = self.last_shown(kind, id);
-        // As long as no sweep was complete, nobody knows whom the others left out.
+        let shown = self.shown_at(kind, id);
+        // Before the first complete full scan it is not known whom the others left out.
         let previous = context.previous_requested_at.filter(|_| !context.first_full_scan);
         let previous_requested_at = shown.or_else(complete).or(previous);
         PollContext { previous_requested_at, ..*context }
     }
 
-    /// The look at an entity that sweeps no longer show: it went after the last one that did, if
-    /// that is known. Those since then led to the certainty.
-    pub(super) fn context_at_absence(
+    /// The context of an entity that full scans no longer show: it was removed after the last one
+    /// that did, if that is known. Those since then confirmed the removal.
+    pub(super) fn context_of_removed(
         &self,
         kind: EntityKind,
         id: &EntityId,
         context: &PollContext,
     ) -> PollContext {
-        PollContext { previous_requested_at: self.last_shown(kind, id), ..*context }
+        PollContext { previous_requested_at: self.shown_at(kind, id), ..*context }
     }
 
-    fn last_shown(&self, kind: EntityKind, id: &EntityId) -> Option<Timestamp> {
-        self.shown.get(&kind)?.get(id).copied()
+    fn shown_at(&self, kind: EntityKind, id: &EntityId) -> Option<Timestamp> {
+        self.last_shown.get(&kind)?.get(id).copied()
     }
 
-    /// A sweep that was asked then shows an entity.
-    pub(super) fn shows(&mut self, kind: EntityKind, id: &EntityId, requested_at: Timestamp) {
-        let shown = self.shown.entry(kind).or_default();
-        // Of those for whom there is no room nothing is remembered.
-        let room = shown.len() <= self.room.states(kind);
+    /// Takes note that a full scan that was requested then shows an entity.
+    pub(super) fn set_shown(&mut self, kind: EntityKind, id: &EntityId, requested_at: Timestamp) {
+        let shown = self.last_shown.entry(kind).or_default();
+        // Entities beyond the quota are not remembered.
+        let has_space = shown.len() <= self.quota.states(kind);
         match shown.get_mut(id) {
             Some(last) => *last = requested_at,
-            None if room => {
+            None if has_space => {
                 shown.insert(id.clone(), requested_at);
             }
             None => {}
         }
     }
 
-    /// An entity is gone.
+    /// Forgets an entity that was removed.
     pub(super) fn forget_shown(&mut self, kind: EntityKind, id: &EntityId) {
-        if let Some(shown) = self.shown.get_mut(&kind) {
+        if let Some(shown) = self.last_shown.get_mut(&kind) {
             shown.remove(id);
         }
     }
 
-    /// How far the vendor's clock is ahead of ours, in milliseconds, as far as is known.
+    /// How far the vendor's clock is ahead of ours, in milliseconds, as far as it is known.
     pub(super) fn offset_millis(&self) -> i64 {
         self.offset.unwrap_or(0)
     }
@@ -288,7 +296,7 @@ impl AccountState {
 }
 
 /// The offset of the vendor's clock after another measurement. One measurement is up to half a
-/// second off, because the vendor tells whole seconds; a jump of the clock is taken over at once.
+/// second off, because the vendor gives whole seconds; a jump of the clock is adopted at once.
 fn smoothed(before: Option<i64>, measured: i64) -> i64 {
     match before {
         Some(before) if (measured - before).abs() < 5_000 => before + (measured - before) / 8,
@@ -301,7 +309,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clocks_offset_settles_between_its_measurements_and_follows_a_jump() {
+    fn the_clock_offset_is_averaged_and_follows_a_jump() {
         let mut offset = smoothed(None, 1_900);
         for measured in [1_100, 1_900, 1_100, 1_900].repeat(10) {
             offset = smoothed(Some(offset), measured);

@@ -1,8 +1,8 @@
-//! The engine: one reading in, one batch of state, cursor and events out.
+//! The engine: it applies a poll result as one batch of state, cursor and events.
 //!
-//! It is synchronous and has one owner. What it keeps in memory are indexes over the store; they
-//! are right because they change only together with it, and after any error of the store the
-//! engine refuses everything, so that nothing is built on a batch that may not be there.
+//! It has one owner. What it keeps in memory are indexes of the store, which change only together
+//! with it. After any error of the store the engine refuses everything, so that nothing depends on
+//! a batch that may not have been written.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,13 +33,13 @@ use crate::telemetry::Metrics;
 /// How often a position that moved alone is published.
 const CARRY_POSITIONS: Duration = Duration::from_secs(30);
 
-/// What a committed reading led to.
+/// The outcome of a committed poll result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// How many events were decided.
+    /// How many events were emitted.
     pub events: usize,
-    /// A snapshot disagrees with the log: the log is to be asked now.
-    pub ask_log_now: bool,
+    /// Whether a snapshot disagrees with the log: the log is to be polled now.
+    pub poll_log_now: bool,
 }
 
 /// The engine of one shard.
@@ -51,8 +51,8 @@ pub struct Engine {
     pub(super) output: Output,
     pub(super) accounts: HashMap<AccountName, AccountState>,
     pub(super) failed: Option<String>,
-    /// How far each round of forgetting came.
-    pub(super) forgetting: HashMap<(AccountName, EntityKind), EntityId>,
+    /// Where the last round of retention stopped.
+    pub(super) retention: HashMap<(AccountName, EntityKind), EntityId>,
 }
 
 impl Engine {
@@ -74,7 +74,7 @@ impl Engine {
             output,
             accounts: HashMap::new(),
             failed: None,
-            forgetting: HashMap::new(),
+            retention: HashMap::new(),
         };
         for owned in accounts {
             let account = engine.load(AccountState::new(owned))?;
@@ -86,7 +86,7 @@ impl Engine {
     /// Rebuilds an account's indexes from the store.
     fn load(&self, mut account: AccountState) -> Result<AccountState, EngineError> {
         let name = account.name.clone();
-        migrate_privacy(&self.store, &name)?;
+        migrate_privacy(&self.store, &name, account.vocabulary)?;
         let record = self.store.get::<AccountRecord>(&Key::account(&name))?;
         account.record = record.map(|stored| stored.value);
         for topic in Topic::ALL {
@@ -101,7 +101,7 @@ impl Engine {
         }
         for entry in self.store.states::<VersionedState<AgentState>>(&name, EntityKind::Agent) {
             let (id, stored) = entry?;
-            account.room.came(EntityKind::Agent);
+            account.quota.added(EntityKind::Agent);
             account.agents.insert(id, AgentBrief::of(&stored.value.state));
         }
         self.load_interactions::<Call>(&mut account)?;
@@ -111,7 +111,7 @@ impl Engine {
         self.load_records::<StatusDefinition>(&mut account)?;
         for entry in self.store.states::<VersionedState<LevelState>>(&name, EntityKind::QueuePath) {
             let (id, stored) = entry?;
-            account.room.came(EntityKind::QueuePath);
+            account.quota.added(EntityKind::QueuePath);
             if stored.value.state.depth.is_some_and(|depth| depth != 0) {
                 account.queued_paths.insert(id);
             }
@@ -119,11 +119,11 @@ impl Engine {
         for entry in self.store.states::<VersionedState<LevelState>>(&name, EntityKind::QueueGroup)
         {
             entry?;
-            account.room.came(EntityKind::QueueGroup);
+            account.quota.added(EntityKind::QueueGroup);
         }
         for entry in self.store.states::<VersionedState<Timestamp>>(&name, EntityKind::Record) {
             entry?;
-            account.room.came(EntityKind::Record);
+            account.quota.added(EntityKind::Record);
         }
         Ok(account)
     }
@@ -136,17 +136,18 @@ impl Engine {
             self.store.states::<VersionedState<InteractionState<I>>>(&account.name, I::KIND)
         {
             let (id, stored) = entry?;
-            account.room.came(I::KIND);
-            let state = stored.value.state;
+            account.quota.added(I::KIND);
+            let mut state = stored.value.state;
+            state.normalise(account.vocabulary);
             let Some(record) = &state.record else { continue };
             account.targets.learn(&**record);
             if let Some(ended_at) = state.ended_at {
-                // Read again soon, wherever the last reading was.
-                account.recent.saw(I::KIND, &id, ended_at, ended_at);
+                // It counts as read at its end, so that it is looked up soon.
+                account.recently_ended.read(I::KIND, &id, ended_at, ended_at);
             }
-            let wait =
-                SlaDeadline::of(&**record, &account.targets).filter(|wait| !wait.is_told(&state));
-            account.waits.set(I::KIND, &id, wait.map(|wait| wait.overdue_at));
+            let deadline = SlaDeadline::of(&**record, &account.targets);
+            let open = deadline.filter(|deadline| !deadline.is_emitted(&state));
+            account.sla_deadlines.set(I::KIND, &id, open.map(|deadline| deadline.overdue_at));
         }
         Ok(())
     }
@@ -154,7 +155,7 @@ impl Engine {
     fn load_records<R: Record>(&self, account: &mut AccountState) -> Result<(), EngineError> {
         for entry in self.store.states::<VersionedState<RecordState<R>>>(&account.name, R::KIND) {
             let (id, stored) = entry?;
-            account.room.came(R::KIND);
+            account.quota.added(R::KIND);
             if stored.value.state.record.is_some() {
                 account.defined.entry(R::KIND).or_default().insert(id);
             }
@@ -182,11 +183,11 @@ impl Engine {
         self.accounts.get_mut(name).ok_or_else(|| EngineError::UnknownAccount(name.clone()))
     }
 
-    /// Detects what a reading changed and commits it.
+    /// Detects what a poll result changed and commits it.
     ///
     /// # Errors
-    /// When the store failed, now or before; then nothing of the reading is believed and polling
-    /// has to stop.
+    /// When the store failed, now or before; then nothing of the poll result may count as
+    /// committed, and polling has to stop.
     pub fn apply(
         &mut self,
         name: &AccountName,
@@ -225,15 +226,15 @@ impl Engine {
             stream.clone(),
             poll_result.answered_at,
         );
-        let mut ask_log_now = false;
+        let mut poll_log_now = false;
         match poll_result.rows {
             Rows::Agents(scan) => {
                 position.scanned(&scan, context.requested_at);
-                ask_log_now = roster(&mut work, &scan, &context)?;
+                poll_log_now = roster(&mut work, &scan, &context)?;
             }
             Rows::AgentStatuses(scan) => {
                 position.scanned(&scan, context.requested_at);
-                ask_log_now = current_statuses(&mut work, &scan, &context)?;
+                poll_log_now = current_statuses(&mut work, &scan, &context)?;
             }
             Rows::AgentActivity(tail) => {
                 position.cursor = position.cursor.max(tail.cursor);
@@ -242,7 +243,7 @@ impl Engine {
             }
             Rows::ActivityEnds(tail) => {
                 position.cursor = position.cursor.max(tail.cursor);
-                let passed = work.account.passed_by_the_log();
+                let passed = work.account.passed_log_starts();
                 activity_ends(&mut work, tail, passed, &context)?;
             }
             Rows::Calls(tail) => {
@@ -288,12 +289,12 @@ impl Engine {
         if work.account.record.is_none() {
             work.put(Key::account(name), &record)?;
         }
-        let carried = work.account.carried.get(&stream).copied();
+        let carried = work.account.positions_published.get(&stream).copied();
         let due = carried.is_none_or(|last| {
             poll_result.answered_at < last || last + CARRY_POSITIONS <= poll_result.answered_at
         });
         if work.put_position(Key::cursor(name, &stream), &position, due)? {
-            work.account.carried.insert(stream.clone(), poll_result.answered_at);
+            work.account.positions_published.insert(stream.clone(), poll_result.answered_at);
         }
         work.commit()?;
         let events = work.events;
@@ -302,25 +303,25 @@ impl Engine {
         let agents = account.agents_on_roster();
         self.metrics.entities(name, EntityKind::Agent, agents);
         for kind in [EntityKind::Call, EntityKind::Chat] {
-            self.metrics.entities(name, kind, account.room.states(kind));
+            self.metrics.entities(name, kind, account.quota.states(kind));
         }
         for (kind, ids) in &account.defined {
             self.metrics.entities(name, *kind, ids.len());
         }
         #[allow(clippy::cast_precision_loss, reason = "an offset of days is far below 2^52 ms")]
         self.metrics.clock_offset(name, account.offset_millis() as f64 / 1000.0);
-        Ok(Applied { events, ask_log_now })
+        Ok(Applied { events, poll_log_now })
     }
 
-    /// Lets an account remember no more entities than this.
+    /// Sets other entity quotas.
     #[cfg(test)]
     pub(super) fn limit(&mut self, most: fn(EntityKind) -> usize) {
         for account in self.accounts.values_mut() {
-            account.room.limit(most);
+            account.quota.limit(most);
         }
     }
 
-    /// The store, for those who read it.
+    /// The store, to be read.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store

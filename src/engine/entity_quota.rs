@@ -1,13 +1,13 @@
-//! How many entities of a kind are remembered of an account: as many as any contact centre has, and
-//! no more. A vendor that shows new ids each time would fill the disk and the memory otherwise. What
-//! is gone is remembered as well, because its revisions go on when it comes back; only where room is
-//! needed is it forgotten, after a week.
+//! How many entities of a kind an account may have: as many as any contact centre has. Otherwise a
+//! vendor that shows new ids at every poll would fill disk and memory. The states of removed
+//! entities count, because their revisions continue when they come back; they are forgotten after a
+//! week, and only when space is needed.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::model::{AccountName, EntityKind};
 
-/// How many of a kind there may be.
+/// The quota of a kind.
 const fn most(kind: EntityKind) -> usize {
     match kind {
         EntityKind::Agent => 200_000,
@@ -22,12 +22,12 @@ const fn most(kind: EntityKind) -> usize {
     }
 }
 
-/// How many states of each kind an account has, and whether there may be more.
+/// The number of states of each kind, and their quotas.
 #[derive(Debug)]
 pub(super) struct EntityQuota {
     account: AccountName,
     states: HashMap<EntityKind, usize>,
-    /// Kinds of which there are too many, and that this was said.
+    /// Kinds whose quota is used up; it was logged.
     full: HashSet<EntityKind>,
     most: fn(EntityKind) -> usize,
 }
@@ -42,13 +42,13 @@ impl EntityQuota {
         self.most = most;
     }
 
-    /// One more is remembered.
-    pub(super) fn came(&mut self, kind: EntityKind) {
+    /// Counts a new state.
+    pub(super) fn added(&mut self, kind: EntityKind) {
         *self.states.entry(kind).or_default() += 1;
     }
 
-    /// So many are forgotten.
-    pub(super) fn went(&mut self, kind: EntityKind, many: usize) {
+    /// Counts states that were forgotten.
+    pub(super) fn forgotten(&mut self, kind: EntityKind, many: usize) {
         let states = self.states.entry(kind).or_default();
         *states = states.saturating_sub(many);
         if *states < (self.most)(kind) / 10 * 9 {
@@ -60,14 +60,14 @@ impl EntityQuota {
         self.states.get(&kind).copied().unwrap_or_default()
     }
 
-    /// Whether there are so many that what is gone has to make room. Only then is it forgotten: what
-    /// comes back after that counts its changes from 1 again.
-    pub(super) fn is_crowded(&self, kind: EntityKind) -> bool {
+    /// Whether removed entities have to be forgotten because half of the quota is used. What comes
+    /// back after that starts at revision 1 again.
+    pub(super) fn needs_space(&self, kind: EntityKind) -> bool {
         self.states(kind) >= (self.most)(kind) / 2
     }
 
-    /// Whether there may be one more; the first refusal is said.
-    pub(super) fn is_there(&mut self, kind: EntityKind) -> bool {
+    /// Whether there may be one more; the first refusal is logged.
+    pub(super) fn has_space(&mut self, kind: EntityKind) -> bool {
         let most = (self.most)(kind);
         if self.states(kind) < most {
             return true;
@@ -75,8 +75,8 @@ impl EntityQuota {
         if self.full.insert(kind) {
             tracing::error!(
                 account = %self.account, kind = kind.as_str(), most,
-                "the vendor shows more of a kind than any contact centre has; new ones are left out \
-                 until others have been gone for a week"
+                "entity quota used up: new entities of this kind are ignored until others have \
+                 been removed for a week"
             );
         }
         false

@@ -1,4 +1,4 @@
-//! Where the engine's events go, and why it refuses.
+//! Where the engine's events go, and the engine's errors.
 
 use std::sync::mpsc::Sender;
 
@@ -11,7 +11,7 @@ use crate::store::{self, Batch, Store};
 pub enum Output {
     /// Into the store's outbox.
     Outbox,
-    /// As lines of JSON to whoever prints them; nothing is published.
+    /// As lines of JSON to be printed; nothing is published.
     Lines(Sender<String>),
 }
 
@@ -25,7 +25,7 @@ impl Output {
     }
 }
 
-/// Why the engine refuses.
+/// Why the engine cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The store failed: nothing more can be committed.
@@ -40,7 +40,7 @@ pub enum EngineError {
     /// An earlier error stopped the engine.
     #[error("stopped after an earlier failure: {0}")]
     Stopped(String),
-    /// Polling asked for an account that is not owned.
+    /// The account is not owned by this engine.
     #[error("account {0} is not owned here")]
     UnknownAccount(AccountName),
 }

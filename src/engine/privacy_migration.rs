@@ -1,5 +1,6 @@
-//! When the privacy settings have changed: what states hold of persons is left out before anything
-//! is compared with it, so that no event carries what is closed now, and what opens is no news.
+//! A change of the privacy settings: personal data is removed from the stored states before
+//! anything is compared with them, so that no event carries what the settings now exclude, and what
+//! they now include is not a change.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,48 +10,58 @@ use super::versioned_state::VersionedState;
 use crate::detect::{AgentState, Interaction, InteractionState, Record, RecordState};
 use crate::model::{
     AccountName, Call, Chat, EntityId, EntityKey, EntityKind, Queue, StatusDefinition, Team,
+    Vocabulary,
 };
 use crate::store::{Key, Store};
 
 /// How many states are written at once.
 const AT_ONCE: usize = 500;
 
-/// Leaves out of an account's states what was stored under other settings than the store's own.
-pub(super) fn migrate_privacy(store: &Store, account: &AccountName) -> Result<(), EngineError> {
-    let closed = close(store, account, EntityKind::Agent, AgentState::close)?
-        + close_interactions::<Call>(store, account)?
-        + close_interactions::<Chat>(store, account)?
-        + close_records::<Queue>(store, account)?
-        + close_records::<Team>(store, account)?
-        + close_records::<StatusDefinition>(store, account)?;
-    if closed > 0 {
+/// Removes personal data from an account's states that were stored under other settings than the
+/// store's own.
+pub(super) fn migrate_privacy(
+    store: &Store,
+    account: &AccountName,
+    vocabulary: &Vocabulary,
+) -> Result<(), EngineError> {
+    let migrated = migrate(store, account, EntityKind::Agent, AgentState::remove_personal)?
+        + migrate_interactions::<Call>(store, account, vocabulary)?
+        + migrate_interactions::<Chat>(store, account, vocabulary)?
+        + migrate_records::<Queue>(store, account)?
+        + migrate_records::<Team>(store, account)?
+        + migrate_records::<StatusDefinition>(store, account)?;
+    if migrated > 0 {
         tracing::info!(
             %account,
-            states = closed,
-            "the privacy settings have changed; personal data was taken out of the local store"
+            states = migrated,
+            "the privacy settings have changed; personal data was removed from the local store"
         );
     }
     Ok(())
 }
 
-fn close_interactions<I: Interaction>(
+fn migrate_interactions<I: Interaction>(
     store: &Store,
     account: &AccountName,
+    vocabulary: &Vocabulary,
 ) -> Result<usize, EngineError> {
-    close(store, account, I::KIND, InteractionState::<I>::close)
+    migrate(store, account, I::KIND, |state: &mut InteractionState<I>| {
+        state.normalise(vocabulary);
+        state.remove_personal();
+    })
 }
 
-fn close_records<R: Record>(store: &Store, account: &AccountName) -> Result<usize, EngineError> {
-    close(store, account, R::KIND, RecordState::<R>::close)
+fn migrate_records<R: Record>(store: &Store, account: &AccountName) -> Result<usize, EngineError> {
+    migrate(store, account, R::KIND, RecordState::<R>::remove_personal)
 }
 
-fn close<S: Serialize + DeserializeOwned>(
+fn migrate<S: Serialize + DeserializeOwned>(
     store: &Store,
     account: &AccountName,
     kind: EntityKind,
-    close: impl Fn(&mut S),
+    remove_personal: impl Fn(&mut S),
 ) -> Result<usize, EngineError> {
-    let (mut closed, mut last) = (0, None);
+    let (mut migrated, mut last) = (0, None);
     loop {
         let (mut batch, mut seen) = (store.batch(), 0);
         let after: Option<EntityId> = last.take();
@@ -61,11 +72,11 @@ fn close<S: Serialize + DeserializeOwned>(
             seen += 1;
             if stored.privacy != store.privacy() {
                 let mut versioned = stored.value;
-                close(&mut versioned.state);
+                remove_personal(&mut versioned.state);
                 let entity = EntityKey { account: account.clone(), kind, id: id.clone() };
                 batch.put_as_of(Key::state(&entity), &versioned, stored.model_version)?;
-                batch.close_decision();
-                closed += 1;
+                batch.close_entry();
+                migrated += 1;
             }
             last = Some(id);
         }
@@ -73,7 +84,7 @@ fn close<S: Serialize + DeserializeOwned>(
             store.apply(batch)?;
         }
         if seen < AT_ONCE {
-            return Ok(closed);
+            return Ok(migrated);
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::source::{
     WaitingRequest,
 };
 
-/// How far a dispute makes the log be read again.
+/// How far a status discrepancy makes the log be read again.
 const LOOK_BACK: Duration = Duration::from_mins(10);
 /// How many interactions are requested by one lookup: one page.
 const MOST_IDS: usize = 100;
@@ -121,7 +121,7 @@ impl ChooseRequest for ActivityLogRequest {
     ) -> Result<Option<Self>, EngineError> {
         let position = engine.position(account, stream)?;
         let account = engine.account(account)?;
-        let disputed = account.disputes.values().filter_map(|dispute| dispute.claim.since).min();
+        let disputed = account.discrepancies.values().filter_map(|open| open.shown.since).min();
         Ok(account.record.map(|record| {
             let mut from = position.cursor.map_or(record.start, |cursor| cursor - overlap);
             if let (Some(since), Some(cursor)) = (disputed, position.cursor) {
@@ -144,7 +144,7 @@ impl ChooseRequest for LookupRequest {
         now: Timestamp,
     ) -> Result<Option<Self>, EngineError> {
         let vendor_now = engine.vendor_now(account, now)?;
-        let due = engine.account(account)?.recent.due(vendor_now, MOST_IDS);
+        let due = engine.account(account)?.recently_ended.due(vendor_now, MOST_IDS);
         Ok(due.map(|(kind, ids)| match kind {
             EntityKind::Chat => Self::Chats(ids),
             _ => Self::Calls(ids),
@@ -163,7 +163,7 @@ impl ChooseRequest for WaitingRequest {
         now: Timestamp,
     ) -> Result<Option<Self>, EngineError> {
         let vendor_now = engine.vendor_now(account, now)?;
-        let waits = &engine.account(account)?.waits;
+        let waits = &engine.account(account)?.sla_deadlines;
         let calls = waits.is_due(EntityKind::Call, vendor_now);
         let chats = waits.is_due(EntityKind::Chat, vendor_now);
         Ok(match (calls, chats) {

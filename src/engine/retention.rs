@@ -1,4 +1,4 @@
-//! What is no longer needed is forgotten, in bounded rounds.
+//! Retention: state that is no longer needed is removed, in bounded rounds.
 
 use serde::de::DeserializeOwned;
 
@@ -14,12 +14,13 @@ use crate::model::{
 };
 use crate::store::{Batch, Key, Store};
 
-/// How many entries one round of forgetting looks at.
-const FORGET_AT_ONCE: usize = 500;
+/// How many entries one round reads.
+const AT_ONCE: usize = 500;
 
 impl Engine {
-    /// Forgets what is no longer needed: the records of interactions that ended half an hour ago, the
-    /// marks of old rows, and states older than the horizon. A little at a time.
+    /// Removes what is no longer needed: the records of interactions that ended half an hour ago,
+    /// deduplication keys of old rows, and states older than the horizon. One bounded round of
+    /// each.
     ///
     /// # Errors
     /// As [`Engine::apply`].
@@ -39,35 +40,35 @@ impl Engine {
         let Some(account) = self.accounts.get_mut(name) else { return Ok(()) };
         let now = now.plus_millis(account.offset_millis());
         let mut batch = self.output.batch(&self.store);
-        for (kind, id) in account.recent.expired(now) {
+        for (kind, id) in account.recently_ended.take_expired(now) {
             match kind {
                 EntityKind::Chat => settle_record::<Chat>(&self.store, name, id, &mut batch)?,
                 _ => settle_record::<Call>(&self.store, name, id, &mut batch)?,
             }
         }
-        if let Some(old) = account.told_and_passed() {
-            for key in self.store.activity_deduplication_keys_before(name, old, FORGET_AT_ONCE)? {
+        if let Some(old) = account.deduplicated_from() {
+            for key in self.store.activity_deduplication_keys_before(name, old, AT_ONCE)? {
                 batch.remove(key);
             }
         }
         self.forget_interactions::<Call>(name, now, &mut batch)?;
         self.forget_interactions::<Chat>(name, now, &mut batch)?;
-        let told = |versioned: &VersionedState<Timestamp>| Some(versioned.state);
-        self.forget_old(name, EntityKind::Record, now, &mut batch, told)?;
+        let quarantined = |versioned: &VersionedState<Timestamp>| Some(versioned.state);
+        self.forget_old(name, EntityKind::Record, now, &mut batch, quarantined)?;
         self.forget_records::<Queue>(name, now, &mut batch)?;
         self.forget_records::<Team>(name, now, &mut batch)?;
         self.forget_records::<StatusDefinition>(name, now, &mut batch)?;
         for kind in [EntityKind::QueuePath, EntityKind::QueueGroup] {
-            if self.is_crowded(name, kind) {
+            if self.needs_space(name, kind) {
                 let shown = |versioned: &VersionedState<LevelState>| versioned.touched_at;
                 self.forget_old(name, kind, now, &mut batch, shown)?;
             }
         }
-        if self.is_crowded(name, EntityKind::Agent) {
-            let left = |versioned: &VersionedState<AgentState>| {
+        if self.needs_space(name, EntityKind::Agent) {
+            let removed = |versioned: &VersionedState<AgentState>| {
                 versioned.touched_at.filter(|_| versioned.state.roster.is_none())
             };
-            self.forget_old(name, EntityKind::Agent, now, &mut batch, left)?;
+            self.forget_old(name, EntityKind::Agent, now, &mut batch, removed)?;
         }
         if !batch.is_empty() {
             self.store.apply(batch)?;
@@ -75,8 +76,8 @@ impl Engine {
         Ok(())
     }
 
-    fn is_crowded(&self, name: &AccountName, kind: EntityKind) -> bool {
-        self.accounts.get(name).is_some_and(|account| account.room.is_crowded(kind))
+    fn needs_space(&self, name: &AccountName, kind: EntityKind) -> bool {
+        self.accounts.get(name).is_some_and(|account| account.quota.needs_space(kind))
     }
 
     fn forget_interactions<I: Interaction>(
@@ -97,7 +98,7 @@ impl Engine {
         now: Timestamp,
         batch: &mut Batch,
     ) -> Result<(), EngineError> {
-        if !self.is_crowded(name, R::KIND) {
+        if !self.needs_space(name, R::KIND) {
             return Ok(());
         }
         let removed = |versioned: &VersionedState<RecordState<R>>| {
@@ -106,9 +107,9 @@ impl Engine {
         self.forget_old(name, R::KIND, now, batch, removed)
     }
 
-    /// Removes the states of a kind that were last touched before the horizon: the next entries
-    /// after the last round's, so that a round costs the same however many there are. What has no
-    /// such time stays.
+    /// Removes the states of a kind that were last touched before the horizon. It reads the entries
+    /// after those of the last round, so that a round costs the same however many there are. A
+    /// state without such a time stays.
     fn forget_old<S: DeserializeOwned>(
         &mut self,
         name: &AccountName,
@@ -118,26 +119,26 @@ impl Engine {
         touched: impl Fn(&VersionedState<S>) -> Option<Timestamp>,
     ) -> Result<(), EngineError> {
         let round = (name.clone(), kind);
-        let from = self.forgetting.remove(&round);
-        let (mut seen, mut gone, mut last) = (0, Vec::new(), None);
+        let from = self.retention.remove(&round);
+        let (mut seen, mut removed, mut last) = (0, Vec::new(), None);
         for entry in self.store.states_after::<VersionedState<S>>(name, kind, from.as_ref()) {
             let (id, stored) = entry?;
             seen += 1;
             if touched(&stored.value).is_some_and(|touched| touched + HORIZON < now) {
                 batch.remove(state_key(name, kind, id.clone()));
-                gone.push(id.clone());
+                removed.push(id.clone());
             }
             last = Some(id);
-            if seen == FORGET_AT_ONCE {
+            if seen == AT_ONCE {
                 break;
             }
         }
-        if let Some(last) = last.filter(|_| seen == FORGET_AT_ONCE) {
-            self.forgetting.insert(round, last);
+        if let Some(last) = last.filter(|_| seen == AT_ONCE) {
+            self.retention.insert(round, last);
         }
         if let Some(account) = self.accounts.get_mut(name) {
-            account.room.went(kind, gone.len());
-            for id in &gone {
+            account.quota.forgotten(kind, removed.len());
+            for id in &removed {
                 match kind {
                     EntityKind::Agent => {
                         account.agents.remove(id);
@@ -157,7 +158,7 @@ fn state_key(name: &AccountName, kind: EntityKind, id: EntityId) -> Key {
     Key::state(&EntityKey { account: name.clone(), kind, id })
 }
 
-/// Gives up the record of an interaction that ended.
+/// Removes the record of an interaction that ended.
 fn settle_record<I: Interaction>(
     store: &Store,
     name: &AccountName,

@@ -1,59 +1,61 @@
-//! What each kind of reading leads to: the rows through detection, the changes into the batch.
+//! The rows of each kind of poll result: each is compared with its entity's state, and the changes
+//! go into the batch.
 
 use std::ops::Range;
 
 use super::output::EngineError;
 use super::unit_of_work::UnitOfWork;
 use crate::detect::{
-    AgentState, Change, Claim, ClaimOutcome, Emptiness, Interaction, InteractionState, LevelState,
-    LogWatch, PollContext, Record, RecordState, SlaDeadline, StatusSource, activity_end,
-    activity_row, current_status_absence, current_status_row, interaction_row,
+    AgentState, Change, EmptySnapshot, Interaction, LevelState, LogProgress, PollContext, Record,
+    RecordState, ShownStatus, SlaDeadline, SnapshotComparison, StatusSource, activity_end,
+    activity_row, compare_snapshot, current_status_absence, current_status_row, interaction_row,
     is_activity_end_wanted, is_activity_wanted, is_older, is_unchanged, queue_status_absence,
     queue_status_row, record_absence, record_row, roster_absence, roster_row, service_level_row,
-    watch_log,
 };
-use crate::event::{Body, Draft, Occurrence, Quarantine};
+use crate::event::body::Quarantine;
+use crate::event::{Body, Draft, Occurrence};
 use crate::model::{
     Activity, Agent, CurrentStatus, EntityId, EntityKind, Measured, QueueStatus, ServiceLevel,
     StreamName, Timestamp,
 };
 use crate::source::{FullScan, FullScanRow, IncrementalRows, Quarantined, RowsById};
 
-/// The roster: rows, claims about the log, and who is gone.
+/// The roster: rows, statuses that disagree with the log, and removed agents. Returns whether the
+/// log is to be polled now.
 pub(super) fn roster(
     work: &mut UnitOfWork,
     scan: &FullScan<Agent>,
     context: &PollContext,
 ) -> Result<bool, EngineError> {
-    let mut ask_log = false;
+    let mut poll_log = false;
     let source = work.account.status_source;
     for row in scan.rows() {
         match row {
             FullScanRow::Seen(agent) => {
                 let before = work.agent_for(agent)?;
                 let state = before.as_ref().map(|versioned| &versioned.state);
-                let context = &context_at(work, EntityKind::Agent, &agent.id, context);
-                work.account.shows(EntityKind::Agent, &agent.id, context.requested_at);
+                let context = &context_of(work, EntityKind::Agent, &agent.id, context);
+                work.account.set_shown(EntityKind::Agent, &agent.id, context.requested_at);
                 let change = roster_row(state, agent, source, context);
                 let state = change.state.clone();
                 work.change_agent(&agent.id, before, change)?;
                 if let (StatusSource::Log, Some(status)) = (source, &agent.status) {
-                    let claim = Claim { value: status.value(), since: agent.status_updated_at };
-                    ask_log |= hold_against_log(work, &agent.id, &state, claim, context)?;
+                    let shown =
+                        ShownStatus { value: status.value(), since: agent.status_updated_at };
+                    poll_log |= compare_with_log(work, &agent.id, &state, shown, context)?;
                 }
             }
             FullScanRow::Unchanged(id) => {
-                work.account.shows(EntityKind::Agent, id, context.requested_at);
-                if let Some(dispute) = work.account.disputes.get(id).cloned()
+                work.account.set_shown(EntityKind::Agent, id, context.requested_at);
+                if let Some(open) = work.account.discrepancies.get(id).cloned()
                     && let Some(versioned) = work.agent(id)?
                 {
-                    ask_log |=
-                        hold_against_log(work, id, &versioned.state, dispute.claim, context)?;
+                    poll_log |= compare_with_log(work, id, &versioned.state, open.shown, context)?;
                 }
             }
-            // One that was never shown before it was deleted is no news.
+            // One that was never shown before it was deleted is ignored.
             FullScanRow::Deleted(id) => {
-                let context = context_at(work, EntityKind::Agent, id, context);
+                let context = context_of(work, EntityKind::Agent, id, context);
                 remove_agent(work, id, &context)?;
             }
         }
@@ -63,51 +65,52 @@ pub(super) fn roster(
             let agents = work.account.agents.iter();
             agents.filter(|(_, agent)| agent.on_roster).map(|(id, _)| id.clone()).collect()
         };
-        let absences = work.account.absences.entry(EntityKind::Agent).or_default();
-        let gone = absences.complete_sweep(known.iter(), scan.present(), scan.was_counted());
-        for id in gone {
-            let context = work.account.context_at_absence(EntityKind::Agent, &id, context);
+        let removals = work.account.removals.entry(EntityKind::Agent).or_default();
+        let removed = removals.full_scan(known.iter(), scan.present(), scan.was_counted());
+        for id in removed {
+            let context = work.account.context_of_removed(EntityKind::Agent, &id, context);
             remove_agent(work, &id, &context)?;
         }
     }
-    Ok(ask_log)
+    Ok(poll_log)
 }
 
-/// The look at an entity that the sweep shows.
-fn context_at(
+/// The context of an entity that the full scan shows.
+fn context_of(
     work: &UnitOfWork,
     kind: EntityKind,
     id: &EntityId,
     context: &PollContext,
 ) -> PollContext {
-    work.account.context_at(&work.stream, kind, id, context)
+    work.account.context_of(&work.stream, kind, id, context)
 }
 
-/// An agent is gone, and that is certain.
+/// Removes an agent, which is confirmed.
 fn remove_agent(
     work: &mut UnitOfWork,
     id: &EntityId,
     context: &PollContext,
 ) -> Result<(), EngineError> {
-    if let Some(absences) = work.account.absences.get_mut(&EntityKind::Agent) {
-        absences.forget(id);
+    if let Some(removals) = work.account.removals.get_mut(&EntityKind::Agent) {
+        removals.forget(id);
     }
     work.account.forget_shown(EntityKind::Agent, id);
     if let Some(before) = work.agent(id)? {
         let change = roster_absence(&before.state, id, context);
-        work.account.disputes.remove(id);
+        work.account.discrepancies.remove(id);
         work.change_agent(id, Some(before), change)?;
     }
     Ok(())
 }
 
-/// The status of the moment: hold, claims about the log, and who is not logged in.
+/// The status snapshot: hold, statuses that disagree with the log, and agents who are not logged
+/// in. Returns whether the log is to be polled now.
 pub(super) fn current_statuses(
     work: &mut UnitOfWork,
     scan: &FullScan<CurrentStatus>,
     context: &PollContext,
 ) -> Result<bool, EngineError> {
-    let mut ask_log = false;
+    let mut poll_log = false;
     for row in scan.rows() {
         let FullScanRow::Seen(status) = row else { continue };
         let id = &status.agent_id;
@@ -115,20 +118,20 @@ pub(super) fn current_statuses(
         let change =
             current_status_row(before.as_ref().map(|versioned| &versioned.state), status, context);
         let state = change.state.clone();
-        // An agent that only this stream has shown is left to the roster and the log.
+        // An agent whom only this stream has shown is left to the roster and the log.
         if before.is_some() || !change.drafts.is_empty() {
             work.change_agent(id, before, change)?;
         }
-        let claim = Claim { value: status.status.value(), since: status.status_updated_at };
-        ask_log |= hold_against_log(work, id, &state, claim, context)?;
+        let shown = ShownStatus { value: status.status.value(), since: status.status_updated_at };
+        poll_log |= compare_with_log(work, id, &state, shown, context)?;
     }
     if scan.is_complete() {
-        let emptiness =
-            if scan.was_counted() { Emptiness::Ordinary } else { Emptiness::Suspicious };
+        let empty =
+            if scan.was_counted() { EmptySnapshot::Ordinary } else { EmptySnapshot::Suspicious };
         let known = work.account.agents.iter();
         let known = known.filter(|(_, agent)| agent.on_hold || agent.is_logged_in());
-        let doubts = work.account.doubts.entry(EntityKind::Agent).or_default();
-        let absent = doubts.complete_answer(known.map(|(id, _)| id), scan.present(), emptiness);
+        let drops = work.account.drops.entry(EntityKind::Agent).or_default();
+        let absent = drops.snapshot(known.map(|(id, _)| id), scan.present(), empty);
         for id in absent {
             let Some(agent) = work.account.agents.get(&id).copied() else { continue };
             if agent.on_hold
@@ -137,37 +140,37 @@ pub(super) fn current_statuses(
                 let change = current_status_absence(&before.state, &id, context);
                 work.change_agent(&id, Some(before), change)?;
             }
-            // Absence means not logged in; the log will have the row.
-            ask_log |= agent.is_logged_in()
+            // An agent who is absent is not logged in; the log will have the row.
+            poll_log |= agent.is_logged_in()
                 && agent.since.is_some_and(|since| since < context.requested_at);
         }
     }
-    Ok(ask_log)
+    Ok(poll_log)
 }
 
-/// Whether the log is to be asked now about what a snapshot claims.
-fn hold_against_log(
+/// Compares the status of a snapshot with the log's. Returns whether the log is to be polled now.
+fn compare_with_log(
     work: &mut UnitOfWork,
     id: &EntityId,
     state: &AgentState,
-    claim: Claim,
+    shown: ShownStatus,
     context: &PollContext,
 ) -> Result<bool, EngineError> {
-    let log = LogWatch { read_at: work.account.log_read_at };
-    let open = work.account.disputes.get(id);
-    match watch_log(id, state, claim, open, log, context) {
-        ClaimOutcome::Agrees => {
-            work.account.disputes.remove(id);
+    let log = LogProgress { read_at: work.account.log_read_at };
+    let open = work.account.discrepancies.get(id);
+    match compare_snapshot(id, state, shown, open, log, context) {
+        SnapshotComparison::Agrees => {
+            work.account.discrepancies.remove(id);
             Ok(false)
         }
-        ClaimOutcome::Disputed(dispute) => {
-            let new = open != Some(&dispute);
-            work.account.disputes.insert(id.clone(), dispute);
+        SnapshotComparison::Disagrees(discrepancy) => {
+            let new = open != Some(&discrepancy);
+            work.account.discrepancies.insert(id.clone(), discrepancy);
             Ok(new)
         }
-        ClaimOutcome::TakeOver { state, draft } => {
-            work.account.disputes.remove(id);
-            tracing::warn!(agent = %id, "the activity log is silent; the snapshot takes over");
+        SnapshotComparison::TakesOver { state, draft } => {
+            work.account.discrepancies.remove(id);
+            tracing::warn!(agent = %id, "the activity log lacks a status; the snapshot takes over");
             let before = work.agent(id)?;
             let change = Change { state: *state, drafts: vec![*draft] };
             work.change_agent(id, before, change)?;
@@ -176,7 +179,7 @@ fn hold_against_log(
     }
 }
 
-/// Rows of the activity log, each told once.
+/// Rows of the activity log, each emitted once.
 pub(super) fn activities(
     work: &mut UnitOfWork,
     tail: IncrementalRows<Activity>,
@@ -190,8 +193,8 @@ pub(super) fn activities(
     Ok(())
 }
 
-/// Rows of the activity log that ended. A row that became visible so late that the log's own tail
-/// had passed its start is told here, as long as its mark would still be there.
+/// Rows of the activity log that ended. The start of a row that became visible after the log's own
+/// incremental poll had passed it is emitted here, as long as its deduplication key would be kept.
 pub(super) fn activity_ends(
     work: &mut UnitOfWork,
     tail: IncrementalRows<Activity>,
@@ -212,7 +215,7 @@ fn start_of_activity(
     row: &Activity,
     context: &PollContext,
 ) -> Result<(), EngineError> {
-    if !is_activity_wanted(row, context) || !work.tell_activity(row.started_at, &row.id)? {
+    if !is_activity_wanted(row, context) || !work.deduplicate_activity(row.started_at, &row.id)? {
         return Ok(());
     }
     let before = work.agent(&row.agent_id)?;
@@ -227,7 +230,7 @@ fn end_of_activity(
 ) -> Result<(), EngineError> {
     let wanted = is_activity_end_wanted(row, context);
     let Some(ended_at) = row.ended_at.filter(|_| wanted) else { return Ok(()) };
-    if !work.tell_activity_end(ended_at, &row.id)? {
+    if !work.deduplicate_activity_end(ended_at, &row.id)? {
         return Ok(());
     }
     let before = work.agent(&row.agent_id)?;
@@ -236,45 +239,48 @@ fn end_of_activity(
     work.change_agent(&row.agent_id, before, change)
 }
 
-/// Rows of calls or chats, wherever they were read.
+/// Rows of calls or chats, from whichever stream.
 pub(super) fn interactions<I: Interaction>(
     work: &mut UnitOfWork,
     rows: &[I],
     context: &PollContext,
 ) -> Result<(), EngineError> {
     for row in rows {
-        let id = row.id();
+        let id = &row.interaction().id;
         work.account.targets.learn(row);
-        let before = work.versioned_for::<InteractionState<I>, _>(I::KIND, id, row)?;
+        let before = work.interaction_for(row)?;
         let outdated = before.as_ref().is_some_and(|versioned| versioned.outdated);
-        let wait = SlaDeadline::of(row, &work.account.targets);
+        let deadline = SlaDeadline::of(row, &work.account.targets);
         let state = before.as_ref().map(|versioned| &versioned.state);
-        // Readings overlap: one that was answered earlier may be committed later, and would take
-        // the record back to what it was, which no tail would ever mend.
+        // Polls overlap: one that was answered earlier may be committed later, and would set the
+        // record back, which no incremental poll would ever correct.
         if state.is_some_and(|state| is_older(state, row)) {
             continue;
         }
-        let told = wait.as_ref().is_none_or(|wait| state.is_some_and(|state| wait.is_told(state)));
-        let overdue = |wait: &SlaDeadline| wait.overdue_at <= context.requested_at;
+        let is_emitted =
+            |deadline: &SlaDeadline| state.is_some_and(|state| deadline.is_emitted(state));
+        let emitted = deadline.as_ref().is_none_or(is_emitted);
+        let overdue = |deadline: &SlaDeadline| deadline.overdue_at <= context.requested_at;
         if let Some(state) = state
             && !outdated
             && is_unchanged(state, row)
-            && (told || !wait.as_ref().is_some_and(overdue))
+            && (emitted || !deadline.as_ref().is_some_and(overdue))
         {
-            // Nothing new. It may have come from another stream than the one that knew of it.
+            // Unchanged, but perhaps from another stream than before.
             if let Some(ended_at) = state.ended_at {
-                work.account.recent.saw(I::KIND, id, ended_at, context.requested_at);
+                work.account.recently_ended.read(I::KIND, id, ended_at, context.requested_at);
             }
-            let overdue_at = wait.filter(|_| !told).map(|wait| wait.overdue_at);
-            work.account.waits.set(I::KIND, id, overdue_at);
+            let open = deadline.filter(|_| !emitted);
+            let overdue_at = open.map(|deadline| deadline.overdue_at);
+            work.account.sla_deadlines.set(I::KIND, id, overdue_at);
             continue;
         }
         let change = interaction_row(state, row, context, &work.account.targets);
         if let Some(ended_at) = change.state.ended_at {
-            work.account.recent.saw(I::KIND, id, ended_at, context.requested_at);
+            work.account.recently_ended.read(I::KIND, id, ended_at, context.requested_at);
         }
-        let open = wait.filter(|wait| !wait.is_told(&change.state));
-        work.account.waits.set(I::KIND, id, open.map(|wait| wait.overdue_at));
+        let open = deadline.filter(|deadline| !deadline.is_emitted(&change.state));
+        work.account.sla_deadlines.set(I::KIND, id, open.map(|deadline| deadline.overdue_at));
         work.change(I::KIND, id, before, change)?;
     }
     Ok(())
@@ -288,7 +294,7 @@ pub(super) fn looked_up<I: Interaction>(
     context: &PollContext,
 ) -> Result<(), EngineError> {
     interactions(work, &lookup.rows, context)?;
-    work.account.recent.asked(I::KIND, &lookup.ids, context.requested_at);
+    work.account.recently_ended.looked_up(I::KIND, &lookup.ids, context.requested_at);
     Ok(())
 }
 
@@ -299,11 +305,11 @@ pub(super) fn waiting<I: Interaction>(
     context: &PollContext,
 ) -> Result<(), EngineError> {
     interactions(work, rows, context)?;
-    work.account.waits.answered(I::KIND, context.requested_at);
+    work.account.sla_deadlines.polled(I::KIND, context.requested_at);
     Ok(())
 }
 
-/// Queues, teams or statuses: rows, and what is gone.
+/// Queues, teams or statuses: rows, and removed ones.
 pub(super) fn records<R: Record>(
     work: &mut UnitOfWork,
     scan: &FullScan<R>,
@@ -313,16 +319,16 @@ pub(super) fn records<R: Record>(
         let row = match row {
             FullScanRow::Seen(row) => row,
             FullScanRow::Unchanged(id) | FullScanRow::Deleted(id) => {
-                work.account.shows(R::KIND, id, context.requested_at);
+                work.account.set_shown(R::KIND, id, context.requested_at);
                 continue;
             }
         };
         let before = work.versioned_for::<RecordState<R>, _>(R::KIND, row.id(), row)?;
-        if before.is_none() && !work.takes_in(R::KIND) {
+        if before.is_none() && !work.accepts(R::KIND) {
             continue;
         }
-        let context = &context_at(work, R::KIND, row.id(), context);
-        work.account.shows(R::KIND, row.id(), context.requested_at);
+        let context = &context_of(work, R::KIND, row.id(), context);
+        work.account.set_shown(R::KIND, row.id(), context.requested_at);
         let change = record_row(before.as_ref().map(|versioned| &versioned.state), row, context);
         let defined = work.account.defined.entry(R::KIND).or_default();
         if change.state.record.is_some() {
@@ -330,7 +336,7 @@ pub(super) fn records<R: Record>(
         } else {
             defined.remove(row.id());
         }
-        // What was deleted before it was ever seen leaves no trace.
+        // One that was deleted before it was ever shown is not stored.
         if before.is_some() || change.state.record.is_some() {
             work.change(R::KIND, row.id(), before, change)?;
         }
@@ -339,11 +345,11 @@ pub(super) fn records<R: Record>(
         return Ok(());
     }
     let known = work.account.defined.entry(R::KIND).or_default().clone();
-    let absences = work.account.absences.entry(R::KIND).or_default();
-    let gone = absences.complete_sweep(known.iter(), scan.present(), scan.was_counted());
-    for id in gone {
+    let removals = work.account.removals.entry(R::KIND).or_default();
+    let removed = removals.full_scan(known.iter(), scan.present(), scan.was_counted());
+    for id in removed {
         work.account.defined.entry(R::KIND).or_default().remove(&id);
-        let context = &work.account.context_at_absence(R::KIND, &id, context);
+        let context = &work.account.context_of_removed(R::KIND, &id, context);
         work.account.forget_shown(R::KIND, &id);
         if let Some(before) = work.versioned::<RecordState<R>>(R::KIND, &id)? {
             let change = record_absence(&before.state, &id, context);
@@ -353,7 +359,7 @@ pub(super) fn records<R: Record>(
     Ok(())
 }
 
-/// Where somebody waits, and where nobody does any more.
+/// Paths on which interactions wait, and those on which none do any more.
 pub(super) fn queue_statuses(
     work: &mut UnitOfWork,
     scan: &FullScan<QueueStatus>,
@@ -364,7 +370,7 @@ pub(super) fn queue_statuses(
         let FullScanRow::Seen(row) = row else { continue };
         let id = row.queue.id();
         let before = work.versioned::<LevelState>(kind, &id)?;
-        if before.is_none() && !work.takes_in(kind) {
+        if before.is_none() && !work.accepts(kind) {
             continue;
         }
         let change =
@@ -377,10 +383,10 @@ pub(super) fn queue_statuses(
         work.change(kind, &id, before, change)?;
     }
     if scan.is_complete() {
-        let doubts = work.account.doubts.entry(kind).or_default();
+        let drops = work.account.drops.entry(kind).or_default();
         let queued = work.account.queued_paths.iter();
-        // Every queue is empty at times.
-        let emptied = doubts.complete_answer(queued, scan.present(), Emptiness::Ordinary);
+        // All queues may be empty at the same time.
+        let emptied = drops.snapshot(queued, scan.present(), EmptySnapshot::Ordinary);
         for id in emptied {
             work.account.queued_paths.remove(&id);
             if let Some(before) = work.versioned::<LevelState>(kind, &id)? {
@@ -392,7 +398,7 @@ pub(super) fn queue_statuses(
     Ok(())
 }
 
-/// How well queues are served.
+/// Service levels of paths and groups.
 pub(super) fn service_levels(
     work: &mut UnitOfWork,
     levels: &[ServiceLevel],
@@ -408,7 +414,7 @@ pub(super) fn service_levels(
         let before = work.versioned::<LevelState>(kind, &id)?;
         let state = before.as_ref().map(|versioned| &versioned.state);
         let change = service_level_row(state, level, target, context);
-        // A level that was never there, of which there is nothing to say, leaves no trace.
+        // A level that was never known and has no value is not stored.
         if before.is_some() || !change.drafts.is_empty() {
             work.change(kind, &id, before, change)?;
         }
@@ -416,7 +422,7 @@ pub(super) fn service_levels(
     Ok(())
 }
 
-/// Rows that were set aside, each told once.
+/// Quarantined rows, each emitted once.
 pub(super) fn quarantined(
     work: &mut UnitOfWork,
     stream: &StreamName,
@@ -436,14 +442,14 @@ pub(super) fn quarantined(
             kind: EntityKind::Record,
             entity: id.clone(),
             occurrence: Occurrence::bounded(context.requested_at, context.previous_requested_at),
-            origin: context.origin_of_sight(),
+            origin: context.unstamped_origin(),
             body,
         };
         if work.quarantine(&id, row.reason.label(), draft)? {
             tracing::warn!(
                 account = %work.account.name, %stream, path = %row.reason.path,
                 kind = %row.reason.kind, size = row.size,
-                "a row is set aside"
+                "row quarantined"
             );
         }
     }

@@ -1,21 +1,23 @@
 mod overlaps;
+mod read_back;
 mod upgrade;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{Applied, Engine, EngineAccount, Output, Start};
 use crate::detect::{StatusSource, Targets};
 use crate::event::avro::{Decoder, Encoders, single_object};
 use crate::model::{
-    AccountName, Activity, Agent, Call, CurrentStatus, EntityId, Mode, Privacy, QueueStatus,
-    ServiceLevel, StreamName, Team, Timestamp,
+    AccountName, Activity, ActivityKind, Agent, Call, CurrentStatus, EntityId, Mode, Normalise,
+    Privacy, QueueStatus, ServiceLevel, StreamName, Team, Timestamp, VendorWord, Vocabulary,
 };
 use crate::source::{
     ActivityLogRequest, Fingerprint, FullScanBuilder, FullScanRow, IncrementalRows, LookupRequest,
-    Partial, PollResult, QuarantineReason, Quarantined, RowMemory, Rows,
+    Partial, PollResult, QuarantineReason, Quarantined, RowMemory, Rows, VENDORS,
 };
 use crate::store::{Options, Store};
 use crate::telemetry::Metrics;
@@ -38,7 +40,19 @@ fn acme() -> AccountName {
     AccountName::new("acme").unwrap()
 }
 
-/// An engine over a directory that outlives it.
+/// The words of the vendor whose rows these tests read.
+fn vocabulary() -> &'static Vocabulary {
+    VENDORS.iter().find(|vendor| vendor.name == "ccai").unwrap().vocabulary
+}
+
+/// A row as its vendor's mapping gives it: decoded, with its words normalised.
+fn mapped<T: DeserializeOwned + Normalise>(row: Value) -> T {
+    let mut row: T = serde_json::from_value(row).unwrap();
+    row.normalise(vocabulary());
+    row
+}
+
+/// An engine, and its store's directory, which is kept over restarts of the engine.
 struct Bench {
     directory: tempfile::TempDir,
     engine: Option<Engine>,
@@ -75,6 +89,7 @@ impl Bench {
             [EngineAccount {
                 name: acme(),
                 vendor: "ccai",
+                vocabulary: vocabulary(),
                 status_source: self.status_source,
                 start: Start::Now,
                 targets: Targets::new(Some(20), Some(80.0)),
@@ -130,7 +145,7 @@ impl Bench {
             let (event, value) = decoder.decode(&message).unwrap();
             (event.as_str(), value)
         };
-        entries.into_iter().flat_map(|entry| entry.decision.events).map(decode).collect()
+        entries.into_iter().flat_map(|entry| entry.entry.events).map(decode).collect()
     }
 
     fn names(&mut self) -> Vec<&'static str> {
@@ -153,12 +168,11 @@ fn scan(ids: &[&str], partial: bool) -> Rows {
 }
 
 fn activity(id: &str, second: i64, ended: Option<i64>) -> Activity {
-    serde_json::from_value(json!({
+    mapped(json!({
         "id": id, "agent_id": "17", "activity": "user_status_changed",
         "started_at": at(second).millis(), "ended_at": ended.map(|ended| at(ended).millis()),
         "status": {"id": "-2", "name": "Break", "presence": "BREAK"},
     }))
-    .unwrap()
 }
 
 fn ends(rows: Vec<Activity>) -> Rows {
@@ -176,7 +190,7 @@ fn log_since(from: Timestamp, rows: Vec<Activity>) -> Rows {
 }
 
 #[test]
-fn a_partial_sweep_removes_nothing_and_two_complete_ones_do() {
+fn a_partial_full_scan_removes_nothing_and_two_complete_ones_do() {
     let mut bench = Bench::new();
     let all = ["1", "2", "3", "4", "5", "6"];
     bench.read(0, AGENTS, scan(&all, false));
@@ -190,14 +204,14 @@ fn a_partial_sweep_removes_nothing_and_two_complete_ones_do() {
         bench.outbox().into_iter().filter(|(name, _)| *name == "AgentRemoved").collect();
     assert_eq!(removed.len(), 1);
     assert_eq!(removed[0].1["before"]["id"], "1");
-    // It is told once.
+    // It is emitted once.
     bench.read(8, AGENTS, scan(&all[1..], false));
     bench.read(9, AGENTS, scan(&all[1..], false));
     assert_eq!(bench.names().iter().filter(|name| **name == "AgentRemoved").count(), 1);
 }
 
 #[test]
-fn an_answer_of_the_moment_that_suddenly_shows_nothing_is_confirmed_by_the_next_one() {
+fn a_snapshot_that_is_suddenly_empty_is_confirmed_by_the_next_one() {
     let mut bench = Bench::new();
     let statuses = |ids: &[&str]| {
         let mut scan = FullScanBuilder::default();
@@ -220,47 +234,47 @@ fn an_answer_of_the_moment_that_suddenly_shows_nothing_is_confirmed_by_the_next_
         }
         Rows::QueueStatuses(scan.finish())
     };
-    let news = |bench: &mut Bench, told: &mut usize| {
-        let names = bench.names().split_off(*told);
-        *told += names.len();
+    let new_events = |bench: &mut Bench, emitted: &mut usize| {
+        let names = bench.names().split_off(*emitted);
+        *emitted += names.len();
         names.len()
     };
-    let mut told = 0;
+    let mut emitted = 0;
     let paths = ["5", "6", "7", "8"];
     bench.read(0, AGENTS, scan(&["1", "2"], false));
     bench.read(1, STATUSES, statuses(&["1", "2"]));
     bench.read(1, DEPTHS, depths(&paths));
-    assert_eq!(news(&mut bench, &mut told), 2 + 2 + 4);
+    assert_eq!(new_events(&mut bench, &mut emitted), 2 + 2 + 4);
 
-    // For a moment the vendor shows nothing.
+    // A single snapshot shows nothing.
     for second in [2, 4] {
         bench.read(second, STATUSES, statuses(&[]));
         bench.read(second, DEPTHS, depths(&[]));
         bench.read(second + 1, STATUSES, statuses(&["1", "2"]));
         bench.read(second + 1, DEPTHS, depths(&paths));
     }
-    assert_eq!(news(&mut bench, &mut told), 0);
+    assert_eq!(new_events(&mut bench, &mut emitted), 0);
 
-    // One who leaves, and the few queues that are served at last, are told at once.
+    // One agent who leaves, and a few paths that become empty, are emitted at once.
     bench.read(6, STATUSES, statuses(&["1"]));
     bench.read(6, DEPTHS, depths(&["5"]));
-    assert_eq!(news(&mut bench, &mut told), 1 + 3);
+    assert_eq!(new_events(&mut bench, &mut emitted), 1 + 3);
     bench.read(7, DEPTHS, depths(&[]));
-    assert_eq!(news(&mut bench, &mut told), 1);
+    assert_eq!(new_events(&mut bench, &mut emitted), 1);
 
-    // Nobody at all, twice: it is so.
+    // Two empty snapshots confirm it.
     bench.read(8, STATUSES, statuses(&[]));
-    assert_eq!(news(&mut bench, &mut told), 0);
+    assert_eq!(new_events(&mut bench, &mut emitted), 0);
     bench.read(9, STATUSES, statuses(&[]));
-    assert_eq!(news(&mut bench, &mut told), 1);
+    assert_eq!(new_events(&mut bench, &mut emitted), 1);
 }
 
 #[test]
-fn an_agent_that_the_vendor_calls_deleted_is_gone_at_once_also_in_a_partial_sweep() {
+fn an_agent_that_the_vendor_marks_as_deleted_is_removed_at_once_also_by_a_partial_full_scan() {
     let mut bench = Bench::new();
     let all = ["1", "2", "3", "4", "5", "6"];
     bench.read(0, AGENTS, scan(&all, false));
-    // Missed once, so that one more sweep without it would be enough.
+    // Missed once, so that one more full scan without it would be enough.
     bench.read(1, AGENTS, scan(&all[1..], false));
     let deleted = |ids: &[&str]| {
         let mut scan = FullScanBuilder::<Agent>::default();
@@ -271,21 +285,21 @@ fn an_agent_that_the_vendor_calls_deleted_is_gone_at_once_also_in_a_partial_swee
         scan.mark(Partial::CountDisagrees);
         Rows::Agents(scan.finish())
     };
-    // One that was never shown before it was deleted is no news.
+    // One that was never shown before it was deleted is ignored.
     bench.read(2, AGENTS, deleted(&["1", "9"]));
     bench.read(3, AGENTS, deleted(&["1", "9"]));
-    // When it comes back, its absences begin anew.
+    // When it comes back, its absences are counted from 0.
     bench.read(4, AGENTS, scan(&all, true));
     bench.read(5, AGENTS, scan(&all[1..], false));
-    let told: Vec<_> = bench.outbox()[6..]
+    let emitted: Vec<_> = bench.outbox()[6..]
         .iter()
         .map(|(name, event)| format!("{name} {}", event["meta"]["entity_id"].as_str().unwrap()))
         .collect();
-    assert_eq!(told, ["AgentRemoved 1", "AgentAdded 1"]);
+    assert_eq!(emitted, ["AgentRemoved 1", "AgentAdded 1"]);
 }
 
 #[test]
-fn a_change_lies_behind_the_last_reading_that_showed_the_entity() {
+fn a_change_is_bounded_by_the_last_poll_that_showed_the_entity() {
     let mut bench = Bench::new();
     let five = ["1", "2", "3", "4", "5"];
     bench.read(0, AGENTS, scan(&five, false));
@@ -299,7 +313,7 @@ fn a_change_lies_behind_the_last_reading_that_showed_the_entity() {
     }
     bench.read(20, AGENTS, Rows::Agents(changed.finish()));
     bench.read(30, AGENTS, scan(&["1", "2", "3", "4", "6"], false));
-    let told: Vec<_> = bench.outbox()[5..]
+    let emitted: Vec<_> = bench.outbox()[5..]
         .iter()
         .map(|(name, event)| {
             let meta = &event["meta"];
@@ -313,20 +327,21 @@ fn a_change_lies_behind_the_last_reading_that_showed_the_entity() {
         "AgentAdded 6 0",
         "AgentUpdated 1 20",
         "AgentUpdated 2 20",
-        // Two sweeps had to miss it: it went some time after the last one that did not.
+        // Two full scans had to lack it: it was removed some time after the last one that showed
+        // it.
         "AgentRemoved 5 10",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(emitted, expected);
 }
 
 #[test]
-fn whom_a_partial_first_sweep_left_out_was_there_already_as_far_as_anybody_knows() {
+fn an_agent_left_out_by_a_partial_first_full_scan_belongs_to_the_baseline() {
     let mut bench = Bench::new();
     bench.read(0, AGENTS, scan(&["1"], true));
     bench.read(10, AGENTS, scan(&["1", "2"], true));
     bench.read(20, AGENTS, scan(&["1", "2"], false));
     bench.read(30, AGENTS, scan(&["1", "2", "3"], false));
-    let told: Vec<_> = bench
+    let emitted: Vec<_> = bench
         .outbox()
         .into_iter()
         .map(|(_, event)| {
@@ -336,11 +351,11 @@ fn whom_a_partial_first_sweep_left_out_was_there_already_as_far_as_anybody_knows
         })
         .collect();
     let baseline = || (String::from("BASELINE"), None);
-    assert_eq!(told, [baseline(), baseline(), (String::from("LIVE"), Some(20))]);
+    assert_eq!(emitted, [baseline(), baseline(), (String::from("LIVE"), Some(20))]);
 }
 
 #[test]
-fn rows_that_contradict_each_other_are_told_of_and_counted_under_a_name_of_their_own() {
+fn rows_that_contradict_each_other_are_quarantined_and_counted_under_their_own_label() {
     let mut bench = Bench::new();
     let row = |bytes: &[u8]| Quarantined {
         id: Some(EntityId::new("1")),
@@ -352,15 +367,15 @@ fn rows_that_contradict_each_other_are_told_of_and_counted_under_a_name_of_their
         let rows = scan(&["2"], true);
         bench.read_with(second, AGENTS, rows, vec![row(b"one"), row(b"other")]);
     }
-    let told = ["AgentAdded", "RecordQuarantined", "RecordQuarantined"];
-    assert_eq!(bench.names(), told);
+    let emitted = ["AgentAdded", "RecordQuarantined", "RecordQuarantined"];
+    assert_eq!(bench.names(), emitted);
     let counted =
         "floorcast_quarantined_total{account=\"acme\",reason=\"conflicting_duplicate\"} 2";
     assert!(bench.metrics.render().contains(counted), "{}", bench.metrics.render());
 }
 
 #[test]
-fn without_a_log_the_roster_tells_of_statuses_and_nobody_is_asked_about_them() {
+fn without_a_log_the_roster_is_the_authority_on_statuses() {
     let mut bench = Bench::of(StatusSource::Roster);
     for (second, status, since) in [(10, "Busy", 3), (20, "Busy", 3), (30, "Lunch", 25)] {
         let mut scan = FullScanBuilder::default();
@@ -371,20 +386,20 @@ fn without_a_log_the_roster_tells_of_statuses_and_nobody_is_asked_about_them() {
         .unwrap();
         scan.row(&EntityId::new("1"), FullScanRow::Seen(agent));
         let applied = bench.read(second, AGENTS, Rows::Agents(scan.finish()));
-        assert!(!applied.ask_log_now);
+        assert!(!applied.poll_log_now);
         bench.restart();
     }
-    let told = bench.outbox();
-    let names: Vec<_> = told.iter().map(|(name, _)| *name).collect();
+    let emitted = bench.outbox();
+    let names: Vec<_> = emitted.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["AgentAdded", "AgentStatusChanged", "AgentStatusChanged"]);
-    assert_eq!(told[2].1["previous_duration_ms"], json!(22_000));
+    assert_eq!(emitted[2].1["previous_duration_ms"], json!(22_000));
 }
 
 #[test]
-fn a_row_of_the_log_is_told_once_in_whatever_form_and_however_often_it_is_shown() {
+fn a_log_row_is_emitted_once_however_often_and_in_whatever_form_it_is_shown() {
     let mut bench = Bench::new();
     bench.read(0, AGENTS, scan(&[], false));
-    // It changed between two pages of one reading.
+    // It changed between two pages of one poll result.
     bench.read(5, LOG, log(vec![activity("1", 3, None), activity("1", 3, Some(4))]));
     bench.read(6, LOG, log(vec![activity("1", 3, Some(4))]));
     bench.restart();
@@ -393,7 +408,7 @@ fn a_row_of_the_log_is_told_once_in_whatever_form_and_however_often_it_is_shown(
         bench.names().iter().filter(|name| **name == "AgentStatusChanged").count()
     };
     assert_eq!(changes(&mut bench), 2);
-    // Nor after a quiet time: the cursor stays, and the last row is shown again.
+    // Nor after a time without rows: the cursor stays, and the last row is shown again.
     bench.read(3_000, LOG, log(Vec::new()));
     bench.engine().forget(at(3_000)).unwrap();
     bench.restart();
@@ -402,51 +417,53 @@ fn a_row_of_the_log_is_told_once_in_whatever_form_and_however_often_it_is_shown(
 }
 
 #[test]
-fn the_end_of_a_row_is_told_once_whichever_stream_shows_it_and_however_often() {
+fn the_end_of_a_log_row_is_emitted_once_by_whichever_stream_and_however_often_it_is_shown() {
     let mut bench = Bench::new();
     bench.read(0, AGENTS, scan(&[], false));
     bench.read(5, LOG, log(vec![activity("1", 3, None)]));
     bench.read(20, LOG, log(vec![activity("1", 3, Some(15))]));
-    // One that began before the first look ends after it; another one ended before.
+    // One that began before the baseline ends after it; another one ended before.
     let old = || vec![activity("0", -50, Some(8)), activity("00", -90, Some(-50))];
     bench.read(21, ENDS, ends(old()));
     bench.read(22, ENDS, ends([old(), vec![activity("1", 3, Some(15))]].concat()));
     bench.restart();
     bench.read(23, ENDS, ends(vec![activity("1", 3, Some(15))]));
-    // A login is a point, whatever its row shows.
-    let login = Activity { activity: String::from("login"), ..activity("2", 20, Some(22)) };
+    // A login is a point in time, whatever its row shows.
+    let login = VendorWord::new("login", ActivityKind::Login);
+    let login = Activity { activity: login, ..activity("2", 20, Some(22)) };
     bench.read(24, ENDS, ends(vec![login]));
-    let told = bench.outbox();
-    let names: Vec<_> = told.iter().map(|(name, _)| *name).collect();
+    let emitted = bench.outbox();
+    let names: Vec<_> = emitted.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["AgentStatusChanged", "AgentActivityEnded", "AgentActivityEnded"]);
-    let end = &told[1].1;
+    let end = &emitted[1].1;
     assert_eq!(end["meta"]["occurred_at"], at(15).millis());
     assert_eq!(
         (&end["activity"]["id"], &end["meta"]["precision"]),
         (&json!("1"), &json!("SECOND"))
     );
-    assert_eq!(told[2].1["activity"]["id"], "0");
+    assert_eq!(emitted[2].1["activity"]["id"], "0");
 }
 
 #[test]
-fn a_row_that_became_visible_after_the_log_had_passed_it_is_told_by_its_end() {
+fn a_log_row_that_became_visible_late_is_emitted_when_its_end_is_read() {
     let mut bench = Bench::new();
     bench.read(0, AGENTS, scan(&[], false));
-    let asked = |bench: &mut Bench, second, from, rows| {
+    let polled = |bench: &mut Bench, second, from, rows| {
         bench.read(second, LOG, log_since(at(from), rows));
     };
-    asked(&mut bench, 40, 0, vec![activity("3", 39, None)]);
-    asked(&mut bench, 60, 29, vec![activity("4", 58, None)]);
-    // The log asks from second 29 on: it will not show row 2 any more, and may yet show row 5.
+    polled(&mut bench, 40, 0, vec![activity("3", 39, None)]);
+    polled(&mut bench, 60, 29, vec![activity("4", 58, None)]);
+    // The log was polled from second 29 on: it will not show row 2 any more, and may yet show row
+    // 5.
     bench.read(61, ENDS, ends(vec![activity("2", 20, Some(39)), activity("5", 30, Some(60))]));
     bench.read(62, ENDS, ends(vec![activity("2", 20, Some(39))]));
-    asked(&mut bench, 63, 48, Vec::new());
+    polled(&mut bench, 63, 48, Vec::new());
     let names = bench.names();
     assert_eq!(names[2..], ["AgentStatusRecovered", "AgentActivityEnded", "AgentActivityEnded"]);
 }
 
 #[test]
-fn revisions_and_sequences_go_on_without_a_gap_over_a_restart() {
+fn revisions_and_sequences_have_no_gap_after_a_restart() {
     let mut bench = Bench::new();
     bench.read(0, AGENTS, scan(&["17"], false));
     bench.read(5, LOG, log(vec![activity("1", 3, None)]));
@@ -461,24 +478,25 @@ fn revisions_and_sequences_go_on_without_a_gap_over_a_restart() {
 }
 
 #[test]
-fn a_tail_waits_for_the_first_look_and_then_asks_from_its_cursor_less_the_overlap() {
+fn an_incremental_poll_waits_for_the_baseline_and_then_starts_at_its_cursor_less_the_overlap() {
     let mut bench = Bench::new();
-    let ask = |bench: &mut Bench| bench.engine().request(&acme(), &LOG, OVERLAP, at(50)).unwrap();
-    assert_eq!(ask(&mut bench), None);
+    let request =
+        |bench: &mut Bench| bench.engine().request(&acme(), &LOG, OVERLAP, at(50)).unwrap();
+    assert_eq!(request(&mut bench), None);
     bench.read(0, AGENTS, scan(&[], false));
-    assert_eq!(ask(&mut bench), Some(ActivityLogRequest { from: at(0) }));
+    assert_eq!(request(&mut bench), Some(ActivityLogRequest { from: at(0) }));
     bench.read(40, LOG, log(vec![activity("1", 35, None)]));
-    assert_eq!(ask(&mut bench), Some(ActivityLogRequest { from: at(25) }));
+    assert_eq!(request(&mut bench), Some(ActivityLogRequest { from: at(25) }));
     // The cursor is the vendor's stamp, and outlives the process.
     bench.restart();
-    assert_eq!(ask(&mut bench), Some(ActivityLogRequest { from: at(25) }));
+    assert_eq!(request(&mut bench), Some(ActivityLogRequest { from: at(25) }));
     // An answer without rows leaves it where it is.
     bench.read(60, LOG, log(Vec::new()));
-    assert_eq!(ask(&mut bench), Some(ActivityLogRequest { from: at(25) }));
+    assert_eq!(request(&mut bench), Some(ActivityLogRequest { from: at(25) }));
 }
 
 #[test]
-fn rows_from_before_the_start_are_not_told() {
+fn rows_from_before_the_start_are_not_emitted() {
     let mut bench = Bench::new();
     bench.read(0, AGENTS, scan(&[], false));
     bench.read(1, LOG, log(vec![activity("1", -5, None), activity("2", 0, None)]));
@@ -486,33 +504,32 @@ fn rows_from_before_the_start_are_not_told() {
 }
 
 #[test]
-fn a_call_that_ended_is_asked_for_again_until_half_an_hour_has_passed() {
+fn a_call_that_ended_is_looked_up_for_half_an_hour() {
     let mut bench = Bench::new();
     bench.read(0, AGENTS, scan(&[], false));
-    let call: Call = serde_json::from_value(json!({
+    let call: Call = mapped(json!({
         "id": "4711", "status": "finished", "created_at": at(1).millis(),
         "ends_at": at(20).millis(), "updated_at": at(20).millis(),
-    }))
-    .unwrap();
-    let tail = IncrementalRows { from: LONG_AGO, rows: vec![call], cursor: Some(at(20)) };
-    bench.read(22, CALLS, Rows::Calls(tail));
+    }));
+    let incremental = IncrementalRows { from: LONG_AGO, rows: vec![call], cursor: Some(at(20)) };
+    bench.read(22, CALLS, Rows::Calls(incremental));
     let recent = StreamName::new("recent");
-    let mut ask =
+    let mut request =
         |second| bench.engine().request::<LookupRequest>(&acme(), &recent, (), at(second)).unwrap();
-    assert_eq!(ask(23), None);
-    assert_eq!(ask(30), Some(LookupRequest::Calls(vec![EntityId::new("4711")])));
+    assert_eq!(request(23), None);
+    assert_eq!(request(30), Some(LookupRequest::Calls(vec![EntityId::new("4711")])));
     bench.restart();
-    let mut ask =
+    let mut request =
         |second| bench.engine().request::<LookupRequest>(&acme(), &recent, (), at(second)).unwrap();
-    assert!(ask(40).is_some());
+    assert!(request(40).is_some());
     bench.engine().forget(at(20 + 1_801)).unwrap();
-    let mut ask =
+    let mut request =
         |second| bench.engine().request::<LookupRequest>(&acme(), &recent, (), at(second)).unwrap();
-    assert_eq!(ask(20 + 1_810), None);
+    assert_eq!(request(20 + 1_810), None);
 }
 
 #[test]
-fn a_row_that_was_set_aside_is_told_once_also_over_a_restart_and_again_when_it_changes() {
+fn a_quarantined_row_is_emitted_once_also_after_a_restart_and_again_when_it_changes() {
     let row = |bytes: &[u8]| Quarantined {
         id: Some(EntityId::new("4")),
         reason: QuarantineReason {
@@ -524,32 +541,32 @@ fn a_row_that_was_set_aside_is_told_once_also_over_a_restart_and_again_when_it_c
     };
     let mut bench = Bench::new();
     bench.read(0, AGENTS, scan(&["1"], false));
-    let told = bench.names().len();
+    let emitted = bench.names().len();
     for second in [10, 20] {
         bench.read_with(second, LOG, log(Vec::new()), vec![row(b"one"), row(b"one")]);
     }
     bench.restart();
     bench.read_with(30, LOG, log(Vec::new()), vec![row(b"one")]);
-    assert_eq!(bench.names()[told..], ["RecordQuarantined"]);
+    assert_eq!(bench.names()[emitted..], ["RecordQuarantined"]);
     bench.read_with(40, LOG, log(Vec::new()), vec![row(b"another")]);
-    assert_eq!(bench.names()[told..], ["RecordQuarantined", "RecordQuarantined"]);
-    let (_, event) = bench.outbox().remove(told);
+    assert_eq!(bench.names()[emitted..], ["RecordQuarantined", "RecordQuarantined"]);
+    let (_, event) = bench.outbox().remove(emitted);
     assert_eq!(event["record_id"], "4");
     assert_eq!((&event["path"], &event["size"]), (&json!("started_at"), &json!(3)));
 
-    // Once it is forgotten, which takes a week, it would be news.
+    // After a week it is forgotten, and emitted again.
     bench.engine().forget(at(30) + Duration::from_hours(6 * 24)).unwrap();
     bench.read_with(50, LOG, log(Vec::new()), vec![row(b"one")]);
-    assert_eq!(bench.names().len(), told + 2);
+    assert_eq!(bench.names().len(), emitted + 2);
     bench.engine().forget(at(60) + Duration::from_hours(8 * 24)).unwrap();
     bench.read_with(60, LOG, log(Vec::new()), vec![row(b"one")]);
-    assert_eq!(bench.names().len(), told + 3);
+    assert_eq!(bench.names().len(), emitted + 3);
 }
 
 const HOURS: i64 = 3600;
 
 #[test]
-fn more_entities_than_there_may_be_are_left_out_until_there_is_room_again() {
+fn entities_beyond_the_quota_are_ignored_until_there_is_space_again() {
     let mut bench = Bench::new();
     bench.read(0, AGENTS, scan(&["1", "2"], false));
     bench.engine().limit(|_| 3);
@@ -562,30 +579,30 @@ fn more_entities_than_there_may_be_are_left_out_until_there_is_room_again() {
         ids.collect::<Vec<_>>()
     };
     assert_eq!(added(&mut bench), ["1", "2", "3"]);
-    // The one that was left out is not missed either, and those who are known go on.
+    // The ignored one is not removed either, and the known ones are still compared.
     for second in 4..8 {
         bench.read(second, AGENTS, scan(&["1"], false));
     }
     assert_eq!(bench.names().iter().filter(|name| **name == "AgentRemoved").count(), 2);
-    // A restart counts what there is.
+    // The states are counted at a restart.
     bench.restart();
     bench.engine().limit(|_| 3);
     bench.read(8, AGENTS, scan(&["1", "5"], false));
     assert_eq!(added(&mut bench).len(), 3);
-    // Who has been gone for a week is forgotten.
+    // Agents who were removed a week ago are forgotten.
     bench.engine().forget(at(8 * 24 * HOURS)).unwrap();
     bench.read(8 * 24 * HOURS, AGENTS, scan(&["1", "5"], false));
     assert_eq!(added(&mut bench), ["1", "2", "3", "5"]);
 }
 
 #[test]
-fn what_is_no_longer_shown_is_forgotten_after_a_week_only_where_room_is_needed() {
-    assert_eq!(levels_told_again(10), [""; 0], "its revisions would begin anew");
-    assert_eq!(levels_told_again(4), ["2/call"], "it was forgotten, and the other one was not");
+fn what_is_no_longer_shown_is_forgotten_after_a_week_only_where_space_is_needed() {
+    assert_eq!(levels_emitted_again(10), [""; 0], "its revisions would start again");
+    assert_eq!(levels_emitted_again(4), ["2/call"], "it was forgotten, and the other one was not");
 }
 
-/// What is told of two levels that have not changed, one of which was not shown for nine days.
-fn levels_told_again(most: usize) -> Vec<String> {
+/// The events of two levels that have not changed, one of which was not shown for nine days.
+fn levels_emitted_again(most: usize) -> Vec<String> {
     let mut bench = Bench::new();
     let level = |group: &str| -> ServiceLevel {
         serde_json::from_value(json!({"of": {"group": {"group_id": group, "channel": "call"}},
@@ -605,8 +622,11 @@ fn levels_told_again(most: usize) -> Vec<String> {
     }
     assert_eq!(bench.names().len(), 2);
     bench.read(9 * 24 * HOURS, sla, Rows::QueueGroupServiceLevels(vec![level("1"), level("2")]));
-    let told = bench.outbox().split_off(2);
-    told.iter().map(|(_, event)| event["meta"]["entity_id"].as_str().unwrap().to_owned()).collect()
+    let emitted = bench.outbox().split_off(2);
+    emitted
+        .iter()
+        .map(|(_, event)| event["meta"]["entity_id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// An agent, a call that goes on, a call that ended and a team, all with personal fields.
@@ -631,13 +651,12 @@ fn persons(bench: &mut Bench, second: i64, privacy: &Privacy, changed: bool) {
     bench.read(second, StreamName::new("teams"), Rows::Teams(teams.finish()));
 
     let call = |id: &str, status: &str, ended: Option<i64>| {
-        let mut call: Call = serde_json::from_value(json!({"id": id, "status": status,
+        let mut call: Call = mapped(json!({"id": id, "status": status,
             "created_at": at(5).millis(), "updated_at": at(6).millis(),
             "ends_at": ended.map(|second| at(second).millis()),
             "call_duration": i64::from(changed),
             "agent_info": {"id": "1", "name": "Mira Sample"},
-            "end_user": {"id": "77", "identifier": "+99 555 0100"}}))
-        .unwrap();
+            "end_user": {"id": "77", "identifier": "+99 555 0100"}}));
         privacy.call(&mut call);
         call
     };
@@ -650,46 +669,46 @@ fn persons(bench: &mut Bench, second: i64, privacy: &Privacy, changed: bool) {
 }
 
 #[test]
-fn when_privacy_settings_change_nothing_closed_is_told_and_what_opens_is_no_news() {
-    let open = Privacy { agents: Mode::Keep, customers: Mode::Keep, content: Mode::Keep };
-    let closed = Privacy { agents: Mode::Drop, customers: Mode::Drop, content: Mode::Drop };
-    for (first, then) in [(open, closed), (closed, open)] {
+fn when_privacy_settings_change_nothing_excluded_is_emitted_and_nothing_included_is_a_change() {
+    let keep = Privacy { agents: Mode::Keep, customers: Mode::Keep, content: Mode::Keep };
+    let drop = Privacy { agents: Mode::Drop, customers: Mode::Drop, content: Mode::Drop };
+    for (first, then) in [(keep, drop), (drop, keep)] {
         let mut bench = Bench::new();
         bench.restart_under(first);
         persons(&mut bench, 10, &first, false);
-        // Records of interactions that ended are given up by and by: no way around it.
+        // Records of interactions that ended are removed after half an hour in any case.
         bench.engine().forget(at(6) + Duration::from_mins(40)).unwrap();
-        let told = bench.names().len();
+        let emitted = bench.names().len();
 
         bench.restart_under(then);
         persons(&mut bench, 20, &then, false);
-        assert_eq!(bench.names()[told..], [] as [&str; 0], "a changed setting is no news");
-        // A change of facts is told, under the settings of now.
+        assert_eq!(bench.names()[emitted..], [] as [&str; 0], "a changed setting is no change");
+        // A change of facts is emitted, under the current settings.
         persons(&mut bench, 30, &then, true);
-        let news = bench.outbox().split_off(told);
-        let names: Vec<_> = news.iter().map(|(name, _)| *name).collect();
+        let events = bench.outbox().split_off(emitted);
+        let names: Vec<_> = events.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, ["AgentUpdated", "CallUpdated", "CallUpdated"]);
-        let text = format!("{news:?}");
+        let text = format!("{events:?}");
         for planted in ["Mira Sample", "+99 555 0100"] {
-            assert_eq!(text.contains(planted), then == open, "{planted} under {then:?}");
+            assert_eq!(text.contains(planted), then == keep, "{planted} under {then:?}");
         }
     }
 }
 
 #[test]
-fn who_is_gone_after_the_settings_were_closed_leaves_without_a_name() {
-    let open = Privacy { agents: Mode::Keep, customers: Mode::Keep, content: Mode::Keep };
-    let closed = Privacy { agents: Mode::Drop, customers: Mode::Drop, content: Mode::Drop };
+fn an_agent_removed_after_names_were_excluded_is_emitted_without_a_name() {
+    let keep = Privacy { agents: Mode::Keep, customers: Mode::Keep, content: Mode::Keep };
+    let drop = Privacy { agents: Mode::Drop, customers: Mode::Drop, content: Mode::Drop };
     let mut bench = Bench::new();
-    bench.restart_under(open);
-    persons(&mut bench, 10, &open, false);
-    let told = bench.names().len();
-    bench.restart_under(closed);
+    bench.restart_under(keep);
+    persons(&mut bench, 10, &keep, false);
+    let emitted = bench.names().len();
+    bench.restart_under(drop);
     for second in [20, 30, 40] {
         bench.read(second, AGENTS, scan(&[], false));
     }
-    let news = bench.outbox().split_off(told);
-    assert_eq!(news.len(), 1);
-    assert_eq!(news[0].0, "AgentRemoved");
-    assert!(!format!("{news:?}").contains("Mira"), "{news:?}");
+    let events = bench.outbox().split_off(emitted);
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].0, "AgentRemoved");
+    assert!(!format!("{events:?}").contains("Mira"), "{events:?}");
 }

@@ -1,7 +1,7 @@
 //! The engine's thread, and the handle through which polling talks to it.
 //!
 //! The store's calls block, so the engine never runs on the async workers. The queue to it is
-//! short: polling waits for the answer of each reading before it asks again.
+//! short: polling waits until each poll result is committed before it polls again.
 
 use std::io;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use crate::clock::Clock;
 use crate::model::{AccountName, StreamName, Timestamp};
 use crate::source::PollResult;
 
-/// How many readings may wait for the engine.
+/// How many commands may wait for the engine.
 const QUEUE: usize = 16;
-/// How often the engine forgets what is no longer needed, and shows that it lives.
+/// How often the engine reports that it is alive, and how long it waits for a command.
 const ROUND: Duration = Duration::from_secs(1);
-/// One round of forgetting in this many.
-const FORGET_EVERY: u32 = 10;
+/// State is removed by retention once in this many rounds.
+const RETENTION_EVERY: u32 = 10;
 
 /// Chooses a request of some type and sends it to whoever waits for it.
 type Choice = Box<dyn FnOnce(&mut Engine, Timestamp) + Send>;
@@ -63,7 +63,7 @@ impl EngineHandle {
         answer.await.map_err(|_| ended())?
     }
 
-    /// Detects what a reading changed and commits it, see [`Engine::apply`].
+    /// Detects what a poll result changed and commits it, see [`Engine::apply`].
     ///
     /// # Errors
     /// As there, and when the engine has ended.
@@ -85,7 +85,7 @@ impl EngineHandle {
                 Err(TrySendError::Disconnected(_)) => return Err(ended()),
                 Err(TrySendError::Full(back)) => command = back,
             }
-            // The engine is busy with a large reading; a few milliseconds change nothing.
+            // The engine is busy with a large poll result; a few milliseconds do not matter.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -95,8 +95,8 @@ fn ended() -> EngineError {
     EngineError::Stopped(String::from("the engine has ended"))
 }
 
-/// Starts the engine's thread. It ends when every handle is gone. `alive` is called at least once
-/// a second while it lives, `committed` after each batch that may have filled the outbox.
+/// Starts the engine's thread. It ends when every handle is dropped. `alive` is called at least
+/// once a second while it runs, `committed` after each batch that has filled the outbox.
 ///
 /// # Errors
 /// When no thread can be started.
@@ -123,7 +123,7 @@ fn run(
     let mut rounds = 0_u32;
     let mut last_round = clock.now();
     loop {
-        // An answer nobody waits for any more belongs to a poll that was cut off; that is no loss.
+        // A reply that nobody awaits belongs to a poll that was cancelled.
         match queue.recv_timeout(ROUND) {
             Ok(Command::Request(choose)) => choose(engine, clock.now()),
             Ok(Command::Apply { account, poll_result, reply }) => {
@@ -143,11 +143,11 @@ fn run(
         last_round = now;
         alive();
         rounds = rounds.wrapping_add(1);
-        if rounds.is_multiple_of(FORGET_EVERY)
+        if rounds.is_multiple_of(RETENTION_EVERY)
             && let Err(error) = engine.forget(now)
             && !matches!(error, EngineError::Stopped(_))
         {
-            tracing::error!(%error, "old state cannot be forgotten");
+            tracing::error!(%error, "old state cannot be removed");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! One reading's writes: states, events and cursor, gathered and committed together.
+//! The writes of one poll result: states, events and cursor, gathered and committed together.
 //!
-//! A large reading is committed in several batches, each whole in itself: an entity's state goes
-//! with its events, and the cursor goes with the last one, so that a crash in between only makes
-//! rows be read again that then show no change. The same holds for what is published: the change
-//! of one entity, with its state and the counts of its topics, is one entry of the outbox.
+//! A large poll result is committed in several batches, each complete in itself: an entity's state
+//! goes with its events, and the cursor goes with the last batch, so that a crash in between only
+//! makes rows be read again that then show no change. The same holds for what is published: the
+//! change of one entity, with its state and the sequences of its topics, is one outbox entry.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashSet};
@@ -16,15 +16,14 @@ use serde_json::Value;
 use super::account::{AccountState, AgentBrief, Position};
 use super::output::{EngineError, Output};
 use super::versioned_state::VersionedState;
-use crate::detect::{AgentState, Change, HoldsRow, adopt_unknown};
+use crate::detect::{AgentState, Change, HoldsRow, Interaction, InteractionState, adopt_unknown};
 use crate::event::avro::Encoders;
-use crate::event::{
-    Body, Draft, Event, EventMeta, EventType, OmittedEvent, Origin, Topic, event_id,
-};
+use crate::event::body::OmittedEvent;
+use crate::event::{Body, Draft, Event, EventMeta, EventType, Origin, Topic, event_id};
 use crate::model::{
     Agent, EntityId, EntityKey, EntityKind, MODEL_VERSION, Precision, StreamName, Timestamp,
 };
-use crate::store::{Batch, Key, OutboxEvent, Store, Stored};
+use crate::store::{Batch, Key, OutboxEvent, Store};
 use crate::telemetry::Metrics;
 
 /// An event beyond this size would not fit into a broker's default `max.message.bytes` (1 MiB)
@@ -33,10 +32,10 @@ const LARGEST_EVENT: usize = 900_000;
 /// A batch is committed when it holds this many bytes of events, so that memory stays bounded.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// How old a state may become that rows still speak of, before it is written again as it is.
+/// How old a state of an entity that rows still show may become before it is written again.
 const TOUCHED_EVERY: Duration = Duration::from_hours(24);
 
-/// What a reading writes.
+/// The writes of a poll result.
 pub(super) struct UnitOfWork<'a> {
     store: &'a Store,
     encoders: &'a Encoders,
@@ -46,10 +45,10 @@ pub(super) struct UnitOfWork<'a> {
     pub(super) stream: StreamName,
     observed_at: Timestamp,
     batch: Batch,
-    /// Rows of the log that this reading tells.
-    told: HashSet<Key>,
+    /// Deduplication keys of the log rows that this poll result emits.
+    emitted: HashSet<Key>,
     bytes: usize,
-    /// How many events the reading has led to.
+    /// How many events the poll result has led to.
     pub(super) events: usize,
 }
 
@@ -72,7 +71,7 @@ impl<'a> UnitOfWork<'a> {
             stream,
             observed_at,
             batch: output.batch(store),
-            told: HashSet::new(),
+            emitted: HashSet::new(),
             bytes: 0,
             events: 0,
         }
@@ -82,7 +81,7 @@ impl<'a> UnitOfWork<'a> {
         EntityKey { account: self.account.name.clone(), kind, id: id.clone() }
     }
 
-    /// An entity's state, with what this reading has changed already.
+    /// An entity's state, with what this poll result has changed so far.
     pub(super) fn versioned<S: DeserializeOwned>(
         &self,
         kind: EntityKind,
@@ -97,18 +96,17 @@ impl<'a> UnitOfWork<'a> {
         Ok(stored.map(|stored| stored.value))
     }
 
-    /// Whether one more entity of a kind may be remembered. One that may not is left out, and
-    /// counted.
-    pub(super) fn takes_in(&mut self, kind: EntityKind) -> bool {
-        let is_there = self.account.room.is_there(kind);
-        if !is_there {
+    /// Whether the quota has space for a new entity of a kind. One that is ignored is counted.
+    pub(super) fn accepts(&mut self, kind: EntityKind) -> bool {
+        let has_space = self.account.quota.has_space(kind);
+        if !has_space {
             self.metrics.quarantined(&self.account.name, "too_many_entities");
         }
-        is_there
+        has_space
     }
 
-    /// The state of the entity that a row is about, as [`UnitOfWork::versioned`] has it. What a state of an
-    /// older model could not know is taken over from the row.
+    /// The state of a row's entity, as [`UnitOfWork::versioned`] has it. The fields that a state of
+    /// an older model lacks are adopted from the row.
     pub(super) fn versioned_for<S, R>(
         &self,
         kind: EntityKind,
@@ -128,18 +126,19 @@ impl<'a> UnitOfWork<'a> {
         if version >= MODEL_VERSION {
             return self.versioned(kind, id);
         }
-        let Some(Stored { mut value, .. }) = self.store.get::<Value>(&key)? else {
+        let Some(stored) = self.store.get::<VersionedState<Value>>(&key)? else {
             return Ok(None);
         };
-        let row_now = serde_json::to_value(row)?;
-        adopt_unknown(&mut value["state"][S::ROW], &row_now);
-        let mut versioned: VersionedState<S> = serde_json::from_value(value)?;
+        let VersionedState { revision, mut state, touched_at, .. } = stored.value;
+        adopt_unknown(&mut state[S::ROW], &serde_json::to_value(row)?);
+        let state: S = serde_json::from_value(state)?;
+        let mut versioned = VersionedState { touched_at, ..VersionedState::new(revision, state) };
         versioned.state.adopted(row);
         versioned.outdated = true;
         Ok(Some(versioned))
     }
 
-    /// Takes over a change. Without a difference nothing is written.
+    /// Adds a change to the batch. Without a difference nothing is written.
     pub(super) fn change<S: Serialize + PartialEq>(
         &mut self,
         kind: EntityKind,
@@ -148,10 +147,10 @@ impl<'a> UnitOfWork<'a> {
         change: Change<S>,
     ) -> Result<(), EngineError> {
         if before.is_none() {
-            if !self.takes_in(kind) {
+            if !self.accepts(kind) {
                 return Ok(());
             }
-            self.account.room.came(kind);
+            self.account.quota.added(kind);
         }
         let revision = before.as_ref().map_or(0, |versioned| versioned.revision);
         let fresh = |versioned: &VersionedState<S>| {
@@ -178,11 +177,11 @@ impl<'a> UnitOfWork<'a> {
                 self.batch.put(Key::sequence(&self.account.name, topic), &last)?;
             }
         }
-        self.batch.close_decision();
+        self.batch.close_entry();
         self.commit_when_large()
     }
 
-    /// An agent's state, with what this reading has changed already.
+    /// An agent's state, with what this poll result has changed so far.
     pub(super) fn agent(
         &self,
         id: &EntityId,
@@ -198,21 +197,34 @@ impl<'a> UnitOfWork<'a> {
         self.versioned_for(EntityKind::Agent, &row.id, row)
     }
 
-    /// Takes over an agent's change.
+    /// The state of the call or chat that a row is about, with its words normalised.
+    pub(super) fn interaction_for<I: Interaction>(
+        &self,
+        row: &I,
+    ) -> Result<Option<VersionedState<InteractionState<I>>>, EngineError> {
+        let id = &row.interaction().id;
+        let mut versioned = self.versioned_for::<InteractionState<I>, _>(I::KIND, id, row)?;
+        if let Some(versioned) = &mut versioned {
+            versioned.state.normalise(self.account.vocabulary);
+        }
+        Ok(versioned)
+    }
+
+    /// Adds an agent's change to the batch.
     pub(super) fn change_agent(
         &mut self,
         id: &EntityId,
         before: Option<VersionedState<AgentState>>,
         change: Change<AgentState>,
     ) -> Result<(), EngineError> {
-        if before.is_some() || self.account.room.is_there(EntityKind::Agent) {
+        if before.is_some() || self.account.quota.has_space(EntityKind::Agent) {
             self.account.agents.insert(id.clone(), AgentBrief::of(&change.state));
         }
         self.change(EntityKind::Agent, id, before, change)
     }
 
-    /// Tells of a row that was set aside, unless it was told before; says whether it is news. The
-    /// id is made of the row's bytes.
+    /// Emits a quarantined row, unless it was emitted before; returns whether it was emitted now.
+    /// The id is a hash of the row's bytes.
     pub(super) fn quarantine(
         &mut self,
         id: &EntityId,
@@ -223,7 +235,7 @@ impl<'a> UnitOfWork<'a> {
             return Ok(false);
         }
         self.metrics.quarantined(&self.account.name, reason);
-        if !self.account.room.is_there(EntityKind::Record) {
+        if !self.account.quota.has_space(EntityKind::Record) {
             return Ok(false);
         }
         let change = Change { state: self.observed_at, drafts: vec![draft] };
@@ -239,32 +251,32 @@ impl<'a> UnitOfWork<'a> {
         Ok(revision)
     }
 
-    /// Takes note that a row of the log is told. `false` when it was told before, also by this
-    /// very reading: a row may change between two of its pages and be shown in both forms.
-    pub(super) fn tell_activity(
+    /// Stores the deduplication key of a log row. `false` when it was emitted before, also by this
+    /// poll result: a row may change between two of its pages and be shown in both forms.
+    pub(super) fn deduplicate_activity(
         &mut self,
         started_at: Timestamp,
         id: &EntityId,
     ) -> Result<bool, EngineError> {
-        self.tell(Key::activity_deduplication(&self.account.name, started_at, id))
+        self.deduplicate(Key::activity_deduplication(&self.account.name, started_at, id))
     }
 
-    /// The same of a row's end. Another end of the same row, which only a correction of the
-    /// vendor's brings, is another fact.
-    pub(super) fn tell_activity_end(
+    /// The same for a row's end. Another end of the same row, which is a correction by the vendor,
+    /// is another fact.
+    pub(super) fn deduplicate_activity_end(
         &mut self,
         ended_at: Timestamp,
         id: &EntityId,
     ) -> Result<bool, EngineError> {
-        self.tell(Key::activity_end_deduplication(&self.account.name, ended_at, id))
+        self.deduplicate(Key::activity_end_deduplication(&self.account.name, ended_at, id))
     }
 
-    fn tell(&mut self, key: Key) -> Result<bool, EngineError> {
-        if self.told.contains(&key) || self.store.get::<()>(&key)?.is_some() {
+    fn deduplicate(&mut self, key: Key) -> Result<bool, EngineError> {
+        if self.emitted.contains(&key) || self.store.get::<()>(&key)?.is_some() {
             return Ok(false);
         }
         self.batch.put(key.clone(), &())?;
-        self.told.insert(key);
+        self.emitted.insert(key);
         Ok(true)
     }
 
@@ -273,8 +285,8 @@ impl<'a> UnitOfWork<'a> {
         Ok(())
     }
 
-    /// Stores where the stream stands. With events it is published with the last of them; alone
-    /// only when `due`, so that a quiet account does not write on the topic at every reading.
+    /// Stores the stream's position. With events it is published with the last of them; alone only
+    /// when `due`, so that an account without changes does not write to the topic at every poll.
     pub(super) fn put_position(
         &mut self,
         key: Key,
@@ -310,7 +322,7 @@ impl<'a> UnitOfWork<'a> {
             origin: draft.origin,
             late: false,
         };
-        self.metrics.decided(&self.account.name, event_type, draft.origin);
+        self.metrics.emitted(&self.account.name, event_type, draft.origin);
         if draft.origin == Origin::Live && draft.occurrence.precision != Precision::Bounded {
             let seen = self.observed_at.plus_millis(self.account.offset_millis());
             #[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^52")]
@@ -325,7 +337,7 @@ impl<'a> UnitOfWork<'a> {
                 key: entity.to_string(),
                 value: Event { meta: &meta, body: &draft.body },
             })?;
-            // Whoever reads the lines may have gone; the next line will say so.
+            // It fails when the reader has ended, and then the program ends, too.
             let _ = lines.send(line);
             return Ok(());
         }
@@ -340,7 +352,7 @@ impl<'a> UnitOfWork<'a> {
             event_type = EventType::EventOmitted;
             meta.event_id = event_id(&entity, revision, event_type.as_str());
             datum = self.encoders.datum(&meta, &placeholder)?;
-            tracing::error!(entity = %entity, size, "event too large to publish; omitted in place");
+            tracing::error!(entity = %entity, size, "event too large; a placeholder replaces it");
         }
         self.bytes += datum.len();
         self.batch.push(OutboxEvent {
@@ -369,12 +381,12 @@ impl<'a> UnitOfWork<'a> {
         }
     }
 
-    /// Commits what was gathered, when it has become large.
+    /// Commits the batch when it has become large.
     fn commit_when_large(&mut self) -> Result<(), EngineError> {
         if self.bytes >= BATCH_BYTES { self.commit() } else { Ok(()) }
     }
 
-    /// Commits what was gathered.
+    /// Commits the batch.
     pub(super) fn commit(&mut self) -> Result<(), EngineError> {
         let batch = std::mem::replace(&mut self.batch, self.output.batch(self.store));
         self.bytes = 0;

@@ -1,9 +1,7 @@
-//! Events as Avro: a prepared writer for each, single-object encoding, and the catalogue of
-//! schemas that is exported.
+//! Events as Avro: a prepared writer for each event, single-object encoding, and the schemas.
 //!
-//! The schemas under `schemas/` name shared records by reference. What is written, fingerprinted
-//! and exported is their self-contained form, in which every record is defined where it is first
-//! used.
+//! The files under `schemas/` reference shared records by name. Events are written, fingerprinted and
+//! exported by the self-contained form, in which every record is defined where it is first used.
 
 #[cfg(test)]
 mod compatibility;
@@ -28,13 +26,13 @@ pub use schemas::{joined_files, self_contained};
 /// The two bytes before every single object (Avro specification, "Single object encoding").
 const SINGLE_OBJECT: [u8; 2] = [0xC3, 0x01];
 
-/// What can go wrong with schemas and events.
+/// Why a schema cannot be used, or an event not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A schema of this program is not right.
-    #[error("the schema of {name} is not right: {problem}")]
+    /// A schema of this program is invalid.
+    #[error("the schema of {name} is invalid: {problem}")]
     Schema {
-        /// Whose.
+        /// The record or event.
         name: String,
         /// What is wrong.
         problem: String,
@@ -42,25 +40,25 @@ pub enum Error {
     /// An event does not fit its schema.
     #[error("{event} does not fit its schema: {problem}")]
     Encode {
-        /// Which event.
+        /// The type of the event.
         event: &'static str,
-        /// What is wrong: the place and the type, never a value.
+        /// What is wrong: the field and the type, never a value.
         problem: String,
     },
-    /// A message is no single object, or of a schema that is not known.
+    /// A message has no known framing, or its schema is not known.
     #[error("not an event of this catalogue: {0}")]
     Unknown(String),
-    /// A message cannot be read by its schema.
-    #[error("{event} cannot be read: {problem}")]
+    /// A message cannot be decoded with its schema.
+    #[error("{event} cannot be decoded: {problem}")]
     Decode {
-        /// Which event.
+        /// The type of the event.
         event: String,
         /// What is wrong.
         problem: String,
     },
 }
 
-/// One event's schema, ready for use.
+/// The schema of an event, parsed.
 struct Prepared {
     json: Value,
     schema: Schema,
@@ -89,17 +87,17 @@ fn prepared() -> Result<&'static [Prepared], Error> {
     }
 }
 
-/// The self-contained schema of an event, and its fingerprint as it stands on the wire.
+/// The self-contained schema of an event, and its fingerprint as in a message (little-endian).
 ///
 /// # Errors
-/// When a schema of this program is not right, which a test rules out.
+/// When a schema of this program is invalid, which a test rules out.
 pub fn schema(event: EventType) -> Result<(&'static Value, [u8; 8]), Error> {
     let prepared = &prepared()?[event as usize];
     Ok((&prepared.json, prepared.fingerprint))
 }
 
-/// The text of the schema by which an event of this fingerprint was written, now or by an earlier
-/// release: what a registry is given. The same each time, byte for byte.
+/// The text of the schema with this fingerprint, current or of an earlier release, as a registry is
+/// given it: always the same bytes. `None` when there is no such schema.
 #[must_use]
 pub fn text_of(event: EventType, fingerprint: [u8; 8]) -> Option<String> {
     let current = &prepared().ok()?[event as usize];
@@ -111,10 +109,10 @@ pub fn text_of(event: EventType, fingerprint: [u8; 8]) -> Option<String> {
     found.next().map(|old| old.json.to_string())
 }
 
-/// A schema of an earlier release that the current one has replaced.
+/// A schema of an earlier release that differs from the current one.
 #[derive(Debug)]
 pub struct Released {
-    /// Which release.
+    /// The release.
     pub release: u32,
     /// The event.
     pub event: EventType,
@@ -126,7 +124,7 @@ pub struct Released {
 
 static RELEASED: LazyLock<Result<Vec<Released>, String>> = LazyLock::new(|| {
     let mut replaced: Vec<Released> = Vec::new();
-    for release in schemas::RELEASES {
+    for release in schemas::releases() {
         for event in EventType::ALL.iter().filter(|event| release.holds(event.as_str())) {
             let json = release.self_contained(event.as_str()).map_err(|error| error.to_string())?;
             let fingerprint = fingerprint::fingerprint(&json);
@@ -143,10 +141,10 @@ static RELEASED: LazyLock<Result<Vec<Released>, String>> = LazyLock::new(|| {
     Ok(replaced)
 });
 
-/// The schemas of earlier releases that the current ones have replaced, oldest first.
+/// The schemas of earlier releases that differ from the current ones, oldest first.
 ///
 /// # Errors
-/// When a schema of this program is not right, which a test rules out.
+/// When a schema of this program is invalid, which a test rules out.
 pub fn released() -> Result<&'static [Released], Error> {
     match &*RELEASED {
         Ok(all) => Ok(all),
@@ -156,7 +154,8 @@ pub fn released() -> Result<&'static [Released], Error> {
     }
 }
 
-/// A prepared writer for each event. Made once; writing goes straight from the event to bytes.
+/// A prepared writer for each event, created once. It writes events to bytes without building Avro
+/// values first.
 pub struct Encoders {
     writers: Vec<GenericDatumWriter<'static>>,
     fingerprints: Vec<[u8; 8]>,
@@ -172,7 +171,7 @@ impl Encoders {
     /// Prepares the writers.
     ///
     /// # Errors
-    /// When a schema of this program is not right, which a test rules out.
+    /// When a schema of this program is invalid, which a test rules out.
     pub fn new() -> Result<Self, Error> {
         let mut encoders = Self { writers: Vec::new(), fingerprints: Vec::new() };
         for (prepared, event) in prepared()?.iter().zip(EventType::ALL) {
@@ -189,32 +188,32 @@ impl Encoders {
     /// An event as an Avro datum, without any framing.
     ///
     /// # Errors
-    /// When it does not fit its schema; that is a fault of this program.
+    /// When it does not fit its schema, which is a bug of this program.
     pub fn datum(&self, meta: &EventMeta, body: &Body) -> Result<Vec<u8>, Error> {
         let event = body.event_type();
         let mut datum = Vec::with_capacity(512);
         self.writers[event as usize]
             .write_ser(&mut datum, &Event { meta, body })
-            .map_err(|error| Error::Encode { event: event.as_str(), problem: place(&error) })?;
+            .map_err(|error| Error::Encode { event: event.as_str(), problem: mismatch(&error) })?;
         Ok(datum)
     }
 
-    /// The fingerprint of an event's schema, in the order of the wire (little-endian).
+    /// The fingerprint of an event's schema, as in a message (little-endian).
     #[must_use]
     pub fn fingerprint(&self, event: EventType) -> [u8; 8] {
         self.fingerprints[event as usize]
     }
 }
 
-/// Where a value did not fit its schema. Only the fields' names are taken from the crate's error,
-/// whose own text may quote values.
-fn place(error: &apache_avro::Error) -> String {
+/// Where a value does not fit its schema. Only names of fields are taken from the crate's error: its
+/// text may quote values.
+fn mismatch(error: &apache_avro::Error) -> String {
     match error.details() {
         Details::SerializeRecordFieldWithSchema { field_name, record_schema, .. } => {
             format!("field {field_name} of {} has another type", record_schema.name)
         }
         Details::GetField(field) => format!("there is no field {field}"),
-        _ => String::from("it is no such record"),
+        _ => String::from("it is another record"),
     }
 }
 

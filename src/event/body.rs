@@ -1,19 +1,20 @@
-//! The shapes of the events' bodies. Several events share a shape; each has its own schema.
+//! The bodies of the events: their own fields, behind `meta`. Several events may share a body; each has
+//! its own schema.
 //!
-//! Facts of a step stand as they were *at that step*: a call's `CallQueued` names no agent, even
-//! when the reading that showed it already shows the call finished.
+//! The body of a step holds the facts *at that step*: `CallQueued` names no agent, even when the poll
+//! that showed it already shows the call finished.
 
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::Event;
+use super::envelope::Event;
 use crate::model::{
     Activity, Agent, Call, Chat, Direction, EntityId, HandleDuration, Presence, Queue,
     StatusDefinition, Team, Timestamp, Transfer,
 };
 
-/// Declares a body and how it is written: `meta` first, then its fields in their order, which is
-/// the order of the Avro record's.
+/// Declares bodies, and how each is serialized: `meta` first, then its fields in their order, which is
+/// that of the Avro record.
 macro_rules! bodies {
     ($( $(#[$doc:meta])* $name:ident { $( $(#[$field_doc:meta])* $field:ident : $type:ty ),* $(,)? } )*) => {$(
         $(#[$doc])*
@@ -36,23 +37,23 @@ macro_rules! bodies {
 /// A status as an event names it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StatusValue {
-    /// The vendor's id of the status, or its word where it has no ids.
+    /// The vendor's id of the status, or its name where the vendor has no ids.
     pub id: EntityId,
     /// The vendor's name of it.
     pub name: Option<String>,
-    /// What it means.
+    /// Its normal form.
     pub presence: Presence,
 }
 
 impl StatusValue {
-    /// A status that was not seen. Nothing but this has no name and the id `unknown`.
+    /// A status that no poll showed: the id `unknown` without a name.
     #[must_use]
     pub fn unknown() -> Self {
         Self { id: EntityId::new("unknown"), name: None, presence: Presence::Other }
     }
 }
 
-/// The interaction an agent's event belongs to.
+/// The interaction that an agent's event belongs to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InteractionReference {
     /// `call` or `chat`.
@@ -72,7 +73,7 @@ pub struct QueueReference {
     pub path: Option<String>,
 }
 
-/// Queues that the vendor measures together.
+/// Queues that the vendor measures as one group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QueueGroupReference {
     /// The vendor's id of the group.
@@ -81,22 +82,22 @@ pub struct QueueGroupReference {
     pub name: Option<String>,
 }
 
-/// What every step of an interaction says about it.
+/// The context of an interaction, in each of its steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InteractionContext {
     /// The vendor's id.
     pub id: EntityId,
-    /// Who began it.
+    /// Who started it.
     pub direction: Direction,
-    /// The queue, from the step on at which there is one.
+    /// The queue, from the step at which there is one.
     pub queue: Option<QueueReference>,
-    /// The agent, from the step on at which there is one.
+    /// The agent, from the step at which there is one.
     pub agent_id: Option<EntityId>,
     /// Language code.
     pub language: Option<String>,
 }
 
-/// What a breach is a breach of.
+/// What was breached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SlaScope {
@@ -104,7 +105,7 @@ pub enum SlaScope {
     Interaction,
     /// A queue's service level fell below its target.
     Queue,
-    /// A scope that this reader does not know yet.
+    /// Never written: what a reader of an older schema gets for a newer symbol.
     Unknown,
 }
 
@@ -112,40 +113,40 @@ pub enum SlaScope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SlaBasis {
-    /// The vendor says so.
+    /// The vendor's verdict.
     VendorVerdict,
-    /// A reading after the deadline still showed it waiting.
+    /// A poll after the deadline still showed the interaction waiting.
     Deadline,
     /// The rolling service level.
     ServiceLevel,
-    /// A basis that this reader does not know yet.
+    /// Never written: what a reader of an older schema gets for a newer symbol.
     Unknown,
 }
 
 bodies! {
     /// A change of the roster: added, updated, removed.
     AgentChange {
-        /// As it was; null when it is new or not known.
+        /// The record before; null when it is new or not known.
         before: Option<Agent>,
-        /// As it is; null when it is gone.
+        /// The record now; null when it was removed.
         after: Option<Agent>,
         /// The names of the fields that differ.
         changed: Vec<String>,
     }
-    /// The account of an agent was switched on or off: the event says it all.
+    /// An agent's account was activated or deactivated. The type of the event says which.
     AgentActivation {}
     /// An agent went from one status to another.
     AgentStatusChange {
         /// The status before; null when it is not known.
         previous: Option<StatusValue>,
-        /// The status now; [`StatusValue::unknown`] where a reading proves that there was another
-        /// one in between and nothing says which.
+        /// The status now; [`StatusValue::unknown`] where a poll proves that there was another one in
+        /// between and nothing says which.
         current: StatusValue,
         /// Milliseconds spent in the previous status; null when its start is not known.
         previous_duration_ms: Option<i64>,
-        /// The row of the activity log, where one tells it.
+        /// The row of the activity log that reports it, if one does.
         activity_id: Option<EntityId>,
-        /// The interaction that brought it.
+        /// The interaction that caused it.
         interaction: Option<InteractionReference>,
     }
     /// A status that became known after later ones had been published.
@@ -154,14 +155,14 @@ bodies! {
         status: StatusValue,
         /// The row of the activity log.
         activity_id: EntityId,
-        /// The interaction that brought it.
+        /// The interaction that caused it.
         interaction: Option<InteractionReference>,
     }
     /// An agent logged in or out.
     AgentPoint {
-        /// The row of the activity log, where one tells it.
+        /// The row of the activity log that reports it, if one does.
         activity_id: Option<EntityId>,
-        /// Who did it, where it was somebody else.
+        /// The agent who did it, where it was another one.
         by_agent_id: Option<EntityId>,
     }
     /// After-call work began or ended.
@@ -179,7 +180,7 @@ bodies! {
         /// The row.
         activity: Activity,
     }
-    /// A call came to be.
+    /// A call was created.
     CallCreation {
         /// The call.
         call: InteractionContext,
@@ -203,21 +204,21 @@ bodies! {
         call: InteractionContext,
         /// The vendor's row of the stay in the queue.
         row_id: Option<EntityId>,
-        /// The transfer that brought it there.
+        /// The transfer that caused it.
         transfer_id: Option<EntityId>,
     }
-    /// An agent was chosen for a call.
+    /// A call was assigned to an agent.
     CallAssignment {
         /// The call.
         call: InteractionContext,
-        /// The transfer that brought it about.
+        /// The transfer that caused it.
         transfer_id: Option<EntityId>,
     }
     /// Customer and agent were connected.
     CallConnection {
         /// The call.
         call: InteractionContext,
-        /// The transfer that brought it about.
+        /// The transfer that caused it.
         transfer_id: Option<EntityId>,
     }
     /// A call was transferred.
@@ -252,7 +253,7 @@ bodies! {
         /// Where to, in the vendor's words.
         deflection: Option<String>,
     }
-    /// A failed call was called back with success.
+    /// A failed call was recovered by a successful callback.
     CallRecovery {
         /// The call.
         call: InteractionContext,
@@ -263,14 +264,14 @@ bodies! {
     CallVoicemail {
         /// The call.
         call: InteractionContext,
-        /// Why there is a voicemail.
+        /// Why there is a voicemail, in the vendor's words.
         voicemail_reason: Option<String>,
     }
     /// An agent's after-call work on a call ended.
     CallWrapUp {
         /// The call.
         call: InteractionContext,
-        /// The row that tells it.
+        /// The vendor's row of the after-call work.
         row: HandleDuration,
         /// The whole record.
         after: Box<Call>,
@@ -284,15 +285,15 @@ bodies! {
         /// The rating before.
         previous: Option<i64>,
     }
-    /// A call's record changed in a way that no other event tells.
+    /// A call's record changed in fields that no other event reports.
     CallUpdate {
         /// The call.
         call: InteractionContext,
-        /// As it was; null when it is not known.
+        /// The record before; null when it is not known.
         before: Option<Box<Call>>,
-        /// As it is.
+        /// The record now.
         after: Box<Call>,
-        /// The names of the fields that differ and that no other event of this reading tells.
+        /// The names of the fields that differ and that no other event of the same poll reports.
         changed: Vec<String>,
     }
     /// A chat entered a queue.
@@ -301,14 +302,14 @@ bodies! {
         chat: InteractionContext,
         /// The vendor's row of the stay in the queue.
         row_id: Option<EntityId>,
-        /// The transfer that brought it there.
+        /// The transfer that caused it.
         transfer_id: Option<EntityId>,
     }
-    /// An agent was chosen for a chat.
+    /// A chat was assigned to an agent.
     ChatAssignment {
         /// The chat.
         chat: InteractionContext,
-        /// The transfer that brought it about.
+        /// The transfer that caused it.
         transfer_id: Option<EntityId>,
     }
     /// A chat was transferred.
@@ -338,7 +339,7 @@ bodies! {
     ChatWrapUp {
         /// The chat.
         chat: InteractionContext,
-        /// The row that tells it.
+        /// The vendor's row of the after-call work.
         row: HandleDuration,
         /// The whole record.
         after: Box<Chat>,
@@ -352,45 +353,45 @@ bodies! {
         /// The rating before.
         previous: Option<i64>,
     }
-    /// A chat's record changed in a way that no other event tells.
+    /// A chat's record changed in fields that no other event reports.
     ChatUpdate {
         /// The chat.
         chat: InteractionContext,
-        /// As it was; null when it is not known.
+        /// The record before; null when it is not known.
         before: Option<Box<Chat>>,
-        /// As it is.
+        /// The record now.
         after: Box<Chat>,
-        /// The names of the fields that differ and that no other event of this reading tells.
+        /// The names of the fields that differ and that no other event of the same poll reports.
         changed: Vec<String>,
     }
     /// A change of a queue: added, updated, removed.
     QueueChange {
-        /// As it was; null when it is new or not known.
+        /// The record before; null when it is new or not known.
         before: Option<Queue>,
-        /// As it is; null when it is gone.
+        /// The record now; null when it was removed.
         after: Option<Queue>,
         /// The names of the fields that differ.
         changed: Vec<String>,
     }
     /// A change of a team: added, updated, removed.
     TeamChange {
-        /// As it was; null when it is new or not known.
+        /// The record before; null when it is new or not known.
         before: Option<Team>,
-        /// As it is; null when it is gone.
+        /// The record now; null when it was removed.
         after: Option<Team>,
         /// The names of the fields that differ.
         changed: Vec<String>,
     }
     /// A change of a status that agents may be in: added, updated, removed.
     StatusDefinitionChange {
-        /// As it was; null when it is new or not known.
+        /// The record before; null when it is new or not known.
         before: Option<StatusDefinition>,
-        /// As it is; null when it is gone.
+        /// The record now; null when it was removed.
         after: Option<StatusDefinition>,
         /// The names of the fields that differ.
         changed: Vec<String>,
     }
-    /// Another number of customers waits on a path.
+    /// The number of waiting customers changed.
     QueueDepthChange {
         /// The queue and its path.
         queue: QueueReference,
@@ -398,20 +399,20 @@ bodies! {
         language: Option<String>,
         /// `call` or `chat`.
         channel: Option<String>,
-        /// How many waited; null when it is not known.
+        /// How many waited before; null when it is not known.
         previous: Option<i64>,
-        /// How many wait.
+        /// How many wait now.
         depth: i64,
-        /// Since when the one waits who has waited longest.
+        /// Since when the longest-waiting customer waits.
         oldest_queued_at: Option<Timestamp>,
-        /// Seconds that one has waited.
+        /// Seconds that the longest-waiting customer has waited.
         oldest_duration: Option<i64>,
-        /// Seconds all have waited together.
+        /// Seconds that all have waited, added up.
         total_duration: Option<i64>,
-        /// Seconds each has waited on average.
+        /// Seconds that a customer has waited on average.
         average_duration: Option<i64>,
     }
-    /// A service level went from one value to another.
+    /// A service level changed.
     ServiceLevelChange {
         /// The queue's path, where it is a path's.
         queue: Option<QueueReference>,
@@ -421,16 +422,16 @@ bodies! {
         language: Option<String>,
         /// `call` or `chat`.
         channel: Option<String>,
-        /// Minutes it looks back.
+        /// Its window, in minutes.
         minutes: i64,
         /// Percent before; null when there was nothing to answer, or it is not known.
         previous: Option<f64>,
         /// Percent; null when there was nothing to answer.
         current: Option<f64>,
     }
-    /// A service level was breached.
+    /// A service level agreement was breached.
     SlaBreach {
-        /// An interaction's or a queue's.
+        /// Of an interaction or of a queue.
         scope: SlaScope,
         /// How it is known.
         basis: SlaBasis,
@@ -444,30 +445,29 @@ bodies! {
         language: Option<String>,
         /// `call` or `chat`.
         channel: Option<String>,
-        /// The vendor's row that tells it.
+        /// The vendor's row that reports it.
         row_id: Option<EntityId>,
-        /// Seconds within which to answer.
+        /// Seconds within which the interaction was to be answered.
         target_seconds: Option<i64>,
         /// Percent of interactions to be answered in time.
         target_percent: Option<f64>,
-        /// What was reached: seconds waited (INTERACTION) or percent (QUEUE).
+        /// The measured value: seconds waited (INTERACTION) or percent (QUEUE).
         value: Option<f64>,
     }
-    /// The vendor later called an interaction in time, or left it out, that was seen to wait beyond
-    /// its target.
+    /// A breach by deadline that the vendor later decided otherwise: in time, or excluded.
     SlaWithdrawal {
         /// The interaction.
         interaction: InteractionContext,
         /// The queue.
         queue: Option<QueueReference>,
-        /// The vendor's row that tells it.
+        /// The vendor's row that reports it.
         row_id: Option<EntityId>,
-        /// The vendor's word: `in_sla` or `excluded`.
+        /// The vendor's verdict: `in_sla` or `excluded`.
         verdict: String,
     }
-    /// A queue's service level is good again.
+    /// A queue's service level reached its target again.
     SlaRecovery {
-        /// A queue's.
+        /// Always a queue's.
         scope: SlaScope,
         /// How it is known.
         basis: SlaBasis,
@@ -481,14 +481,14 @@ bodies! {
         channel: Option<String>,
         /// Percent of interactions to be answered in time.
         target_percent: Option<f64>,
-        /// Percent that was reached.
+        /// Percent that were answered in time.
         value: Option<f64>,
     }
-    /// A row that could not be decoded and was stepped over. It holds no byte of the row.
+    /// A row that could not be decoded and was skipped. It holds no byte of the row.
     Quarantine {
-        /// The row's id, where that decoded.
+        /// The row's id, where that could be decoded.
         record_id: Option<EntityId>,
-        /// Where in the row; empty for the row itself.
+        /// The path in the row; empty for the row itself.
         path: String,
         /// What was wrong, such as `expected a time`.
         reason: String,
@@ -497,9 +497,9 @@ bodies! {
         /// The row's size in bytes.
         size: i64,
     }
-    /// An event that could not be published and was replaced in its place.
+    /// Takes the place of an event that could not be published.
     OmittedEvent {
-        /// The type of the event that is missing.
+        /// The type of the missing event.
         event_type: String,
         /// Why.
         reason: String,

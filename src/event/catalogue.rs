@@ -1,36 +1,29 @@
-//! The catalogue: one line an event.
+//! The catalogue of events: one line each, with its body and topic.
 
 use serde::Serialize;
 
-use super::body::{
-    ActivityRecorded, AgentActivation, AgentChange, AgentHold, AgentPoint, AgentStatusChange,
-    AgentStatusLate, AgentWrapUp, CallAssignment, CallConnection, CallCreation, CallDeflection,
-    CallEnd, CallFailure, CallQueueing, CallRating, CallRecovery, CallSchedule, CallTransfer,
-    CallUpdate, CallVoicemail, CallWrapUp, ChatAssignment, ChatEnd, ChatFailure, ChatQueueing,
-    ChatRating, ChatTransfer, ChatUpdate, ChatWrapUp, OmittedEvent, Quarantine, QueueChange,
-    QueueDepthChange, ServiceLevelChange, SlaBreach, SlaRecovery, SlaWithdrawal,
-    StatusDefinitionChange, TeamChange,
-};
-use super::meta::{EventMeta, Origin};
+use super::body;
+use super::envelope::Event;
+use super::meta::Origin;
 use crate::model::{EntityId, EntityKind, Precision, Timestamp};
 
 /// The namespace of all records.
 pub const NAMESPACE: &str = "floorcast.v1";
 
-/// A topic for consumers, named `{prefix}.{topic}`.
+/// A topic of events, named `{prefix}.{topic}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
-    /// What agents did and what was done to them.
+    /// Agents: roster, status, log-ins, activity.
     Agents,
-    /// The lives of calls.
+    /// Calls, from creation to after-call work.
     Calls,
-    /// The lives of chats.
+    /// Chats, from the queue to after-call work.
     Chats,
-    /// Queues: what they are, how many wait in them, how well they are served.
+    /// Queues: definition, depth, service level.
     Queues,
-    /// Breaches of service levels.
+    /// Breaches of service level agreements.
     Sla,
-    /// What administrators define: teams and statuses.
+    /// What administrators define: teams, and the statuses of agents.
     Reference,
     /// Rows that could not be decoded.
     Quarantine,
@@ -62,30 +55,21 @@ impl Topic {
         }
     }
 
-    /// The topic's name at the broker.
+    /// The topic's name in Kafka.
     #[must_use]
     pub fn full_name(self, prefix: &str) -> String {
         format!("{prefix}.{}", self.as_str())
     }
 }
 
-/// An event about to be written: its meta and its body together.
-#[derive(Clone, Copy, Debug)]
-pub struct Event<'a, B> {
-    /// What it says about itself.
-    pub meta: &'a EventMeta,
-    /// What happened.
-    pub body: &'a B,
-}
-
 macro_rules! catalogue {
-    ($( $(#[$doc:meta])* $name:ident ( $shape:ident ) on $topic:ident ),* $(,)?) => {
-        /// Every event there is.
+    ($( $(#[$doc:meta])* $name:ident ( $body:ident ) on $topic:ident ),* $(,)?) => {
+        /// The types of events.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum EventType { $( $(#[$doc])* $name, )* }
 
         impl EventType {
-            /// All of them.
+            /// All types.
             pub const ALL: &[EventType] = &[ $( EventType::$name ),* ];
 
             /// The record's name, without the namespace.
@@ -94,20 +78,20 @@ macro_rules! catalogue {
                 match self { $( Self::$name => stringify!($name), )* }
             }
 
-            /// The topic it is published on. [`EventType::EventOmitted`] stands in for another
-            /// event and goes to that one's topic.
+            /// The topic it is published on. [`EventType::EventOmitted`] is published on the topic
+            /// of the event that it replaces.
             #[must_use]
             pub const fn topic(self) -> Topic {
                 match self { $( Self::$name => Topic::$topic, )* }
             }
         }
 
-        /// What happened, by event.
+        /// The body of an event, by its type.
         #[derive(Clone, Debug, PartialEq)]
-        pub enum Body { $( $(#[$doc])* $name($shape), )* }
+        pub enum Body { $( $(#[$doc])* $name(body::$body), )* }
 
         impl Body {
-            /// Which event it is.
+            /// The type of the event.
             #[must_use]
             pub const fn event_type(&self) -> EventType {
                 match self { $( Self::$name(_) => EventType::$name, )* }
@@ -134,19 +118,19 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    /// An agent appeared on the roster.
+    /// An agent was added to the roster.
     AgentAdded(AgentChange) on Agents,
     /// An agent's facts changed.
     AgentUpdated(AgentChange) on Agents,
-    /// An agent left the roster.
+    /// An agent was removed from the roster.
     AgentRemoved(AgentChange) on Agents,
-    /// The account of an agent was switched on.
+    /// An agent's account was activated.
     AgentActivated(AgentActivation) on Agents,
-    /// The account of an agent was switched off.
+    /// An agent's account was deactivated.
     AgentDeactivated(AgentActivation) on Agents,
     /// An agent went from one status to another.
     AgentStatusChanged(AgentStatusChange) on Agents,
-    /// A status that became known late; never to be folded into the current state.
+    /// A past status that became known late; it must not replace the current one.
     AgentStatusRecovered(AgentStatusLate) on Agents,
     /// An agent logged in.
     AgentLoggedIn(AgentPoint) on Agents,
@@ -160,19 +144,19 @@ catalogue! {
     AgentHoldStarted(AgentHold) on Agents,
     /// An agent took a customer off hold.
     AgentHoldEnded(AgentHold) on Agents,
-    /// An agent did not answer an offer in time (redirect on no answer).
+    /// An agent did not answer an offer in time (RONA, redirect on no answer).
     AgentOfferMissed(ActivityRecorded) on Agents,
     /// Any other row of the activity log.
     AgentActivityLogged(ActivityRecorded) on Agents,
     /// The vendor filled in when a row of the activity log ended.
     AgentActivityEnded(ActivityRecorded) on Agents,
-    /// A call came to be.
+    /// A call was created.
     CallCreated(CallCreation) on Calls,
     /// A call was scheduled.
     CallScheduled(CallSchedule) on Calls,
     /// A call entered a queue.
     CallQueued(CallQueueing) on Calls,
-    /// An agent was chosen for a call.
+    /// A call was assigned to an agent.
     CallAssigned(CallAssignment) on Calls,
     /// Customer and agent were connected.
     CallConnected(CallConnection) on Calls,
@@ -184,7 +168,7 @@ catalogue! {
     CallFailed(CallFailure) on Calls,
     /// A call was deflected.
     CallDeflected(CallDeflection) on Calls,
-    /// A failed call was called back with success.
+    /// A failed call was recovered by a successful callback.
     CallRecovered(CallRecovery) on Calls,
     /// A voicemail was left.
     CallVoicemailReceived(CallVoicemail) on Calls,
@@ -194,11 +178,11 @@ catalogue! {
     CallWrapUpEnded(CallWrapUp) on Calls,
     /// The customer rated a call.
     CallRated(CallRating) on Calls,
-    /// A call's record changed in a way that no other event tells.
+    /// A call's record changed in fields that no other event reports.
     CallUpdated(CallUpdate) on Calls,
     /// A chat entered a queue.
     ChatQueued(ChatQueueing) on Chats,
-    /// An agent was chosen for a chat.
+    /// A chat was assigned to an agent.
     ChatAssigned(ChatAssignment) on Chats,
     /// A chat was transferred.
     ChatTransferred(ChatTransfer) on Chats,
@@ -214,68 +198,68 @@ catalogue! {
     ChatWrapUpEnded(ChatWrapUp) on Chats,
     /// The customer rated a chat.
     ChatRated(ChatRating) on Chats,
-    /// A chat's record changed in a way that no other event tells.
+    /// A chat's record changed in fields that no other event reports.
     ChatUpdated(ChatUpdate) on Chats,
-    /// A queue appeared.
+    /// A queue was added.
     QueueAdded(QueueChange) on Queues,
     /// A queue's facts changed.
     QueueUpdated(QueueChange) on Queues,
-    /// A queue is gone.
+    /// A queue was removed.
     QueueRemoved(QueueChange) on Queues,
-    /// Another number of customers waits on a path.
+    /// The number of waiting customers changed.
     QueueDepthChanged(QueueDepthChange) on Queues,
-    /// A service level went from one value to another.
+    /// A service level changed.
     ServiceLevelChanged(ServiceLevelChange) on Queues,
-    /// A service level was breached.
+    /// A service level agreement was breached.
     SlaBreached(SlaBreach) on Sla,
-    /// A breach that the vendor later did not confirm.
+    /// A breach was withdrawn: the vendor decided otherwise later.
     SlaBreachWithdrawn(SlaWithdrawal) on Sla,
-    /// A queue's service level is good again.
+    /// A queue's service level reached its target again.
     SlaRecovered(SlaRecovery) on Sla,
-    /// A team appeared.
+    /// A team was added.
     TeamAdded(TeamChange) on Reference,
     /// A team's facts changed.
     TeamUpdated(TeamChange) on Reference,
-    /// A team is gone.
+    /// A team was removed.
     TeamRemoved(TeamChange) on Reference,
-    /// A status appeared.
+    /// A status was added.
     StatusDefinitionAdded(StatusDefinitionChange) on Reference,
     /// A status changed.
     StatusDefinitionUpdated(StatusDefinitionChange) on Reference,
-    /// A status is gone.
+    /// A status was removed.
     StatusDefinitionRemoved(StatusDefinitionChange) on Reference,
-    /// A row could not be decoded and was stepped over.
+    /// A row could not be decoded and was skipped.
     RecordQuarantined(Quarantine) on Quarantine,
-    /// An event that could not be published, in the place where it would have stood.
+    /// An event could not be published; this one takes its place.
     EventOmitted(OmittedEvent) on Agents,
 }
 
-/// When something happened, and how exactly that is known.
+/// When a change happened, and how exactly that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Occurrence {
     /// When, in the vendor's clock.
     pub at: Timestamp,
     /// For a bounded one: the start of the last request that certainly did not show it.
     pub after: Option<Timestamp>,
-    /// How exactly it is known.
+    /// How exact `at` is.
     pub precision: Precision,
 }
 
 impl Occurrence {
-    /// At a vendor's stamp.
+    /// At a vendor's timestamp.
     #[must_use]
     pub const fn stamped(at: Timestamp) -> Self {
         Self { at, after: None, precision: Precision::of_stamp(at) }
     }
 
-    /// Somewhere between two readings.
+    /// Between two polls.
     #[must_use]
     pub const fn bounded(at: Timestamp, after: Option<Timestamp>) -> Self {
         Self { at, after, precision: Precision::Bounded }
     }
 }
 
-/// A change that was detected, before it has its revision and its place in the sequence.
+/// A detected change, before it gets its revision and sequence number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
     /// The kind of the entity that changed.

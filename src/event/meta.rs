@@ -9,13 +9,13 @@ use crate::model::{EntityKey, Precision, Timestamp};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Origin {
-    /// Seen as it happened.
+    /// Detected by polling as it happened.
     Live,
-    /// It stood so at the first look.
+    /// State that the first poll found; not a change.
     Baseline,
-    /// It happened between the configured start and the first look.
+    /// It happened between the configured start and the first poll.
     Backfill,
-    /// A late fact about the past, never to be folded into the current state.
+    /// A fact about the past that became known late; it must not replace the current state.
     Recovered,
 }
 
@@ -30,24 +30,24 @@ pub struct EventMeta {
     pub vendor: String,
     /// The vendor's id of the entity that changed.
     pub entity_id: String,
-    /// Counts the published changes of the entity, from 1, without a gap.
+    /// Number of this change of the entity: from 1, without a gap.
     pub revision: i64,
-    /// Counts the events of the account on this topic, from 1, without a gap.
+    /// Number of this event among the account's on this topic: from 1, without a gap.
     pub sequence: i64,
     /// The stream that showed the change.
     pub stream: String,
     /// When it happened, in the vendor's clock.
     pub occurred_at: Timestamp,
-    /// When the change is only known to lie between two readings: the start of the last request
-    /// that certainly did not show it, in the vendor's clock.
+    /// For a change that is only known to lie between two polls: the start of the last request that
+    /// certainly did not show it, in the vendor's clock.
     pub occurred_after: Option<Timestamp>,
     /// How exactly `occurred_at` is known.
     pub precision: Precision,
-    /// When the answer that showed it had been read, in our clock.
+    /// When the answer that showed it had been read, in the clock of this machine.
     pub observed_at: Timestamp,
     /// Where it came from.
     pub origin: Origin,
-    /// Whether it came after the watermark that had declared its time complete.
+    /// Whether it was published after a watermark that covers its time.
     pub late: bool,
 }
 
@@ -56,8 +56,8 @@ fn event_id_namespace() -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_URL, b"urn:floorcast:event")
 }
 
-/// The id of an event: a version 5 UUID of account, kind, id, revision and type, each ended by a
-/// NUL, so that no two different events can run together.
+/// The id of an event: a version 5 UUID of account, kind, id, revision and type. Each ends with a NUL,
+/// so that two different events never have the same name.
 #[must_use]
 pub fn event_id(entity: &EntityKey, revision: u64, event_type: &str) -> Uuid {
     let name =

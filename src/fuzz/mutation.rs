@@ -1,13 +1,14 @@
-//! Mutations: of bytes, of words that decoders look for, and of JSON as JSON.
+//! Mutations of bytes, of tokens that decoders look for, and of JSON values.
 
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use serde_json::{Value, json};
 
-use super::PLANTED;
+/// A text that is put into inputs, and must not appear in an error.
+pub(crate) const PLANTED: &str = "Planted-7f3a";
 
-/// Words that are worth putting anywhere.
+/// Tokens that are inserted anywhere.
 const TOKENS: &[&str] = &[
     "null",
     "true",
@@ -38,29 +39,29 @@ pub(super) fn mutate(base: &[u8], other: &[u8], tokens: &[&str], random: &mut St
     for _ in 0..random.random_range(1..4) {
         input = match random.random_range(0..3) {
             0 => json_mutation(&input, other, random).unwrap_or(input),
-            1 => word(input, tokens, random),
-            _ => bytes(input, other, random),
+            1 => insert_token(input, tokens, random),
+            _ => mutate_bytes(input, other, random),
         };
     }
     input
 }
 
-fn place(input: &[u8], random: &mut StdRng) -> usize {
-    // What stands first decides how the rest is read.
+fn position(input: &[u8], random: &mut StdRng) -> usize {
+    // The first bytes decide how the rest is read.
     if random.random_ratio(1, 8) { 0 } else { random.random_range(0..=input.len()) }
 }
 
-fn word(mut input: Vec<u8>, tokens: &[&str], random: &mut StdRng) -> Vec<u8> {
+fn insert_token(mut input: Vec<u8>, tokens: &[&str], random: &mut StdRng) -> Vec<u8> {
     let all: Vec<_> = tokens.iter().chain(TOKENS).chain(&[PLANTED]).collect();
-    let word = all.choose(random).map_or("", |word| word);
-    let start = place(&input, random);
+    let token = all.choose(random).map_or("", |token| token);
+    let start = position(&input, random);
     let end = (start + random.random_range(0..8)).min(input.len());
-    input.splice(start..end, word.bytes());
+    input.splice(start..end, token.bytes());
     input
 }
 
-fn bytes(mut input: Vec<u8>, other: &[u8], random: &mut StdRng) -> Vec<u8> {
-    let start = place(&input, random);
+fn mutate_bytes(mut input: Vec<u8>, other: &[u8], random: &mut StdRng) -> Vec<u8> {
+    let start = position(&input, random);
     let end = (start + random.random_range(0..32)).min(input.len());
     match random.random_range(0..6) {
         0 => {
@@ -76,12 +77,12 @@ fn bytes(mut input: Vec<u8>, other: &[u8], random: &mut StdRng) -> Vec<u8> {
         2 => drop(input.drain(start..end)),
         3 => {
             let stretch = input[start..end].to_vec();
-            let at = place(&input, random);
+            let at = position(&input, random);
             input.splice(at..at, stretch);
         }
         4 => input.truncate(start),
         _ => {
-            let from = place(other, random);
+            let from = position(other, random);
             let to = (from + random.random_range(0..64)).min(other.len());
             input.splice(start..end, other[from..to].iter().copied());
         }
@@ -89,7 +90,7 @@ fn bytes(mut input: Vec<u8>, other: &[u8], random: &mut StdRng) -> Vec<u8> {
     input
 }
 
-/// The values of a tree, counted in the order of a walk.
+/// How many values a tree has.
 fn count(value: &Value) -> usize {
     1 + match value {
         Value::Array(items) => items.iter().map(count).sum(),
@@ -98,7 +99,7 @@ fn count(value: &Value) -> usize {
     }
 }
 
-/// The value with this number.
+/// The value with this number, in depth-first order.
 fn nth<'a>(value: &'a mut Value, left: &mut usize) -> Option<&'a mut Value> {
     if *left == 0 {
         return Some(value);
@@ -116,8 +117,8 @@ fn any(value: &mut Value, random: &mut StdRng) -> Option<Value> {
     nth(value, &mut number).cloned()
 }
 
-fn strange(random: &mut StdRng) -> Value {
-    match random.random_range(0..14) {
+fn unusual_value(random: &mut StdRng) -> Value {
+    match random.random_range(0..15) {
         0 => Value::Null,
         1 => json!(random.random::<bool>()),
         2 => json!(random.random::<i64>()),
@@ -141,7 +142,7 @@ fn json_mutation(input: &[u8], other: &[u8], random: &mut StdRng) -> Option<Vec<
     let new = match random.random_range(0..4) {
         0 => any(&mut tree, random)?,
         1 => any(&mut serde_json::from_slice(other).ok()?, random)?,
-        _ => strange(random),
+        _ => unusual_value(random),
     };
     let mut number = random.random_range(0..count(&tree));
     let target = nth(&mut tree, &mut number)?;

@@ -1,33 +1,42 @@
-//! The activity log: what an agent's client recorded, row by row.
+//! The activity log: what an agent's client recorded.
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentReference, AgentStatus, EntityId, Timestamp};
+use super::{
+    ActivityKind, AgentReference, AgentStatus, EntityId, Normalise, Timestamp, VendorWord,
+    Vocabulary,
+};
 
 /// One row of an agent's activity log.
 ///
-/// `activity` alone says what happened: a `login` row carries the status Offline, and the
-/// vendor's descriptions of login and logout are swapped.
+/// `activity` alone says what happened: the row of a login may carry the status Offline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Activity {
     /// The row's id.
     pub id: EntityId,
-    /// Whose row it is.
+    /// The agent.
     pub agent_id: EntityId,
-    /// What happened, in the vendor's words, such as `user_status_changed` or `login`.
-    pub activity: String,
+    /// What happened.
+    pub activity: VendorWord<ActivityKind>,
     /// When it began.
     pub started_at: Timestamp,
-    /// When it ended; filled in later by the vendor, and null for ever on `login` and `logout`.
+    /// When it ended; filled in later by the vendor, and always null where the agent logged in or
+    /// out.
     pub ended_at: Option<Timestamp>,
     /// Seconds from start to end.
     pub duration: Option<i64>,
-    /// The status the row speaks of.
+    /// The status the row is about.
     pub status: Option<AgentStatus>,
     /// The call it belongs to.
     pub call_id: Option<EntityId>,
     /// The chat it belongs to.
     pub chat_id: Option<EntityId>,
-    /// Who did it, where it was somebody else.
+    /// Who caused it, where it was somebody else.
     pub whodunnit: Option<AgentReference>,
+}
+
+impl Normalise for Activity {
+    fn normalise(&mut self, vocabulary: &Vocabulary) {
+        self.activity.look_up(vocabulary.activities);
+    }
 }

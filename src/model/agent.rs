@@ -1,4 +1,4 @@
-//! Agents: who they are, where they belong, and the status a snapshot shows.
+//! Agents: the roster's row, and the status that a snapshot shows.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,9 +33,9 @@ pub struct Agent {
     pub online: Option<bool>,
     /// Whether the agent is in after-call work.
     pub wrap_up: Option<bool>,
-    /// Calls at the moment of the reading.
+    /// Calls at the time of the poll.
     pub call_count: Option<i64>,
-    /// Chats at the moment of the reading.
+    /// Chats at the time of the poll.
     pub chat_count: Option<i64>,
     /// Where the agent works.
     pub location: Option<String>,
@@ -52,7 +52,7 @@ pub struct Agent {
     /// Queues the agent is assigned to, sorted by channel and queue.
     #[serde(default)]
     pub channels: Vec<ChannelAssignment>,
-    /// Whether the account of the agent is switched on. It is no presence.
+    /// Whether the agent's account is switched on. It says nothing about presence.
     pub active: Option<bool>,
     /// Groups the agent belongs to, sorted. They compare by their ids, or by their names where the
     /// vendor gives no ids.
@@ -64,12 +64,12 @@ pub struct Agent {
     pub incoming_enabled: Option<bool>,
     /// Whether the agent may have WhatsApp conversations.
     pub whatsapp_enabled: Option<bool>,
-    /// When the vendor last wrote the row. It moves for reasons that nobody sees, and is no change
-    /// by itself.
+    /// When the vendor last wrote the row. It also changes when no other field does, and is no
+    /// change by itself.
     pub updated_at: Option<Timestamp>,
     /// Personal: the agent's telephone number.
     pub phone: Option<String>,
-    /// Personal: where the agent lives or works, as free text.
+    /// Personal: the agent's address, as free text.
     pub address: Option<String>,
     /// Where calls to the agent go.
     pub destination: Option<Destination>,
@@ -90,14 +90,14 @@ pub struct Agent {
     /// The contact centre's numbers the agent may call from, sorted.
     #[serde(default)]
     pub allowed_dids: Vec<String>,
-    /// Content: the vendor's mark of a favourite; its document does not say what stands in it.
+    /// Content: the vendor's field for favourites; its document does not describe the values.
     pub favorite: Option<String>,
-    /// The vendor's mark that comes before a deletion.
+    /// The vendor's flag that precedes a deletion.
     pub pre_deleted: Option<bool>,
 }
 
 impl Agent {
-    /// An agent of whom only the id is known: what a vendor does not tell stays like this.
+    /// An agent of whom only the id is known. Fields that a vendor lacks stay like this.
     #[must_use]
     pub const fn new(id: EntityId) -> Self {
         Self {
@@ -144,19 +144,19 @@ impl Agent {
     }
 }
 
-/// A group of agents, as it stands in an agent's row.
+/// A group of agents, as it is in an agent's row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GroupReference {
     /// The vendor's id, where it has one.
     pub id: Option<EntityId>,
-    /// Its name, where the vendor tells it.
+    /// Its name, where the vendor gives it.
     pub name: Option<String>,
 }
 
 /// Where calls to an agent go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destination {
-    /// What kind of place it is, in the vendor's words, such as `MOBILE` or `SIP`.
+    /// The kind of destination, in the vendor's words.
     pub kind: Option<String>,
     /// Personal: the number or address.
     pub value: Option<String>,
@@ -165,12 +165,12 @@ pub struct Destination {
 /// Hours of some days of the week.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkingHours {
-    /// The days, in the vendor's words and order, such as `MON`.
+    /// The days, in the vendor's words and order.
     #[serde(default)]
     pub days: Vec<String>,
-    /// Their begin, as the vendor gives it: minutes after midnight of its local time.
+    /// Their begin, as the vendor gives it: minutes after midnight in its local time.
     pub from: Option<i64>,
-    /// Their end, likewise.
+    /// Their end, in the same unit.
     pub to: Option<i64>,
 }
 
@@ -188,7 +188,7 @@ impl AgentStatus {
     }
 }
 
-/// A status, as it stands in an agent's row or an activity's.
+/// A status, as it is in the row of an agent or of the activity log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentStatus {
     /// The vendor's id, or its word where it has no ids. Names repeat; the id is the status.
@@ -197,13 +197,13 @@ pub struct AgentStatus {
     pub name: Option<String>,
     /// What it means.
     pub presence: Presence,
-    /// The colour of the vendor's screens.
+    /// The colour on the vendor's screens.
     pub color: Option<String>,
     /// The id in the workforce management system.
     pub wfm_id: Option<String>,
 }
 
-/// A team, as it stands in an agent's row.
+/// A team, as it is in an agent's row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TeamReference {
     /// The vendor's id.
@@ -212,7 +212,7 @@ pub struct TeamReference {
     pub name: Option<String>,
     /// The team above it.
     pub parent_id: Option<EntityId>,
-    /// Its place in the vendor's list.
+    /// Its position in the vendor's list.
     pub position: Option<i64>,
     /// Whether the vendor has deleted it.
     pub deleted: Option<bool>,
@@ -223,14 +223,14 @@ pub struct TeamReference {
 /// A queue an agent serves on one channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChannelAssignment {
-    /// The channel in the vendor's words, such as `voice_call` or `chat`.
+    /// The channel, in the vendor's words.
     pub channel_type: Option<String>,
     /// The queue.
     pub menu: Option<Menu>,
 }
 
-/// An agent, as named inside another record. First and last name are swapped in places of the
-/// vendors' records, so names are never composed from it; the id is the identity.
+/// An agent, as named inside another record. Vendors swap first and last name in some records, so a
+/// name is never composed from them; the id is the identity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentReference {
     /// The vendor's id.
@@ -247,7 +247,7 @@ pub struct AgentReference {
     pub avatar_url: Option<String>,
 }
 
-/// An agent's status at the moment of a reading; only agents who are logged in have one.
+/// A row of the status snapshot; only agents who are logged in have one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CurrentStatus {
     /// The agent.

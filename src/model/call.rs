@@ -2,73 +2,47 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::flat_record::flat_record;
 use super::{
-    AgentReference, ConsumerEventDuration, ConsumerHandleDuration, ConsumerInMenuDuration,
-    Direction, Disposition, EntityId, HandleDuration, Menu, MenuPath, QueueDuration, Timestamp,
-    Transfer, VirtualAgent, VirtualAgentDeflectedEscalation, VirtualAgentHandleDuration,
+    ConsumerInMenuDuration, Deflection, Direction, Disposition, EntityId, FailureCause,
+    InteractionRecord, Normalise, Timestamp, VendorWord, Vocabulary,
 };
 
-/// A telephone call. Durations are whole seconds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A telephone call: what it shares with chats, and its own. It is written as one flat record.
+/// Durations are whole seconds.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Call {
-    /// The vendor's id.
-    pub id: EntityId,
-    /// The call this one came from, such as the failed one that it calls back.
+    /// What it shares with chats.
+    #[serde(flatten)]
+    pub interaction: InteractionRecord,
+    /// The call that led to this one, such as the failed one that it calls back.
     pub parent_id: Option<EntityId>,
-    /// Language code.
-    pub lang: Option<String>,
-    /// The kind of call in the vendor's words, such as `Voice Inbound (IVR)`.
-    pub call_type: Option<String>,
-    /// The step of its life in the vendor's words, such as `queued` or `finished`.
-    pub status: Option<String>,
-    /// When it came to be.
-    pub created_at: Option<Timestamp>,
+    /// What kind of call it is.
+    pub call_type: Option<VendorWord<Direction>>,
     /// When it entered the queue.
     pub queued_at: Option<Timestamp>,
-    /// When an agent was chosen.
-    pub assigned_at: Option<Timestamp>,
     /// When customer and agent were connected.
     pub connected_at: Option<Timestamp>,
-    /// When it ended.
-    pub ends_at: Option<Timestamp>,
     /// The time it is scheduled for.
     pub scheduled_at: Option<Timestamp>,
-    /// When the record last changed. After-call work does not move it.
-    pub updated_at: Option<Timestamp>,
-    /// Seconds waited (deprecated by the vendor).
-    pub wait_duration: Option<i64>,
-    /// Seconds in queues.
-    pub queue_duration: Option<i64>,
     /// Seconds of talk.
     pub call_duration: Option<i64>,
     /// Seconds on hold.
     pub hold_duration: Option<i64>,
-    /// The customer's rating, 1 to 5.
-    pub rating: Option<i64>,
-    /// Whether the customer left a word.
-    pub has_feedback: Option<bool>,
-    /// Who carries the voice.
+    /// The carrier.
     pub voip_provider: Option<String>,
-    /// The ticket in the customer relations system.
-    pub out_ticket_id: Option<String>,
-    /// Its address.
-    pub out_ticket_url: Option<String>,
-    /// Whether the customer was verified.
-    pub verified: Option<bool>,
     /// Content: address of the recording.
     pub recording_url: Option<String>,
-    /// Whether recording was allowed, such as `not_asked`.
+    /// Whether recording was allowed, in the vendor's words.
     pub recording_permission: Option<String>,
-    /// Why there is a voicemail, or `not_voicemail`.
+    /// Why there is a voicemail, or that there is none, in the vendor's words.
     pub voicemail_reason: Option<String>,
-    /// Where the call was deflected to, or `no_deflection`.
-    pub deflection: Option<String>,
+    /// Where the call was deflected to, or that it was not.
+    pub deflection: Option<VendorWord<Deflection>>,
     /// Who hung up.
     pub disconnected_by: Option<String>,
     /// Content: the vendor's words on a failure.
     pub fail_details: Option<String>,
-    /// Why it failed; null when it did not.
-    pub fail_reason: Option<String>,
     /// The carrier's code of the failure.
     pub adapter_fail_code: Option<i64>,
     /// The carrier's words on the failure.
@@ -77,133 +51,76 @@ pub struct Call {
     pub support_number: Option<String>,
     /// The number an agent called from.
     pub outbound_number: Option<String>,
-    /// The queue the customer chose.
-    pub selected_menu: Option<Menu>,
-    /// The path to that queue.
-    pub menu_path: Option<MenuPath>,
     /// Priority within the queue.
     pub queue_priority_level: Option<i64>,
-    /// How the call was offered, such as `cascade`.
-    pub offer_type: Option<String>,
-    /// When it was offered, and to whom.
-    #[serde(default)]
-    pub offer_events: Vec<OfferEvent>,
-    /// How it was answered, such as `manual`.
+    /// How it was answered, in the vendor's words.
     pub answer_type: Option<String>,
-    /// The agent at the time of the reading.
-    pub agent_info: Option<AgentReference>,
-    /// The customer.
-    pub end_user: Option<EndUser>,
-    /// Content: pictures the customer sent.
-    #[serde(default)]
-    pub photos: Vec<Media>,
-    /// Content: videos the customer sent.
-    #[serde(default)]
-    pub videos: Vec<Media>,
     /// Content: text messages sent while the customer waited, each as the vendor's JSON text.
     #[serde(default)]
     pub wait_time_sms: Vec<String>,
     /// Content: text messages sent during the call, each as the vendor's JSON text.
     #[serde(default)]
     pub in_call_sms: Vec<String>,
-    /// Transfers, in the vendor's order.
-    #[serde(default)]
-    pub transfers: Vec<Transfer>,
-    /// Who took part.
-    #[serde(default)]
-    pub participants: Vec<Participant>,
-    /// Stays in queues.
-    #[serde(default)]
-    pub queue_durations: Vec<QueueDuration>,
-    /// Handling by agents, and after-call work.
-    #[serde(default)]
-    pub handle_durations: Vec<HandleDuration>,
     /// Recordings.
     #[serde(default)]
     pub recordings: Vec<Recording>,
     /// What agents noted.
     #[serde(default)]
     pub dispositions: Vec<Disposition>,
-    /// The customer's time with agents.
-    #[serde(default)]
-    pub consumer_handle_durations: Vec<ConsumerHandleDuration>,
     /// The customer's time in menus.
     #[serde(default)]
     pub consumer_in_menu_durations: Vec<ConsumerInMenuDuration>,
-    /// The customer's time in payments and surveys.
-    #[serde(default)]
-    pub consumer_event_durations: Vec<ConsumerEventDuration>,
-    /// The virtual agent who handled it.
-    pub virtual_agent: Option<VirtualAgent>,
-    /// Escalations by virtual agents that were deflected.
-    #[serde(default)]
-    pub virtual_agent_deflected_escalations: Vec<VirtualAgentDeflectedEscalation>,
-    /// Handling by virtual agents.
-    #[serde(default)]
-    pub virtual_agent_handle_durations: Vec<VirtualAgentHandleDuration>,
 }
 
-/// A customer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EndUser {
-    /// Customer: the vendor's id.
-    pub id: Option<EntityId>,
-    /// Customer: what the customer is known by, often a telephone number.
-    pub identifier: Option<String>,
-    /// Customer: the id in the customer relations system.
-    pub out_contact_id: Option<String>,
+flat_record!(Call {
+    interaction.id, parent_id, interaction.lang, call_type, interaction.status,
+    interaction.created_at, queued_at, interaction.assigned_at, connected_at, interaction.ends_at,
+    scheduled_at, interaction.updated_at, interaction.wait_duration, interaction.queue_duration,
+    call_duration, hold_duration, interaction.rating, interaction.has_feedback, voip_provider,
+    interaction.out_ticket_id, interaction.out_ticket_url, interaction.verified, recording_url,
+    recording_permission, voicemail_reason, deflection, disconnected_by, fail_details,
+    interaction.fail_reason, adapter_fail_code, adapter_fail_message, support_number,
+    outbound_number, interaction.selected_menu, interaction.menu_path, queue_priority_level,
+    interaction.offer_type, interaction.offer_events, answer_type, interaction.agent_info,
+    interaction.end_user, interaction.photos, interaction.videos, wait_time_sms, in_call_sms,
+    interaction.transfers, interaction.participants, interaction.queue_durations,
+    interaction.handle_durations, recordings, dispositions, interaction.consumer_handle_durations,
+    consumer_in_menu_durations, interaction.consumer_event_durations, interaction.virtual_agent,
+    interaction.virtual_agent_deflected_escalations, interaction.virtual_agent_handle_durations,
+});
+
+impl Call {
+    /// Who began the call.
+    #[must_use]
+    pub fn direction(&self) -> Direction {
+        self.call_type.as_ref().map_or(Direction::Unknown, VendorWord::normal)
+    }
+
+    /// Whether the record names a place where the call was sent.
+    #[must_use]
+    pub fn is_deflected(&self) -> bool {
+        let word = self.deflection.as_ref();
+        word.is_some_and(|word| word.normal() == Deflection::Deflected)
+    }
+
+    /// Why the call failed; `None` when no reason is given.
+    #[must_use]
+    pub fn failure_cause(&self) -> Option<FailureCause> {
+        self.interaction.fail_reason.as_ref().map(VendorWord::normal)
+    }
 }
 
-/// A picture or a video.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Media {
-    /// The vendor's id.
-    pub id: Option<EntityId>,
-    /// What kind of picture, where the vendor says.
-    pub photo_type: Option<String>,
-    /// Content: its address.
-    pub url: Option<String>,
-}
-
-/// An offer of a call to a group.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OfferEvent {
-    /// When it was offered.
-    pub casting_time: Option<Timestamp>,
-    /// To which group.
-    pub group: Option<String>,
-}
-
-/// Somebody who took part. The vendor's `call_id` may name another call than the one it is in.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Participant {
-    /// The row's id; unique only inside its call.
-    pub id: Option<EntityId>,
-    /// `agent` or `end_user`.
-    #[serde(rename = "type")]
-    pub participant_type: Option<String>,
-    /// The step the participant is in.
-    pub status: Option<String>,
-    /// The call the vendor names.
-    pub call_id: Option<EntityId>,
-    /// The agent, where it is one.
-    pub user_id: Option<EntityId>,
-    /// Customer: the customer, where it is one.
-    pub end_user_id: Option<EntityId>,
-    /// Seconds of talk.
-    pub call_duration: Option<i64>,
-    /// Seconds on hold.
-    pub hold_duration: Option<i64>,
-    /// When the participant was connected.
-    pub connected_at: Option<Timestamp>,
-    /// When the participant left.
-    pub ended_at: Option<Timestamp>,
-    /// Why the participant's part failed; null when it did not.
-    pub fail_reason: Option<String>,
-    /// The carrier's code of the failure.
-    pub adapter_fail_code: Option<i64>,
-    /// The carrier's words on the failure.
-    pub adapter_fail_message: Option<String>,
+impl Normalise for Call {
+    fn normalise(&mut self, vocabulary: &Vocabulary) {
+        let Vocabulary { call_statuses, call_fail_reasons, .. } = *vocabulary;
+        self.interaction.normalise(call_statuses, call_fail_reasons, vocabulary);
+        if let Some(call_type) = &mut self.call_type {
+            call_type.look_up(vocabulary.call_types);
+        }
+        if let Some(deflection) = &mut self.deflection {
+            deflection.look_up(vocabulary.deflections);
+        }
+    }
 }
 
 /// A recording.
@@ -217,7 +134,7 @@ pub struct Recording {
     pub conference_sid: Option<String>,
     /// Seconds.
     pub duration: Option<i64>,
-    /// What kind of recording, such as `default`.
+    /// The kind of recording, in the vendor's words.
     pub recording_type: Option<String>,
     /// Parts that were removed.
     #[serde(default)]
@@ -239,31 +156,4 @@ pub struct RedactionTime {
     pub start_agent_id: Option<EntityId>,
     /// The agent who ended it.
     pub end_agent_id: Option<EntityId>,
-}
-
-impl Call {
-    /// Who began the call, from its type in either of the vendor's two vocabularies.
-    #[must_use]
-    pub fn direction(&self) -> Direction {
-        match self.call_type.as_deref() {
-            Some(
-                "Voice Inbound (IVR)"
-                | "Voice Inbound (App)"
-                | "IvrCall"
-                | "IncomingCallApp"
-                | "IncomingCallWeb"
-                | "ActionOnlyCall",
-            ) => Direction::Inbound,
-            Some("Voice Outbound" | "OutboundCall") => Direction::Outbound,
-            Some(
-                "Voice Callback (Web)"
-                | "Voice Scheduled (App)"
-                | "Voice Scheduled (Web)"
-                | "ScheduledCallApp"
-                | "ScheduledCallWeb"
-                | "AgentScheduledCall",
-            ) => Direction::Scheduled,
-            _ => Direction::Unknown,
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! Names and ids: what a thing is known by, from the configuration to the topic's key.
+//! Names and ids, from the configuration to the keys of events.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct AccountName(String);
 
-/// A text that is no account name.
+/// The text is not an account name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an account's name has 1 to 63 of a-z, 0-9 and '-', and starts with a letter or digit")]
 pub struct InvalidAccountName;
 
 impl AccountName {
-    /// The name, if it is one.
+    /// An account name from a text.
     ///
     /// # Errors
     /// [`InvalidAccountName`] when it has other characters, none, or more than 63.
@@ -80,7 +80,7 @@ impl fmt::Display for EntityId {
     }
 }
 
-/// What kind of thing an entity is.
+/// The kind of an entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntityKind {
@@ -100,7 +100,7 @@ pub enum EntityKind {
     Team,
     /// A status an agent may be in.
     Status,
-    /// A row that could not be decoded.
+    /// A quarantined row.
     Record,
 }
 
@@ -118,13 +118,13 @@ impl EntityKind {
         Self::Record,
     ];
 
-    /// The kind of this name, as it stands in keys.
+    /// The kind of this name, as it is in keys.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// The kind as it stands in keys and metrics.
+    /// The kind as it is in keys and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -150,9 +150,9 @@ impl fmt::Display for EntityKind {
 /// One entity of one account: the key of its events, `{account}:{kind}:{id}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EntityKey {
-    /// Whose it is.
+    /// The account.
     pub account: AccountName,
-    /// What it is.
+    /// The kind.
     pub kind: EntityKind,
     /// The vendor's id.
     pub id: EntityId,
@@ -164,7 +164,7 @@ impl fmt::Display for EntityKey {
     }
 }
 
-/// The name of a stream: one thing that is read from an account, such as `calls`.
+/// The name of a stream: one collection that is read from an account, such as `calls`.
 ///
 /// Streams are listed in the vendors' tables; the name is a bounded label of metrics.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -1,336 +1,118 @@
-//! The parts that calls and chats share: queues, transfers, and the rows of their durations.
-//!
-//! Durations are whole seconds unless said otherwise, as the vendors give them.
+//! What calls and chats have in common.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::{AgentReference, EntityId, Timestamp};
+use super::{
+    AgentReference, ConsumerEventDuration, ConsumerHandleDuration, EndUser, EntityId, FailureCause,
+    HandleDuration, InteractionPhase, Media, Menu, MenuPath, OfferEvent, Participant,
+    QueueDuration, Timestamp, Transfer, VendorWord, VirtualAgent, VirtualAgentDeflectedEscalation,
+    VirtualAgentHandleDuration, Vocabulary, Words,
+};
 
-/// Who began an interaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Direction {
-    /// The customer.
-    Inbound,
-    /// An agent.
-    Outbound,
-    /// The customer asked to be called at a time, or back.
-    Scheduled,
-    /// A type that no table knows.
-    Unknown,
-}
-
-/// A menu: at CCAI, a queue.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Menu {
+/// The part that the records of calls and of chats share. Durations are whole seconds.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct InteractionRecord {
     /// The vendor's id.
-    pub id: Option<EntityId>,
-    /// Its name.
-    pub name: Option<String>,
-    /// The menu above it.
-    pub parent_id: Option<EntityId>,
-    /// Its place among its siblings.
-    pub position: Option<i64>,
-    /// Whether the vendor has deleted it.
-    pub deleted: Option<bool>,
-    /// Whether it is hidden from customers.
-    pub hidden: Option<bool>,
-    /// The channel it serves, such as `ivr_menu`.
-    pub menu_type: Option<String>,
-    /// What customers hear or read.
-    pub output_msg: Option<String>,
-}
-
-/// A path through menus, as it stands at the top of an interaction.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MenuPath {
-    /// How many menus the path has.
-    pub items_count: Option<i64>,
-    /// The name of its last menu.
-    pub name: Option<String>,
-    /// All names, joined by `/`.
-    pub materialized_path: Option<String>,
-}
-
-/// A stay in a queue.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct QueueDuration {
-    /// The row's id; unique only inside its interaction.
-    pub id: Option<EntityId>,
-    /// The agent who ended the wait.
-    pub agent_id: Option<EntityId>,
-    /// Seconds waited.
-    pub queue_duration: Option<i64>,
-    /// The path's id; not the menu's.
-    pub menu_path_id: Option<EntityId>,
-    /// The path's names, joined by `/`.
-    pub menu_path: Option<String>,
+    pub id: EntityId,
     /// Language code.
     pub lang: Option<String>,
-    /// Whether the stay began with a transfer.
-    #[serde(default)]
-    pub transfer: bool,
-    /// The transfer it began with.
-    pub transfer_id: Option<EntityId>,
-    /// Whether that transfer was a cold one.
-    pub transfer_cold: Option<bool>,
-    /// When the wait began.
-    pub started_at: Option<Timestamp>,
-    /// When it ended; null while it lasts.
-    pub ended_at: Option<Timestamp>,
-    /// Seconds below which an abandoned interaction does not count.
-    pub service_level_abandon_time_threshold: Option<i64>,
-    /// The vendor's verdict: `in_sla`, `not_in_sla`, `excluded`.
-    pub service_level_event: Option<String>,
-    /// Percent of interactions to be answered in time.
-    pub service_level_target_percent: Option<f64>,
-    /// Seconds within which to answer.
-    pub service_level_target_time: Option<i64>,
-}
-
-/// The handling by one agent, or its after-call work.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HandleDuration {
-    /// The row's id; unique only inside its interaction.
-    pub id: Option<EntityId>,
-    /// The agent.
-    pub agent_id: Option<EntityId>,
-    /// Seconds of after-call work.
-    pub acw_duration: Option<i64>,
-    /// Seconds of before-call work.
-    pub bcw_duration: Option<i64>,
-    /// Seconds of talk.
-    pub call_duration: Option<i64>,
-    /// Seconds of chat.
-    pub chat_duration: Option<i64>,
-    /// Seconds waited before (deprecated by the vendor).
-    pub wait_duration: Option<i64>,
-    /// Seconds from assignment to connection.
-    pub assigned_connection_duration: Option<i64>,
-    /// Seconds on hold.
-    pub hold_duration: Option<i64>,
-    /// Messages in all.
-    pub message_count: Option<i64>,
-    /// Answers by the agent.
-    pub response_count: Option<i64>,
-    /// Seconds, summed over the answers.
-    pub response_time_total: Option<i64>,
-    /// Seconds of the slowest answer.
-    pub response_time_max: Option<i64>,
-    /// Seconds of an average answer.
-    pub response_time_avg: Option<i64>,
-    /// The path's id; not the menu's.
-    pub menu_path_id: Option<EntityId>,
-    /// The path's names, joined by `/`.
-    pub menu_path: Option<String>,
-    /// Language code.
-    pub lang: Option<String>,
-    /// Whether a supervisor had entered the call.
-    pub barged: Option<bool>,
-    /// Whether the handling began with a transfer.
-    #[serde(default)]
-    pub transfer: bool,
-    /// The transfer it began with.
-    pub transfer_id: Option<EntityId>,
-    /// Whether that transfer was a cold one.
-    pub transfer_cold: Option<bool>,
-    /// When it began.
-    pub started_at: Option<Timestamp>,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
-    /// The time it had been scheduled for.
-    pub scheduled_at: Option<Timestamp>,
-}
-
-/// A transfer from one agent or queue to another.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Transfer {
-    /// The vendor's id.
-    pub id: Option<EntityId>,
-    /// Its status, such as `transferring`.
-    pub status: Option<String>,
-    /// Why it failed; null when it did not.
-    pub fail_reason: Option<String>,
-    /// When it was begun.
+    /// Where it is in its life cycle.
+    pub status: Option<VendorWord<InteractionPhase>>,
+    /// When it was created.
     pub created_at: Option<Timestamp>,
-    /// When the new agent was chosen.
+    /// When an agent was chosen.
     pub assigned_at: Option<Timestamp>,
-    /// When the new agent was connected.
-    pub connected_at: Option<Timestamp>,
-    /// When it last changed.
+    /// When it ended.
+    pub ends_at: Option<Timestamp>,
+    /// When the record last changed. After-call work does not move it.
     pub updated_at: Option<Timestamp>,
-    /// Seconds of talk after it.
-    pub call_duration: Option<i64>,
-    /// Seconds waited for it.
+    /// Seconds waited (deprecated by the vendor).
     pub wait_duration: Option<i64>,
-    /// The deflection it ended in, in the vendor's words.
-    pub deflection: Option<String>,
-    /// The path it left.
-    pub from_menu: Option<MenuPath>,
-    /// The path it went to.
-    pub to_menu: Option<MenuPath>,
-    /// The agent who gave it.
-    pub from_agent: Option<AgentReference>,
-    /// The agent who got it.
-    pub to_agent: Option<AgentReference>,
-}
-
-/// What an agent noted an interaction was about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Disposition {
-    /// The agent who noted it.
-    pub user_id: Option<EntityId>,
-    /// The participant it was noted for.
-    pub participant_id: Option<EntityId>,
-    /// The transfer it was noted for.
-    pub transfer_id: Option<EntityId>,
-    /// Content: the note.
-    pub code: Option<String>,
-}
-
-/// The customer's time with agents.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ConsumerHandleDuration {
-    /// The row's id.
-    pub id: Option<EntityId>,
-    /// Seconds of talk.
-    pub call_duration: Option<i64>,
-    /// Seconds of chat.
-    pub chat_duration: Option<i64>,
-    /// Seconds on hold.
-    pub hold_duration: Option<i64>,
-    /// Messages in all.
-    pub message_count: Option<i64>,
-    /// Answers in all.
-    pub response_count: Option<i64>,
-    /// Seconds, summed over the answers.
-    pub response_time_total: Option<i64>,
-    /// Seconds of the slowest answer.
-    pub response_time_max: Option<i64>,
-    /// Seconds of an average answer.
-    pub response_time_avg: Option<i64>,
-    /// When it began.
-    pub started_at: Option<Timestamp>,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
-}
-
-/// The customer's time in a menu.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ConsumerInMenuDuration {
-    /// The row's id.
-    pub id: Option<EntityId>,
-    /// How it ended, such as `finished`.
-    pub event: Option<String>,
-    /// Seconds.
-    pub duration: Option<i64>,
-    /// The path's id.
-    pub menu_path_id: Option<EntityId>,
-    /// The path's names, joined by `/`.
-    pub menu_path: Option<String>,
-    /// Language code.
-    pub lang: Option<String>,
-    /// When it began.
-    pub started_at: Option<Timestamp>,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
-}
-
-/// The customer's time in a payment or a survey.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ConsumerEventDuration {
-    /// The row's id.
-    pub id: Option<EntityId>,
-    /// What it was, such as `payment` or `csat`.
-    #[serde(rename = "type")]
-    pub event_type: Option<String>,
-    /// How it ended, such as `finished` or `abandoned`.
-    pub event: Option<String>,
-    /// Seconds.
-    pub duration: Option<i64>,
-    /// The path's id.
-    pub menu_path_id: Option<EntityId>,
-    /// The path's names, joined by `/`.
-    pub menu_path: Option<String>,
-    /// Language code.
-    pub lang: Option<String>,
-    /// When it began.
-    pub started_at: Option<Timestamp>,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
-}
-
-/// A virtual agent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VirtualAgent {
-    /// The vendor's id.
-    pub id: Option<EntityId>,
-    /// Its name.
-    pub name: Option<String>,
-}
-
-/// An escalation by a virtual agent that was deflected.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VirtualAgentDeflectedEscalation {
-    /// The row's id.
-    pub id: Option<EntityId>,
-    /// Where to, such as `after_hours`.
-    pub deflection: Option<String>,
-    /// The escalation's id.
-    pub escalation_id: Option<EntityId>,
-    /// Why, such as `by_end_user_message`.
-    pub escalation_reason: Option<String>,
-    /// When.
-    pub escalated_at: Option<Timestamp>,
-    /// The path's id.
-    pub menu_path_id: Option<EntityId>,
-    /// The path's names, joined by `/`.
-    pub menu_path: Option<String>,
-    /// Language code.
-    pub lang: Option<String>,
-    /// Who escalated.
+    /// Seconds in queues.
+    pub queue_duration: Option<i64>,
+    /// The customer's rating, 1 to 5.
+    pub rating: Option<i64>,
+    /// Whether the customer left a comment.
+    pub has_feedback: Option<bool>,
+    /// The ticket in the customer relations system.
+    pub out_ticket_id: Option<String>,
+    /// Its address.
+    pub out_ticket_url: Option<String>,
+    /// Whether the customer was verified.
+    pub verified: Option<bool>,
+    /// Why it failed; null when it did not.
+    pub fail_reason: Option<VendorWord<FailureCause>>,
+    /// The queue the customer chose.
+    pub selected_menu: Option<Menu>,
+    /// The path to that queue.
+    pub menu_path: Option<MenuPath>,
+    /// How it was offered, in the vendor's words.
+    pub offer_type: Option<String>,
+    /// When it was offered, and to whom.
+    #[serde(default)]
+    pub offer_events: Vec<OfferEvent>,
+    /// The agent at the time of the poll.
+    pub agent_info: Option<AgentReference>,
+    /// The customer.
+    pub end_user: Option<EndUser>,
+    /// Content: pictures the customer sent.
+    #[serde(default)]
+    pub photos: Vec<Media>,
+    /// Content: videos the customer sent.
+    #[serde(default)]
+    pub videos: Vec<Media>,
+    /// Transfers, in the vendor's order.
+    #[serde(default)]
+    pub transfers: Vec<Transfer>,
+    /// Who took part.
+    #[serde(default)]
+    pub participants: Vec<Participant>,
+    /// Stays in queues.
+    #[serde(default)]
+    pub queue_durations: Vec<QueueDuration>,
+    /// Handling by agents, and after-call work.
+    #[serde(default)]
+    pub handle_durations: Vec<HandleDuration>,
+    /// The customer's time with agents.
+    #[serde(default)]
+    pub consumer_handle_durations: Vec<ConsumerHandleDuration>,
+    /// The customer's time in payments and surveys.
+    #[serde(default)]
+    pub consumer_event_durations: Vec<ConsumerEventDuration>,
+    /// The virtual agent who handled it.
     pub virtual_agent: Option<VirtualAgent>,
+    /// Escalations by virtual agents that were deflected.
+    #[serde(default)]
+    pub virtual_agent_deflected_escalations: Vec<VirtualAgentDeflectedEscalation>,
+    /// Handling by virtual agents.
+    #[serde(default)]
+    pub virtual_agent_handle_durations: Vec<VirtualAgentHandleDuration>,
 }
 
-/// The handling by a virtual agent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VirtualAgentHandleDuration {
-    /// The row's id.
-    pub id: Option<EntityId>,
-    /// Who handled.
-    pub virtual_agent: Option<VirtualAgent>,
-    /// Seconds of talk.
-    pub call_duration: Option<i64>,
-    /// Seconds of chat.
-    pub chat_duration: Option<i64>,
-    /// Why it was escalated.
-    pub escalation_reason: Option<String>,
-    /// The vendor's measure of the customer's mood.
-    pub sentiment: Option<i64>,
-    /// Answers.
-    pub response_count: Option<i64>,
-    /// Seconds, summed over the answers.
-    pub response_time_total: Option<i64>,
-    /// Seconds of the slowest answer.
-    pub response_time_max: Option<i64>,
-    /// Seconds of an average answer.
-    pub response_time_avg: Option<i64>,
-    /// Answers that said it did not understand.
-    pub fallback_response_count: Option<i64>,
-    /// Who began, such as `end_user`.
-    pub initiated_by: Option<String>,
-    /// The path's id.
-    pub menu_path_id: Option<EntityId>,
-    /// The path's names, joined by `/`.
-    pub menu_path: Option<String>,
-    /// Language code.
-    pub lang: Option<String>,
-    /// Whether it began with a transfer.
-    pub transfer: Option<bool>,
-    /// The transfer it began with.
-    pub transfer_id: Option<EntityId>,
-    /// When it began.
-    pub started_at: Option<Timestamp>,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
+impl InteractionRecord {
+    /// Where the interaction is in its life cycle.
+    #[must_use]
+    pub fn phase(&self) -> InteractionPhase {
+        self.status.as_ref().map_or(InteractionPhase::Unknown, VendorWord::normal)
+    }
+
+    /// Sets the normal form of each word, by the tables of this kind of interaction.
+    pub(super) fn normalise(
+        &mut self,
+        statuses: Words<InteractionPhase>,
+        fail_reasons: Words<FailureCause>,
+        vocabulary: &Vocabulary,
+    ) {
+        if let Some(status) = &mut self.status {
+            status.look_up(statuses);
+        }
+        if let Some(reason) = &mut self.fail_reason {
+            reason.look_up(fail_reasons);
+        }
+        for row in &mut self.queue_durations {
+            if let Some(verdict) = &mut row.service_level_event {
+                verdict.look_up(vocabulary.sla_verdicts);
+            }
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What the contact centre's administrators define: teams and statuses.
+//! What administrators define: teams and statuses.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub struct Team {
     pub name: Option<String>,
     /// The team above it.
     pub parent_id: Option<EntityId>,
-    /// Its place in the vendor's list.
+    /// Its position in the vendor's list.
     pub position: Option<i64>,
     /// Whether the vendor has deleted it.
     pub deleted: Option<bool>,
@@ -24,7 +24,7 @@ pub struct Team {
     pub assignees: Vec<AgentReference>,
 }
 
-/// A status an agent may be in.
+/// A status that agents may have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StatusDefinition {
     /// The vendor's id. Names repeat; the id is the status.
@@ -33,7 +33,7 @@ pub struct StatusDefinition {
     pub name: Option<String>,
     /// What it means.
     pub presence: Presence,
-    /// The colour of the vendor's screens.
+    /// The colour on the vendor's screens.
     pub color: Option<String>,
     /// The id in the workforce management system.
     pub wfm_id: Option<String>,

@@ -1,8 +1,9 @@
-//! What an agent's status means, in one form for all vendors.
+//! The normal form of agents' statuses.
 
 use serde::{Deserialize, Serialize};
 
-/// The normal form of an agent's status across vendors. The vendor's own word stands beside it.
+/// The normal form of an agent's status. Unlike the other normal forms it is stored and published,
+/// with the vendor's own word beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Presence {
@@ -18,6 +19,6 @@ pub enum Presence {
     Away,
     /// Not logged in.
     Offline,
-    /// A status the vendor's account defined, or one that no table knows.
+    /// A status that the account defines, or one that no vocabulary knows.
     Other,
 }

@@ -1,63 +1,22 @@
-//! Privacy: which fields tell of whom, and what becomes of them.
+//! Privacy: which fields are personal data, and what is done with them.
 //!
-//! Closed by default, with a list of our own, because the vendors' marks are uneven. It is applied
-//! right after decoding, so that nothing behind that point (state, events, logs) ever holds more
-//! than the configuration opens.
+//! Closed by default, by a list of our own, because vendors mark personal data unevenly. It is
+//! applied right after decoding, so that state, events and logs never hold more than the
+//! configuration opens.
 
 mod fields;
+mod mode;
 mod pseudonym;
 
 pub use fields::{Personal, PersonalFields, personal_fields};
+pub use mode::Mode;
 pub use pseudonym::{PseudonymKey, ShortKey};
 
-use self::fields::Field;
+use self::fields::apply;
+use self::mode::Class;
 use super::{Activity, Agent, Call, Chat, Queue, Team};
 
-/// What becomes of a class of fields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// Kept as they are.
-    Keep,
-    /// Left out.
-    Drop,
-    /// Each value is replaced by one that only the key's owner can connect with it: equal values
-    /// of a class stay equal, and can be joined and counted.
-    Pseudonymise(PseudonymKey),
-}
-
-/// Whom a field tells of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    Agents,
-    Customers,
-    Content,
-}
-
-impl Class {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Agents => "agents",
-            Self::Customers => "customers",
-            Self::Content => "content",
-        }
-    }
-}
-
-impl Mode {
-    /// A number that tells modes apart, without telling a key.
-    fn code(self) -> u64 {
-        match self {
-            Self::Drop => 0,
-            Self::Keep => 1,
-            Self::Pseudonymise(key) => {
-                let code = key.code("fingerprint", "");
-                code[..7].iter().fold(2, |number, byte| (number << 8) | u64::from(*byte))
-            }
-        }
-    }
-}
-
-/// What becomes of each class.
+/// What is done with each class of personal data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Privacy {
     /// Names, e-mail addresses, numbers and pictures of agents.
@@ -75,7 +34,8 @@ impl Default for Privacy {
 }
 
 impl Privacy {
-    /// A number that differs when the settings do, to be stored beside what was made under them.
+    /// A number that differs when the settings do, to be stored beside the states written under
+    /// them.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         1 | (self.agents.code().rotate_left(1))
@@ -85,41 +45,34 @@ impl Privacy {
 
     /// Applies the settings to an agent.
     pub fn agent(&self, agent: &mut Agent) {
-        self.apply(fields::AGENT, agent);
+        apply(fields::AGENT, agent, |class| self.mode(class));
     }
 
     /// Applies the settings to a row of the activity log.
     pub fn activity(&self, activity: &mut Activity) {
-        self.apply(fields::ACTIVITY, activity);
+        apply(fields::ACTIVITY, activity, |class| self.mode(class));
     }
 
     /// Applies the settings to a queue.
     pub fn queue(&self, queue: &mut Queue) {
-        self.apply(fields::QUEUE, queue);
+        apply(fields::QUEUE, queue, |class| self.mode(class));
     }
 
     /// Applies the settings to a team.
     pub fn team(&self, team: &mut Team) {
-        self.apply(fields::TEAM, team);
+        apply(fields::TEAM, team, |class| self.mode(class));
     }
 
-    /// Applies the settings to a call.
+    /// Applies the settings to a call whose words are normalised: its direction says whose number
+    /// `support_number` is.
     pub fn call(&self, call: &mut Call) {
-        self.apply(fields::CALL, call);
+        apply(fields::INTERACTION, &mut call.interaction, |class| self.mode(class));
+        apply(fields::CALL, call, |class| self.mode(class));
     }
 
     /// Applies the settings to a chat.
     pub fn chat(&self, chat: &mut Chat) {
-        self.apply(fields::CHAT, chat);
-    }
-
-    fn apply<T>(&self, table: &[Field<T>], row: &mut T) {
-        for field in table {
-            let mode = self.mode(field.class);
-            for place in (field.places)(row) {
-                place.apply(mode, field.class);
-            }
-        }
+        apply(fields::INTERACTION, &mut chat.interaction, |class| self.mode(class));
     }
 
     const fn mode(&self, class: Class) -> Mode {

@@ -1,4 +1,4 @@
-//! Queues: what they are, who serves them, how many wait in them, and how well they are served.
+//! Queues: their records, how many interactions wait in them, and their service levels.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,13 +13,13 @@ pub struct Queue {
     pub name: Option<String>,
     /// The menu above it.
     pub parent_id: Option<EntityId>,
-    /// Its place among its siblings.
+    /// Its position among its siblings.
     pub position: Option<i64>,
     /// Whether the vendor has deleted it.
     pub deleted: Option<bool>,
     /// Whether it is hidden from customers.
     pub hidden: Option<bool>,
-    /// The channel it serves, such as `ivr_menu`.
+    /// The kind of menu, in the vendor's words.
     pub menu_type: Option<String>,
     /// What customers hear or read.
     pub output_msg: Option<String>,
@@ -36,9 +36,9 @@ pub struct Queue {
 pub struct AgentAssignment {
     /// Language code.
     pub lang: Option<String>,
-    /// Whom the queue asks first, such as `primary`.
+    /// The order in which assignees are offered interactions, in the vendor's words.
     pub queue_level: Option<String>,
-    /// The channel, such as `voice_call`.
+    /// The channel, in the vendor's words.
     pub channel_type: Option<String>,
     /// Who.
     pub assignee: Option<AgentReference>,
@@ -49,28 +49,28 @@ pub struct AgentAssignment {
 pub struct TeamAssignment {
     /// Language code.
     pub lang: Option<String>,
-    /// Whom the queue asks first, such as `primary`.
+    /// The order in which assignees are offered interactions, in the vendor's words.
     pub queue_level: Option<String>,
-    /// The channel, such as `voice_call`.
+    /// The channel, in the vendor's words.
     pub channel_type: Option<String>,
     /// Which.
     pub team: Option<Team>,
 }
 
-/// A path through menus, in one language and on one channel: where customers wait, and what a
-/// service level is measured of. Its id is `{path}/{language}/{channel}`.
+/// A path through menus, in one language and on one channel: customers wait on it, and service
+/// levels are measured of it. Its id is `{path}/{language}/{channel}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct QueuePath {
     /// The path's id; not the menu's.
     pub path_id: EntityId,
     /// Language code.
     pub lang: Option<String>,
-    /// `call` or `chat`, or the vendor's word for another one, in small letters.
+    /// `call` or `chat`, or the vendor's word for another channel, in lower case.
     pub channel: Option<String>,
 }
 
 impl QueuePath {
-    /// The id under which events speak of it. What the vendor does not say is an empty part.
+    /// The entity's id. A part that the vendor does not give is empty.
     #[must_use]
     pub fn id(&self) -> EntityId {
         let lang = self.lang.as_deref().unwrap_or_default();
@@ -79,10 +79,10 @@ impl QueuePath {
     }
 }
 
-/// How many wait on a path at the moment of a reading. Durations are whole seconds.
+/// A row of the queue snapshot: how many interactions wait on a path. Durations are whole seconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QueueStatus {
-    /// Where.
+    /// The path.
     pub queue: QueuePath,
     /// The queue's own id.
     pub menu_id: Option<EntityId>,
@@ -90,13 +90,13 @@ pub struct QueueStatus {
     pub menu_path: Option<String>,
     /// How many wait.
     pub in_queue_count: i64,
-    /// Since when the one waits who has waited longest.
+    /// Since when the longest wait goes on.
     pub oldest_in_queue: Option<Timestamp>,
-    /// For how long.
+    /// The longest wait.
     pub oldest_duration_in_queue: Option<i64>,
-    /// How long all of them have waited together.
+    /// The sum of all waits.
     pub total_queue_duration: Option<i64>,
-    /// How long each has waited on average.
+    /// The average wait.
     pub average_queue_duration: Option<i64>,
 }
 
@@ -115,16 +115,16 @@ pub enum Measured {
     },
 }
 
-/// A service level at the moment of a reading: how many of the last minutes' interactions were
-/// answered in time.
+/// A row of the service level snapshot: how many of the last minutes' interactions were answered in
+/// time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceLevel {
-    /// Of what.
+    /// What it is measured of.
     pub of: Measured,
     /// The path's names or the group's name.
     pub name: Option<String>,
     /// Percent; null when nothing was to be answered, which is not 0.
     pub percent: Option<f64>,
-    /// Minutes it looks back.
+    /// Minutes it covers.
     pub minutes: i64,
 }

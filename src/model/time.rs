@@ -1,4 +1,4 @@
-//! Points in time, and how exactly they are known.
+//! Points in time, and their precision.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z, as Avro's `timestamp-millis`.
 ///
-/// Vendors' stamps and our own readings have the same type; which clock one belongs to is said
-/// where it is kept. Only times that can be written as a date between the years 1 and 9999 are
-/// accepted from outside, see [`Timestamp::from_utc`].
+/// Vendors' stamps and times of our own clock have the same type; each field says which clock it
+/// belongs to. Only times of the years 1 to 9999 are accepted from outside, see
+/// [`Timestamp::from_utc`].
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The earliest time a vendor may claim: 0001-01-01T00:00:00Z.
+    /// The earliest time that is accepted from a vendor: 0001-01-01T00:00:00Z.
     pub const EARLIEST: Timestamp = Timestamp(-62_135_596_800_000);
-    /// The latest time a vendor may claim: 9999-12-31T23:59:59.999Z.
+    /// The latest time that is accepted from a vendor: 9999-12-31T23:59:59.999Z.
     pub const LATEST: Timestamp = Timestamp(253_402_300_799_999);
 
     /// A time from its milliseconds since the epoch.
@@ -43,7 +43,7 @@ impl Timestamp {
         (Self::EARLIEST..=Self::LATEST).contains(&time).then_some(time)
     }
 
-    /// The same time cut to its whole second.
+    /// The time cut to its whole second.
     #[must_use]
     pub const fn floor_second(self) -> Self {
         Self(self.0.div_euclid(1000) * 1000)
@@ -106,7 +106,7 @@ impl Sub<Duration> for Timestamp {
     }
 }
 
-/// How exactly the time of a change is known.
+/// The precision of the time of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Precision {
@@ -114,7 +114,7 @@ pub enum Precision {
     Exact,
     /// The vendor stamped it, to the second.
     Second,
-    /// It happened between two readings.
+    /// It happened between two polls.
     Bounded,
 }
 

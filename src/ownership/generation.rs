@@ -1,36 +1,36 @@
-//! Who owns what is stored: which state topic it belongs to, and up to which owner of it.
+//! The generation of an owner, and what a store says of its own: which state topic it belongs to, and
+//! up to which owner.
 //!
-//! A store may be trusted only while its generation is the last one on the topic: as soon as
-//! somebody else has owned the shard, what was left in this outbox may have been found and told
-//! anew by them.
+//! A store may be trusted only while its generation is the last one on the topic: once somebody else
+//! has owned the shard, they may have found and published again what is left in this outbox.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::store::{self, Key, Store};
 
-/// An owner of a shard, among all that it ever had.
+/// One owner of a shard, among all it ever had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generation {
     /// Counts the owners, from 1.
     pub number: u64,
-    /// Which process that was: two that start at once count alike.
+    /// Identifies the owner: two that start at once have the same number.
     pub owner: Uuid,
 }
 
-/// What a store says of its owner.
+/// What a store says of its owner. Stored as JSON: the fields' names are part of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreClaim {
-    /// Which state topic it belongs to.
+    /// The state topic that it belongs to.
     pub lineage: Uuid,
-    /// The generation whose commit is known; `None` before the first one.
+    /// The generation that is known to be committed; `None` before the first one.
     pub held: Option<Generation>,
-    /// A generation that was about to be committed: whether it was, the topic knows.
+    /// A generation that was about to be committed; the topic says whether it was.
     pub claimed: Option<Generation>,
 }
 
 impl StoreClaim {
-    /// The claim of a store; `None` while it belongs to nobody, and so is worth nothing.
+    /// The claim in a store; `None` where it has none, and so cannot be trusted.
     ///
     /// # Errors
     /// When the store fails.
@@ -38,7 +38,7 @@ impl StoreClaim {
         Ok(store.get::<Self>(&Key::store_claim())?.map(|stored| stored.value))
     }
 
-    /// Writes the claim, durably.
+    /// Stores the claim and makes it durable.
     ///
     /// # Errors
     /// When the store fails.

@@ -1,59 +1,59 @@
-//! The right to ask vendors at all: it ends by itself unless it is renewed, so that an owner that was
-//! paused, or is cut off from Kafka, has stopped asking before another one begins.
+//! The right to send vendor requests: it expires unless it is renewed, so that an owner that was paused
+//! or is cut off from Kafka has stopped polling before another one begins.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// A right that ends at a time of the machine's monotonic clock, which goes on while the process is
-/// paused. It is looked at before each request.
+/// A right that expires at a time of the machine's monotonic clock, which goes on while the process is
+/// paused. It is checked before each request.
 #[derive(Debug)]
 pub struct Lease {
-    until: Mutex<Until>,
+    expiry: Mutex<Expiry>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Until {
-    Ended,
+enum Expiry {
+    Expired,
     At(Instant),
-    Unlimited,
+    Never,
 }
 
 impl Default for Lease {
-    /// One that has ended.
+    /// One that has expired.
     fn default() -> Self {
-        Self { until: Mutex::new(Until::Ended) }
+        Self { expiry: Mutex::new(Expiry::Expired) }
     }
 }
 
 impl Lease {
-    /// One that does not end.
+    /// One that does not expire.
     #[must_use]
     pub const fn unlimited() -> Self {
-        Self { until: Mutex::new(Until::Unlimited) }
+        Self { expiry: Mutex::new(Expiry::Never) }
     }
 
-    /// It ends at this time and no earlier; without a time it does not end.
+    /// It expires at this time and no earlier; without a time it does not expire.
     pub fn renew(&self, until: Option<Instant>) {
-        self.set(until.map_or(Until::Unlimited, Until::At));
+        self.set(until.map_or(Expiry::Never, Expiry::At));
     }
 
-    /// It has ended.
+    /// It expires now.
     pub fn end(&self) {
-        self.set(Until::Ended);
+        self.set(Expiry::Expired);
     }
 
     /// Whether it holds.
     #[must_use]
     pub fn holds(&self, now: Instant) -> bool {
-        match *self.until.lock().unwrap_or_else(PoisonError::into_inner) {
-            Until::Ended => false,
-            Until::At(until) => now < until,
-            Until::Unlimited => true,
+        match *self.expiry.lock().unwrap_or_else(PoisonError::into_inner) {
+            Expiry::Expired => false,
+            Expiry::At(until) => now < until,
+            Expiry::Never => true,
         }
     }
 
-    fn set(&self, until: Until) {
-        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    fn set(&self, expiry: Expiry) {
+        *self.expiry.lock().unwrap_or_else(PoisonError::into_inner) = expiry;
     }
 }
 

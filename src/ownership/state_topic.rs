@@ -1,13 +1,14 @@
-//! The state topic: compacted, one partition a shard, and the truth. A store is a cache of it.
+//! The state topic: compacted, one partition per shard, and the truth. A store is a cache of it.
 //!
-//! It holds the store's records under the store's keys, and under a key of its own the owner's
-//! record, which every transaction writes anew: who owns the shard, how far the outbox is
-//! published, and, by coming at all, that the owner lives.
+//! It holds the store's records under the store's keys, and under a key of its own the owner record,
+//! which every transaction writes: who owns the shard, and how far its outbox is published. Each one
+//! is also the owner's heartbeat.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
@@ -15,23 +16,24 @@ use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::generation::Generation;
-use crate::kafka::{ConnectionLog, KafkaSettings, Remedy, explain};
+use crate::clock::Deadline;
+use crate::kafka::{ErrorClass, KafkaContext, KafkaSettings, Remedy, explain, refused_property};
 use crate::model::{AccountName, Timestamp};
 
-/// The largest record of state that is written, in bytes; topics are made to take it. A row of a
+/// The largest record of state that is written, in bytes; topics are created to take it. A row of a
 /// vendor has four mebibytes at most.
 pub(crate) const LARGEST_RECORD: usize = 10 << 20;
-/// The key of the owner's record. No key of the store that is published begins like it.
+/// The key of the owner record. No published key of the store begins with this byte.
 pub(crate) const OWNER_KEY: &[u8] = b"owner";
-/// The version of the owner's record.
+/// The version of the owner record's form.
 const VERSION: u32 = 1;
 /// How long the broker may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a reading waits for the next record before it gives up.
-const SILENCE: Duration = Duration::from_secs(20);
-/// How many records before the end the last owner's record is looked for. It is among those of
-/// the last transaction, which are fewer.
-const TAIL: i64 = 20_000;
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a read waits for the next record before it fails.
+const STALL_TIMEOUT: Duration = Duration::from_secs(20);
+/// How many offsets before the end the last owner record is searched. It is in the last transaction,
+/// which has fewer records.
+const OWNER_SEARCH: i64 = 20_000;
 /// What librdkafka reads ahead. Its default is 64 MiB.
 const READ_AHEAD_KIB: u32 = 16 * 1024;
 
@@ -43,21 +45,22 @@ pub fn shard_of(account: &AccountName, shards: u32) -> u32 {
     u32::try_from(shard).unwrap_or(0)
 }
 
-/// What the owner of a shard says with every transaction.
+/// What the owner of a shard writes with every transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OwnerRecord {
     version: u32,
-    /// Which state topic this is, among all that ever had its name.
+    /// The identity of the state topic's contents.
     pub(crate) lineage: Uuid,
     /// Who owns the shard.
     pub(crate) generation: Generation,
     /// The number of the last outbox entry that is published.
     pub(crate) progress: u64,
-    /// Whether the owner has left: nobody has to wait.
+    /// Whether the owner has left: then nobody has to wait for missing heartbeats.
     pub(crate) released: bool,
     /// The accounts of which the shard holds state.
     pub(crate) accounts: Vec<AccountName>,
-    /// When it was written, by the owner's clock, in milliseconds: for people who look.
+    /// When it was written, by the owner's clock, in milliseconds. Shown to people and compared with
+    /// nothing.
     written_at: i64,
 }
 
@@ -81,12 +84,12 @@ impl OwnerRecord {
         }
     }
 
-    /// The same owner's next word.
+    /// The same owner's next record, with this progress.
     pub(crate) fn next(&self, progress: u64, now: Timestamp) -> Self {
         Self { progress, written_at: now.millis(), ..self.clone() }
     }
 
-    /// The owner's last word.
+    /// The owner's last record: it leaves.
     pub(crate) fn release(&self, now: Timestamp) -> Self {
         Self { released: true, written_at: now.millis(), ..self.clone() }
     }
@@ -97,7 +100,7 @@ impl OwnerRecord {
     }
 
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        // It is made of numbers, ids and names: there is nothing that JSON could refuse.
+        // Numbers, ids and names: there is nothing that JSON could refuse.
         serde_json::to_vec(self).unwrap_or_default()
     }
 
@@ -110,10 +113,10 @@ impl OwnerRecord {
 /// Why the state topic cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The broker does not answer or refuses.
+    /// The broker does not answer, or refuses; explained.
     #[error("{0}")]
     Kafka(String),
-    /// The owner's record has a form that this version does not read.
+    /// The owner record has a form that this version does not read.
     #[error(
         "the state topic {0} was written by a newer version of floorcast: run that one, or another \
          [kafka] deployment"
@@ -124,27 +127,45 @@ pub(crate) enum Error {
 /// A record of the state topic.
 #[derive(Debug)]
 pub(crate) enum StateTopicRecord {
-    /// The owner's.
+    /// The owner record.
     Owner(OwnerRecord),
-    /// The store's.
+    /// A record of the store; `None` is a tombstone.
     State(Vec<u8>, Option<Vec<u8>>),
 }
 
-/// Reads one partition of the state topic: what is committed, and nothing else.
+/// How far a read of the state topic came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// To the end that is visible. The offset behind the last record.
+    Complete(i64),
+    /// The deadline passed, or the receiver ended it. The offset behind the last record read.
+    CutShort(i64),
+}
+
+impl Read {
+    /// The offset behind the last record that was read.
+    pub(crate) const fn next_offset(self) -> i64 {
+        match self {
+            Self::Complete(next) | Self::CutShort(next) => next,
+        }
+    }
+}
+
+/// Reads one partition of the state topic: committed records only.
 pub(crate) struct StateReader {
-    consumer: BaseConsumer<ConnectionLog>,
-    listener: ConnectionLog,
+    consumer: BaseConsumer<KafkaContext>,
+    context: KafkaContext,
     topic: String,
     shard: i32,
 }
 
 impl StateReader {
     pub(crate) fn new(settings: &KafkaSettings, shard: i32) -> Result<Self, Error> {
-        let listener = ConnectionLog::default();
-        let mut config = settings.client();
+        let context = KafkaContext::default();
+        let mut config = settings.client_config();
         config
             .set("isolation.level", "read_committed")
-            // Never joined; librdkafka asks for a name all the same.
+            // No group is joined, but librdkafka requires a name.
             .set("group.id", format!("{}-state", settings.client_id))
             .set("enable.auto.commit", "false")
             .set("allow.auto.create.topics", "false")
@@ -152,104 +173,109 @@ impl StateReader {
             .set("enable.partition.eof", "true")
             .set("queued.max.messages.kbytes", READ_AHEAD_KIB.to_string())
             .set("reconnect.backoff.max.ms", "1000")
-            // The end of the partition is told by an empty answer: it is not waited for.
+            // An empty answer reports the end of the partition: the broker is not to delay it.
             .set("fetch.wait.max.ms", "20");
-        let consumer =
-            config.create_with_context(listener.clone()).map_err(|error| match error {
-                KafkaError::ClientConfig(_, _, name, _) => Error::Kafka(format!(
+        let consumer = config.create_with_context(context.clone()).map_err(|error| {
+            Error::Kafka(match refused_property(&error) {
+                Some(name) => format!(
                     "kafka's client takes no property {name:?}: correct it in [kafka.properties]"
-                )),
-                error => Error::Kafka(error.to_string()),
-            })?;
-        Ok(Self { consumer, listener, topic: settings.state_topic(), shard })
+                ),
+                None => error.to_string(),
+            })
+        })?;
+        Ok(Self { consumer, context, topic: settings.state_topic(), shard })
     }
 
-    /// The first offset and the one behind the last committed record.
+    /// The first offset, and the one behind the last committed record.
     pub(crate) fn ends(&self) -> Result<(i64, i64), Error> {
-        let ends = self.consumer.fetch_watermarks(&self.topic, self.shard, PATIENCE);
+        let ends = self.consumer.fetch_watermarks(&self.topic, self.shard, TIMEOUT);
         ends.map_err(|error| self.explain(&error))
     }
 
-    /// Reads from an offset to the end that is visible, and hands every record over. Returns the
-    /// offset behind the last one. `give_up` ends it early.
+    /// Reads from an offset to the end that is visible, and hands every record over. It is cut short
+    /// when the deadline passes or the receiver breaks.
     pub(crate) fn read(
         &self,
         from: i64,
-        give_up: &dyn Fn() -> bool,
-        mut take: impl FnMut(i64, StateTopicRecord),
-    ) -> Result<i64, Error> {
+        deadline: Deadline,
+        mut receive: impl FnMut(StateTopicRecord) -> ControlFlow<()>,
+    ) -> Result<Read, Error> {
         let mut assignment = TopicPartitionList::new();
         let assigned = assignment
             .add_partition_offset(&self.topic, self.shard, Offset::Offset(from))
             .and_then(|()| self.consumer.assign(&assignment));
         assigned.map_err(|error| self.explain(&error))?;
-        let (mut next, mut heard) = (from, Instant::now());
-        loop {
+        let (mut next, mut received_at) = (from, Instant::now());
+        let read = loop {
+            let mut flow = ControlFlow::Continue(());
             match self.consumer.poll(Duration::from_millis(100)) {
                 Some(Ok(message)) => {
-                    heard = Instant::now();
+                    received_at = Instant::now();
                     next = message.offset() + 1;
-                    let key = message.key().unwrap_or_default();
-                    if key == OWNER_KEY {
-                        let record = OwnerRecord::from_bytes(message.payload().unwrap_or_default())
-                            .ok_or_else(|| Error::Newer(self.topic.clone()))?;
-                        take(message.offset(), StateTopicRecord::Owner(record));
-                    } else {
-                        let value = message.payload().map(<[u8]>::to_vec);
-                        take(message.offset(), StateTopicRecord::State(key.to_vec(), value));
-                    }
+                    flow = receive(self.record(&message)?);
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) => break,
-                // The client asks for its group, of which nothing is wanted.
-                Some(Err(error))
-                    if error.rdkafka_error_code() == Some(Code::GroupAuthorizationFailed) => {}
+                Some(Err(KafkaError::PartitionEOF(_))) => break Read::Complete(next),
+                // About the consumer group, which is not used.
+                Some(Err(error)) if ErrorClass::of(&error) == ErrorClass::GroupAccessDenied => {}
                 Some(Err(error)) => {
                     tracing::debug!(%error, "reading the state topic is interrupted");
-                    // What somebody has to grant does not come by waiting.
-                    let refused = explain(error.rdkafka_error_code(), "").remedy == Remedy::Person;
-                    if refused || heard.elapsed() > SILENCE {
+                    // Waiting does not help where an operator is needed.
+                    let remedy = explain(error.rdkafka_error_code(), "").remedy;
+                    if remedy == Remedy::Operator || received_at.elapsed() > STALL_TIMEOUT {
                         return Err(self.explain(&error));
                     }
                 }
-                None if heard.elapsed() > SILENCE => {
+                None if received_at.elapsed() > STALL_TIMEOUT => {
                     return Err(self.explain(&KafkaError::Canceled));
                 }
                 None => {}
             }
-            if give_up() {
-                break;
+            if flow.is_break() || deadline.has_passed() {
+                break Read::CutShort(next);
             }
-        }
-        // What is assigned goes on being fetched.
+        };
+        // An assigned partition would go on being fetched.
         let _ = self.consumer.unassign();
-        Ok(next)
+        Ok(read)
     }
 
-    /// The last owner's record, and the offset behind the last record.
+    fn record(&self, message: &impl Message) -> Result<StateTopicRecord, Error> {
+        let key = message.key().unwrap_or_default();
+        if key != OWNER_KEY {
+            let value = message.payload().map(<[u8]>::to_vec);
+            return Ok(StateTopicRecord::State(key.to_vec(), value));
+        }
+        OwnerRecord::from_bytes(message.payload().unwrap_or_default())
+            .map(StateTopicRecord::Owner)
+            .ok_or_else(|| Error::Newer(self.topic.clone()))
+    }
+
+    /// The last owner record, and the offset behind the last record.
     pub(crate) fn last_owner(
         &self,
-        give_up: &dyn Fn() -> bool,
+        deadline: Deadline,
     ) -> Result<(Option<OwnerRecord>, i64), Error> {
         let (first, end) = self.ends()?;
         let mut last = None;
-        let mut from = (end - TAIL).max(first);
+        let mut from = (end - OWNER_SEARCH).max(first);
         loop {
-            let next = self.read(from, give_up, |_, found| {
-                if let StateTopicRecord::Owner(owner) = found {
+            let read = self.read(from, deadline, |record| {
+                if let StateTopicRecord::Owner(owner) = record {
                     last = Some(owner);
                 }
+                ControlFlow::Continue(())
             })?;
             if last.is_some() || from <= first {
-                return Ok((last, next.max(end)));
+                return Ok((last, read.next_offset().max(end)));
             }
             from = first;
         }
     }
 
     fn explain(&self, error: &KafkaError) -> Error {
-        // The client tells its listener why it failed when it is polled, and only then.
+        // The client logs why it failed only while it is polled.
         while self.consumer.poll(Duration::ZERO).is_some() {}
-        Error::Kafka(self.listener.explain(error.rdkafka_error_code()).text)
+        Error::Kafka(self.context.explain(error.rdkafka_error_code()).text)
     }
 }
 
@@ -266,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owners_record_reads_back_and_one_of_a_newer_version_is_refused() {
+    fn an_owner_record_reads_back_and_one_of_a_newer_version_is_refused() {
         let generation = Generation { number: 4, owner: Uuid::from_u128(7) };
         let accounts = vec![AccountName::new("acme").unwrap()];
         let now = Timestamp::from_millis(5);

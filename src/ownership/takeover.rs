@@ -1,85 +1,21 @@
-//! Who owns a shard, and what a new owner may believe of its store.
-//!
-//! Two questions, each a pure function. [`OwnerLiveness`]: may a bridge that stands by take over? Only when
-//! the owner has left, or when everything that is on the topic has been read and no word of the
-//! owner was among it for [`TAKEOVER`]. [`decide`]: is the local store the topic's own? Only when
-//! nobody else has owned the shard since, and nothing that was published is missing in it.
+//! What a new owner may believe of its local store: it is kept only if nobody else has owned the shard
+//! since, and nothing that was published is missing in it.
 
-use std::time::{Duration, Instant};
-
-use super::generation::{Generation, StoreClaim};
+use super::generation::StoreClaim;
 use super::state_topic::OwnerRecord;
-use crate::failpoints::planted;
+use crate::failpoints::fault_enabled;
 use crate::model::AccountName;
 
-/// How often an owner says that it lives, when it has nothing else to commit.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
-/// After this long without a word of the owner another bridge may take over.
-pub(crate) const TAKEOVER: Duration = Duration::from_secs(20);
-/// How long after its last word was begun an owner may ask vendors, where another bridge may take
-/// over: requests that are on the way by then have arrived before that happens.
-pub(crate) const LEASE: Duration = Duration::from_secs(15);
-/// The same as [`TAKEOVER`] where the last word is one's own: somebody else who fenced this bridge
-/// says so within that time.
-const TAKEOVER_FROM_ITSELF: Duration = Duration::from_secs(6);
-
-/// What a bridge that stands by does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StandbyDecision {
-    /// Somebody owns the shard.
-    Wait,
-    /// Nobody does.
-    Take,
-}
-
-/// Watches the owner's words.
-#[derive(Debug)]
-pub(crate) struct OwnerLiveness {
-    own: Option<Generation>,
-    last: Option<OwnerRecord>,
-    heard: Instant,
-}
-
-impl OwnerLiveness {
-    /// Begins to watch. `own` is the generation as which this process owned the shard, if it did.
-    pub(crate) const fn new(own: Option<Generation>, now: Instant) -> Self {
-        Self { own, last: None, heard: now }
-    }
-
-    /// Everything that is on the topic has been read, up to `now`, and this was the owner's last
-    /// word.
-    pub(crate) fn look(&mut self, last: Option<&OwnerRecord>, now: Instant) -> StandbyDecision {
-        if last != self.last.as_ref() {
-            self.last = last.cloned();
-            self.heard = now;
-        }
-        let silence = now.saturating_duration_since(self.heard);
-        match &self.last {
-            None => StandbyDecision::Take,
-            Some(owner) if owner.released => StandbyDecision::Take,
-            Some(owner) if self.own == Some(owner.generation) => {
-                if silence >= TAKEOVER_FROM_ITSELF {
-                    StandbyDecision::Take
-                } else {
-                    StandbyDecision::Wait
-                }
-            }
-            Some(_) if silence >= TAKEOVER => StandbyDecision::Take,
-            Some(_) => StandbyDecision::Wait,
-        }
-    }
-}
-
-/// Why a store is filled anew from the topic.
+/// Why a store is restored from the topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestoreReason {
     /// There is no store.
     Missing,
     /// It belongs to another state topic.
     Lineage,
-    /// Somebody else has owned the shard since.
+    /// Another bridge has owned the shard since.
     Generation,
-    /// It lacks what is published already: it is older than it was.
+    /// It lacks entries that are published: it was rolled back.
     RolledBack,
 }
 
@@ -99,17 +35,18 @@ impl RestoreReason {
 /// What a new owner does with its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TakeoverDecision {
-    /// Neither store nor topic hold anything.
+    /// Begin with an empty store: neither store nor topic hold anything.
     Begin,
-    /// The store is the topic's own: what is left in its outbox beyond the progress is published.
+    /// Keep the store, which is the topic's own: what is in its outbox beyond the progress is still to
+    /// be published.
     Keep,
-    /// The store is filled anew from the topic.
+    /// Restore the store from the topic.
     Restore(RestoreReason),
-    /// The store belongs to a topic that is gone.
+    /// Refuse: the store was published, and the topic is empty.
     Refuse,
 }
 
-/// Holds a store against the topic's last owner's record.
+/// Compares a store with the topic's last owner record.
 pub(crate) fn decide(
     local: Option<&StoreClaim>,
     newest_entry: u64,
@@ -117,7 +54,7 @@ pub(crate) fn decide(
 ) -> TakeoverDecision {
     match (local, topic) {
         (None, None) => TakeoverDecision::Begin,
-        // One that was about to be the first: it never was.
+        // A claim to be the first owner, which was never committed.
         (Some(local), None) if local.held.is_none() => TakeoverDecision::Begin,
         (Some(_), None) => TakeoverDecision::Refuse,
         (None, Some(_)) => TakeoverDecision::Restore(RestoreReason::Missing),
@@ -125,12 +62,12 @@ pub(crate) fn decide(
             TakeoverDecision::Restore(RestoreReason::Lineage)
         }
         (Some(local), Some(topic))
-            if !local.is_of(topic.generation) && !planted("generation_ignored") =>
+            if !local.is_of(topic.generation) && !fault_enabled("generation_ignored") =>
         {
             TakeoverDecision::Restore(RestoreReason::Generation)
         }
         (Some(_), Some(topic))
-            if newest_entry < topic.progress && !planted("generation_ignored") =>
+            if newest_entry < topic.progress && !fault_enabled("generation_ignored") =>
         {
             TakeoverDecision::Restore(RestoreReason::RolledBack)
         }
@@ -138,7 +75,7 @@ pub(crate) fn decide(
     }
 }
 
-/// The accounts of which the topic holds state and that are neither configured nor to be retired.
+/// The accounts whose state the topic holds and that are neither configured nor to be retired.
 pub(crate) fn orphans(
     held: &[AccountName],
     configured: &[AccountName],
@@ -152,6 +89,7 @@ pub(crate) fn orphans(
 mod tests {
     use uuid::Uuid;
 
+    use super::super::generation::Generation;
     use super::*;
     use crate::model::Timestamp;
 
@@ -162,68 +100,6 @@ mod tests {
     fn record(number: u64, progress: u64) -> OwnerRecord {
         let now = Timestamp::from_millis(i64::try_from(progress).unwrap());
         OwnerRecord::new(Uuid::from_u128(99), generation(number), progress, vec![], now)
-    }
-
-    #[test]
-    fn a_bridge_takes_over_when_the_owner_has_left_or_is_silent_for_long() {
-        let start = Instant::now();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        let (wait, take) = (StandbyDecision::Wait, StandbyDecision::Take);
-        let released = record(1, 9).release(Timestamp::from_millis(1));
-        type Looks = Vec<(u64, Option<OwnerRecord>, StandbyDecision)>;
-        let cases: Vec<(&str, Option<u64>, Looks)> = vec![
-            ("nobody ever owned it", None, vec![(0, None, take)]),
-            (
-                "the owner has left",
-                None,
-                vec![(0, Some(record(1, 5)), wait), (3, Some(released.clone()), take)],
-            ),
-            (
-                "the owner lives",
-                None,
-                vec![
-                    (0, Some(record(1, 5)), wait),
-                    (19, Some(record(1, 6)), wait),
-                    (38, Some(record(1, 7)), wait),
-                    (57, Some(record(1, 7)), wait),
-                    (58, Some(record(1, 7)), take),
-                ],
-            ),
-            (
-                "how old the first word is nobody knows",
-                None,
-                vec![
-                    (5, Some(record(1, 5)), wait),
-                    (24, Some(record(1, 5)), wait),
-                    (25, Some(record(1, 5)), take),
-                ],
-            ),
-            (
-                "the last word is one's own",
-                Some(1),
-                vec![
-                    (0, Some(record(1, 5)), wait),
-                    (5, Some(record(1, 5)), wait),
-                    (6, Some(record(1, 5)), take),
-                ],
-            ),
-            (
-                "another one has begun since",
-                Some(1),
-                vec![
-                    (0, Some(record(1, 5)), wait),
-                    (5, Some(record(2, 5)), wait),
-                    (24, Some(record(2, 5)), wait),
-                    (25, Some(record(2, 5)), take),
-                ],
-            ),
-        ];
-        for (case, own, looks) in cases {
-            let mut watch = OwnerLiveness::new(own.map(generation), start);
-            for (second, last, expected) in looks {
-                assert_eq!(watch.look(last.as_ref(), at(second)), expected, "{case}, {second} s");
-            }
-        }
     }
 
     #[test]
@@ -253,14 +129,14 @@ mod tests {
             ("its own", store(Some(3), None), 9, Some(record(3, 7)), TakeoverDecision::Keep),
             ("nothing left", store(Some(3), None), 7, Some(record(3, 7)), TakeoverDecision::Keep),
             (
-                "claim came through",
+                "its claim was committed",
                 store(Some(3), Some(4)),
                 9,
                 Some(record(4, 7)),
                 TakeoverDecision::Keep,
             ),
             (
-                "claim did not",
+                "its claim was not committed",
                 store(Some(3), Some(4)),
                 9,
                 Some(record(3, 7)),
@@ -274,7 +150,7 @@ mod tests {
                 restore(RestoreReason::Generation),
             ),
             (
-                "older than it was",
+                "rolled back",
                 store(Some(3), None),
                 6,
                 Some(record(3, 7)),
@@ -285,11 +161,11 @@ mod tests {
         for (case, local, newest, topic, expected) in cases {
             assert_eq!(decide(local.as_ref(), newest, topic.as_ref()), expected, "{case}");
         }
-        // Two that counted alike are still two.
+        // Two owners with the same number are still two.
         let twin = Generation { number: 3, owner: Uuid::from_u128(1000) };
         let local = StoreClaim { lineage, held: Some(twin), claimed: None };
-        let verdict = decide(Some(&local), 9, Some(&record(3, 7)));
-        assert_eq!(verdict, restore(RestoreReason::Generation));
+        let decision = decide(Some(&local), 9, Some(&record(3, 7)));
+        assert_eq!(decision, restore(RestoreReason::Generation));
     }
 
     #[test]

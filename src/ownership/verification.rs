@@ -1,19 +1,21 @@
-//! Whether a local store agrees with the state topic, once what waits in its outbox is published.
+//! Whether a local store agrees with the state topic, as if its outbox were published.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::ControlFlow;
 
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::generation::StoreClaim;
 use super::state_topic::{OwnerRecord, StateReader, StateTopicRecord};
+use crate::clock::Deadline;
 use crate::kafka::KafkaSettings;
-use crate::store::{self, Key, Store, is_position};
+use crate::store::{self, Key, Store, is_cursor};
 
-/// How many outbox entries are looked at together.
-const AT_ONCE: usize = 1_000;
-/// How many differences are named; the others are counted.
-const NAMED: usize = 100;
+/// How many outbox entries are read at once.
+const ENTRIES_AT_ONCE: usize = 1_000;
+/// How many differences are listed; the others are counted.
+const MOST_LISTED: usize = 100;
 
 /// What does not agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,14 +24,14 @@ pub enum Difference {
     NotOwned,
     /// The store belongs to another state topic.
     Lineage,
-    /// Another owner has had the shard since: the store will be filled anew.
+    /// Another bridge has owned the shard since: the store will be restored.
     Generation {
         /// The topic's.
         topic: u64,
         /// The store's.
         store: u64,
     },
-    /// More is published than the store knows of: it is older than it was.
+    /// More is published than the store knows of: it was rolled back.
     RolledBack {
         /// The last published entry.
         published: u64,
@@ -47,17 +49,17 @@ pub enum Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotOwned => out.write_str("nobody owns the shard yet, or not by this store"),
+            Self::NotOwned => out.write_str("nobody owns the shard yet, or not with this store"),
             Self::Lineage => out.write_str("the store belongs to another state topic"),
             Self::Generation { topic, store } => write!(
                 out,
                 "another bridge has owned the shard since (generation {topic}, the store has \
-                 {store}): it will be filled anew"
+                 {store}): it will be restored from the topic"
             ),
             Self::RolledBack { published, newest } => write!(
                 out,
-                "entry {published} is published, and the store's newest is {newest}: it is older \
-                 than it was"
+                "entry {published} is published, and the store's newest is {newest}: the store was \
+                 rolled back"
             ),
             Self::Missing(key) => write!(out, "only on the topic: {key}"),
             Self::Unpublished(key) => write!(out, "only in the store: {key}"),
@@ -66,22 +68,22 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What a comparison found.
+/// The outcome of a comparison.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verification {
-    /// Records of state that were compared.
+    /// Records of state in the store.
     pub records: u64,
-    /// Outbox entries that are not published yet, and were taken as if they were.
+    /// Outbox entries that are not published yet; they are compared as if they were.
     pub waiting: u64,
-    /// Differences, as many as are named.
+    /// The first differences.
     pub differences: Vec<Difference>,
-    /// Differences beyond those.
+    /// How many more there are.
     pub further: u64,
 }
 
 impl Verification {
-    fn differs(&mut self, difference: Difference) {
-        if self.differences.len() < NAMED {
+    fn add(&mut self, difference: Difference) {
+        if self.differences.len() < MOST_LISTED {
             self.differences.push(difference);
         } else {
             self.further += 1;
@@ -106,7 +108,7 @@ pub enum VerificationError {
     Store(#[from] store::Error),
 }
 
-/// Compares a store that nobody uses with its shard on the topic. Blocks.
+/// Compares a store that is not in use with its shard on the topic. Blocks.
 ///
 /// # Errors
 /// When one of them cannot be read.
@@ -120,28 +122,31 @@ pub fn verify(
     let (first, _) = reader.ends().map_err(unreadable)?;
     let mut topic: HashMap<Vec<u8>, u128> = HashMap::new();
     let mut owner: Option<OwnerRecord> = None;
-    let take = |_, found| match found {
-        StateTopicRecord::Owner(record) => owner = Some(record),
-        StateTopicRecord::State(key, Some(value)) => {
-            topic.insert(key, xxh3_128(&value));
+    let receive = |record| {
+        match record {
+            StateTopicRecord::Owner(record) => owner = Some(record),
+            StateTopicRecord::State(key, Some(value)) => {
+                topic.insert(key, xxh3_128(&value));
+            }
+            StateTopicRecord::State(key, None) => {
+                topic.remove(&key);
+            }
         }
-        StateTopicRecord::State(key, None) => {
-            topic.remove(&key);
-        }
+        ControlFlow::Continue(())
     };
-    reader.read(first, &|| false, take).map_err(unreadable)?;
-    let mut found = Verification::default();
-    let ownership = StoreClaim::load(store)?;
-    if let Some(difference) = ownership_differs(ownership.as_ref(), owner.as_ref(), store) {
-        found.differs(difference);
+    reader.read(first, Deadline::NONE, receive).map_err(unreadable)?;
+    let mut outcome = Verification::default();
+    let claim = StoreClaim::load(store)?;
+    if let Some(difference) = ownership_difference(claim.as_ref(), owner.as_ref(), store) {
+        outcome.add(difference);
     }
     let mut after = owner.map_or(0, |owner| owner.progress);
     loop {
-        let entries = store.outbox_after(after, AT_ONCE, usize::MAX)?;
+        let entries = store.outbox_after(after, ENTRIES_AT_ONCE, usize::MAX)?;
         let Some(last) = entries.last() else { break };
         after = last.number;
-        found.waiting += entries.len() as u64;
-        for (key, value) in entries.into_iter().flat_map(|entry| entry.decision.records) {
+        outcome.waiting += entries.len() as u64;
+        for (key, value) in entries.into_iter().flat_map(|entry| entry.entry.records) {
             match value {
                 Some(value) => topic.insert(key, xxh3_128(&value)),
                 None => topic.remove(&key),
@@ -150,24 +155,24 @@ pub fn verify(
     }
     for record in store.records() {
         let (key, value) = record?;
-        found.records += 1;
+        outcome.records += 1;
         match topic.remove(&key) {
             Some(hash) if hash == xxh3_128(&value) => {}
-            // A position that moved alone is published some seconds later.
-            _ if is_position(&key) => {}
-            Some(_) => found.differs(Difference::Differs(Key::describe(&key))),
-            None => found.differs(Difference::Unpublished(Key::describe(&key))),
+            // A cursor that moves without an event is published some seconds later.
+            _ if is_cursor(&key) => {}
+            Some(_) => outcome.add(Difference::Differs(Key::describe(&key))),
+            None => outcome.add(Difference::Unpublished(Key::describe(&key))),
         }
     }
     let mut missing: Vec<_> = topic.into_keys().collect();
     missing.sort();
     for key in missing {
-        found.differs(Difference::Missing(Key::describe(&key)));
+        outcome.add(Difference::Missing(Key::describe(&key)));
     }
-    Ok(found)
+    Ok(outcome)
 }
 
-fn ownership_differs(
+fn ownership_difference(
     local: Option<&StoreClaim>,
     topic: Option<&OwnerRecord>,
     store: &Store,

@@ -193,7 +193,7 @@ impl StreamPoller {
         match engine.apply(account.clone(), result).await {
             Ok(applied) => {
                 memory.rows = rows;
-                if applied.ask_log_now {
+                if applied.poll_log_now {
                     self.log_disputed.notify_one();
                 }
                 health.account(account).stream(stream).committed(clock.now(), applied.events);

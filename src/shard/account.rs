@@ -1,4 +1,4 @@
-//! The parts of an account: from its configuration to a client, and to how it is polled.
+//! The parts of an account: from its configuration to a vendor's client and to how it is polled.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,17 +20,17 @@ pub struct AccountParts {
     pub vendor: Vendor,
     /// How it is reached.
     pub access: Arc<dyn Access>,
-    /// Where its secrets are, besides in files.
+    /// The environment variables that hold its secrets, besides files.
     pub environment: Arc<Environment>,
-    /// How many minutes a service level looks back.
+    /// The window of a service level, in minutes.
     pub service_level_minutes: i64,
-    /// How far before its cursor a tail asks again; `None` for the vendor's default.
+    /// How far before its cursor an incremental poll begins; `None` for the vendor's default.
     pub overlap: Option<Duration>,
-    /// Its limit.
+    /// Its rate limit.
     pub budget: BudgetSettings,
-    /// From when on changes are wanted.
+    /// From when on changes are emitted.
     pub start: Start,
-    /// How well its queues have to be served, where the vendor does not say.
+    /// The service level targets of its queues, where the vendor does not give them.
     pub targets: Targets,
     /// Its streams: those of the vendor that are enabled, with the configured shares.
     pub streams: Vec<StreamPlan>,
@@ -40,9 +40,9 @@ impl AccountParts {
     /// The parts of an account, as configured.
     ///
     /// # Errors
-    /// When a secret is not there: that is a mistake at the start, and a reason to stop later.
+    /// When a secret is missing.
     pub fn configured(
-        account: &config::Account,
+        account: &config::AccountConfig,
         environment: &Arc<Environment>,
     ) -> Result<Self, SecretError> {
         for secret in account.access.secrets() {
@@ -77,7 +77,7 @@ impl AccountParts {
     /// A client for the account, with its secrets as they are now.
     ///
     /// # Errors
-    /// When a secret is not there, or cannot be sent.
+    /// When a secret is missing, or does not fit into a header.
     pub fn connect(
         &self,
         privacy: Privacy,

@@ -1,5 +1,5 @@
-//! One shard while it is owned: an engine over its store and the polling of its accounts, started
-//! when the publisher has taken the shard over, and gone before it gives the store away.
+//! A shard while it is owned: an engine over its store, the polling of its accounts and a monitor,
+//! started when the publisher has taken the shard over, and ended before the store is released.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use tokio::sync::{RwLock, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::account::AccountParts;
-use super::publisher::OwnershipChange;
+use super::monitor::Monitor;
+use super::publisher_parts::OwnershipChange;
 use crate::admin::Health;
 use crate::clock::Clock;
 use crate::delivery::OutboxNotifier;
@@ -25,14 +26,12 @@ use crate::source::{Connection, Limits};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
-/// How often gauges are brought up to date and the outbox's level is looked at.
-const ROUND: Duration = Duration::from_millis(500);
-/// How often the end of a thread is looked for.
-const NAP: Duration = Duration::from_millis(10);
-/// How long readings under way may take to end when the shard is given up.
-const READINGS_END: Duration = Duration::from_secs(4);
+/// How often a thread that is to end is checked.
+const JOIN_INTERVAL: Duration = Duration::from_millis(10);
+/// How long polls in flight may take to end when the process stops.
+const POLLS_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long the engine may take to end when the shard is lost.
-const ENGINE_END: Duration = Duration::from_secs(30);
+const ENGINE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why a shard cannot start its engine.
 #[derive(Debug, thiserror::Error)]
@@ -53,15 +52,15 @@ pub(crate) struct ShardContext {
     pub(crate) encoders: Arc<Encoders>,
     pub(crate) privacy: Privacy,
     pub(crate) limits: Limits,
-    /// Bytes of events of one shard that may wait before its polling pauses.
+    /// Bytes of events of one shard that may wait in its outbox before polling pauses.
     pub(crate) outbox_limit: u64,
 }
 
-/// A shard and what is running of it.
+/// A shard, and what runs of it.
 pub(crate) struct Shard {
-    pub(crate) number: i32,
-    pub(crate) common: Arc<ShardContext>,
-    pub(crate) accounts: Vec<AccountParts>,
+    number: i32,
+    context: Arc<ShardContext>,
+    accounts: Vec<AccountParts>,
     budgets: HashMap<AccountName, Arc<Budget>>,
     lease: Arc<Lease>,
     running: Option<Running>,
@@ -70,86 +69,88 @@ pub(crate) struct Shard {
 struct Running {
     store: Store,
     tasks: JoinSet<()>,
+    /// Held by every poll while it lasts.
     turns: Arc<RwLock<()>>,
     engine: JoinHandle<()>,
 }
 
-/// An order to end, and how long that may take.
+/// A request to end, and how long that may take.
 pub(crate) type Stop = oneshot::Receiver<Duration>;
 
 impl Shard {
     pub(crate) fn new(
         number: i32,
-        common: Arc<ShardContext>,
+        context: Arc<ShardContext>,
         accounts: Vec<AccountParts>,
         lease: Arc<Lease>,
     ) -> Self {
-        // A budget outlives the owner: what was asked before counts after.
+        // Budgets outlive a period of ownership: requests sent before it count.
         let budget =
             |account: &AccountParts| (account.name.clone(), Arc::new(Budget::new(account.budget)));
         let budgets = accounts.iter().map(budget).collect();
-        Self { number, common, accounts, budgets, lease, running: None }
+        Self { number, context, accounts, budgets, lease, running: None }
     }
 
-    /// Follows the publisher's phases until it is told to stop, and then lets what is under way end.
-    /// Returns the store that was in use last.
+    /// Runs the shard while the publisher owns it, until it is to stop; then polls in flight end.
+    /// Returns the store that was used last.
     pub(crate) async fn follow(
         mut self,
-        mut phases: UnboundedReceiver<OwnershipChange>,
-        bell: OutboxNotifier,
+        mut changes: UnboundedReceiver<OwnershipChange>,
+        notifier: OutboxNotifier,
         failed: watch::Sender<Option<String>>,
         mut stop: Stop,
     ) -> Option<Store> {
-        let health = Arc::clone(&self.common.health);
+        let health = Arc::clone(&self.context.health);
         loop {
-            let phase = tokio::select! {
-                phase = phases.recv() => phase,
+            let change = tokio::select! {
+                change = changes.recv() => change,
                 grace = &mut stop => {
                     let grace = grace.unwrap_or_default();
-                    return self.end(READINGS_END.min(grace / 4), grace).await;
+                    return self.end(POLLS_TIMEOUT.min(grace / 4), grace).await;
                 }
             };
-            match phase {
+            match change {
                 Some(OwnershipChange::Owning(store)) => {
-                    if let Err(error) = self.begin(store, Output::Outbox, Some(bell.clone())) {
+                    if let Err(error) = self.begin(store, Output::Outbox, Some(notifier.clone())) {
                         let reason = error.to_string();
                         tracing::error!(shard = self.number, %reason, "the engine cannot start");
                         health.store_failed(&reason);
-                        // An owner that asks nobody would only keep others from it.
+                        // An owner that does not poll would only keep others from polling.
                         failed.send_replace(Some(reason));
                     }
                 }
                 Some(OwnershipChange::Left(left)) => {
-                    drop(self.end(Duration::ZERO, ENGINE_END).await);
+                    drop(self.end(Duration::ZERO, ENGINE_TIMEOUT).await);
                     let _ = left.send(());
                 }
                 Some(OwnershipChange::Refused(reason)) => {
                     health.refused(self.number, &reason);
                     failed.send_replace(Some(reason));
                 }
-                // The publisher has ended, and said why.
+                // The publisher has ended, and has reported why.
                 None => std::future::pending().await,
             }
         }
     }
 
-    /// Follows an order to stop alone: nothing is published.
-    pub(crate) async fn run_alone(mut self, stop: Stop) -> Option<Store> {
+    /// Runs a shard that was begun without a publisher, until it is to stop.
+    pub(crate) async fn run_unpublished(mut self, stop: Stop) -> Option<Store> {
         let grace = stop.await.unwrap_or_default();
-        self.end(READINGS_END.min(grace / 4), grace).await
+        self.end(POLLS_TIMEOUT.min(grace / 4), grace).await
     }
 
-    /// Starts the engine and the polling.
+    /// Starts the engine, the polling and the monitor.
     pub(crate) fn begin(
         &mut self,
         store: Store,
         output: Output,
-        bell: Option<OutboxNotifier>,
+        notifier: Option<OutboxNotifier>,
     ) -> Result<(), ShardError> {
-        let ShardContext { health, metrics, clock, encoders, .. } = &*self.common;
+        let ShardContext { health, metrics, clock, encoders, .. } = &*self.context;
         let owned = self.accounts.iter().map(|account| EngineAccount {
             name: account.name.clone(),
             vendor: account.vendor.name,
+            vocabulary: account.vendor.vocabulary,
             status_source: if account.vendor.has_activity_log() {
                 StatusSource::Log
             } else {
@@ -167,68 +168,71 @@ impl Shard {
             Arc::clone(clock),
             move || alive_health.alive(number, alive_clock.now()),
             move || {
-                if let Some(bell) = &bell {
-                    bell.ring();
+                if let Some(notifier) = &notifier {
+                    notifier.notify();
                 }
             },
         )?;
-        let (gate, may_ask) = watch::channel(true);
+        let (poll_gate, may_poll) = watch::channel(true);
         let turns = Arc::new(RwLock::new(()));
         let polling = Arc::new(PollerContext {
             engine: handle,
             health: Arc::clone(health),
             metrics: Arc::clone(metrics),
             clock: Arc::clone(clock),
-            gate: may_ask,
+            gate: may_poll,
             turns: Arc::clone(&turns),
-            first_pause: self.common.limits.pause,
+            first_pause: self.context.limits.pause,
         });
         let mut tasks = JoinSet::new();
         for account in &self.accounts {
             if let Some(budget) = self.budgets.get(&account.name) {
-                let plan = plan_of(account.clone(), Arc::clone(budget), &self.common, &self.lease);
+                let plan = plan_of(account.clone(), Arc::clone(budget), &self.context, &self.lease);
                 tasks.spawn(AccountSupervisor::new(Arc::clone(&polling), plan).run());
             }
         }
-        let rounds = Rounds {
+        let monitor = Monitor {
             shard: number,
             store: store.clone(),
-            common: Arc::clone(&self.common),
+            health: Arc::clone(health),
+            metrics: Arc::clone(metrics),
+            clock: Arc::clone(clock),
+            outbox_limit: self.context.outbox_limit,
             budgets: self.budgets.clone(),
             lease: Arc::clone(&self.lease),
-            gate,
+            poll_gate,
         };
-        tasks.spawn(rounds.run());
+        tasks.spawn(monitor.run());
         self.running = Some(Running { store, tasks, turns, engine: thread });
         Ok(())
     }
 
-    /// Stops asking, lets readings under way end for a moment, and commits what was read. Returns
-    /// the store, which nobody of this shard uses any more.
-    async fn end(&mut self, poll_results: Duration, engine_end: Duration) -> Option<Store> {
+    /// Stops polling, lets polls in flight end for a moment, and commits what they read. Returns the
+    /// store, which nothing of this shard uses any more.
+    async fn end(&mut self, polls: Duration, engine_end: Duration) -> Option<Store> {
         let Running { store, mut tasks, turns, engine } = self.running.take()?;
         let until = Instant::now() + engine_end;
-        // Answers that were given already would be thrown away with the tasks, and the moment that
-        // they show would never be told of.
-        let no_turn = tokio::time::timeout(poll_results, turns.write()).await;
+        // Otherwise answers that the vendor has given would be dropped with the tasks, and what they
+        // show might never be emitted.
+        let no_polls = tokio::time::timeout(polls, turns.write()).await;
         tasks.shutdown().await;
-        drop(no_turn);
+        drop(no_polls);
         let ended = tokio::task::spawn_blocking(move || {
-            // Every handle to it is gone with the tasks; it ends after what it has in hand.
+            // Its handles are gone with the tasks: it ends after the poll results it has.
             while !engine.is_finished() && Instant::now() < until {
-                std::thread::sleep(NAP);
+                std::thread::sleep(JOIN_INTERVAL);
             }
             if !engine.is_finished() {
                 tracing::error!("the engine does not end; it is left behind");
             } else if engine.join().is_err() {
-                tracing::error!("the engine died of a fault of this program");
+                tracing::error!("the engine panicked");
             }
             if let Err(error) = store.flush() {
                 tracing::error!(%error, "the local store cannot be flushed");
             }
             store
         });
-        self.common.health.engine_ended(self.number);
+        self.context.health.engine_ended(self.number);
         ended.await.ok()
     }
 }
@@ -236,83 +240,19 @@ impl Shard {
 fn plan_of(
     account: AccountParts,
     budget: Arc<Budget>,
-    common: &ShardContext,
+    context: &ShardContext,
     lease: &Arc<Lease>,
 ) -> AccountPlan {
     let connection = Connection {
         account: account.name.clone(),
         budget: Arc::clone(&budget),
         lease: Arc::clone(lease),
-        metrics: Arc::clone(&common.metrics),
-        clock: Arc::clone(&common.clock),
-        limits: common.limits,
+        metrics: Arc::clone(&context.metrics),
+        clock: Arc::clone(&context.clock),
+        limits: context.limits,
     };
-    let (name, streams, privacy) = (account.name.clone(), account.streams.clone(), common.privacy);
+    let (name, streams, privacy) = (account.name.clone(), account.streams.clone(), context.privacy);
     let connect =
         move || account.connect(privacy, connection.clone()).map_err(|error| error.to_string());
     AccountPlan { name, budget, streams, connect: Box::new(connect) }
-}
-
-/// Looks at the levels, again and again.
-struct Rounds {
-    shard: i32,
-    store: Store,
-    common: Arc<ShardContext>,
-    budgets: HashMap<AccountName, Arc<Budget>>,
-    lease: Arc<Lease>,
-    gate: watch::Sender<bool>,
-}
-
-impl Rounds {
-    async fn run(self) {
-        let ShardContext { health, metrics, clock, outbox_limit, .. } = &*self.common;
-        let limit = *outbox_limit;
-        // A new owner has the right to ask with its first delivery: before that nothing is lost.
-        let (mut open, mut held, mut paused) = (true, false, false);
-        loop {
-            let level = self.store.outbox_level();
-            health.outbox(self.shard, level.events, level.bytes, limit);
-            let now = clock.now();
-            let oldest = level.oldest.map_or(0.0, |oldest| seconds(now.millis_since(oldest)));
-            metrics.outbox(self.shard, level.events, level.bytes, oldest);
-            // Asking begins again when a tenth has been sent, not with every single event.
-            let full = level.bytes >= limit;
-            let eased = level.bytes < limit - limit / 10;
-            if full && open {
-                tracing::warn!(bytes = level.bytes, "the outbox is full; polling pauses");
-                open = false;
-            } else if eased && !open {
-                tracing::info!("the outbox has room again; polling goes on");
-                open = true;
-            }
-            let holds = self.lease.holds(Instant::now());
-            held |= holds;
-            if held && !holds && !paused {
-                tracing::warn!(
-                    shard = self.shard,
-                    "kafka has confirmed no ownership for long; polling pauses"
-                );
-            } else if paused && holds {
-                tracing::info!(shard = self.shard, "polling goes on");
-            }
-            paused = held && !holds;
-            health.leased(self.shard, !paused);
-            self.gate.send_replace(open && holds);
-            for (account, budget) in &self.budgets {
-                let state = budget.state();
-                metrics.rate(account, state.working_rate, state.unspent);
-            }
-            health.each_stream(|account, stream, committed| {
-                if let Some(committed) = committed {
-                    metrics.stale(account, stream, seconds(now.millis_since(committed)));
-                }
-            });
-            tokio::time::sleep(ROUND).await;
-        }
-    }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^52")]
-fn seconds(millis: i64) -> f64 {
-    millis.max(0) as f64 / 1000.0
 }

@@ -1,4 +1,4 @@
-//! The gate of an account: its rate limit, its faults, and the log of its requests.
+//! The rate limit of an account, its injected faults, and the log of its requests.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,33 +12,35 @@ use crate::model::Timestamp;
 
 /// How many requests of an account are remembered.
 const REQUESTS_KEPT: usize = 100_000;
+/// Requests that may come at once.
+const BURST: f64 = 2.0;
 
-/// Faults on demand: each the probability that a request meets it.
+/// Faults to inject: for each the probability that a request is affected.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Faults {
-    /// 500, in the vendor's form.
+    /// Status 500, in the vendor's form.
     pub server_error: f64,
-    /// 429 although the rate was kept.
+    /// Status 429 although the rate limit was kept.
     pub refused: f64,
     /// An answer that ends in the middle.
     pub cut: f64,
-    /// HTML with status 200.
+    /// HTML or an error with status 200.
     pub garbage: f64,
-    /// An answer that comes late.
+    /// A delayed answer.
     pub slow: f64,
-    /// How late, in milliseconds.
+    /// The delay, in milliseconds.
     pub slow_millis: u64,
     /// A row of a page that cannot be decoded.
     pub undecodable_row: f64,
     /// Rows that shift between pages: a later page begins a row too late, as after a removal, or,
-    /// where no count would tell, a row too early, as after somebody was added.
+    /// where no count would show that, a row too early, as after an addition.
     pub shifted_rows: f64,
-    /// No `Link` and no `Total`.
+    /// No `Link` and no `Total` header.
     pub no_headers: bool,
 }
 
 impl Faults {
-    /// What a vendor does on an ordinary day.
+    /// The faults of a vendor in ordinary operation.
     #[must_use]
     pub const fn mild() -> Self {
         Self {
@@ -55,41 +57,45 @@ impl Faults {
     }
 }
 
-/// What a request meets.
-pub(super) enum Fate {
-    Answer(Flaws),
-    Late(Duration),
-    Refuse(StatusCode),
-    Html,
+/// How a request is to be answered.
+pub(super) enum Outcome {
+    /// By a page.
+    Answer(AnswerFaults),
+    /// By a page, after this delay.
+    Delayed(Duration),
+    /// By this status.
+    Refused(StatusCode),
+    /// By a page with status 200 that is not an answer.
+    Garbage,
 }
 
-/// What is wrong with an answer that comes.
+/// What is wrong with a page.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Flaws {
+pub(super) struct AnswerFaults {
     pub(super) cut: bool,
     pub(super) undecodable_row: bool,
     pub(super) shifted: bool,
 }
 
-/// Where all requests of one account pass.
+/// Decides for each request of one account how it is answered.
 #[derive(Debug)]
 pub(super) struct FaultInjector {
     limit: f64,
-    passages: Mutex<Passages>,
+    state: Mutex<State>,
     faults: Mutex<Faults>,
 }
 
 #[derive(Debug)]
-struct Passages {
+struct State {
     random: StdRng,
-    /// Requests that may come at once.
+    /// Requests that may come at present.
     tokens: f64,
     refilled_at: Timestamp,
     requests: VecDeque<(Timestamp, String)>,
     hosts: VecDeque<(Timestamp, String)>,
 }
 
-/// Adds an entry to a log that does not grow for ever.
+/// Adds an entry to a log of bounded length.
 fn log(entries: &mut VecDeque<(Timestamp, String)>, now: Timestamp, entry: &str) {
     entries.push_back((now, entry.to_owned()));
     if entries.len() > REQUESTS_KEPT {
@@ -102,19 +108,19 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl FaultInjector {
-    /// A gate that lets so many requests a second pass.
+    /// Without faults, and with this limit in requests per second.
     pub(super) fn new(limit: f64, seed: u64, now: Timestamp) -> Self {
-        let passages = Passages {
+        let state = State {
             random: StdRng::seed_from_u64(seed ^ 0xfa17),
-            tokens: 2.0,
+            tokens: BURST,
             refilled_at: now,
             requests: VecDeque::new(),
             hosts: VecDeque::new(),
         };
-        Self { limit, passages: Mutex::new(passages), faults: Mutex::new(Faults::default()) }
+        Self { limit, state: Mutex::new(state), faults: Mutex::new(Faults::default()) }
     }
 
-    /// Requests in a second.
+    /// The limit, in requests per second.
     pub(super) const fn limit(&self) -> f64 {
         self.limit
     }
@@ -127,44 +133,44 @@ impl FaultInjector {
         *lock(&self.faults) = faults;
     }
 
-    /// When each request came, in our clock, and for which endpoint.
+    /// When each request came, by our clock, and its path.
     pub(super) fn requests(&self) -> Vec<(Timestamp, String)> {
-        lock(&self.passages).requests.iter().cloned().collect()
+        lock(&self.state).requests.iter().cloned().collect()
     }
 
-    /// When each request came, in our clock, and to which host it was addressed.
+    /// When each request came, by our clock, and the host that it was addressed to.
     pub(super) fn hosts(&self) -> Vec<(Timestamp, String)> {
-        lock(&self.passages).hosts.iter().cloned().collect()
+        lock(&self.state).hosts.iter().cloned().collect()
     }
 
-    /// What a request meets. It is taken down, and it spends from the rate.
-    pub(super) fn fate(&self, now: Timestamp, path: &str, host: &str) -> Fate {
+    /// Logs a request, counts it against the rate limit, and decides how it is answered.
+    pub(super) fn admit(&self, now: Timestamp, path: &str, host: &str) -> Outcome {
         let faults = self.faults();
-        let mut passages = lock(&self.passages);
-        log(&mut passages.requests, now, path);
-        log(&mut passages.hosts, now, host);
+        let mut state = lock(&self.state);
+        log(&mut state.requests, now, path);
+        log(&mut state.hosts, now, host);
         #[allow(clippy::cast_precision_loss, reason = "milliseconds between two requests")]
-        let passed = now.millis_since(passages.refilled_at).max(0) as f64 / 1000.0;
-        passages.refilled_at = now;
-        passages.tokens = (passages.tokens + passed * self.limit).min(2.0);
-        if passages.tokens < 1.0 {
-            return Fate::Refuse(StatusCode::TOO_MANY_REQUESTS);
+        let passed = now.millis_since(state.refilled_at).max(0) as f64 / 1000.0;
+        state.refilled_at = now;
+        state.tokens = (state.tokens + passed * self.limit).min(BURST);
+        if state.tokens < 1.0 {
+            return Outcome::Refused(StatusCode::TOO_MANY_REQUESTS);
         }
-        passages.tokens -= 1.0;
-        let mut meets = |probability: f64| passages.random.random_bool(probability.clamp(0.0, 1.0));
-        if meets(faults.server_error) {
-            Fate::Refuse(StatusCode::INTERNAL_SERVER_ERROR)
-        } else if meets(faults.refused) {
-            Fate::Refuse(StatusCode::TOO_MANY_REQUESTS)
-        } else if meets(faults.garbage) {
-            Fate::Html
-        } else if meets(faults.slow) {
-            Fate::Late(Duration::from_millis(faults.slow_millis))
+        state.tokens -= 1.0;
+        let mut occurs = |probability: f64| state.random.random_bool(probability.clamp(0.0, 1.0));
+        if occurs(faults.server_error) {
+            Outcome::Refused(StatusCode::INTERNAL_SERVER_ERROR)
+        } else if occurs(faults.refused) {
+            Outcome::Refused(StatusCode::TOO_MANY_REQUESTS)
+        } else if occurs(faults.garbage) {
+            Outcome::Garbage
+        } else if occurs(faults.slow) {
+            Outcome::Delayed(Duration::from_millis(faults.slow_millis))
         } else {
-            Fate::Answer(Flaws {
-                cut: meets(faults.cut),
-                undecodable_row: meets(faults.undecodable_row),
-                shifted: meets(faults.shifted_rows),
+            Outcome::Answer(AnswerFaults {
+                cut: occurs(faults.cut),
+                undecodable_row: occurs(faults.undecodable_row),
+                shifted: occurs(faults.shifted_rows),
             })
         }
     }

@@ -1,7 +1,7 @@
-//! What was served of something that only a reading can show: its versions, one after another.
+//! What was served of something that the vendor does not record: its versions, one after another.
 //!
-//! Whoever was served must tell of it, unless they died first: a version that was shown only to
-//! readers who may have died before they kept it is doubtful, and may never be told.
+//! A bridge has to publish what it was served, unless it died first: a version that was served only
+//! to bridges that may have died before they stored it is uncertain, and need not be published.
 
 use crate::model::Timestamp;
 
@@ -9,14 +9,14 @@ use crate::model::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version<T> {
     /// What was shown.
-    pub shown: T,
-    /// Whether everybody who saw it may have died before it was kept.
-    pub doubtful: bool,
-    /// Since when it is shown to whom nothing is known to have happened.
+    pub value: T,
+    /// Whether nobody has to publish it.
+    pub uncertain: bool,
+    /// Since when it is served to a bridge of which no failure is known.
     since: Timestamp,
 }
 
-/// The versions that were served, each different one once in a row.
+/// The versions that were served, without consecutive repetitions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Served<T>(Vec<Version<T>>);
 
@@ -27,66 +27,66 @@ impl<T> Default for Served<T> {
 }
 
 impl<T: PartialEq> Served<T> {
-    /// An answer showed this. True when it has to be told since then.
-    pub(super) fn show(&mut self, shown: T, now: Timestamp) -> bool {
+    /// An answer showed this. True when it did not have to be published before, and has to now.
+    pub(super) fn record(&mut self, value: T, now: Timestamp) -> bool {
         match self.0.last_mut() {
-            Some(last) if last.shown == shown && !last.doubtful => false,
-            Some(last) if last.shown == shown => {
-                (last.doubtful, last.since) = (false, now);
+            Some(last) if last.value == value && !last.uncertain => false,
+            Some(last) if last.value == value => {
+                (last.uncertain, last.since) = (false, now);
                 true
             }
             _ => {
-                self.0.push(Version { shown, doubtful: false, since: now });
+                self.0.push(Version { value, uncertain: false, since: now });
                 true
             }
         }
     }
 
-    /// An answer showed this, and something else as well: nobody has to tell of it.
-    pub(super) fn show_doubtful(&mut self, shown: T, now: Timestamp) {
-        if self.0.last().is_none_or(|last| last.shown != shown) {
-            self.0.push(Version { shown, doubtful: true, since: now });
+    /// An answer showed this and something that contradicts it: neither has to be published.
+    pub(super) fn record_uncertain(&mut self, value: T, now: Timestamp) {
+        if self.0.last().is_none_or(|last| last.value != value) {
+            self.0.push(Version { value, uncertain: true, since: now });
         }
     }
 
-    /// Nobody has to tell of what was shown last.
-    pub(super) fn doubt_last(&mut self) {
+    /// The last version need not be published.
+    pub(super) fn mark_last_uncertain(&mut self) {
         if let Some(last) = self.0.last_mut() {
-            last.doubtful = true;
+            last.uncertain = true;
         }
     }
 
-    /// An answer showed this of something that begins as `start`, which is no news.
-    pub(super) fn show_from(&mut self, start: &T, shown: T, now: Timestamp) {
-        if !self.0.is_empty() || *start != shown {
-            self.show(shown, now);
+    /// An answer showed this of something whose initial value is known, and is not a change.
+    pub(super) fn record_change(&mut self, initial: &T, value: T, now: Timestamp) {
+        if !self.0.is_empty() || *initial != value {
+            self.record(value, now);
         }
     }
 
-    /// Whoever was answered since then may have died with it.
-    pub(super) fn doubt(&mut self, since: Timestamp) {
+    /// The bridges that were answered since this time may have died before they stored the answer.
+    pub(super) fn mark_uncertain_since(&mut self, since: Timestamp) {
         for version in self.0.iter_mut().rev().take_while(|version| version.since >= since) {
-            version.doubtful = true;
+            version.uncertain = true;
         }
     }
 
-    /// The versions, in their order.
+    /// The versions in the order in which they were served.
     pub fn versions(&self) -> impl Iterator<Item = &Version<T>> {
         self.0.iter()
     }
 
-    /// Whether some version was shown to whom nothing is known to have happened.
+    /// Whether some version has to be published.
     #[must_use]
     pub fn is_certain(&self) -> bool {
-        self.0.iter().any(|version| !version.doubtful)
+        self.0.iter().any(|version| !version.uncertain)
     }
 }
 
 impl<T: PartialEq> FromIterator<T> for Served<T> {
-    fn from_iter<I: IntoIterator<Item = T>>(shown: I) -> Self {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
         let mut served = Self::default();
-        for version in shown {
-            served.show(version, Timestamp::from_millis(0));
+        for value in values {
+            served.record(value, Timestamp::from_millis(0));
         }
         served
     }
@@ -96,35 +96,35 @@ impl<T: PartialEq> FromIterator<T> for Served<T> {
 mod tests {
     use super::*;
 
-    fn doubtful(served: &Served<char>) -> Vec<(char, bool)> {
-        served.versions().map(|version| (version.shown, version.doubtful)).collect()
+    fn versions(served: &Served<char>) -> Vec<(char, bool)> {
+        served.versions().map(|version| (version.value, version.uncertain)).collect()
     }
 
     #[test]
-    fn what_was_shown_only_to_those_who_died_is_doubtful() {
+    fn what_was_served_only_to_bridges_that_died_is_uncertain() {
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
         let mut served = Served::default();
-        for (second, shown) in [(1, 'a'), (2, 'a'), (5, 'b'), (6, 'c')] {
-            served.show(shown, at(second));
+        for (second, value) in [(1, 'a'), (2, 'a'), (5, 'b'), (6, 'c')] {
+            served.record(value, at(second));
         }
         assert!(served.is_certain());
-        served.doubt(at(4));
-        assert_eq!(doubtful(&served), [('a', false), ('b', true), ('c', true)]);
-        // It is shown again, to somebody else.
-        served.show('c', at(8));
-        assert_eq!(doubtful(&served), [('a', false), ('b', true), ('c', false)]);
-        // And those die too.
-        served.doubt(at(7));
-        assert_eq!(doubtful(&served), [('a', false), ('b', true), ('c', true)]);
+        served.mark_uncertain_since(at(4));
+        assert_eq!(versions(&served), [('a', false), ('b', true), ('c', true)]);
+        // It is served again, to another bridge.
+        served.record('c', at(8));
+        assert_eq!(versions(&served), [('a', false), ('b', true), ('c', false)]);
+        // That one dies, too.
+        served.mark_uncertain_since(at(7));
+        assert_eq!(versions(&served), [('a', false), ('b', true), ('c', true)]);
     }
 
     #[test]
-    fn what_something_begins_as_is_no_news() {
+    fn the_initial_value_is_not_a_change() {
         let mut served = Served::default();
-        for shown in [false, true, false, false] {
-            served.show_from(&false, shown, Timestamp::from_millis(1));
+        for value in [false, true, false, false] {
+            served.record_change(&false, value, Timestamp::from_millis(1));
         }
-        let shown: Vec<_> = served.versions().map(|version| version.shown).collect();
-        assert_eq!(shown, [true, false]);
+        let values: Vec<_> = served.versions().map(|version| version.value).collect();
+        assert_eq!(values, [true, false]);
     }
 }

@@ -1,34 +1,35 @@
-//! The front door: one address on which every system is reached, each with its own credentials,
-//! rate limit, faults and log of requests.
+//! The HTTP server: one address for all systems, each with its own credentials, rate limit, faults
+//! and log of requests.
+
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, DATE, HOST, RETRY_AFTER};
-use axum::http::request::Parts;
+use axum::http::header::{DATE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use chrono::DateTime;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::contact_centre::World;
 use super::directory::Directory;
-use super::fault_injector::{Fate, FaultInjector, Faults, Flaws, lock};
-use super::server;
+use super::fault_injector::{AnswerFaults, FaultInjector, Faults, Outcome, lock};
+use super::request::VendorRequest;
+use super::settings::WorldSettings;
 use super::system::System;
-use super::world::{Truth, World, WorldSettings};
+use super::truth::Truth;
 use crate::clock::Clock;
 use crate::model::Timestamp;
 
-/// How long everything has been going on when the first request comes.
+/// How long the simulation has run when the first request can come.
 const WARM_UP_MILLIS: i64 = 60_000;
-/// The largest body of a request that is looked at.
-const LARGEST_QUESTION: usize = 64 << 10;
+/// The largest body of a request, in bytes; a larger one counts as empty.
+const LARGEST_BODY: usize = 64 << 10;
 
 /// Why the simulator cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -50,51 +51,24 @@ pub struct Simulator {
 struct Shared {
     clock: Arc<dyn Clock>,
     username: String,
-    centre: Account<World>,
-    directories: Vec<Account<Directory>>,
+    contact_centre: SimulatedAccount<World>,
+    directories: Vec<SimulatedAccount<Directory>>,
 }
 
-/// What is simulated of one system, and who may look at it.
+/// A simulated system, and the account that may use it.
 #[derive(Debug)]
-struct Account<W> {
+struct SimulatedAccount<T> {
     system: System,
     secret: String,
     fault_injector: FaultInjector,
-    world: Mutex<W>,
-}
-
-/// A request that has come as a whole.
-pub(super) struct Asked {
-    pub(super) parts: Parts,
-    pub(super) body: Bytes,
-}
-
-impl Asked {
-    /// Whether it names this user and password, as basic authentication does.
-    pub(super) fn is_from(&self, username: &str, password: &str) -> bool {
-        let pair = STANDARD.encode(format!("{username}:{password}"));
-        self.authorization() == Some(format!("Basic {pair}").as_bytes())
-    }
-
-    fn path(&self) -> &str {
-        self.parts.uri.path()
-    }
-
-    fn host(&self) -> &str {
-        let host = self.parts.headers.get(HOST);
-        host.and_then(|host| host.to_str().ok()).unwrap_or_default()
-    }
-
-    pub(super) fn authorization(&self) -> Option<&[u8]> {
-        self.parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes)
-    }
+    simulation: Mutex<T>,
 }
 
 impl Simulator {
-    /// Opens a contact centre and the directories beside it, and shows them on this address.
+    /// Starts a contact centre and the directories beside it, and serves them on this address.
     ///
     /// # Errors
-    /// When the address is taken or not ours.
+    /// When the address cannot be bound.
     pub async fn start(
         settings: WorldSettings,
         listen: SocketAddr,
@@ -113,11 +87,11 @@ impl Simulator {
             let mut directory = Directory::new(system, &settings, opened);
             directory.advance(now);
             let limit = settings.directories.requests_per_second;
-            Account {
+            SimulatedAccount {
                 system,
                 secret: system.secret(&settings),
                 fault_injector: FaultInjector::new(limit, settings.seed, now),
-                world: Mutex::new(directory),
+                simulation: Mutex::new(directory),
             }
         });
         let username = settings.username.clone();
@@ -125,17 +99,18 @@ impl Simulator {
             (System::Ccai.secret(&settings), settings.requests_per_second, settings.seed);
         let mut world = World::new(settings, opened);
         world.advance(now);
-        let centre = Account {
+        let contact_centre = SimulatedAccount {
             system: System::Ccai,
             secret,
             fault_injector: FaultInjector::new(limit, seed, now),
-            world: Mutex::new(world),
+            simulation: Mutex::new(world),
         };
-        let shared = Arc::new(Shared { clock, username, centre, directories: directories.into() });
+        let shared =
+            Arc::new(Shared { clock, username, contact_centre, directories: directories.into() });
         let pages = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, pages).await {
-                tracing::error!(%error, "the simulator is gone");
+                tracing::error!(%error, "the simulator has stopped");
             }
         });
         Ok(Self { shared, address, server })
@@ -147,14 +122,14 @@ impl Simulator {
         self.address
     }
 
-    /// What a configuration has as `base_url`, for every system.
+    /// The `base_url` of a configuration, for every system.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What a configuration has to reach a system: an `[[account]]` of this name, with the
-    /// system's rate, whose secret is in this variable of the environment.
+    /// The configuration of a system: an `[[account]]` of this name, with the system's rate limit,
+    /// whose secret is in this environment variable.
     #[must_use]
     pub fn account(&self, system: System, name: &str, variable: &str) -> String {
         let (url, vendor) = (self.base_url(), system.vendor());
@@ -166,11 +141,11 @@ impl Simulator {
         )
     }
 
-    /// What lets an account of this system in.
+    /// The secret of the account of this system.
     #[must_use]
     pub fn secret(&self, system: System) -> &str {
         let directory = self.shared.directories.iter().find(|account| account.system == system);
-        directory.map_or(&self.shared.centre.secret, |account| &account.secret)
+        directory.map_or(&self.shared.contact_centre.secret, |account| &account.secret)
     }
 
     /// Sets the faults of every system from now on.
@@ -185,25 +160,25 @@ impl Simulator {
         self.shared.fault_injector(system).set_faults(faults);
     }
 
-    /// Nothing happens any more; what was written still becomes visible, and is still served.
+    /// Nothing happens from now on; what was written still becomes visible, and is still served.
     pub fn stop_world(&self) {
         let now = self.shared.clock.now();
-        let mut world = lock(&self.shared.centre.world);
+        let mut world = lock(&self.shared.contact_centre.simulation);
         world.advance(now);
         world.stop();
         for account in &self.shared.directories {
-            let mut directory = lock(&account.world);
+            let mut directory = lock(&account.simulation);
             directory.advance(now);
             directory.stop();
         }
     }
 
-    /// Whoever was answered since then may have died before it kept the answer: what only a reading
-    /// can show, and was shown to nobody else, need not be told.
-    pub fn doubt(&self, since: Timestamp) {
-        lock(&self.shared.centre.world).truth.doubt(since);
+    /// Marks as uncertain what was served since this time: the bridge that was answered may have
+    /// died before it stored the answer, and what the vendor does not record need not be published.
+    pub fn mark_uncertain_since(&self, since: Timestamp) {
+        lock(&self.shared.contact_centre.simulation).mark_uncertain_since(since);
         for account in &self.shared.directories {
-            lock(&account.world).doubt(since);
+            lock(&account.simulation).mark_uncertain_since(since);
         }
     }
 
@@ -211,19 +186,18 @@ impl Simulator {
     #[must_use]
     pub fn truth(&self) -> Truth {
         let now = self.shared.clock.now();
-        let mut world = lock(&self.shared.centre.world);
+        let mut world = lock(&self.shared.contact_centre.simulation);
         world.advance(now);
         let mut truth = world.truth();
         for account in &self.shared.directories {
-            let mut directory = lock(&account.world);
+            let mut directory = lock(&account.simulation);
             directory.advance(now);
             truth.directories.insert(account.system, directory.truth());
         }
         truth
     }
 
-    /// When each request came, in our clock, and for which path: of all systems, in their order.
-    /// [`Simulator::requests_of`] tells those of one.
+    /// When each request came, by our clock, and its path; of all systems, in order of time.
     #[must_use]
     pub fn requests(&self) -> Vec<(Timestamp, String)> {
         let mut all: Vec<_> =
@@ -232,14 +206,15 @@ impl Simulator {
         all
     }
 
-    /// When each request of one system came, in our clock, and for which path.
+    /// When each request of one system came, by our clock, and its path.
     #[must_use]
     pub fn requests_of(&self, system: System) -> Vec<(Timestamp, String)> {
         self.shared.fault_injector(system).requests()
     }
 
-    /// When each request came, in our clock, and to which host it was addressed, of all systems in
-    /// their order: two bridges that know the simulator by two names are told apart by it.
+    /// When each request came, by our clock, and the host that it was addressed to; of all systems,
+    /// in order of time. Two bridges that use different names of the simulator's host are
+    /// distinguished by it.
     #[must_use]
     pub fn hosts(&self) -> Vec<(Timestamp, String)> {
         let all =
@@ -259,19 +234,19 @@ impl Drop for Simulator {
 impl Shared {
     fn fault_injector(&self, system: System) -> &FaultInjector {
         let directory = self.directories.iter().find(|account| account.system == system);
-        directory.map_or(&self.centre.fault_injector, |account| &account.fault_injector)
+        directory.map_or(&self.contact_centre.fault_injector, |account| &account.fault_injector)
     }
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, LARGEST_QUESTION).await.unwrap_or_default();
-    let asked = Asked { parts, body };
-    let system = System::of(asked.path());
+    let body = axum::body::to_bytes(body, LARGEST_BODY).await.unwrap_or_default();
+    let request = VendorRequest { parts, body };
+    let system = System::of(request.path());
     let directory = shared.directories.iter().find(|account| account.system == system);
     let (mut response, offset) = match directory {
-        Some(account) => directory_answer(&shared, account, &asked).await,
-        None => centre_answer(&shared, &asked).await,
+        Some(account) => directory_answer(&shared, account, &request).await,
+        None => contact_centre_answer(&shared, &request).await,
     };
     let vendor_now = shared.clock.now().plus_millis(offset);
     let date = DateTime::from_timestamp_millis(vendor_now.millis())
@@ -283,57 +258,58 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 }
 
 /// The answer of the contact centre, and how far its clock is ahead of ours.
-async fn centre_answer(shared: &Shared, asked: &Asked) -> (Response, i64) {
-    let Account { secret, fault_injector, world, .. } = &shared.centre;
-    let fate = fault_injector.fate(shared.clock.now(), asked.path(), asked.host());
+async fn contact_centre_answer(shared: &Shared, request: &VendorRequest) -> (Response, i64) {
+    let SimulatedAccount { secret, fault_injector, simulation, .. } = &shared.contact_centre;
+    let outcome = fault_injector.admit(shared.clock.now(), request.path(), request.host());
     let no_headers = fault_injector.faults().no_headers;
-    let page = |flaws| {
-        let mut world = lock(world);
-        let now = shared.clock.now();
-        world.advance(now);
-        server::page(&mut world, &asked.parts.uri, now, no_headers, flaws)
+    let page = |faults| {
+        let mut world = lock(simulation);
+        world.advance(shared.clock.now());
+        world.page(&request.parts.uri, no_headers, faults)
     };
-    let response = match fate {
-        _ if !asked.is_from(&shared.username, secret) => {
+    let response = match outcome {
+        _ if !request.has_basic_credentials(&shared.username, secret) => {
             (StatusCode::UNAUTHORIZED, r#"{"message":"Unauthorized"}"#).into_response()
         }
-        Fate::Refuse(StatusCode::TOO_MANY_REQUESTS) => too_many(),
-        Fate::Refuse(status) => (status, "<h1>Something went wrong</h1>").into_response(),
-        Fate::Html => "<!doctype html><h1>Maintenance</h1>".into_response(),
-        Fate::Late(delay) => {
+        Outcome::Refused(StatusCode::TOO_MANY_REQUESTS) => too_many(),
+        Outcome::Refused(status) => (status, "<h1>Something went wrong</h1>").into_response(),
+        Outcome::Garbage => "<!doctype html><h1>Maintenance</h1>".into_response(),
+        Outcome::Delayed(delay) => {
             tokio::time::sleep(delay).await;
-            page(Flaws::default())
+            page(AnswerFaults::default())
         }
-        Fate::Answer(flaws) => page(flaws),
+        Outcome::Answer(faults) => page(faults),
     };
-    (response, lock(world).settings.clock_offset_millis)
+    (response, lock(simulation).clock_offset_millis())
 }
 
 /// The answer of a directory, and how far its clock is ahead of ours.
 async fn directory_answer(
     shared: &Shared,
-    account: &Account<Directory>,
-    asked: &Asked,
+    account: &SimulatedAccount<Directory>,
+    request: &VendorRequest,
 ) -> (Response, i64) {
-    let Account { secret, fault_injector, world, .. } = account;
-    let fate = fault_injector.fate(shared.clock.now(), asked.path(), asked.host());
-    let page = |flaws| {
-        let mut directory = lock(world);
+    let SimulatedAccount { secret, fault_injector, simulation, .. } = account;
+    let outcome = fault_injector.admit(shared.clock.now(), request.path(), request.host());
+    let page = |faults| {
+        let mut directory = lock(simulation);
         directory.advance(shared.clock.now());
-        directory.page(asked, flaws)
+        directory.page(request, faults)
     };
-    let response = match fate {
-        _ if !lock(world).lets_in(asked, &shared.username, secret) => lock(world).unauthorized(),
-        Fate::Refuse(StatusCode::TOO_MANY_REQUESTS) => too_many(),
-        Fate::Refuse(_) => lock(world).failure(),
-        Fate::Html => lock(world).garbage(),
-        Fate::Late(delay) => {
-            tokio::time::sleep(delay).await;
-            page(Flaws::default())
+    let response = match outcome {
+        _ if !lock(simulation).is_authorized(request, &shared.username, secret) => {
+            lock(simulation).unauthorized()
         }
-        Fate::Answer(flaws) => page(flaws),
+        Outcome::Refused(StatusCode::TOO_MANY_REQUESTS) => too_many(),
+        Outcome::Refused(_) => lock(simulation).failure(),
+        Outcome::Garbage => lock(simulation).garbage(),
+        Outcome::Delayed(delay) => {
+            tokio::time::sleep(delay).await;
+            page(AnswerFaults::default())
+        }
+        Outcome::Answer(faults) => page(faults),
     };
-    (response, lock(world).clock_offset_millis())
+    (response, lock(simulation).clock_offset_millis())
 }
 
 fn too_many() -> Response {

@@ -1,27 +1,27 @@
-//! The systems whose APIs are simulated: how each is reached, and by whom.
+//! The vendors' systems that are simulated: the paths and credentials of each.
 
-use super::world::WorldSettings;
+use super::settings::WorldSettings;
 
-/// A system whose API is simulated.
+/// The system of one vendor, whose API is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum System {
     /// A contact centre with calls, chats, queues and an activity log.
     Ccai,
-    /// A directory of agents with a status and no time of it.
+    /// A directory of agents with a status, without its start.
     Infobip,
-    /// A directory of agents with a state and, mostly, its start.
+    /// A directory of agents with a state and, in most rows, its start.
     Maqsam,
-    /// A directory of agents without any status.
+    /// A directory of agents without a status.
     DeepCall,
 }
 
 impl System {
-    /// All of them.
+    /// All systems.
     pub const ALL: [Self; 4] = [Self::Ccai, Self::Infobip, Self::Maqsam, Self::DeepCall];
-    /// Those that are a directory of agents.
+    /// The systems that are a directory of agents.
     pub(super) const DIRECTORIES: [Self; 3] = [Self::Infobip, Self::Maqsam, Self::DeepCall];
 
-    /// The vendor, as a configuration names it.
+    /// The vendor's name in a configuration.
     #[must_use]
     pub const fn vendor(self) -> &'static str {
         match self {
@@ -32,13 +32,13 @@ impl System {
         }
     }
 
-    /// Whether it is a directory of agents and nothing else.
+    /// Whether it is a directory of agents, without calls and chats.
     #[must_use]
     pub fn is_directory(self) -> bool {
         Self::DIRECTORIES.contains(&self)
     }
 
-    /// Whose path it is: no two have one in common.
+    /// The system that a path belongs to: no two systems have a path in common.
     pub(super) fn of(path: &str) -> Self {
         if path.starts_with("/ccaas/") {
             Self::Infobip
@@ -51,7 +51,8 @@ impl System {
         }
     }
 
-    /// What lets in, each system its own: the password, the access secret or the session.
+    /// The secret of an account, different for each system: the password, the access secret or the
+    /// session.
     pub(super) fn secret(self, settings: &WorldSettings) -> String {
         match self {
             Self::Ccai => settings.token.clone(),
@@ -59,7 +60,7 @@ impl System {
         }
     }
 
-    /// The keys of an account that say who asks. The secret is in this variable.
+    /// The configuration keys of the credentials, whose secret is in this environment variable.
     pub(super) fn credentials(self, username: &str, variable: &str) -> String {
         match self {
             Self::Ccai | Self::Infobip | Self::Maqsam => {

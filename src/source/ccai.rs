@@ -24,11 +24,12 @@ use url::Url;
 use super::error::Error;
 use super::http::{Authorization, Client, Connection};
 use super::{Access, PollSettings, Report, SettingsReader, VendorClient, VendorStream};
-use crate::model::Privacy;
+use crate::model::{Privacy, Vocabulary};
 use crate::secret::Secret;
 
 use self::settings::CcaiSettings;
 use self::streams::{OVERLAP, STREAMS};
+use self::vocabulary::VOCABULARY;
 
 pub use self::rows::scan_agents_page;
 
@@ -48,6 +49,7 @@ pub(super) struct Ccai {
 impl VendorClient for Ccai {
     const NAME: &'static str = "ccai";
     const REQUESTS_PER_SECOND: f64 = 1.0;
+    const VOCABULARY: &'static Vocabulary = &VOCABULARY;
     const STREAMS: &'static [VendorStream<Self>] = STREAMS;
 
     fn settings(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {

@@ -189,10 +189,10 @@ pub(super) trait EntityRow: Sized {
 
 /// Implements [`EntityRow`] by a field for the id and a method of the privacy settings.
 macro_rules! rows {
-    ($( $row:ident, $( $redact:ident )?; )*) => {$(
+    ($( $row:ident $( in $part:ident )?, $( $redact:ident )?; )*) => {$(
         impl EntityRow for $row {
             fn id(&self) -> EntityId {
-                self.id.clone()
+                self.$( $part. )?id.clone()
             }
 
             fn redact(&mut self, _privacy: &Privacy) {
@@ -204,8 +204,8 @@ macro_rules! rows {
 
 rows! {
     Agent, agent;
-    Call, call;
-    Chat, chat;
+    Call in interaction, call;
+    Chat in interaction, chat;
     Queue, queue;
     Team, team;
     StatusDefinition, ;

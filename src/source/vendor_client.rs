@@ -10,6 +10,7 @@ use super::probe::Report;
 use super::settings::{Access, SettingsReader};
 use super::stream::StreamType;
 use super::vendor_stream::VendorStream;
+use crate::model::Vocabulary;
 
 /// A vendor's client for one account. It implements [`Poll`] for each of its streams besides.
 ///
@@ -21,6 +22,9 @@ pub trait VendorClient: fmt::Debug + Send + Sync + Sized + 'static {
 
     /// The limit that the vendor documents, or a cautious one, in requests per second.
     const REQUESTS_PER_SECOND: f64;
+
+    /// What the words of its statuses, activities and verdicts mean.
+    const VOCABULARY: &'static Vocabulary = &Vocabulary::EMPTY;
 
     /// The streams of the vendor, each bound to the [`Poll`] implementation that reads it: a stream
     /// that the client cannot poll does not compile.

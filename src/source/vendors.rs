@@ -9,6 +9,7 @@ use super::stream::{AgentActivity, StreamType};
 use super::vendor_client::VendorClient;
 use super::vendor_stream::{StreamSpec, VendorStream};
 use super::{ccai, deepcall, infobip, maqsam};
+use crate::model::Vocabulary;
 
 /// All vendors.
 pub const VENDORS: &[Vendor] = &[
@@ -30,6 +31,8 @@ pub struct Vendor {
     pub requests_per_second: f64,
     /// Reads the keys of an account that are this vendor's own, see [`VendorClient::settings`].
     pub settings: fn(&mut dyn SettingsReader) -> Option<Arc<dyn Access>>,
+    /// What its words mean.
+    pub vocabulary: &'static Vocabulary,
     streams: fn() -> Vec<&'static StreamSpec>,
 }
 
@@ -41,6 +44,7 @@ impl Vendor {
             name: C::NAME,
             requests_per_second: C::REQUESTS_PER_SECOND,
             settings: C::settings,
+            vocabulary: C::VOCABULARY,
             streams: || C::STREAMS.iter().map(VendorStream::spec).collect(),
         }
     }

@@ -1,4 +1,4 @@
-//! A batch, and the form of its values: format, model version, privacy settings, then JSON.
+//! A batch of writes, which are applied together.
 
 use std::collections::HashMap;
 
@@ -7,49 +7,54 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::entry::{OutboxEntry, OutboxEvent};
+use super::error::Error;
 use super::key::Key;
-use super::{Error, Stored};
+use super::value::{self, Stored, decode};
 
-/// The version of a value's form. It also stands on the state topic.
-pub(super) const VALUE_VERSION: u8 = 1;
-
-/// Format (1 byte), model version (4 bytes), privacy settings (8 bytes).
-const HEADER: usize = 13;
-
-/// Keys and what they become: `None` removes.
+/// Keys and their new values; `None` removes.
 type Puts = HashMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// Where a batch writes state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum StateTarget {
+    /// The store alone.
+    #[default]
+    Store,
+    /// The store and, by way of the outbox, the state topic.
+    StoreAndTopic,
+}
 
 /// Writes that are applied together. The last write to a key counts.
 ///
-/// What is put and pushed between two calls of [`Batch::close_decision`] is published together.
+/// What is put and pushed between two calls of [`Batch::close_entry`] is one outbox entry.
 #[derive(Debug, Default)]
 pub struct Batch {
     model_version: u32,
     privacy: u64,
-    /// Whether what is written is published as well.
-    published: bool,
+    target: StateTarget,
     puts: Puts,
+    /// The outbox entry that is not closed yet.
     open: OutboxEntry,
-    decisions: Vec<OutboxEntry>,
+    entries: Vec<OutboxEntry>,
 }
 
 impl Batch {
-    pub(super) fn new(model_version: u32, privacy: u64, published: bool) -> Self {
-        Self { model_version, privacy, published, ..Self::default() }
+    pub(super) fn new(model_version: u32, privacy: u64, target: StateTarget) -> Self {
+        Self { model_version, privacy, target, ..Self::default() }
     }
 
-    /// Stores a value, here and on the state topic.
+    /// Stores a value; on the state topic too, unless this is a local batch.
     ///
     /// # Errors
     /// When the value cannot be written as JSON.
     pub fn put<T: Serialize>(&mut self, key: Key, value: &T) -> Result<(), Error> {
-        let bytes = self.encode(value)?;
+        let bytes = value::encode(value, self.model_version, self.privacy)?;
         self.write(key, Some(bytes));
         Ok(())
     }
 
-    /// Stores a value that was read under this version of the model, and not beside a row since:
-    /// what it does not hold is still not known.
+    /// Stores a value that was built under this version of the model and not from a newer row: fields
+    /// that this version does not know are still unknown.
     ///
     /// # Errors
     /// As [`Batch::put`].
@@ -63,116 +68,87 @@ impl Batch {
             return self.put(key, value);
         }
         let mut value = serde_json::to_value(value).map_err(|_| Error::Encode)?;
-        leave_out_what_is_empty(&mut value);
-        let current = std::mem::replace(&mut self.model_version, model_version);
-        let bytes = self.encode(&value);
-        self.model_version = current;
-        self.write(key, Some(bytes?));
+        remove_empty_fields(&mut value);
+        let bytes = value::encode(&value, model_version, self.privacy)?;
+        self.write(key, Some(bytes));
         Ok(())
     }
 
-    /// Stores a value here alone.
+    /// Stores a value in the store alone.
     ///
     /// # Errors
     /// As [`Batch::put`].
     pub fn put_locally<T: Serialize>(&mut self, key: Key, value: &T) -> Result<(), Error> {
-        let bytes = self.encode(value)?;
+        let bytes = value::encode(value, self.model_version, self.privacy)?;
         self.puts.insert(key.into_bytes(), Some(bytes));
         Ok(())
     }
 
-    fn encode<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::with_capacity(256);
-        bytes.push(VALUE_VERSION);
-        bytes.extend_from_slice(&self.model_version.to_be_bytes());
-        bytes.extend_from_slice(&self.privacy.to_be_bytes());
-        serde_json::to_writer(&mut bytes, value).map_err(|_| Error::Encode)?;
-        Ok(bytes)
-    }
-
-    /// What this batch makes of a key: `None` when it leaves it alone, `Some(None)` when it removes
-    /// it.
+    /// What this batch writes to a key: `None` when nothing, `Some(None)` when it removes it.
     #[must_use]
     pub fn get<T: DeserializeOwned>(&self, key: &Key) -> Option<Option<Stored<T>>> {
         Some(self.puts.get(key.bytes())?.as_deref().and_then(decode))
     }
 
-    /// Removes a value, here and on the state topic.
+    /// Removes a value; on the state topic too, unless this is a local batch.
     pub fn remove(&mut self, key: Key) {
         self.write(key, None);
     }
 
     fn write(&mut self, key: Key, value: Option<Vec<u8>>) {
         let key = key.into_bytes();
-        if self.published {
+        if self.target == StateTarget::StoreAndTopic {
             self.open.records.retain(|(written, _)| *written != key);
             self.open.records.push((key.clone(), value.clone()));
         }
         self.puts.insert(key, value);
     }
 
-    /// Stores or removes a record as it came from the state topic, here alone.
-    pub(super) fn take_over(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+    /// Writes a record of the state topic, as it is, into the store alone.
+    pub(super) fn put_record(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
         self.puts.insert(key, value);
     }
 
-    /// Adds an event to the end of the outbox.
+    /// Adds an event to the open outbox entry.
     pub fn push(&mut self, event: OutboxEvent) {
         self.open.events.push(event);
     }
 
-    /// What was put and pushed since the last call belongs together; what follows does not.
-    pub fn close_decision(&mut self) {
+    /// Closes the outbox entry: what follows belongs to the next one.
+    pub fn close_entry(&mut self) {
         if !self.open.is_empty() {
-            self.decisions.push(std::mem::take(&mut self.open));
+            self.entries.push(std::mem::take(&mut self.open));
         }
     }
 
     /// Whether there is nothing to apply.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.puts.is_empty() && self.open.is_empty() && self.decisions.is_empty()
+        self.puts.is_empty() && self.open.is_empty() && self.entries.is_empty()
     }
 
-    /// Whether it holds an event.
+    /// Whether it has an event.
     #[must_use]
     pub fn has_events(&self) -> bool {
-        let decisions = self.decisions.iter().chain([&self.open]);
-        decisions.into_iter().any(|decision| !decision.events.is_empty())
+        self.entries.iter().chain([&self.open]).any(|entry| !entry.events.is_empty())
     }
 
     pub(super) fn into_parts(mut self) -> (Puts, Vec<OutboxEntry>) {
-        self.close_decision();
-        (self.puts, self.decisions)
+        self.close_entry();
+        (self.puts, self.entries)
     }
 }
 
-/// Leaves the fields out that hold nothing: fields that an older model does not know read as that.
-fn leave_out_what_is_empty(value: &mut Value) {
+/// Removes fields that are null or an empty list: that is what fields unknown to an older model read as.
+fn remove_empty_fields(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.retain(|_, value| {
                 !value.is_null() && !value.as_array().is_some_and(Vec::is_empty)
             });
-            fields.values_mut().for_each(leave_out_what_is_empty);
+            fields.values_mut().for_each(remove_empty_fields);
         }
-        Value::Array(items) => items.iter_mut().for_each(leave_out_what_is_empty),
+        Value::Array(items) => items.iter_mut().for_each(remove_empty_fields),
         _ => {}
     }
-}
-
-/// The version of the model under which a value was stored.
-pub(super) fn version(bytes: &[u8]) -> Option<u32> {
-    let (header, _) = bytes.split_at_checked(HEADER)?;
-    (header[0] == VALUE_VERSION).then_some(())?;
-    Some(u32::from_be_bytes(header[1..5].try_into().ok()?))
-}
-
-pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<Stored<T>> {
-    let (header, json) = bytes.split_at_checked(HEADER)?;
-    (header[0] == VALUE_VERSION).then_some(())?;
-    let model_version = u32::from_be_bytes(header[1..5].try_into().ok()?);
-    let privacy = u64::from_be_bytes(header[5..13].try_into().ok()?);
-    let value = serde_json::from_slice(json).ok()?;
-    Some(Stored { value, model_version, privacy })
 }

@@ -1,5 +1,5 @@
-//! An entry of the outbox: events that were decided together and the records of state that belong to
-//! them, ready to be sent, in a form of its own.
+//! The entries of the outbox: events that were emitted together and the records of state that belong to
+//! them, ready to be sent, in a binary form.
 
 use uuid::Uuid;
 
@@ -9,39 +9,40 @@ use crate::model::Timestamp;
 /// The version of an entry's form.
 const VERSION: u8 = 2;
 
-/// A decided event: all that sending it needs. Its bytes never change again, so that sending it
-/// twice sends the same.
+/// An emitted event: all that sending it needs. It never changes, so that sending it twice sends the
+/// same bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxEvent {
     /// Its topic.
     pub topic: Topic,
-    /// The account it was read from.
+    /// Its account.
     pub account: String,
     /// Its key: `{account}:{kind}:{id}`.
     pub key: String,
     /// Its type.
     pub event_type: EventType,
-    /// The fingerprint of the schema it was written with, as it stands before a single object.
+    /// The fingerprint of its schema, as single-object encoding has it.
     pub fingerprint: [u8; 8],
     /// Its id.
     pub event_id: Uuid,
-    /// Its place among the account's events on the topic.
+    /// Counts the account's events on the topic.
     pub sequence: u64,
-    /// Its place among the entity's changes.
+    /// Counts the entity's changes.
     pub revision: u64,
     /// When it happened, in the vendor's clock.
     pub occurred_at: Timestamp,
-    /// When it was read, in our clock.
+    /// When a poll result showed it, in our clock.
     pub observed_at: Timestamp,
     /// The Avro datum, without any framing.
     pub datum: Vec<u8>,
 }
 
-/// A key of the store and what it becomes: `None` removes it. It goes to the state topic as it is.
+/// A key of the store and its new value; `None` removes it. It is published on the state topic as it
+/// is.
 pub type StateRecord = (Vec<u8>, Option<Vec<u8>>);
 
-/// What one change of one entity led to: it is published whole, or not at all, so that the state
-/// that is published always fits the events that are.
+/// One change of one entity: its events and the state after them. It is published whole or not at all,
+/// so that the published state always agrees with the published events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutboxEntry {
     /// The events, in order.
@@ -58,27 +59,27 @@ impl OutboxEntry {
     }
 }
 
-/// A decision and its number in the outbox.
+/// An entry and its number in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NumberedEntry {
-    /// Counts all entries there ever were, from 1.
+    /// Counts all entries the store ever had, from 1.
     pub number: u64,
-    /// What was decided.
-    pub decision: OutboxEntry,
+    /// The entry.
+    pub entry: OutboxEntry,
 }
 
-pub(super) fn encode(decision: &OutboxEntry) -> Vec<u8> {
-    let size: usize = decision.events.iter().map(|event| event.datum.len() + 200).sum();
+pub(super) fn encode(entry: &OutboxEntry) -> Vec<u8> {
+    let size: usize = entry.events.iter().map(|event| event.datum.len() + 200).sum();
     let mut bytes = Vec::with_capacity(size + 64);
     bytes.push(VERSION);
-    count(&mut bytes, decision.events.len());
-    for event in &decision.events {
-        let mut own = Vec::with_capacity(event.datum.len() + 200);
-        encode_event(&mut own, event);
-        field(&mut bytes, &own);
+    count(&mut bytes, entry.events.len());
+    for event in &entry.events {
+        let mut encoded = Vec::with_capacity(event.datum.len() + 200);
+        encode_event(&mut encoded, event);
+        field(&mut bytes, &encoded);
     }
-    count(&mut bytes, decision.records.len());
-    for (key, value) in &decision.records {
+    count(&mut bytes, entry.records.len());
+    for (key, value) in &entry.records {
         field(&mut bytes, key);
         bytes.push(u8::from(value.is_some()));
         if let Some(value) = value {
@@ -112,13 +113,13 @@ fn field(bytes: &mut Vec<u8>, text: &[u8]) {
     bytes.extend_from_slice(text);
 }
 
-/// The decision, or `None` when the bytes are not of a form this version reads.
+/// The entry; `None` when the bytes are not of this version's form.
 pub(super) fn decode(bytes: &[u8]) -> Option<OutboxEntry> {
     let mut rest = bytes;
     (take(&mut rest, 1)? == [VERSION]).then_some(())?;
-    let mut decision = OutboxEntry::default();
+    let mut entry = OutboxEntry::default();
     for _ in 0..length(&mut rest)? {
-        decision.events.push(decode_event(bytes_field(&mut rest)?)?);
+        entry.events.push(decode_event(bytes_field(&mut rest)?)?);
     }
     for _ in 0..length(&mut rest)? {
         let key = bytes_field(&mut rest)?.to_vec();
@@ -127,13 +128,13 @@ pub(super) fn decode(bytes: &[u8]) -> Option<OutboxEntry> {
             [1] => Some(bytes_field(&mut rest)?.to_vec()),
             _ => return None,
         };
-        decision.records.push((key, value));
+        entry.records.push((key, value));
     }
-    rest.is_empty().then_some(decision)
+    rest.is_empty().then_some(entry)
 }
 
-/// How many events an entry holds, without reading them.
-pub(super) fn events_in(bytes: &[u8]) -> Option<u64> {
+/// How many events an entry has, without decoding them.
+pub(super) fn event_count(bytes: &[u8]) -> Option<u64> {
     let mut rest = bytes;
     (take(&mut rest, 1)? == [VERSION]).then_some(())?;
     length(&mut rest).map(u64::from)

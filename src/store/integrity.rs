@@ -1,5 +1,5 @@
-//! The hash over all entries: a sum of one hash per entry, so that it does not depend on their
-//! order and a change costs only the entries that change.
+//! The checksum over all entries: a sum of one hash per entry, so that it does not depend on their order,
+//! and a change costs only the entries that change.
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -11,10 +11,10 @@ pub(super) struct Checksum {
 }
 
 impl Checksum {
-    /// Length of [`Checksum::to_bytes`].
+    /// The length of [`Checksum::to_bytes`].
     pub(super) const BYTES: usize = 24;
 
-    /// An entry's value goes from `before` to `after`.
+    /// The value of an entry changes from `before` to `after`.
     pub(super) fn change(&mut self, key: &[u8], before: Option<&[u8]>, after: Option<&[u8]>) {
         if let Some(before) = before {
             self.sum = self.sum.wrapping_sub(hash(key, before));

@@ -1,12 +1,12 @@
-//! The keys of the one tree. A first byte says what it is; names that are followed by something
-//! end with a zero byte, which no account's name holds, so that no two keys run together.
+//! The keys of the one tree. The first byte is the kind of record; a name that is followed by another
+//! part ends with a zero byte, which no account's name holds, so that no two keys collide.
 
 use std::ops::Range;
 
 use crate::event::Topic;
 use crate::model::{AccountName, EntityId, EntityKey, EntityKind, StreamName, Timestamp};
 
-/// The store's own facts: version, hash, newest number.
+/// The store's own records: format version, checksum, claim.
 const META: u8 = b'm';
 const STATE: u8 = b's';
 const CURSOR: u8 = b'c';
@@ -16,7 +16,7 @@ const ACTIVITY: u8 = b'l';
 const OUTBOX: u8 = b'o';
 const REGISTRY: u8 = b'r';
 
-/// What a value is stored under.
+/// The key of a value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key(Vec<u8>);
 
@@ -29,7 +29,7 @@ impl Key {
         Self(key)
     }
 
-    /// The position of a stream.
+    /// The cursor of a stream.
     #[must_use]
     pub fn cursor(account: &AccountName, stream: &StreamName) -> Self {
         let mut key = prefix(CURSOR, account);
@@ -45,96 +45,96 @@ impl Key {
         Self(key)
     }
 
-    /// What is known of an account.
+    /// The record of an account.
     #[must_use]
     pub fn account(account: &AccountName) -> Self {
         Self(prefix(ACCOUNT, account))
     }
 
-    /// The id that a schema registry gave a schema: by the registry's address, the subject, and a
-    /// hash of the schema's text.
+    /// The id that a schema registry gave a schema, by the registry's address, the subject, and a hash
+    /// of the schema's text.
     #[must_use]
     pub fn schema_id(registry: &str, subject: &str, schema: &[u8]) -> Self {
         // Neither an address nor a subject holds a zero byte.
         Self([&[REGISTRY], registry.as_bytes(), &[0], subject.as_bytes(), &[0], schema].concat())
     }
 
-    /// Who owns what is stored.
+    /// The claim of the store, see [`crate::ownership::StoreClaim`].
     #[must_use]
     pub fn store_claim() -> Self {
         Self(vec![META, b'o'])
     }
 
-    /// That a row of the activity log was told.
+    /// The deduplication key of a row of the activity log.
     #[must_use]
     pub fn activity_deduplication(
         account: &AccountName,
         started_at: Timestamp,
         id: &EntityId,
     ) -> Self {
-        let mut key = marks_at(account, started_at);
+        let mut key = deduplication_keys_at(account, started_at);
         key.extend_from_slice(id.as_str().as_bytes());
         Self(key)
     }
 
-    /// That the end of a row of the activity log was told: another mark, which goes the same way.
+    /// The deduplication key of the end of a row of the activity log. It expires like the others.
     #[must_use]
     pub fn activity_end_deduplication(
         account: &AccountName,
         ended_at: Timestamp,
         id: &EntityId,
     ) -> Self {
-        let mut key = marks_at(account, ended_at);
-        // No text holds this byte, so that no row's start and another one's end share a key.
+        let mut key = deduplication_keys_at(account, ended_at);
+        // No text holds this byte: the start of a row and the end of another never share a key.
         key.push(0xff);
         key.extend_from_slice(id.as_str().as_bytes());
         Self(key)
     }
 }
 
-/// Whether a key is one of those that stand on the state topic: all but the store's own facts, the
-/// outbox, and what a registry said.
+/// Whether records of this key are published on the state topic: all but the store's own records, the
+/// outbox, and schema ids.
 pub(super) fn is_published(key: &[u8]) -> bool {
     matches!(key.first(), Some(&(STATE | CURSOR | SEQUENCE | ACCOUNT | ACTIVITY)))
 }
 
-/// Whether a key is the position of a stream, which is published later than it is stored.
+/// Whether a key is the cursor of a stream, which is published later than it is stored.
 pub(super) fn is_cursor(key: &[u8]) -> bool {
     key.first() == Some(&CURSOR)
 }
 
-/// What the keys of an account's positions begin with.
-pub(super) fn positions_prefix(account: &AccountName) -> Vec<u8> {
+/// The prefix of the keys of an account's cursors.
+pub(super) fn cursors_prefix(account: &AccountName) -> Vec<u8> {
     prefix(CURSOR, account)
 }
 
-/// The account a published key belongs to.
+/// The account of a published key.
 pub(super) fn account_of(key: &[u8]) -> Option<AccountName> {
     let name = key.get(1..)?.split(|byte| *byte == 0).next()?;
     AccountName::new(std::str::from_utf8(name).ok()?).ok()
 }
 
-/// The beginnings of all published keys of an account.
+/// The prefixes of all published keys of an account.
 pub(super) fn prefixes_of(account: &AccountName) -> impl Iterator<Item = Vec<u8>> {
     [STATE, CURSOR, SEQUENCE, ACCOUNT, ACTIVITY].into_iter().map(|what| prefix(what, account))
 }
 
-/// Where the accounts' own records are.
+/// The range of the accounts' records.
 pub(super) fn accounts() -> Range<Vec<u8>> {
     vec![ACCOUNT]..vec![ACCOUNT + 1]
 }
 
 impl Key {
-    /// A key's bytes in words, such as `s acme agent 17`, for people who look.
+    /// A key in words, such as `state acme agent 17`.
     #[must_use]
     pub fn describe(key: &[u8]) -> String {
         let Some((what, rest)) = key.split_first() else { return String::new() };
         let what = match *what {
             STATE => "state",
-            CURSOR => "position",
+            CURSOR => "cursor",
             SEQUENCE => "sequence",
             ACCOUNT => "account",
-            ACTIVITY => "told activity",
+            ACTIVITY => "activity deduplication",
             _ => "other",
         };
         let parts = rest.split(|byte| *byte == 0).map(String::from_utf8_lossy);
@@ -178,7 +178,7 @@ pub(super) fn after_prefix(prefix: &[u8]) -> Vec<u8> {
     end
 }
 
-fn marks_at(account: &AccountName, time: Timestamp) -> Vec<u8> {
+fn deduplication_keys_at(account: &AccountName, time: Timestamp) -> Vec<u8> {
     let mut key = prefix(ACTIVITY, account);
     // Flipping the sign makes the bytes sort as the numbers do.
     #[allow(clippy::cast_sign_loss, reason = "the bits are wanted, not the number")]
@@ -187,8 +187,8 @@ fn marks_at(account: &AccountName, time: Timestamp) -> Vec<u8> {
     key
 }
 
-pub(super) fn marks_before(account: &AccountName, time: Timestamp) -> Range<Vec<u8>> {
-    prefix(ACTIVITY, account)..marks_at(account, time)
+pub(super) fn deduplication_keys_before(account: &AccountName, time: Timestamp) -> Range<Vec<u8>> {
+    prefix(ACTIVITY, account)..deduplication_keys_at(account, time)
 }
 
 pub(super) fn outbox(number: u64) -> Vec<u8> {
@@ -207,12 +207,12 @@ pub(super) fn outbox_number(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(rest.try_into().ok()?))
 }
 
-/// Where the hash over all other entries and the newest outbox number are kept.
-pub(super) fn seal() -> Vec<u8> {
+/// The key of the checksum over all other entries, and of what is kept with it.
+pub(super) fn checksum() -> Vec<u8> {
     vec![META, b's']
 }
 
-/// Where the format's version is kept.
+/// The key of the format version.
 pub(super) fn format() -> Vec<u8> {
     vec![META, b'f']
 }
@@ -244,7 +244,7 @@ mod tests {
         }
 
         #[test]
-        fn the_marks_of_a_start_and_of_an_end_are_different_keys(
+        fn the_deduplication_keys_of_a_start_and_of_an_end_differ(
             one in ".{0,3}", other in ".{0,3}", second in any::<i64>(),
         ) {
             let (acme, time) = (account("a"), Timestamp::from_millis(second));
@@ -252,12 +252,12 @@ mod tests {
             let end = |id| Key::activity_end_deduplication(&acme, time, id);
             prop_assert_ne!(Key::activity_deduplication(&acme, time, &one), end(&other));
             prop_assert_eq!(end(&one) == end(&other), one == other);
-            prop_assert!(marks_at(&acme, time) <= end(&one).into_bytes());
+            prop_assert!(deduplication_keys_at(&acme, time) <= end(&one).into_bytes());
         }
 
         #[test]
-        fn marks_sort_by_their_time(one in any::<i64>(), other in any::<i64>()) {
-            let at = |millis| marks_at(&account("a"), Timestamp::from_millis(millis));
+        fn deduplication_keys_sort_by_their_time(one in any::<i64>(), other in any::<i64>()) {
+            let at = |millis| deduplication_keys_at(&account("a"), Timestamp::from_millis(millis));
             prop_assert_eq!(at(one).cmp(&at(other)), one.cmp(&other));
         }
     }

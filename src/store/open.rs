@@ -1,7 +1,7 @@
-//! Opening the store: trust is checked, not assumed.
+//! Opening the store: its integrity is checked, not assumed.
 //!
-//! In the state directory lie `store` (sled's files), `mark` (how far they were once durable) and
-//! what was set aside. The directory itself is never moved: it may be where a volume is mounted.
+//! The state directory holds `store` (sled's files), `mark` (the durability marker) and copies of damaged
+//! stores. The directory itself is never moved: it may be the mount point of a volume.
 
 use std::fs;
 use std::io;
@@ -12,72 +12,70 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::guard::{Panicked, catching};
+use super::durability::{DurabilityMarker, DurableBatch};
 use super::integrity::Checksum;
-use super::mark::{Durable, Mark};
+use super::panics::{Panicked, catch_panics};
 use super::{Error, FORMAT_VERSION, NO_TIME, Shared, Store, Writer, entry, key};
-use crate::failpoints::planted;
+use crate::failpoints::fault_enabled;
 use crate::model::Timestamp;
 
-/// sled's page cache. Its own default is 1 GiB.
+/// sled's page cache. Its default is 1 GiB.
 const CACHE_BYTES: u64 = 8 << 20;
-/// How often sled writes to the disk by itself, in milliseconds. What must be durable at a point
-/// is flushed there.
-const FLUSH_EVERY_MS: u64 = 500;
-/// How often, and how far apart, a lock that somebody holds is tried again.
+/// How often sled flushes by itself, in milliseconds. What must be durable at a point is flushed there.
+const FLUSH_INTERVAL_MS: u64 = 500;
+/// How often, and how far apart, a lock that is held is tried again.
 const LOCK_ATTEMPTS: u32 = 20;
 const LOCK_WAIT: Duration = Duration::from_millis(100);
-/// Where sled's files lie in the state directory, and where the mark.
-const FILES: &str = "store";
-const MARK: &str = "mark";
-/// How the names begin of what was set aside, and how many of them are kept.
-const DAMAGED: &str = "damaged-";
+/// sled's directory in the state directory, and the file of the durability marker.
+const STORE_DIR: &str = "store";
+const MARKER_FILE: &str = "mark";
+/// The prefix of the directories that hold damaged stores, and how many of them are kept.
+const DAMAGED_PREFIX: &str = "damaged-";
 const DAMAGED_KEPT: usize = 3;
-/// A batch's number and the lineage, in the seal behind the hash and the outbox number.
-const SEAL_BYTES: usize = Checksum::BYTES + 8 + 8 + 16;
+/// The checksum, the outbox number, the batch number and the lineage.
+const CHECKSUM_RECORD_BYTES: usize = Checksum::BYTES + 8 + 8 + 16;
 
 /// How the store is opened.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// The fingerprint of the privacy settings that values are made under.
+    /// The fingerprint of the privacy settings that values are written under.
     pub privacy: u64,
-    /// Now, for the name of a directory that is set aside.
+    /// Now, for the name of the directory to which a damaged store is moved.
     pub now: Timestamp,
 }
 
-/// What was found.
+/// How a store was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Opened {
-    /// There was no store.
-    Fresh,
-    /// The store that was there, whole.
+pub enum OpenOutcome {
+    /// There was none; an empty one was created.
+    Created,
+    /// The existing store is whole.
     Kept,
-    /// The store that was there is not to be trusted; a new one was begun.
+    /// The existing store cannot be trusted; it was moved aside and an empty one created.
     Replaced {
         /// Why.
-        reason: Reason,
-        /// Where the old one lies.
+        reason: UntrustedReason,
+        /// Where the old one is now.
         moved_to: PathBuf,
     },
 }
 
-/// Why a store is not to be trusted.
+/// Why a store cannot be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum UntrustedReason {
     /// It does not open.
     Unreadable,
     /// It has another format.
     Format,
-    /// The hash over its entries does not match.
+    /// The checksum over its entries does not match.
     Integrity,
-    /// It is empty, older than it was once known to be, or another one than the mark beside it
-    /// speaks of.
+    /// It is empty, older than its durability marker, or another store than the marker's.
     RolledBack,
-    /// Its files are gone; only the mark is left.
+    /// Its files are gone; only the durability marker is left.
     Lost,
 }
 
-impl Reason {
+impl UntrustedReason {
     /// The reason as a metric's label.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -92,139 +90,133 @@ impl Reason {
 }
 
 impl Store {
-    /// Opens the store in this directory, or begins it. A store that is not to be trusted is set
-    /// aside, within the directory, and begun anew.
+    /// Opens the store in this directory, or creates it. A store that cannot be trusted is moved aside
+    /// within the directory, and an empty one created.
     ///
     /// # Errors
     /// [`Error::Locked`] when another process has it open, [`Error::Directory`] when the directory
     /// cannot be written: then nothing is moved.
-    pub fn open(dir: &Path, options: Options) -> Result<(Self, Opened), Error> {
-        let directory = |source| Error::Directory { dir: dir.display().to_string(), source };
-        fs::create_dir_all(dir).map_err(directory)?;
-        probe_writable(dir).map_err(directory)?;
-        let found = match (dir.join(FILES).join("db").exists(), dir.join(MARK).exists()) {
-            (false, false) => return Ok((begin(dir, options)?, Opened::Fresh)),
-            (false, true) => Err(Refusal::Untrusted(Reason::Lost)),
-            (true, _) => open_existing(dir, options),
-        };
-        match found {
-            Ok(store) => Ok((store, Opened::Kept)),
-            Err(Refusal::Fatal(error)) => Err(error),
-            Err(Refusal::Untrusted(reason)) => {
-                let moved_to = set_aside(dir, options.now).map_err(directory)?;
-                Ok((begin(dir, options)?, Opened::Replaced { reason, moved_to }))
+    pub fn open(dir: &Path, options: Options) -> Result<(Self, OpenOutcome), Error> {
+        let unusable = |source| Error::Directory { dir: dir.display().to_string(), source };
+        fs::create_dir_all(dir).map_err(unusable)?;
+        check_writable(dir).map_err(unusable)?;
+        match open_existing(dir, options) {
+            Ok(Some(store)) => Ok((store, OpenOutcome::Kept)),
+            Ok(None) => Ok((create(dir, options)?, OpenOutcome::Created)),
+            Err(OpenFailure::Fatal(error)) => Err(error),
+            Err(OpenFailure::Untrusted(reason)) => {
+                let moved_to = move_aside(dir, options.now).map_err(unusable)?;
+                Ok((create(dir, options)?, OpenOutcome::Replaced { reason, moved_to }))
             }
         }
     }
 
-    /// Takes the store in this directory away, for one that is to be filled anew. It must not be
-    /// open.
+    /// Removes the store in this directory, so that an empty one can be restored. It must not be open.
     ///
     /// # Errors
     /// When the directory cannot be written.
     pub fn discard(dir: &Path) -> Result<(), Error> {
-        let directory = |source| Error::Directory { dir: dir.display().to_string(), source };
-        // The mark first: a store without one is not trusted, should this be interrupted.
-        match fs::remove_file(dir.join(MARK)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(directory(error)),
+        let unusable = |source| Error::Directory { dir: dir.display().to_string(), source };
+        // The marker first: a store without one is not trusted, should this be interrupted.
+        match fs::remove_file(dir.join(MARKER_FILE)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
             _ => {}
         }
-        match fs::remove_dir_all(dir.join(FILES)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(directory(error)),
+        match fs::remove_dir_all(dir.join(STORE_DIR)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unusable(error)),
             _ => Ok(()),
         }
     }
 
-    /// Opens the store in this directory to look at it. Nothing is moved, and nothing is begun:
-    /// `None` where there is none.
+    /// Opens the store in this directory if there is one. Nothing is moved or created.
     ///
     /// # Errors
-    /// When it is locked, unreadable or not to be trusted.
-    pub fn look(dir: &Path, options: Options) -> Result<Option<Self>, Error> {
-        match (dir.join(FILES).join("db").exists(), dir.join(MARK).exists()) {
-            (false, false) => Ok(None),
-            (false, true) => Err(Error::Damaged(Reason::Lost.as_str())),
-            (true, _) => match open_existing(dir, options) {
-                Ok(store) => Ok(Some(store)),
-                Err(Refusal::Fatal(error)) => Err(error),
-                Err(Refusal::Untrusted(reason)) => Err(Error::Damaged(reason.as_str())),
-            },
-        }
+    /// When it is locked, unreadable or cannot be trusted.
+    pub fn open_existing(dir: &Path, options: Options) -> Result<Option<Self>, Error> {
+        open_existing(dir, options).map_err(|failure| match failure {
+            OpenFailure::Fatal(error) => error,
+            OpenFailure::Untrusted(reason) => Error::Damaged(reason.as_str()),
+        })
     }
 
-    /// Whether the store in this directory can be opened and is whole. Nothing is moved, and
-    /// nothing is begun where there is none.
+    /// Checks that the store in this directory, if there is one, can be opened and is whole. Nothing
+    /// is moved or created.
     ///
     /// # Errors
-    /// When it is locked, unreadable or not to be trusted.
+    /// When it is locked, unreadable or cannot be trusted.
     pub fn check(dir: &Path, options: Options) -> Result<(), Error> {
-        Self::look(dir, options).map(drop)
+        Self::open_existing(dir, options).map(drop)
     }
 }
 
-enum Refusal {
+enum OpenFailure {
+    /// Nothing is to be moved.
     Fatal(Error),
-    Untrusted(Reason),
+    Untrusted(UntrustedReason),
 }
 
-/// Begins a store where there is none.
-fn begin(dir: &Path, options: Options) -> Result<Store, Error> {
-    let refused = |refusal| match refusal {
-        Refusal::Fatal(error) => error,
-        Refusal::Untrusted(_) => Error::Damaged("a new store cannot be opened"),
-    };
-    let database = open_database(dir).map_err(refused)?;
-    let durable = Durable { lineage: Uuid::new_v4(), batch: 1 };
+/// Creates a store where there is none.
+fn create(dir: &Path, options: Options) -> Result<Store, Error> {
+    let database = open_database(dir).map_err(|failure| match failure {
+        OpenFailure::Fatal(error) => error,
+        OpenFailure::Untrusted(_) => Error::Damaged("a new store cannot be opened"),
+    })?;
+    let durable = DurableBatch { lineage: Uuid::new_v4(), batch: 1 };
     let mut writer = Writer {
-        tally: Checksum::default(),
-        newest: 0,
+        checksum: Checksum::default(),
+        newest_entry: 0,
         batch: durable.batch,
         lineage: durable.lineage,
     };
     let mut batch = sled::Batch::default();
-    writer.tally.change(&key::format(), None, Some(&[FORMAT_VERSION]));
+    writer.checksum.change(&key::format(), None, Some(&[FORMAT_VERSION]));
     batch.insert(key::format(), &[FORMAT_VERSION]);
-    writer.seal(&mut batch);
+    writer.write_checksum(&mut batch);
     database.apply_batch(batch)?;
     database.flush()?;
-    let mark = Mark::begin(&dir.join(MARK), durable)
+    let marker = DurabilityMarker::create(&dir.join(MARKER_FILE), durable)
         .map_err(|source| Error::Directory { dir: dir.display().to_string(), source })?;
-    let found = Found::empty(writer);
-    Ok(Store { shared: Arc::new(found.into_shared(database, mark, options)) })
+    let contents = Contents::empty(writer);
+    Ok(Store { shared: Arc::new(contents.into_shared(database, marker, options)) })
 }
 
-/// Opens a store that is there, if it can be trusted.
-fn open_existing(dir: &Path, options: Options) -> Result<Store, Refusal> {
+/// Opens the store that exists, if there is one, and it can be trusted.
+fn open_existing(dir: &Path, options: Options) -> Result<Option<Store>, OpenFailure> {
+    match (dir.join(STORE_DIR).join("db").exists(), dir.join(MARKER_FILE).exists()) {
+        (false, false) => return Ok(None),
+        (false, true) => return Err(OpenFailure::Untrusted(UntrustedReason::Lost)),
+        (true, _) => {}
+    }
     let database = open_database(dir)?;
-    let found = match catching(|| check(&database)) {
-        Ok(found) => found.map_err(Refusal::Untrusted)?,
-        Err(Panicked) => return Err(Refusal::Untrusted(Reason::Unreadable)),
+    let contents = match catch_panics(|| check(&database)) {
+        Ok(contents) => contents.map_err(OpenFailure::Untrusted)?,
+        Err(Panicked) => return Err(OpenFailure::Untrusted(UntrustedReason::Unreadable)),
     };
-    let mark = Mark::open(&dir.join(MARK)).map_err(|source| {
-        Refusal::Fatal(Error::Directory { dir: dir.display().to_string(), source })
+    let marker = DurabilityMarker::open(&dir.join(MARKER_FILE)).map_err(|source| {
+        OpenFailure::Fatal(Error::Directory { dir: dir.display().to_string(), source })
     })?;
-    let mark = mark.filter(|mark| {
-        let durable = mark.durable();
-        let fits = durable.lineage == found.writer.lineage && durable.batch <= found.writer.batch;
-        fits || planted("integrity_ignored")
+    let marker = marker.filter(|marker| {
+        let (durable, writer) = (marker.durable(), &contents.writer);
+        let fits = durable.lineage == writer.lineage && durable.batch <= writer.batch;
+        fits || fault_enabled("integrity_ignored")
     });
-    let mark = mark.ok_or(Refusal::Untrusted(Reason::RolledBack))?;
-    Ok(Store { shared: Arc::new(found.into_shared(database, mark, options)) })
+    let marker = marker.ok_or(OpenFailure::Untrusted(UntrustedReason::RolledBack))?;
+    Ok(Some(Store { shared: Arc::new(contents.into_shared(database, marker, options)) }))
 }
 
-fn open_database(dir: &Path) -> Result<sled::Db, Refusal> {
+fn open_database(dir: &Path) -> Result<sled::Db, OpenFailure> {
     let open = || {
         sled::Config::new()
-            .path(dir.join(FILES))
+            .path(dir.join(STORE_DIR))
             .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(Some(FLUSH_EVERY_MS))
+            .flush_every_ms(Some(FLUSH_INTERVAL_MS))
             .mode(sled::Mode::LowSpace)
             .open()
     };
     let mut attempts = LOCK_ATTEMPTS;
     let opened = loop {
-        match catching(open) {
-            // sled gives its lock up a moment after the last handle is gone.
+        match catch_panics(open) {
+            // sled releases its lock a moment after the last handle is dropped.
             Ok(Err(sled::Error::Io(error))) if is_lock(&error) && attempts > 0 => {
                 attempts -= 1;
                 std::thread::sleep(LOCK_WAIT);
@@ -235,18 +227,18 @@ fn open_database(dir: &Path) -> Result<sled::Db, Refusal> {
     match opened {
         Ok(Ok(database)) => Ok(database),
         Ok(Err(sled::Error::Io(error))) if is_lock(&error) => {
-            Err(Refusal::Fatal(Error::Locked(dir.display().to_string())))
+            Err(OpenFailure::Fatal(Error::Locked(dir.display().to_string())))
         }
         Ok(Err(sled::Error::Io(source))) if is_environment(&source) => {
             let dir = dir.display().to_string();
-            Err(Refusal::Fatal(Error::Directory { dir, source }))
+            Err(OpenFailure::Fatal(Error::Directory { dir, source }))
         }
-        Ok(Err(_)) | Err(Panicked) => Err(Refusal::Untrusted(Reason::Unreadable)),
+        Ok(Err(_)) | Err(Panicked) => Err(OpenFailure::Untrusted(UntrustedReason::Unreadable)),
     }
 }
 
 /// What a check over all entries found.
-struct Found {
+struct Contents {
     writer: Writer,
     outbox_events: u64,
     outbox_entries: u64,
@@ -254,18 +246,18 @@ struct Found {
     outbox_oldest: Option<Timestamp>,
 }
 
-impl Found {
+impl Contents {
     const fn empty(writer: Writer) -> Self {
         Self { writer, outbox_events: 0, outbox_entries: 0, outbox_bytes: 0, outbox_oldest: None }
     }
 
-    fn into_shared(self, database: sled::Db, mark: Mark, options: Options) -> Shared {
+    fn into_shared(self, database: sled::Db, marker: DurabilityMarker, options: Options) -> Shared {
         let oldest = self.outbox_oldest.map_or(NO_TIME, Timestamp::millis);
         Shared {
             database,
             privacy: options.privacy,
             writer: Mutex::new(self.writer),
-            mark: Mutex::new(mark),
+            marker: Mutex::new(marker),
             failed: AtomicBool::new(false),
             outbox_events: AtomicU64::new(self.outbox_events),
             outbox_entries: AtomicU64::new(self.outbox_entries),
@@ -275,52 +267,53 @@ impl Found {
     }
 }
 
-/// Reads every entry and holds the sum of their hashes against the stored one.
-fn check(database: &sled::Db) -> Result<Found, Reason> {
-    let unreadable = |_| Reason::Unreadable;
+/// Reads every entry and compares their checksum with the stored one.
+fn check(database: &sled::Db) -> Result<Contents, UntrustedReason> {
+    let unreadable = |_| UntrustedReason::Unreadable;
     if database.is_empty() {
-        // A store that was begun has its format in it: this one was emptied.
-        return Err(Reason::RolledBack);
+        // Every store holds its format version from the beginning: this one was emptied.
+        return Err(UntrustedReason::RolledBack);
     }
     let format = database.get(key::format()).map_err(unreadable)?;
     if format.as_deref() != Some(&[FORMAT_VERSION]) {
-        return Err(Reason::Format);
+        return Err(UntrustedReason::Format);
     }
-    let (mut tally, mut seal) = (Checksum::default(), None);
+    let (mut checksum, mut stored) = (Checksum::default(), None);
     let (mut outbox_events, mut outbox_entries, mut outbox_bytes) = (0, 0, 0);
     let mut outbox_oldest = None;
-    for entry in database.iter() {
-        let (key, value) = entry.map_err(unreadable)?;
-        if *key == *key::seal() {
-            seal = Some(value);
+    for item in database.iter() {
+        let (key, value) = item.map_err(unreadable)?;
+        if *key == *key::checksum() {
+            stored = Some(value);
             continue;
         }
-        tally.change(&key, None, Some(&value));
+        checksum.change(&key, None, Some(&value));
         if key::outbox_number(&key).is_some() {
-            let events = entry::events_in(&value).ok_or(Reason::Format)?;
+            let events = entry::event_count(&value).ok_or(UntrustedReason::Format)?;
             outbox_events += events;
             outbox_entries += 1;
             outbox_bytes += value.len() as u64;
             if outbox_oldest.is_none() && events > 0 {
-                let decision = entry::decode(&value).ok_or(Reason::Format)?;
-                outbox_oldest = decision.events.first().map(|event| event.observed_at);
+                let entry = entry::decode(&value).ok_or(UntrustedReason::Format)?;
+                outbox_oldest = entry.events.first().map(|event| event.observed_at);
             }
         }
     }
-    let writer = seal.and_then(|seal| unseal(&seal, tally)).ok_or(Reason::Integrity)?;
-    Ok(Found { writer, outbox_events, outbox_entries, outbox_bytes, outbox_oldest })
+    let writer = stored.and_then(|stored| verified_writer(&stored, checksum));
+    let writer = writer.ok_or(UntrustedReason::Integrity)?;
+    Ok(Contents { writer, outbox_events, outbox_entries, outbox_bytes, outbox_oldest })
 }
 
-/// What a seal says, if it was made over these entries.
-fn unseal(seal: &[u8], tally: Checksum) -> Option<Writer> {
-    let seal: &[u8; SEAL_BYTES] = seal.try_into().ok()?;
-    let (sealed, rest) = seal.split_at(Checksum::BYTES);
-    let (newest, rest) = rest.split_at(8);
+/// The writer of the newest batch, from the stored checksum record, if that is over these entries.
+fn verified_writer(record: &[u8], checksum: Checksum) -> Option<Writer> {
+    let record: &[u8; CHECKSUM_RECORD_BYTES] = record.try_into().ok()?;
+    let (stored, rest) = record.split_at(Checksum::BYTES);
+    let (newest_entry, rest) = rest.split_at(8);
     let (batch, lineage) = rest.split_at(8);
-    (sealed == tally.to_bytes() || planted("integrity_ignored")).then_some(())?;
+    (stored == checksum.to_bytes() || fault_enabled("integrity_ignored")).then_some(())?;
     Some(Writer {
-        tally,
-        newest: u64::from_be_bytes(newest.try_into().ok()?),
+        checksum,
+        newest_entry: u64::from_be_bytes(newest_entry.try_into().ok()?),
         batch: u64::from_be_bytes(batch.try_into().ok()?),
         lineage: Uuid::from_slice(lineage).ok()?,
     })
@@ -341,15 +334,15 @@ fn is_environment(error: &io::Error) -> bool {
     )
 }
 
-fn probe_writable(dir: &Path) -> io::Result<()> {
-    let probe = dir.join(".writable");
-    fs::write(&probe, b"floorcast")?;
-    fs::remove_file(probe)
+fn check_writable(dir: &Path) -> io::Result<()> {
+    let file = dir.join(".writable");
+    fs::write(&file, b"floorcast")?;
+    fs::remove_file(file)
 }
 
-/// Moves files and mark aside, and keeps only the newest few of those that were.
-fn set_aside(dir: &Path, now: Timestamp) -> io::Result<PathBuf> {
-    let name = format!("{DAMAGED}{:016}", now.millis());
+/// Moves store and marker into a directory of their own, and keeps only the newest few of those.
+fn move_aside(dir: &Path, now: Timestamp) -> io::Result<PathBuf> {
+    let name = format!("{DAMAGED_PREFIX}{:016}", now.millis());
     let mut target = dir.join(&name);
     let mut attempt = 0;
     while target.exists() {
@@ -357,7 +350,7 @@ fn set_aside(dir: &Path, now: Timestamp) -> io::Result<PathBuf> {
         target = dir.join(format!("{name}-{attempt}"));
     }
     fs::create_dir(&target)?;
-    for part in [FILES, MARK] {
+    for part in [STORE_DIR, MARKER_FILE] {
         match fs::rename(dir.join(part), target.join(part)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -365,7 +358,7 @@ fn set_aside(dir: &Path, now: Timestamp) -> io::Result<PathBuf> {
     }
     let mut damaged: Vec<_> = fs::read_dir(dir)?
         .filter_map(Result::ok)
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(DAMAGED))
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(DAMAGED_PREFIX))
         .map(|entry| entry.path())
         .collect();
     damaged.sort();

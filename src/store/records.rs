@@ -1,50 +1,51 @@
-//! The records of state: what the store shares with the state topic, in the topic's own form.
+//! The records of state, which the store shares with the state topic, in the topic's form.
 
 use serde::de::DeserializeOwned;
 
 use super::key;
-use super::{Error, Key, StateRecord, Store, Stored, batch};
+use super::value::VALUE_VERSION;
+use super::{Error, Key, StateRecord, Store, Stored};
 use crate::model::AccountName;
 
-/// How many keys of an account that is retired are removed at once.
-const RETIRED_AT_ONCE: usize = 500;
+/// How many keys of a retired account are removed at once.
+const KEYS_AT_ONCE: usize = 500;
 
 impl Store {
-    /// Takes over records as they stand on the state topic, in their order.
+    /// Writes records of the state topic, in their order.
     ///
     /// # Errors
-    /// When the store fails, or a record's form is one that this version does not read.
-    pub fn take_over(&self, records: Vec<StateRecord>) -> Result<(), Error> {
+    /// [`Error::Foreign`] when a record has a form that this version does not read; or the store fails.
+    pub fn put_records(&self, records: Vec<StateRecord>) -> Result<(), Error> {
         let mut batch = self.local_batch();
         for (key, value) in records {
             if !key::is_published(&key) {
                 return Err(Error::Foreign);
             }
-            if value.as_deref().is_some_and(|value| value.first() != Some(&batch::VALUE_VERSION)) {
+            if value.as_deref().is_some_and(|value| value.first() != Some(&VALUE_VERSION)) {
                 return Err(Error::Foreign);
             }
-            batch.take_over(key, value);
+            batch.put_record(key, value);
         }
         self.apply(batch)
     }
 
-    /// Goes on after this outbox entry, which another owner has published.
+    /// Numbers further outbox entries after this one, which another owner has published.
     ///
     /// # Errors
     /// When the store fails.
     pub fn number_entries_after(&self, newest: u64) -> Result<(), Error> {
         {
             let mut writer = self.lock_writer();
-            writer.newest = writer.newest.max(newest);
+            writer.newest_entry = writer.newest_entry.max(newest);
         }
-        // The number is a part of every batch's seal.
+        // Every batch writes the number with the checksum.
         self.apply(self.local_batch())
     }
 
-    /// The number of the newest outbox entry ever.
+    /// The number of the newest outbox entry the store ever had.
     #[must_use]
     pub fn newest_entry(&self) -> u64 {
-        self.lock_writer().newest
+        self.lock_writer().newest_entry
     }
 
     /// Every record that is shared with the state topic, in the order of the keys.
@@ -58,12 +59,12 @@ impl Store {
         })
     }
 
-    /// Where each stream of an account stands.
-    pub fn positions<T: DeserializeOwned>(
+    /// The cursors of an account's streams, by the stream's name.
+    pub fn cursors<T: DeserializeOwned>(
         &self,
         account: &AccountName,
     ) -> impl Iterator<Item = Result<(String, Stored<T>), Error>> {
-        let prefix = key::positions_prefix(account);
+        let prefix = key::cursors_prefix(account);
         let length = prefix.len();
         self.shared.database.scan_prefix(prefix).map(move |entry| {
             let (key, value) = entry?;
@@ -71,7 +72,7 @@ impl Store {
         })
     }
 
-    /// The accounts of which there is something.
+    /// The accounts of which there is a record.
     ///
     /// # Errors
     /// When the store fails.
@@ -84,7 +85,7 @@ impl Store {
         Ok(accounts)
     }
 
-    /// Forgets an account, here and on the state topic.
+    /// Removes all records of an account, here and on the state topic.
     ///
     /// # Errors
     /// When the store fails.
@@ -93,7 +94,7 @@ impl Store {
             loop {
                 let mut batch = self.batch();
                 let keys = self.shared.database.scan_prefix(&prefix).keys();
-                for key in keys.take(RETIRED_AT_ONCE) {
+                for key in keys.take(KEYS_AT_ONCE) {
                     batch.remove(Key::raw(&key?));
                 }
                 if batch.is_empty() {
@@ -106,8 +107,8 @@ impl Store {
     }
 }
 
-/// Whether a record is the position of a stream, which the topic learns later than the store.
+/// Whether a record is the cursor of a stream, which is published later than it is stored.
 #[must_use]
-pub fn is_position(key: &[u8]) -> bool {
+pub fn is_cursor(key: &[u8]) -> bool {
     key::is_cursor(key)
 }

@@ -6,15 +6,16 @@ use uuid::Uuid;
 
 use super::integrity::Checksum;
 use super::{
-    Batch, Error, Key, Opened, Options, OutboxEntry, OutboxEvent, Reason, Store, entry, key,
+    Batch, Error, Key, OpenOutcome, Options, OutboxEntry, OutboxEvent, Store, UntrustedReason,
+    entry, key,
 };
 use crate::event::{EventType, Topic};
 use crate::fuzz::{Outcome, run};
 use crate::model::{AccountName, EntityId, EntityKey, EntityKind, Timestamp};
 use crate::ownership::{Generation, StoreClaim};
-use crate::store::batch::VALUE_VERSION;
+use crate::store::value::VALUE_VERSION;
 
-fn open(dir: &Path) -> (Store, Opened) {
+fn open(dir: &Path) -> (Store, OpenOutcome) {
     Store::open(dir, Options::default()).unwrap()
 }
 
@@ -39,7 +40,7 @@ fn event(sequence: u64) -> OutboxEvent {
     }
 }
 
-fn decision(sequence: u64) -> OutboxEntry {
+fn outbox_entry(sequence: u64) -> OutboxEntry {
     let records = vec![(b"sacme\0agent\x001".to_vec(), Some(vec![1, 2])), (b"c".to_vec(), None)];
     OutboxEntry { events: vec![event(sequence), event(sequence + 1)], records }
 }
@@ -60,20 +61,20 @@ fn contents(store: &Store) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 #[test]
 fn fuzzed_outbox_entries_are_refused_or_are_exactly_what_they_say() {
-    let (one, mut other) = (entry::encode(&decision(1)), decision(1 << 40));
+    let (one, mut other) = (entry::encode(&outbox_entry(1)), outbox_entry(1 << 40));
     other.events[0].datum = vec![0; 300];
     let other = entry::encode(&other);
     run("outbox_entries", &[&one, &other], &["calls", "CallQueued", "\0\0\0\u{5}"], |bytes| {
         let read = entry::decode(bytes);
-        if let Some(decision) = &read {
-            // One sequence of bytes stands for a decision: nothing is skipped and nothing mended.
-            assert_eq!(entry::encode(decision), bytes);
-            assert_eq!(entry::events_in(bytes), Some(decision.events.len() as u64));
+        if let Some(entry) = &read {
+            // Each entry has one encoding: nothing is skipped and nothing corrected.
+            assert_eq!(entry::encode(entry), bytes);
+            assert_eq!(entry::event_count(bytes), Some(entry.events.len() as u64));
         }
         let class = read.as_ref().map_or_else(
             || format!("refused {}", bytes.len().min(64)),
-            |decision| {
-                let events = decision.events.iter();
+            |entry| {
+                let events = entry.events.iter();
                 let kinds = events.map(|event| format!("{:?} {:?}", event.topic, event.event_type));
                 kinds.collect::<Vec<_>>().join(", ")
             },
@@ -92,8 +93,8 @@ fn fuzzed_states_are_refused_or_read_with_their_header() {
     store.apply(batch).unwrap();
     let stored = store.shared.database.get(state("1").bytes()).unwrap().unwrap();
     run("states", &[&stored], &["\"roster\"", "revision"], |bytes| {
-        let read = super::batch::decode::<crate::detect::AgentState>(bytes);
-        let said = super::batch::decode::<serde_json::Value>(bytes);
+        let read = super::value::decode::<crate::detect::AgentState>(bytes);
+        let said = super::value::decode::<serde_json::Value>(bytes);
         let header = (bytes[..bytes.len().min(13)]).to_vec();
         for (version, privacy) in [
             read.as_ref().map(|read| (read.model_version, read.privacy)),
@@ -131,25 +132,25 @@ fn fuzzed_keys_of_the_outbox_are_numbers_or_none() {
 }
 
 #[test]
-fn an_entry_of_which_any_byte_is_damaged_does_not_fit_the_seal() {
+fn an_entry_of_which_any_byte_is_damaged_does_not_fit_the_checksum() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(&dir.path().join("state"));
     fill(&store, 1..3);
     let mut entries = contents(&store);
-    let sealed = entries.iter().position(|(key, _)| *key == key::seal()).unwrap();
-    let (_, seal) = entries.remove(sealed);
-    let tally = |entries: &[(Vec<u8>, Vec<u8>)]| {
-        let mut tally = Checksum::default();
+    let position = entries.iter().position(|(key, _)| *key == key::checksum()).unwrap();
+    let (_, stored) = entries.remove(position);
+    let checksum = |entries: &[(Vec<u8>, Vec<u8>)]| {
+        let mut checksum = Checksum::default();
         for (key, value) in entries {
-            tally.change(key, None, Some(value));
+            checksum.change(key, None, Some(value));
         }
-        tally.to_bytes()
+        checksum.to_bytes()
     };
-    assert_eq!(tally(&entries), seal[..Checksum::BYTES]);
+    assert_eq!(checksum(&entries), stored[..Checksum::BYTES]);
     for entry in 0..entries.len() {
         for byte in 0..entries[entry].1.len() {
             entries[entry].1[byte] ^= 1 << (byte % 8);
-            assert_ne!(tally(&entries), seal[..Checksum::BYTES], "{entry} {byte}");
+            assert_ne!(checksum(&entries), stored[..Checksum::BYTES], "{entry} {byte}");
             entries[entry].1[byte] ^= 1 << (byte % 8);
         }
     }
@@ -161,17 +162,17 @@ fn a_batch_holds_state_and_outbox_together_and_survives_a_restart() {
     let path = dir.path().join("state");
     {
         let (store, opened) = open(&path);
-        assert_eq!(opened, Opened::Fresh);
+        assert_eq!(opened, OpenOutcome::Created);
         fill(&store, 1..4);
         store.flush().unwrap();
     }
     let (store, opened) = open(&path);
-    assert_eq!(opened, Opened::Kept);
+    assert_eq!(opened, OpenOutcome::Kept);
     assert_eq!(store.get::<u64>(&state("3")).unwrap().unwrap().value, 3);
     let entries = store.outbox_after(0, 10, 1000).unwrap();
     assert_eq!(entries.iter().map(|entry| entry.number).collect::<Vec<_>>(), [1, 2, 3]);
-    assert_eq!(entries[1].decision.events, [event(2)]);
-    let (record, value) = &entries[1].decision.records[0];
+    assert_eq!(entries[1].entry.events, [event(2)]);
+    let (record, value) = &entries[1].entry.records[0];
     assert_eq!(record, state("2").bytes());
     assert!(value.as_ref().unwrap().ends_with(b"2"));
     let level = store.outbox_level();
@@ -195,7 +196,7 @@ fn outbox_numbers_go_on_after_everything_was_published() {
 }
 
 #[test]
-fn the_outbox_is_read_in_bounded_parts_and_never_none_of_it() {
+fn the_outbox_is_read_in_bounded_parts_of_at_least_one_entry() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path());
     fill(&store, 1..6);
@@ -209,9 +210,9 @@ fn the_outbox_is_read_in_bounded_parts_and_never_none_of_it() {
 }
 
 #[test]
-fn an_entry_reads_back_as_it_was_and_foreign_bytes_are_refused() {
-    let bytes = entry::encode(&decision(9));
-    assert_eq!(entry::decode(&bytes), Some(decision(9)));
+fn an_entry_decodes_to_what_was_encoded_and_foreign_bytes_are_refused() {
+    let bytes = entry::encode(&outbox_entry(9));
+    assert_eq!(entry::decode(&bytes), Some(outbox_entry(9)));
     for length in 0..bytes.len() {
         assert_eq!(entry::decode(&bytes[..length]), None, "{length}");
     }
@@ -219,7 +220,7 @@ fn an_entry_reads_back_as_it_was_and_foreign_bytes_are_refused() {
 }
 
 #[test]
-fn a_second_process_is_told_that_the_directory_is_open() {
+fn a_directory_that_is_open_already_is_locked() {
     let dir = tempfile::tempdir().unwrap();
     let (_store, _) = open(dir.path());
     let second = Store::open(dir.path(), Options::default());
@@ -236,7 +237,7 @@ fn a_directory_that_is_a_file_is_an_error_and_stays() {
 }
 
 #[test]
-fn another_format_is_set_aside_and_not_read() {
+fn another_format_is_moved_aside_and_not_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("state");
     {
@@ -246,14 +247,14 @@ fn another_format_is_set_aside_and_not_read() {
         store.flush().unwrap();
     }
     let (store, opened) = open(&path);
-    let Opened::Replaced { reason, moved_to } = opened else { panic!("{opened:?}") };
-    assert_eq!(reason, Reason::Format);
+    let OpenOutcome::Replaced { reason, moved_to } = opened else { panic!("{opened:?}") };
+    assert_eq!(reason, UntrustedReason::Format);
     assert!(moved_to.is_dir());
     assert!(store.get::<u64>(&state("1")).unwrap().is_none());
 }
 
 #[test]
-fn a_value_from_the_past_is_noticed() {
+fn an_older_value_is_detected() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("state");
     {
@@ -267,7 +268,10 @@ fn a_value_from_the_past_is_noticed() {
         store.flush().unwrap();
     }
     let (_, opened) = open(&path);
-    assert!(matches!(opened, Opened::Replaced { reason: Reason::Integrity, .. }), "{opened:?}");
+    assert!(
+        matches!(opened, OpenOutcome::Replaced { reason: UntrustedReason::Integrity, .. }),
+        "{opened:?}"
+    );
 }
 
 #[test]
@@ -289,10 +293,10 @@ fn only_the_newest_damaged_stores_are_kept() {
     assert_eq!(damaged.count(), 3);
 }
 
-/// Flips bits, cuts and empties files of a closed store: it opens with exactly what was in it, or
-/// it is set aside. It never opens with a mixture, with an older state, or with nothing.
+/// Flips bits, cuts and empties files of a closed store: it opens with exactly what was in it, or it is
+/// moved aside. It never opens with a mixture, with an older state, or with nothing.
 #[test]
-fn damage_is_noticed_or_harmless() {
+fn damage_is_detected_or_harmless() {
     let dir = tempfile::tempdir().unwrap();
     let original = dir.path().join("original");
     let newest = {
@@ -316,18 +320,20 @@ fn damage_is_noticed_or_harmless() {
         fs::write(&file, bytes).unwrap();
         let (store, opened) = open(&copy);
         match opened {
-            Opened::Replaced { reason, .. } => *reasons.entry(reason.as_str()).or_insert(0) += 1,
+            OpenOutcome::Replaced { reason, .. } => {
+                *reasons.entry(reason.as_str()).or_insert(0) += 1;
+            }
             opened => {
-                assert_eq!(opened, Opened::Kept, "round {round}");
+                assert_eq!(opened, OpenOutcome::Kept, "round {round}");
                 assert_eq!(contents(&store), newest, "round {round}");
             }
         }
     }
-    assert!(reasons.contains_key("rolled_back"), "the worst kind was not met: {reasons:?}");
+    assert!(reasons.contains_key("rolled_back"), "no damage rolled the store back: {reasons:?}");
 }
 
 #[test]
-fn a_store_brought_back_from_the_past_is_noticed() {
+fn a_store_replaced_by_an_older_copy_is_detected() {
     let dir = tempfile::tempdir().unwrap();
     let (path, past) = (dir.path().join("state"), dir.path().join("past"));
     {
@@ -338,19 +344,24 @@ fn a_store_brought_back_from_the_past_is_noticed() {
     copy_dir(&path.join("store"), &past);
     {
         let (store, opened) = open(&path);
-        assert_eq!(opened, Opened::Kept);
+        assert_eq!(opened, OpenOutcome::Kept);
         fill(&store, 3..4);
         store.flush().unwrap();
     }
     fs::remove_dir_all(path.join("store")).unwrap();
     copy_dir(&past, &path.join("store"));
     let (_, opened) = open(&path);
-    assert!(matches!(opened, Opened::Replaced { reason: Reason::RolledBack, .. }), "{opened:?}");
+    assert!(
+        matches!(opened, OpenOutcome::Replaced { reason: UntrustedReason::RolledBack, .. }),
+        "{opened:?}"
+    );
 }
 
 #[test]
-fn a_store_whose_files_or_mark_are_gone_is_not_taken_for_a_new_one() {
-    for (gone, expected) in [("store", Reason::Lost), ("mark", Reason::RolledBack)] {
+fn a_store_whose_files_or_marker_are_gone_is_not_taken_for_a_new_one() {
+    for (gone, expected) in
+        [("store", UntrustedReason::Lost), ("mark", UntrustedReason::RolledBack)]
+    {
         let dir = tempfile::tempdir().unwrap();
         {
             let (store, _) = open(dir.path());
@@ -362,9 +373,9 @@ fn a_store_whose_files_or_mark_are_gone_is_not_taken_for_a_new_one() {
         let check = Store::check(dir.path(), Options::default());
         assert!(matches!(check, Err(Error::Damaged(reason)) if reason == expected.as_str()));
         let (_, opened) = open(dir.path());
-        let Opened::Replaced { reason, moved_to } = opened else { panic!("{opened:?}") };
+        let OpenOutcome::Replaced { reason, moved_to } = opened else { panic!("{opened:?}") };
         assert_eq!((reason, moved_to.parent()), (expected, Some(dir.path())));
-        assert_eq!(open(dir.path()).1, Opened::Kept);
+        assert_eq!(open(dir.path()).1, OpenOutcome::Kept);
     }
 }
 
@@ -379,7 +390,10 @@ fn the_state_directory_itself_stays_where_it_is() {
         store.flush().unwrap();
     }
     let (_, opened) = open(dir.path());
-    assert!(matches!(opened, Opened::Replaced { reason: Reason::Format, .. }), "{opened:?}");
+    assert!(
+        matches!(opened, OpenOutcome::Replaced { reason: UntrustedReason::Format, .. }),
+        "{opened:?}"
+    );
     assert_eq!(fs::metadata(dir.path()).unwrap().ino(), before);
 }
 
@@ -400,7 +414,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn the_running_hash_is_the_hash_of_what_is_there(
+    fn the_running_checksum_is_the_checksum_of_all_entries(
         steps in prop::collection::vec((0..3_u8, 0..5_u8, any::<u16>()), 1..40),
     ) {
         let dir = tempfile::tempdir().unwrap();
@@ -421,20 +435,20 @@ proptest! {
                 store.outbox_remove_through(pushed / 2).unwrap();
             }
         }
-        let mut tally = Checksum::default();
+        let mut checksum = Checksum::default();
         for (key, value) in contents(&store) {
-            if key != key::seal() {
-                tally.change(&key, None, Some(&value));
+            if key != key::checksum() {
+                checksum.change(&key, None, Some(&value));
             }
         }
-        prop_assert_eq!(store.shared.writer.lock().unwrap().tally, tally);
+        prop_assert_eq!(store.shared.writer.lock().unwrap().checksum, checksum);
         drop(store);
-        prop_assert_eq!(open(dir.path()).1, Opened::Kept);
+        prop_assert_eq!(open(dir.path()).1, OpenOutcome::Kept);
     }
 }
 
 #[test]
-fn what_belongs_together_is_one_entry_with_the_state_as_it_stands_after_it() {
+fn events_and_the_state_after_them_are_one_outbox_entry() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path());
     let mut batch = store.batch();
@@ -442,16 +456,16 @@ fn what_belongs_together_is_one_entry_with_the_state_as_it_stands_after_it() {
     batch.push(event(2));
     batch.put(state("1"), &1).unwrap();
     batch.put(state("1"), &2).unwrap();
-    batch.close_decision();
+    batch.close_entry();
     batch.push(event(3));
     batch.put(state("1"), &3).unwrap();
-    batch.close_decision();
-    batch.close_decision();
+    batch.close_entry();
+    batch.close_entry();
     batch.put_locally(state("2"), &9).unwrap();
     store.apply(batch).unwrap();
     let entries = store.outbox_after(0, 10, 10_000).unwrap();
     let shape = |entry: &crate::store::NumberedEntry| {
-        let OutboxEntry { events, records } = &entry.decision;
+        let OutboxEntry { events, records } = &entry.entry;
         let states = records.iter().map(|(_, value)| *value.as_ref().unwrap().last().unwrap());
         (events.len(), states.collect::<Vec<_>>())
     };
@@ -465,7 +479,7 @@ fn what_belongs_together_is_one_entry_with_the_state_as_it_stands_after_it() {
 }
 
 #[test]
-fn records_of_the_topic_are_taken_over_as_they_are_and_others_refused() {
+fn records_of_the_topic_are_stored_as_they_are_and_others_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(&dir.path().join("one"));
     fill(&store, 1..4);
@@ -476,8 +490,8 @@ fn records_of_the_topic_are_taken_over_as_they_are_and_others_refused() {
     assert_eq!(records.len(), 3);
     let (other, _) = open(&dir.path().join("other"));
     let all = records.iter().cloned().map(|(key, value)| (key, Some(value)));
-    other.take_over(all.collect()).unwrap();
-    other.take_over(vec![(records[0].0.clone(), None)]).unwrap();
+    other.put_records(all.collect()).unwrap();
+    other.put_records(vec![(records[0].0.clone(), None)]).unwrap();
     other.number_entries_after(3).unwrap();
     let taken: Vec<_> = other.records().map(Result::unwrap).collect();
     assert_eq!(taken, records[1..]);
@@ -485,9 +499,9 @@ fn records_of_the_topic_are_taken_over_as_they_are_and_others_refused() {
     assert_eq!(StoreClaim::load(&other).unwrap(), None);
     drop(other);
     let (other, opened) = open(&dir.path().join("other"));
-    assert_eq!((opened, other.newest_entry()), (Opened::Kept, 3));
+    assert_eq!((opened, other.newest_entry()), (OpenOutcome::Kept, 3));
     for foreign in [(b"o1234".to_vec(), None), (records[0].0.clone(), Some(vec![99]))] {
-        assert!(matches!(other.take_over(vec![foreign]), Err(Error::Foreign)));
+        assert!(matches!(other.put_records(vec![foreign]), Err(Error::Foreign)));
     }
 }
 
@@ -505,6 +519,6 @@ fn an_account_that_is_retired_leaves_tombstones_and_nothing_else() {
     store.retire(&acme).unwrap();
     assert_eq!((store.records().count(), store.accounts().unwrap().len()), (0, 0));
     let entries = store.outbox_after(before, 10, 10_000).unwrap();
-    let gone = entries.iter().flat_map(|entry| &entry.decision.records);
+    let gone = entries.iter().flat_map(|entry| &entry.entry.records);
     assert_eq!(gone.filter(|(_, value)| value.is_none()).count(), 4);
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::support::process::Floorcast;
 
-/// Runs a command to its end: its status and both outputs.
+/// Runs a command to its end: its exit status and both outputs.
 fn run(arguments: &[&str]) -> (i32, Vec<String>, Vec<String>) {
     let mut command = Floorcast::start(arguments, &[]);
     let status = command.wait(Duration::from_mins(1));
@@ -10,7 +10,7 @@ fn run(arguments: &[&str]) -> (i32, Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn help_names_every_command_and_ends_well() {
+fn help_lists_every_command_and_exits_with_0() {
     let (status, out, _) = run(&["--help"]);
     assert_eq!(status, 0);
     for command in ["run", "demo", "simulate", "check", "probe", "tail", "schemas"] {
@@ -19,7 +19,7 @@ fn help_names_every_command_and_ends_well() {
 }
 
 #[test]
-fn a_wrong_configuration_is_told_line_by_line_with_status_2() {
+fn an_invalid_configuration_is_reported_line_by_line_with_exit_status_2() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("wrong.toml");
     std::fs::write(&file, "[kafka]\nbootstrap_server = \"b:1\"\ndeployment = \"d\"\n").unwrap();
@@ -55,7 +55,7 @@ fn a_demo_with_its_own_broker_ends_by_itself_with_nothing_missing() {
     assert!(status.success(), "{out:?} {:?}", demo.stderr());
     assert!(out.last().unwrap().ends_with("nothing missing, nothing twice"), "{out:?}");
     for kind in ["call steps", "infobip roster", "maqsam status changes", "deepcall activations"] {
-        assert!(out.iter().any(|line| line.starts_with(kind)), "nothing of {kind}: {out:?}");
+        assert!(out.iter().any(|line| line.starts_with(kind)), "no {kind}: {out:?}");
     }
 }
 
@@ -83,10 +83,10 @@ fn what_simulate_prints_is_a_configuration_that_reaches_every_system() {
 }
 
 #[test]
-fn ctrl_c_ends_a_demo_and_leaves_nothing_behind() {
+fn ctrl_c_ends_a_demo_and_deletes_its_directory() {
     let scratch = tempfile::tempdir().unwrap();
-    let place = scratch.path().display().to_string();
-    let mut demo = Floorcast::start(&["demo"], &[("TMPDIR", &place)]);
+    let directory = scratch.path().display().to_string();
+    let mut demo = Floorcast::start(&["demo"], &[("TMPDIR", &directory)]);
     demo.wait_for_line("look at the events", Duration::from_secs(30));
     demo.interrupt();
     assert!(demo.wait(Duration::from_secs(30)).success());

@@ -1,18 +1,19 @@
-//! Directories of agents, an account of each vendor beside a contact centre, through a real Kafka.
+//! Directories of agents beside a contact centre, an account of each vendor, with a real Kafka.
 
 use std::time::Duration;
 
 use floorcast::simulate::{Faults, System, WorldSettings};
 
-use super::{Centre, Place};
+use super::{BridgeFixture, SimulatorFixture};
 use crate::support::{kafka, wait_until};
 
 #[test]
-fn every_change_of_four_vendors_that_was_served_is_published_once_through_their_faults_and_habits()
-{
+fn every_served_change_of_four_vendors_is_published_once_despite_faults() {
     let broker = kafka::shared();
-    let centre =
-        Centre::open(WorldSettings { seed: 12, ..WorldSettings::default() }, Faults::mild());
+    let centre = SimulatorFixture::open(
+        WorldSettings { seed: 12, ..WorldSettings::default() },
+        Faults::mild(),
+    );
     let simulator = &centre.simulator;
     let mut accounts = String::new();
     let mut secrets = vec![(String::from("ACME_TOKEN"), super::TOKEN.to_owned())];
@@ -23,20 +24,24 @@ fn every_change_of_four_vendors_that_was_served_is_published_once_through_their_
         secrets.push((variable, simulator.secret(system).to_owned()));
     }
     let prefix = kafka::unique_prefix("directories");
-    let place = Place::at(&simulator.base_url(), broker.bootstrap(), &prefix, &accounts);
+    let fixture = BridgeFixture::at(&simulator.base_url(), broker.bootstrap(), &prefix, &accounts);
     let secrets: Vec<_> =
         secrets.iter().map(|(name, secret)| (name.as_str(), secret.as_str())).collect();
     let left = |system| simulator.truth().directories[&system].removed.len();
     let directories = || System::ALL.into_iter().filter(|system| system.is_directory());
     let before: Vec<_> = directories().map(left).collect();
-    let mut bridge = place.run_with(&secrets);
-    let read = |system, so_far: usize| simulator.requests_of(system).len() >= so_far;
-    wait_until(Duration::from_mins(2), "much happens in every directory", || {
-        directories().zip(&before).all(|(system, before)| left(system) >= before + 2)
-            && System::ALL.into_iter().all(|system| read(system, 20))
-    });
+    let mut bridge = fixture.run_with(&secrets);
+    let polled = |system, times: usize| simulator.requests_of(system).len() >= times;
+    wait_until(
+        Duration::from_mins(2),
+        "agents leave every directory and every system is polled",
+        || {
+            directories().zip(&before).all(|(system, before)| left(system) >= before + 2)
+                && System::ALL.into_iter().all(|system| polled(system, 20))
+        },
+    );
     simulator.stop_world();
-    let verdict = place.verdict(&centre, broker.bootstrap());
+    let verdict = fixture.verdict(&centre, broker.bootstrap());
     assert!(verdict.passed(), "{verdict}");
     for kind in [
         "deepcall activations",
@@ -53,9 +58,9 @@ fn every_change_of_four_vendors_that_was_served_is_published_once_through_their_
         "maqsam status changes",
     ] {
         let row = verdict.rows.iter().find(|row| row.kind == kind);
-        assert!(row.is_some_and(|row| row.facts > 0), "nothing of {kind}: {verdict}");
+        assert!(row.is_some_and(|row| row.facts > 0), "no {kind}: {verdict}");
     }
-    // Nobody asks faster than the vendor's limit.
+    // The requests keep the vendor's rate limit.
     for system in directories() {
         let times: Vec<_> =
             simulator.requests_of(system).into_iter().map(|(time, _)| time).collect();
@@ -65,8 +70,8 @@ fn every_change_of_four_vendors_that_was_served_is_published_once_through_their_
     }
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(40)).success());
-    // The passwords that stand in one vendor's rows do not stand in any event.
-    let published = format!("{:?}", place.published(broker.bootstrap()));
+    // The passwords in one vendor's rows are in no event.
+    let published = format!("{:?}", fixture.published(broker.bootstrap()));
     for secret in ["invented-password", "5200000", "5200001"] {
         assert!(!published.contains(secret), "{secret} is published");
     }

@@ -2,60 +2,64 @@ use std::time::Duration;
 
 use floorcast::simulate::{Faults, Verdict, WorldSettings};
 
-use super::{Centre, Place};
+use super::{BridgeFixture, SimulatorFixture};
 use crate::support::{kafka, wait_until};
 
-/// Waits until the world has seen enough.
-fn let_things_happen(centre: &Centre, calls: usize) {
-    wait_until(Duration::from_secs(90), "calls come and end", || {
+/// Waits until that many calls have ended.
+fn wait_for_ended_calls(centre: &SimulatorFixture, calls: usize) {
+    wait_until(Duration::from_secs(90), "calls end", || {
         let truth = centre.simulator.truth();
         truth.calls.iter().filter(|call| !call["ends_at"].is_null()).count() >= calls
     });
 }
 
-/// A verdict over nothing proves nothing.
+/// Each of these kinds of facts has occurred: a verdict without facts proves nothing.
 #[track_caller]
-fn demand(verdict: &Verdict, kinds: &[&str]) {
+fn require(verdict: &Verdict, kinds: &[&str]) {
     for kind in kinds {
         let row = verdict.rows.iter().find(|row| row.kind == *kind);
-        assert!(row.is_some_and(|row| row.facts > 0), "nothing of {kind}: {verdict}");
+        assert!(row.is_some_and(|row| row.facts > 0), "no {kind}: {verdict}");
     }
 }
 
-/// Stops the world, lets the bridge read what is left, and holds the topics against the truth.
-fn settle_and_judge(centre: &Centre, place: &Place, bootstrap: &str) -> Verdict {
-    // What was written last is visible after three seconds at the latest, and then has to be read.
-    settle_and_judge_after(60, centre, place, bootstrap)
+/// Stops the simulation, lets the bridge poll the rest, and compares the topics with the truth.
+fn settle_and_judge(
+    centre: &SimulatorFixture,
+    fixture: &BridgeFixture,
+    bootstrap: &str,
+) -> Verdict {
+    // What was written last is visible after at most three seconds, and then has to be polled.
+    settle_and_judge_after(60, centre, fixture, bootstrap)
 }
 
 fn settle_and_judge_after(
     requests: usize,
-    centre: &Centre,
-    place: &Place,
+    centre: &SimulatorFixture,
+    fixture: &BridgeFixture,
     bootstrap: &str,
 ) -> Verdict {
     centre.simulator.stop_world();
     let settled = centre.requests() + requests;
-    wait_until(Duration::from_mins(1), "the bridge goes on asking", || centre.requests() > settled);
-    let verdict = place.verdict(centre, bootstrap);
+    wait_until(Duration::from_mins(1), "the bridge polls on", || centre.requests() > settled);
+    let verdict = fixture.verdict(centre, bootstrap);
     assert!(verdict.passed(), "{verdict}");
     verdict
 }
 
 #[test]
-fn every_recorded_fact_is_published_once_and_in_order_through_a_vendors_faults() {
+fn every_recorded_fact_is_published_once_and_in_order_despite_the_vendors_faults() {
     let broker = kafka::shared();
-    // Two pages of agents, whose rows shift now and then.
+    // Two pages of agents, whose rows shift between the requests.
     let settings =
         WorldSettings { seed: 7, agents: 120, calls_per_second: 1.0, ..WorldSettings::default() };
     let faults = Faults { shifted_rows: 0.3, ..Faults::mild() };
-    let centre = Centre::open(settings, faults);
-    let place = Place::new(&centre, broker.bootstrap(), &kafka::unique_prefix("facts"));
-    let mut bridge = place.run();
-    let_things_happen(&centre, 70);
-    let verdict = settle_and_judge(&centre, &place, broker.bootstrap());
+    let centre = SimulatorFixture::open(settings, faults);
+    let fixture = BridgeFixture::new(&centre, broker.bootstrap(), &kafka::unique_prefix("facts"));
+    let mut bridge = fixture.run();
+    wait_for_ended_calls(&centre, 70);
+    let verdict = settle_and_judge(&centre, &fixture, broker.bootstrap());
     assert!(verdict.events > 500, "{verdict}");
-    demand(
+    require(
         &verdict,
         &[
             "after-call work",
@@ -84,38 +88,40 @@ fn every_recorded_fact_is_published_once_and_in_order_through_a_vendors_faults()
 }
 
 #[test]
-fn rows_that_become_visible_late_are_told_once_where_the_overlap_is_as_long() {
+fn rows_that_become_visible_late_are_published_once_within_the_overlap() {
     let broker = kafka::shared();
     let late = WorldSettings { late_rows: 0.2, late_millis: 20_000, ..WorldSettings::default() };
     let settings = WorldSettings { seed: 9, calls_per_second: 1.0, ..late };
-    let centre = Centre::open(settings, Faults::default());
+    let centre = SimulatorFixture::open(settings, Faults::default());
     let more = "overlap = \"30s\"\n[account.sla]\ntarget_percent = 80\n";
     let prefix = kafka::unique_prefix("late");
-    let place = Place::at(&centre.simulator.base_url(), broker.bootstrap(), &prefix, more);
-    let mut bridge = place.run();
-    let_things_happen(&centre, 70);
-    // At ten requests a second, the last row is visible after 230 of them.
-    let verdict = settle_and_judge_after(300, &centre, &place, broker.bootstrap());
-    demand(&verdict, &["status changes", "ends of activities", "logins and logouts"]);
+    let fixture =
+        BridgeFixture::at(&centre.simulator.base_url(), broker.bootstrap(), &prefix, more);
+    let mut bridge = fixture.run();
+    wait_for_ended_calls(&centre, 70);
+    // At ten requests per second, the last row is visible after 230 of them.
+    let verdict = settle_and_judge_after(300, &centre, &fixture, broker.bootstrap());
+    require(&verdict, &["status changes", "ends of activities", "logins and logouts"]);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
 }
 
 #[test]
-fn rows_that_cannot_be_decoded_are_set_aside_each_and_without_link_and_total_nothing_is_lost() {
+fn undecodable_rows_are_quarantined_and_nothing_is_lost_without_link_and_total_headers() {
     let broker = kafka::shared();
-    // Two pages of agents, whose end only an empty page tells.
+    // Two pages of agents; without a count only an empty page marks the end.
     let settings =
         WorldSettings { seed: 10, agents: 120, calls_per_second: 1.0, ..WorldSettings::default() };
     let faults = Faults { undecodable_row: 0.1, no_headers: true, ..Faults::default() };
-    let centre = Centre::open(settings, faults);
-    let place = Place::new(&centre, broker.bootstrap(), &kafka::unique_prefix("set-aside"));
-    let mut bridge = place.run();
-    let_things_happen(&centre, 80);
-    // What was shown broken last has to be shown as it is.
+    let centre = SimulatorFixture::open(settings, faults);
+    let fixture =
+        BridgeFixture::new(&centre, broker.bootstrap(), &kafka::unique_prefix("quarantined"));
+    let mut bridge = fixture.run();
+    wait_for_ended_calls(&centre, 80);
+    // Rows that were last shown broken have to be shown whole.
     centre.simulator.set_faults(Faults { no_headers: true, ..Faults::default() });
-    let verdict = settle_and_judge(&centre, &place, broker.bootstrap());
-    demand(&verdict, &["rows set aside", "roster", "call ends", "status changes", "teams"]);
+    let verdict = settle_and_judge(&centre, &fixture, broker.bootstrap());
+    require(&verdict, &["quarantined rows", "roster", "call ends", "status changes", "teams"]);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
 }
@@ -125,31 +131,31 @@ fn an_outage_of_kafka_and_a_restart_lose_nothing_and_keep_the_order() {
     let mut broker = kafka::dedicated();
     let settings =
         WorldSettings { seed: 8, agents: 14, calls_per_second: 1.0, ..WorldSettings::default() };
-    let centre = Centre::open(settings, Faults::default());
-    let place = Place::new(&centre, broker.bootstrap(), &kafka::unique_prefix("outage"));
-    let mut bridge = place.run();
+    let centre = SimulatorFixture::open(settings, Faults::default());
+    let fixture = BridgeFixture::new(&centre, broker.bootstrap(), &kafka::unique_prefix("outage"));
+    let mut bridge = fixture.run();
     bridge.wait_for_line("connected to kafka", Duration::from_secs(30));
-    let_things_happen(&centre, 45);
+    wait_for_ended_calls(&centre, 45);
 
     broker.stop();
     let before = centre.requests();
-    bridge.wait_for_line("kafka takes no events", Duration::from_mins(1));
-    // Polling goes on meanwhile: at 10 requests a second, this is an outage of some 20 seconds.
+    bridge.wait_for_line("events cannot be published", Duration::from_mins(1));
+    // Polling goes on: at 10 requests per second, the outage takes about 20 seconds.
     wait_until(Duration::from_secs(90), "the bridge polls on", || centre.requests() > before + 120);
     broker.start();
 
-    // A graceful restart, with whatever the outbox holds at that moment.
+    // A graceful restart, with whatever is in the outbox at that moment.
     bridge.terminate();
     assert!(bridge.wait(Duration::from_mins(1)).success());
-    let mut bridge = place.run();
+    let mut bridge = fixture.run();
     bridge.wait_for_line("connected to kafka", Duration::from_mins(1));
     let so_far = centre.requests();
     wait_until(Duration::from_mins(1), "the bridge polls again", || {
         centre.requests() > so_far + 60
     });
-    let verdict = settle_and_judge(&centre, &place, broker.bootstrap());
-    // Fourteen agents cannot answer as many calls in time.
-    demand(
+    let verdict = settle_and_judge(&centre, &fixture, broker.bootstrap());
+    // Fourteen agents cannot answer this many calls in time.
+    require(
         &verdict,
         &[
             "breaches of levels",

@@ -1,5 +1,5 @@
-//! Planted values: a text in every personal field, in rows that cannot be decoded, in errors and in
-//! the credentials, and a search for it in everything that the bridge leaves behind.
+//! Planted values: a text in every personal field, in undecodable rows, in errors and in the
+//! credentials, and a search for it in the log, the admin pages, the store and the topics.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,20 +14,20 @@ use floorcast::model::personal_fields;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::{Place, page};
+use super::{BridgeFixture, page};
 use crate::support::{consumer, kafka, wait_until};
 
 const CLASSES: [&str; 3] = ["agents", "customers", "content"];
-/// What stands in every personal field of a class, in any kind of row.
+/// The text in every personal field of a class, in every kind of row.
 fn planted(class: &str) -> String {
     format!("Planted-{class}-")
 }
-/// What stands in answers that cannot be read, and must not show whatever is configured.
+/// The text in undecodable answers. It must not appear under any configuration.
 const UNREADABLE: &str = "Planted-unreadable";
 const TOKEN: &str = "Planted-token";
 const KEY: &str = "Planted-key-of-pseudonyms";
 
-/// Puts a text at a path; lists on the way are made where the document has lists.
+/// Puts a text at a path; a list on the path is created where the documentation has a list.
 fn plant(row: &mut Value, path: &str, text: &str) {
     const LISTS: [&str; 10] = [
         "agent_assignments",
@@ -42,26 +42,26 @@ fn plant(row: &mut Value, path: &str, text: &str) {
         "videos",
     ];
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
-    let place = &mut row[name];
+    let field = &mut row[name];
     match rest {
-        None if name.ends_with("_sms") => *place = json!([{ "text": text }]),
-        None => *place = json!(text),
+        None if name.ends_with("_sms") => *field = json!([{ "text": text }]),
+        None => *field = json!(text),
         Some(rest) if LISTS.contains(&name) => {
-            if place.is_null() {
-                *place = json!([{"id": 1}]);
+            if field.is_null() {
+                *field = json!([{"id": 1}]);
             }
-            plant(&mut place[0], rest, text);
+            plant(&mut field[0], rest, text);
         }
         Some(rest) => {
-            if place.is_null() {
-                *place = json!({"id": 1});
+            if field.is_null() {
+                *field = json!({"id": 1});
             }
-            plant(place, rest, text);
+            plant(field, rest, text);
         }
     }
 }
 
-/// A row of each kind with a text in every personal field, and one more that cannot be decoded.
+/// A row of each kind with a text in every personal field, and an undecodable copy of it.
 fn rows() -> BTreeMap<&'static str, Value> {
     let now = SystemClock.now().floor_second();
     let stamp = |ago: u64| (now - Duration::from_secs(ago)).to_rfc3339_millis();
@@ -108,7 +108,7 @@ fn rows() -> BTreeMap<&'static str, Value> {
     lists.collect()
 }
 
-/// A vendor that shows these rows, and answers some questions with what cannot be read.
+/// A vendor with these rows, and with answers that cannot be decoded at some endpoints.
 fn answer(uri: &Uri, rows: &BTreeMap<&'static str, Value>) -> Response {
     let list = |rows: &Value| {
         let count = rows.as_array().map_or(0, Vec::len);
@@ -135,11 +135,11 @@ fn answer(uri: &Uri, rows: &BTreeMap<&'static str, Value>) -> Response {
     }
 }
 
-/// All that a bridge leaves behind, by where it was found.
+/// Everything that a bridge writes, with the place where it was found.
 struct Traces(Vec<(String, Vec<u8>)>);
 
 impl Traces {
-    /// Where the text stands.
+    /// The places that contain the text.
     fn of(&self, text: &str) -> Vec<&str> {
         let found = self
             .0
@@ -160,8 +160,8 @@ fn files(directory: &Path, traces: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
-/// Runs a bridge under these modes, in the order of `CLASSES`, until everything that can be told is
-/// told.
+/// Runs a bridge under these modes, in the order of `CLASSES`, until every row is published or
+/// quarantined.
 fn traces_under(modes: [&str; 3]) -> Traces {
     let broker = kafka::shared();
     let runtime = Runtime::new().unwrap();
@@ -181,23 +181,23 @@ fn traces_under(modes: [&str; 3]) -> Traces {
     let lines = lines.collect::<Vec<_>>().join("\n");
     let more =
         format!("start = \"{start}\"\n[privacy]\n{lines}\npseudonym_key = {{ env = \"KEY\" }}\n");
-    let place = Place::at(&address, broker.bootstrap(), &prefix, &more);
+    let fixture = BridgeFixture::at(&address, broker.bootstrap(), &prefix, &more);
     let mut bridge =
-        place.run_with(&[("ACME_TOKEN", TOKEN), ("KEY", KEY), ("FLOORCAST_LOG", "debug")]);
+        fixture.run_with(&[("ACME_TOKEN", TOKEN), ("KEY", KEY), ("FLOORCAST_LOG", "debug")]);
     let topics = |bridge: &str| consumer::topics_of(broker.bootstrap(), bridge);
-    // Of each kind the whole record, and of each broken row that it was set aside.
+    // The whole record of each kind, and a `RecordQuarantined` of each undecodable row.
     let expected = ["AgentAdded", "CallUpdated", "ChatUpdated", "QueueAdded", "TeamAdded"];
     let mut records = Vec::new();
     bridge.wait_for_line("admin pages at", Duration::from_mins(1));
-    wait_until(Duration::from_mins(1), "everything is told", || {
+    wait_until(Duration::from_mins(1), "every row is published or quarantined", || {
         let topics = topics(&prefix);
         records = consumer::read_all(broker.bootstrap(), &topics);
         let types: Vec<_> =
             records.iter().filter_map(|record| record.headers.get("ce_type")).collect();
         let has = |name: &str| types.iter().any(|found| found.ends_with(name));
         let finished = |name: &str| has(&name.replace("Updated", "Finished")) || has(name);
-        let aside = types.iter().filter(|found| found.ends_with("RecordQuarantined")).count();
-        expected.iter().all(|name| finished(name)) && aside >= 6
+        let quarantined = types.iter().filter(|found| found.ends_with("RecordQuarantined")).count();
+        expected.iter().all(|name| finished(name)) && quarantined >= 6
     });
     let mut traces: Vec<_> = records
         .into_iter()
@@ -211,22 +211,22 @@ fn traces_under(modes: [&str; 3]) -> Traces {
     }
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(40)).success());
-    let said = bridge.said();
-    // Everything was logged: its own words, and those of the libraries below it.
+    let log = bridge.said();
+    // The debug level is on, for the program and for its libraries.
     for detail in
         [" DEBUG floorcast::source::http: retrying a request", " DEBUG hyper", " DEBUG reqwest"]
     {
-        assert!(said.contains(detail), "the log lacks{detail}:\n{said}");
+        assert!(log.contains(detail), "the log lacks{detail}:\n{log}");
     }
-    traces.push((String::from("log"), said.into_bytes()));
-    files(place.directory(), &mut traces);
+    traces.push((String::from("log"), log.into_bytes()));
+    files(fixture.directory(), &mut traces);
     Traces(traces)
 }
 
 #[test]
-fn planted_values_are_nowhere_but_where_the_settings_open_them() {
+fn personal_values_appear_only_where_the_privacy_settings_keep_them() {
     let same = ["keep", "drop", "pseudonymise"].map(|mode| [mode; 3]);
-    // Each class once under each mode, beside others that are under another.
+    // Each class once under each mode, with the other classes under other modes.
     let mixed = [
         ["pseudonymise", "keep", "drop"],
         ["drop", "pseudonymise", "keep"],
@@ -237,7 +237,7 @@ fn planted_values_are_nowhere_but_where_the_settings_open_them() {
         for (class, mode) in CLASSES.into_iter().zip(modes) {
             let shown = mode == "keep";
             let places = traces.of(&planted(class));
-            // Under "keep" they show that the search finds what is there.
+            // Under "keep" this shows that the search works.
             let in_topics_and_store = places.contains(&"topics") && places.contains(&"store");
             assert_eq!(in_topics_and_store, shown, "{modes:?}: {class} in {places:?}");
             let elsewhere: Vec<_> =
@@ -250,7 +250,7 @@ fn planted_values_are_nowhere_but_where_the_settings_open_them() {
         }
         for secret in [UNREADABLE, TOKEN, KEY] {
             let places = traces.of(secret);
-            // The configuration names variables, and holds no secret.
+            // The configuration contains the names of variables, not their values.
             assert!(places.is_empty(), "{modes:?}: {secret} in {places:?}");
         }
     }

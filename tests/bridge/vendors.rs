@@ -1,4 +1,4 @@
-//! An account of each vendor in one process, and what one of them does to the others.
+//! An account of each vendor in one process: a failure of one does not affect the others.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,12 +14,12 @@ use floorcast::source::VENDORS;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::{Place, page};
+use super::{BridgeFixture, page};
 use crate::support::process::Floorcast;
 use crate::support::{consumer, kafka, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(60);
-/// The account of each vendor is called so, and its secret is so.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// The names of the vendors, which are also the accounts' names and secrets.
 const ACCOUNTS: [&str; 4] = ["ccai", "infobip", "maqsam", "deepcall"];
 
 /// Four vendors on one address, each under a path of its own.
@@ -31,12 +31,12 @@ struct Vendors {
 
 #[derive(Default)]
 struct State {
-    /// How often each account was asked for its agents.
-    asked: BTreeMap<&'static str, usize>,
-    /// Whose credentials are refused.
+    /// How often the agents of each account were requested.
+    requests: BTreeMap<&'static str, usize>,
+    /// The account whose credentials are refused.
     refused: Option<&'static str>,
-    /// Whether a second agent has come.
-    grown: bool,
+    /// Whether there is a second agent.
+    second_agent: bool,
 }
 
 impl Vendors {
@@ -59,11 +59,11 @@ impl Vendors {
         Self { _runtime: runtime, url, state }
     }
 
-    fn asked(&self, account: &str) -> usize {
-        self.state.lock().unwrap().asked.get(account).copied().unwrap_or(0)
+    fn requests(&self, account: &str) -> usize {
+        self.state.lock().unwrap().requests.get(account).copied().unwrap_or(0)
     }
 
-    /// The accounts, as they are configured.
+    /// The configuration of the accounts.
     fn accounts(&self) -> String {
         let keys = |account: &str| match account {
             "ccai" => "username = \"u\"\npassword = { env = \"CCAI\" }\n",
@@ -91,10 +91,10 @@ impl State {
             "/v1/agents/page/1" => ("maqsam", self.rows("identifier")),
             "/api/v2/Agent/list" => ("deepcall", self.rows("unique_id")),
             path if path.starts_with("/v1/agents/page/") => ("maqsam", Vec::new()),
-            // The other streams of the one vendor that has some.
+            // The other streams of the one vendor that has more than one.
             _ => return "[]".into_response(),
         };
-        *self.asked.entry(account).or_default() += 1;
+        *self.requests.entry(account).or_default() += 1;
         let authorization = headers.get("authorization").map(|value| value.to_str().unwrap());
         let expected = match account {
             "infobip" => Some("App infobip"),
@@ -123,9 +123,9 @@ impl State {
         }
     }
 
-    /// Rows that hold what each vendor's have, under its own name of the id.
+    /// Rows with the fields of every vendor, and the id under this name.
     fn rows(&self, id: &str) -> Vec<Value> {
-        let agents = if self.grown { 1..=2 } else { 1..=1 };
+        let agents = if self.second_agent { 1..=2 } else { 1..=1 };
         let row = |number: u32| {
             json!({id: number.to_string(), "name": "Mira", "displayName": "Mira", "status": 1,
                 "email": "mira@example.com", "phone": "15550110", "dest_type": "MOBILE",
@@ -133,15 +133,15 @@ impl State {
         };
         let mut rows: Vec<_> = agents.map(row).collect();
         match id {
-            // The account of the first agent is switched off when the second one comes.
-            "unique_id" => rows[0]["status"] = json!(i32::from(!self.grown)),
+            // The first agent is deactivated when there is a second one.
+            "unique_id" => rows[0]["status"] = json!(i32::from(!self.second_agent)),
             _ => rows.iter_mut().for_each(|row| row["status"] = Value::Null),
         }
         rows
     }
 }
 
-/// How each vendor says that it does not know somebody.
+/// Each vendor's answer to wrong credentials.
 fn refusal(account: &str) -> Response {
     let (status, body) = match account {
         "ccai" => (StatusCode::UNAUTHORIZED, json!({"message": "Unauthorized"})),
@@ -155,44 +155,44 @@ fn refusal(account: &str) -> Response {
     (status, body.to_string()).into_response()
 }
 
-fn told(bridge: &Floorcast, event: &str, key: &str) -> usize {
+fn count_events(bridge: &Floorcast, event: &str, key: &str) -> usize {
     let event = format!("\"{event}\"");
     let key = format!("\"{key}\"");
     bridge.stdout().iter().filter(|line| line.contains(&event) && line.contains(&key)).count()
 }
 
 #[test]
-fn an_account_of_any_vendor_that_is_refused_leaves_those_of_the_others_alone() {
+fn refused_credentials_of_one_vendor_do_not_affect_the_accounts_of_the_others() {
     let known: Vec<_> = VENDORS.iter().map(|vendor| vendor.name).collect();
     assert_eq!(known, ACCOUNTS, "an account of each vendor");
     for refused in ACCOUNTS {
         let vendors = Vendors::open(Some(refused));
-        let place = Place::of_accounts(&vendors.accounts(), "127.0.0.1:1", "nobody");
+        let fixture = BridgeFixture::of_accounts(&vendors.accounts(), "127.0.0.1:1", "nobody");
         let secrets = [("CCAI", "ccai"), ("INFOBIP", "infobip"), ("MAQSAM", "maqsam")];
         let variables: Vec<_> = secrets.into_iter().chain([("DEEPCALL", "deepcall")]).collect();
-        let arguments = ["run", "--dry-run", "--config", &place.config()];
+        let arguments = ["run", "--dry-run", "--config", &fixture.config()];
         let mut bridge = Floorcast::start(&arguments, &variables);
-        bridge.wait_for_line("account stopped", PATIENCE);
+        bridge.wait_for_line("account stopped", DEADLINE);
         let others: Vec<_> = ACCOUNTS.into_iter().filter(|account| *account != refused).collect();
         for account in &others {
-            wait_until(PATIENCE, account, || {
-                told(&bridge, "AgentAdded", &format!("{account}:agent:1")) == 1
+            wait_until(DEADLINE, account, || {
+                count_events(&bridge, "AgentAdded", &format!("{account}:agent:1")) == 1
             });
         }
-        // They go on after that, and see what is new.
-        let asked = vendors.asked(refused);
-        vendors.state.lock().unwrap().grown = true;
+        // They continue after that, and see a new agent.
+        let requests = vendors.requests(refused);
+        vendors.state.lock().unwrap().second_agent = true;
         for account in &others {
-            wait_until(PATIENCE, account, || {
-                told(&bridge, "AgentAdded", &format!("{account}:agent:2")) == 1
+            wait_until(DEADLINE, account, || {
+                count_events(&bridge, "AgentAdded", &format!("{account}:agent:2")) == 1
             });
         }
-        assert_eq!(vendors.asked(refused), asked, "{refused} goes on knocking");
-        // A switch is no status.
+        assert_eq!(vendors.requests(refused), requests, "{refused} is requested again");
+        // An activation is not a status.
         let switched = usize::from(refused != "deepcall");
-        assert_eq!(told(&bridge, "AgentDeactivated", "deepcall:agent:1"), switched);
-        assert_eq!(told(&bridge, "AgentStatusChanged", "deepcall:agent:1"), 0);
-        assert_eq!(told(&bridge, "AgentAdded", &format!("{refused}:agent:1")), 0);
+        assert_eq!(count_events(&bridge, "AgentDeactivated", "deepcall:agent:1"), switched);
+        assert_eq!(count_events(&bridge, "AgentStatusChanged", "deepcall:agent:1"), 0);
+        assert_eq!(count_events(&bridge, "AgentAdded", &format!("{refused}:agent:1")), 0);
         let ready = page(&mut bridge, "/readyz");
         assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
         let stopped = format!("account {refused}: stopped: the vendor refused the credentials (");
@@ -205,18 +205,18 @@ fn an_account_of_any_vendor_that_is_refused_leaves_those_of_the_others_alone() {
             assert!(metrics.contains(&up), "{up}: {metrics}");
         }
         bridge.terminate();
-        assert!(bridge.wait(PATIENCE).success());
-        let said = bridge.said();
-        assert!(!said.contains("Invalid token") && !said.contains("Invalid login"), "{said}");
+        assert!(bridge.wait(DEADLINE).success());
+        let output = bridge.said();
+        assert!(!output.contains("Invalid token") && !output.contains("Invalid login"), "{output}");
     }
 }
 
-/// What stands as the passwords of every agent.
+/// The passwords of every agent.
 const PASSWORD: &str = "Planted-password";
 const CALL_PASS: &str = "52597981";
 const SSID: &str = "Planted-session";
 
-/// Answers with planted passwords: good ones, with a row that cannot be read beside, and bad ones.
+/// Answers with planted passwords: valid ones with undecodable rows, and invalid ones.
 fn planted(number: usize) -> Response {
     let row = |id: usize| {
         json!({"unique_id": id, "name": format!("Mira {}", number / 4), "status": 1, "group": [17],
@@ -263,7 +263,7 @@ fn files(directory: &Path, found: &mut Vec<(&'static str, Vec<u8>)>) {
 }
 
 #[test]
-fn passwords_of_deepcalls_agents_are_in_nothing_that_a_bridge_leaves_behind() {
+fn passwords_of_deepcall_agents_appear_in_no_log_page_event_or_store() {
     let broker = kafka::shared();
     let runtime = Runtime::new().unwrap();
     let number = Arc::new(Mutex::new(0));
@@ -285,39 +285,39 @@ fn passwords_of_deepcalls_agents_are_in_nothing_that_a_bridge_leaves_behind() {
          [account.streams.agents]\nmax_interval = \"1s\"\n"
     );
     let prefix = kafka::unique_prefix("deepcall");
-    let place = Place::of_accounts(&account, broker.bootstrap(), &prefix);
-    let mut bridge = place.run_with(&[("SSID", SSID), ("FLOORCAST_LOG", "debug")]);
-    bridge.wait_for_line("admin pages at", PATIENCE);
+    let fixture = BridgeFixture::of_accounts(&account, broker.bootstrap(), &prefix);
+    let mut bridge = fixture.run_with(&[("SSID", SSID), ("FLOORCAST_LOG", "debug")]);
+    bridge.wait_for_line("admin pages at", DEADLINE);
     let mut records = Vec::new();
-    wait_until(PATIENCE, "an update and three rows that were set aside are told", || {
+    wait_until(DEADLINE, "an update and three quarantined rows are published", || {
         let topics = consumer::topics_of(broker.bootstrap(), &prefix);
         records = consumer::read_all(broker.bootstrap(), &topics);
-        let told = |name: &str| {
+        let count = |name: &str| {
             let types = records.iter().filter_map(|record| record.headers.get("ce_type"));
             types.filter(|found| found.ends_with(name)).count()
         };
-        told("AgentUpdated") >= 2 && told("RecordQuarantined") >= 3
+        count("AgentUpdated") >= 2 && count("RecordQuarantined") >= 3
     });
     let mut traces = Vec::new();
     for path in ["/metrics", "/status", "/readyz"] {
         traces.push(("pages", page(&mut bridge, path).into_bytes()));
     }
     bridge.terminate();
-    assert!(bridge.wait(PATIENCE).success());
-    let said = bridge.said();
-    assert!(said.contains("DEBUG"), "nothing is logged at debug: {said}");
-    assert!(said.contains("1502: a filter"), "the vendor's own error is not told: {said}");
-    traces.push(("log", said.into_bytes()));
+    assert!(bridge.wait(DEADLINE).success());
+    let output = bridge.said();
+    assert!(output.contains("DEBUG"), "nothing is logged at debug level: {output}");
+    assert!(output.contains("1502: a filter"), "the vendor's own error is not logged: {output}");
+    traces.push(("log", output.into_bytes()));
     for record in records {
         traces.push(("topics", format!("{:?} {:?}", record.key, record.headers).into_bytes()));
         traces.push(("topics", record.value));
     }
-    files(place.directory(), &mut traces);
+    files(fixture.directory(), &mut traces);
     let found = |text: &str| -> Vec<_> {
         let holds = |bytes: &[u8]| bytes.windows(text.len()).any(|part| part == text.as_bytes());
         traces.iter().filter(|(_, bytes)| holds(bytes)).map(|(place, _)| *place).collect()
     };
-    // The search finds what is there.
+    // This shows that the search works.
     for place in ["topics", "store"] {
         assert!(found("mira@example.com").contains(&place), "{place}");
     }

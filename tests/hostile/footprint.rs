@@ -1,4 +1,4 @@
-//! What harm does to the memory of the built program, with the limits that it ships with.
+//! The memory of the built program under bad answers, with its default limits.
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -7,16 +7,16 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::speech::{body, compressed, endless, headers, refusals};
-use super::survival::{authorization_of, holds};
-use super::vendor::{Asked, NEWS, PLANTED, Vendor, Wire};
+use super::bad_answers::{body, compressed, endless, headers, refusals};
+use super::recovery::{authorization_of, contains};
+use super::vendor::{CHANGES, PLANTED, ReceivedRequest, Vendor, Wire};
 use crate::support::process::Floorcast;
 use crate::support::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(120);
 /// How far the peak of resident memory may rise, in KiB: one account's largest answers, decoded,
 /// and what the allocator keeps of them.
-const RISE: u64 = 160 << 10;
+const MAX_RISE: u64 = 160 << 10;
 const PASSWORD: &str = "Planted-password-of-the-footprint";
 
 /// One value of `/proc/…/status`, in KiB.
@@ -26,8 +26,8 @@ fn status(process: u32, name: &str) -> u64 {
     line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// A gzip stream of one stretch of bytes many times over, in members of 16 MiB.
-fn repeated(start: &[u8], stretch: &[u8], members: usize) -> Vec<u8> {
+/// A gzip stream of a sequence of bytes, repeated, in members of 16 MiB.
+fn repeated(start: &[u8], sequence: &[u8], members: usize) -> Vec<u8> {
     let member = |bytes: &[u8], times: usize| {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         for _ in 0..times {
@@ -36,11 +36,11 @@ fn repeated(start: &[u8], stretch: &[u8], members: usize) -> Vec<u8> {
         encoder.finish().unwrap()
     };
     let mut all = member(start, 1);
-    all.extend(member(stretch, (16 << 20) / stretch.len()).repeat(members));
+    all.extend(member(sequence, (16 << 20) / sequence.len()).repeat(members));
     all
 }
 
-/// Two gigabytes, of which 8 MiB go over the wire.
+/// Two gigabytes, of which 8 MiB are sent.
 fn bomb() -> &'static [u8] {
     static BOMB: OnceLock<Vec<u8>> = OnceLock::new();
     BOMB.get_or_init(|| repeated(b"[", &vec![b' '; 1 << 20], 110))
@@ -55,13 +55,13 @@ fn wide() -> &'static [u8] {
     })
 }
 
-/// Just below the cap: millions of rows.
+/// Millions of rows, just below the size limit.
 fn many() -> &'static [u8] {
     static MANY: OnceLock<Vec<u8>> = OnceLock::new();
     MANY.get_or_init(|| repeated(b"[{}", b",{}", 1))
 }
 
-/// Just below the cap: one text.
+/// One text, just below the size limit.
 fn long() -> &'static [u8] {
     static LONG: OnceLock<Vec<u8>> = OnceLock::new();
     LONG.get_or_init(|| {
@@ -71,18 +71,18 @@ fn long() -> &'static [u8] {
     })
 }
 
-/// Each form in turn.
-fn everything(asked: &Asked, wire: &mut Wire) -> io::Result<()> {
-    match asked.number % 10 {
+/// Each bad answer in turn.
+fn all_in_turn(request: &ReceivedRequest, wire: &mut Wire) -> io::Result<()> {
+    match request.number % 10 {
         0 => compressed(wire, "gzip", bomb()),
         1 => compressed(wire, "gzip", wide()),
         2 => compressed(wire, "gzip", many()),
         3 => compressed(wire, "gzip", long()),
-        4 => endless::body(asked, wire),
-        5 => endless::chunks(asked, wire),
-        6 => refusals::large_page(asked, wire),
-        7 => headers::large(asked, wire),
-        8 => headers::cookies(asked, wire),
+        4 => endless::body(request, wire),
+        5 => endless::chunks(request, wire),
+        6 => refusals::large_page(request, wire),
+        7 => headers::large(request, wire),
+        8 => headers::cookies(request, wire),
         _ => body(wire, &vec![b'['; 6 << 20]),
     }
 }
@@ -110,30 +110,30 @@ fn the_memory_of_the_program_is_bounded_whatever_the_vendor_sends() {
         &["run", "--dry-run", "--config", &config],
         &[("ACME_TOKEN", PASSWORD), ("FLOORCAST_LOG", "debug")],
     );
-    bridge.wait_for_line("\"AgentAdded\"", PATIENCE);
-    wait_until(PATIENCE, "all is read once", || vendor.least_asked() >= 1);
+    bridge.wait_for_line("\"AgentAdded\"", DEADLINE);
+    wait_until(DEADLINE, "every endpoint is polled", || vendor.least_requests() >= 1);
     let before = status(bridge.id(), "VmHWM:");
 
-    vendor.go_bad(everything);
-    wait_until(PATIENCE, "every form was served more than once", || {
+    vendor.answer_badly(all_in_turn);
+    wait_until(DEADLINE, "every bad answer was sent more than once", || {
         assert!(!bridge.has_ended(), "{}", bridge.said());
         vendor.answers() >= 60
     });
     let rise = status(bridge.id(), "VmHWM:").saturating_sub(before);
     eprintln!("peak before: {before} KiB, rise: {rise} KiB");
-    assert!(rise < RISE, "the peak rose by {rise} KiB, from {before} KiB");
+    assert!(rise < MAX_RISE, "the peak rose by {rise} KiB, from {before} KiB");
 
-    vendor.recover();
-    for (event, key) in NEWS.iter().filter(|(event, _)| event.starts_with("Agent")) {
-        let told = |line: &String| line.contains(event) && line.contains(key);
-        wait_until(PATIENCE, "the bridge recovers", || bridge.stdout().iter().any(told));
+    vendor.answer_well();
+    for (event, key) in CHANGES.iter().filter(|(event, _)| event.starts_with("Agent")) {
+        let has_event = |line: &String| line.contains(event) && line.contains(key);
+        wait_until(DEADLINE, "the bridge recovers", || bridge.stdout().iter().any(has_event));
     }
     bridge.terminate();
-    assert!(bridge.wait(PATIENCE).success(), "{}", bridge.said());
-    let said = bridge.said();
-    assert!(said.contains(" DEBUG floorcast::source::http: retrying a request"), "{said}");
-    let said = said.into_bytes();
+    assert!(bridge.wait(DEADLINE).success(), "{}", bridge.said());
+    let output = bridge.said();
+    assert!(output.contains(" DEBUG floorcast::source::http: retrying a request"), "{output}");
+    let output = output.into_bytes();
     for text in [PASSWORD, PLANTED, &authorization_of(PASSWORD)["authorization: Basic ".len()..]] {
-        assert!(!holds(&said, text), "{text} is shown");
+        assert!(!contains(&output, text), "{text} is in the output");
     }
 }

@@ -1,5 +1,5 @@
-//! A vendor on the loopback interface that speaks HTTP by hand, so that it can speak it badly; and
-//! a host beside it to which nothing may ever go.
+//! A vendor on the loopback interface with an HTTP implementation of its own, which can send invalid
+//! HTTP; and another host, to which no request may be sent.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -12,10 +12,10 @@ use floorcast::clock::{Clock, SystemClock};
 use floorcast::model::Timestamp;
 use serde_json::{Value, json};
 
-/// What stands in bad answers, and must show nowhere.
+/// A text in bad answers. It must not appear anywhere else.
 pub(super) const PLANTED: &str = "Planted-in-an-answer";
 
-/// The endpoints that are polled without a cause.
+/// The endpoints that are always polled.
 pub(super) const ENDPOINTS: [&str; 11] = [
     "agents",
     "agents/current_status",
@@ -30,42 +30,42 @@ pub(super) const ENDPOINTS: [&str; 11] = [
     "user_statuses",
 ];
 
-/// What is asked for a cause only, as counted: calls that ended a short time ago, by their ids, and
-/// those that wait, once one has waited too long.
-pub(super) const FOR_A_CAUSE: [&str; 2] = ["calls by id", "calls that wait"];
+/// Requests that are sent under a condition only: calls that ended a short time ago, by their ids, and
+/// waiting calls, once one has waited too long.
+pub(super) const CONDITIONAL: [&str; 2] = ["calls by id", "calls that wait"];
 
-/// A request, as far as it matters.
-pub(super) struct Asked {
+/// A request of the bridge.
+pub(super) struct ReceivedRequest {
     pub(super) endpoint: String,
     pub(super) page: Option<u32>,
     /// A host that is not the configured one.
-    pub(super) elsewhere: SocketAddr,
-    /// How many answers were given since the vendor went bad.
+    pub(super) other_host: SocketAddr,
+    /// How many answers the vendor has sent since its behaviour changed.
     pub(super) number: usize,
-    /// How often this endpoint's first page was asked for since then.
+    /// How often this endpoint's first page was requested since then.
     pub(super) turn: usize,
-    now: Now,
-    /// Since when a call waits, where one does.
-    waits_since: Option<Timestamp>,
+    now: Stage,
+    /// Since when a call waits, if any.
+    waiting_since: Option<Timestamp>,
 }
 
-/// What the contact centre looks like.
+/// The state of the contact centre.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Now {
-    /// As the bridge sees it first.
+pub(super) enum Stage {
+    /// The state of the first poll.
     Before,
-    /// The same, and some things more have happened.
+    /// The state after [`CHANGES`].
     After,
 }
 
-impl Asked {
-    /// The rows of the endpoint, as they are.
+impl ReceivedRequest {
+    /// The right rows of the endpoint.
     pub(super) fn rows(&self) -> Vec<Value> {
         let mut rows = rows(&self.endpoint, self.now);
         if self.endpoint == "calls"
-            && let Some(since) = self.waits_since
+            && let Some(since) = self.waiting_since
         {
-            // Its last change is an older one than those that become known later.
+            // Its last update is older than the changes.
             let updated = (since - Duration::from_mins(10)).to_rfc3339_millis();
             let since = since.to_rfc3339_millis();
             rows.push(json!({"id": 72, "status": "queued", "call_type": "Voice Inbound",
@@ -76,26 +76,26 @@ impl Asked {
         rows
     }
 
-    /// The first page of rows as they are; further pages are empty.
+    /// The first page of the right rows; further pages are empty.
     pub(super) fn page_of_rows(&self) -> Vec<Value> {
         if self.page.unwrap_or(1) > 1 { Vec::new() } else { self.rows() }
     }
 
-    /// The rows without the first of them: what an answer shows that would have things removed.
+    /// The right rows without the first one: a removal, if the answer is believed.
     pub(super) fn fewer_rows(&self) -> Vec<Value> {
         self.rows().into_iter().skip(1).collect()
     }
 }
 
-/// How long the call that waits may wait.
+/// The target of the waiting call, in seconds.
 const WAIT_SECONDS: u64 = 8;
 
 pub(super) fn stamp(ago: u64) -> String {
     (SystemClock.now() - Duration::from_secs(ago)).floor_second().to_rfc3339_millis()
 }
 
-/// Rows are made once in a process, so that the same state has the same bytes.
-fn rows(endpoint: &str, now: Now) -> Vec<Value> {
+/// Rows are made once per process, so that the same state has the same bytes.
+fn rows(endpoint: &str, now: Stage) -> Vec<Value> {
     static ROWS: Mutex<BTreeMap<(bool, &str), Vec<Value>>> = Mutex::new(BTreeMap::new());
     let mut all = ROWS.lock().unwrap();
     if all.is_empty() {
@@ -105,7 +105,7 @@ fn rows(endpoint: &str, now: Now) -> Vec<Value> {
             all.insert((at, endpoint), make_rows(endpoint, at));
         }
     }
-    all.get(&(now == Now::After, endpoint)).cloned().unwrap_or_default()
+    all.get(&(now == Stage::After, endpoint)).cloned().unwrap_or_default()
 }
 
 fn make_rows(endpoint: &str, after: bool) -> Vec<Value> {
@@ -134,7 +134,7 @@ fn make_rows(endpoint: &str, after: bool) -> Vec<Value> {
             (1..=6).map(|id| activity(id, id, 600, status(0, "Available"))).collect()
         }
         "calls" => {
-            // One that ended a short time ago is asked for again.
+            // A call that ended a short time ago is requested again.
             let mut ended = call("finished", json!(stamp(300)), 300);
             ended["id"] = json!(71);
             let talking = if after {
@@ -179,8 +179,8 @@ fn make_rows(endpoint: &str, after: bool) -> Vec<Value> {
     rows
 }
 
-/// What became known between the two states: type and key, each once.
-pub(super) const NEWS: [(&str, &str); 12] = [
+/// The events between the two states, by type and key.
+pub(super) const CHANGES: [(&str, &str); 12] = [
     ("AgentAdded", "acme:agent:7"),
     ("AgentHoldEnded", "acme:agent:1"),
     ("AgentStatusChanged", "acme:agent:2"),
@@ -195,10 +195,10 @@ pub(super) const NEWS: [(&str, &str); 12] = [
     ("TeamAdded", "acme:team:26"),
 ];
 
-/// How a request is answered. It writes what it likes; when writing fails, the client is gone.
-pub(super) type Speech = fn(&Asked, &mut Wire) -> io::Result<()>;
+/// Answers a request. An error means that the client has closed the connection.
+pub(super) type BadAnswer = fn(&ReceivedRequest, &mut Wire) -> io::Result<()>;
 
-/// The connection; it counts.
+/// A connection that counts the written bytes.
 pub(super) struct Wire {
     stream: TcpStream,
     pub(super) written: u64,
@@ -217,7 +217,7 @@ impl Write for Wire {
 }
 
 impl Wire {
-    /// A whole answer; `head` is further header lines, each with its end.
+    /// Writes a whole answer; `head` is additional header lines, each with its line end.
     pub(super) fn answer(&mut self, status: &str, head: &str, body: &[u8]) -> io::Result<()> {
         write!(
             self,
@@ -227,41 +227,42 @@ impl Wire {
         self.write_all(body)
     }
 
-    /// Waits until the client is gone.
+    /// Waits until the client closes the connection.
     pub(super) fn until_gone(&mut self) -> io::Result<()> {
         self.stream.read(&mut [0]).map(drop)
     }
 
-    /// Rows with a count.
+    /// Writes rows with a count.
     pub(super) fn rows(&mut self, rows: &[Value], total: &str) -> io::Result<()> {
         let body = json!(rows).to_string();
         self.answer("200 OK", &format!("Total: {total}\r\n"), body.as_bytes())
     }
 }
 
-/// What the vendor does at the moment.
+/// How the vendor answers at present.
 #[derive(Clone, Copy)]
-enum Mood {
-    Good(Now),
-    Bad(Speech),
+enum Behaviour {
+    Good(Stage),
+    Bad(BadAnswer),
 }
 
 struct Shared {
-    mood: Mutex<Mood>,
-    asked: Mutex<BTreeMap<String, usize>>,
+    behaviour: Mutex<Behaviour>,
+    requests: Mutex<BTreeMap<String, usize>>,
     answers: Mutex<usize>,
     most_written: Mutex<u64>,
     authorization: String,
-    elsewhere: SocketAddr,
-    strays: Arc<Mutex<Vec<String>>>,
-    waits_since: Option<Timestamp>,
+    cookies: Mutex<Vec<String>>,
+    other_host: SocketAddr,
+    other_host_requests: Arc<Mutex<Vec<String>>>,
+    waiting_since: Option<Timestamp>,
 }
 
 /// The vendor. Its threads end with the process, or when it is dropped.
 pub(super) struct Vendor {
     shared: Arc<Shared>,
     address: SocketAddr,
-    doors: [SocketAddr; 2],
+    addresses: [SocketAddr; 2],
     open: Arc<Mutex<bool>>,
 }
 
@@ -278,7 +279,7 @@ fn read_head(stream: &mut TcpStream) -> Option<String> {
     String::from_utf8(head).ok()
 }
 
-/// Takes connections until the door is closed.
+/// Accepts connections until `open` is false.
 fn listen(
     open: &Arc<Mutex<bool>>,
     serve: impl Fn(TcpStream) + Send + Sync + 'static,
@@ -300,95 +301,101 @@ fn listen(
 }
 
 impl Vendor {
-    /// A vendor that answers well, to whoever has these credentials.
+    /// A vendor that answers correctly, and accepts this header line.
     pub(super) fn open(authorization: String) -> Self {
         Self::open_with(authorization, None)
     }
 
-    /// The same, with a call that waits from now on, and will have waited too long in a moment.
-    pub(super) fn open_with_a_wait(authorization: String) -> Self {
+    /// The same, with a call that waits from now on, and will have waited too long in seconds.
+    pub(super) fn open_with_waiting_call(authorization: String) -> Self {
         Self::open_with(authorization, Some(SystemClock.now().floor_second()))
     }
 
-    fn open_with(authorization: String, waits_since: Option<Timestamp>) -> Self {
+    fn open_with(authorization: String, waiting_since: Option<Timestamp>) -> Self {
         let open = Arc::new(Mutex::new(true));
-        let strays: Arc<Mutex<Vec<String>>> = Arc::default();
-        let seen = Arc::clone(&strays);
-        let elsewhere = listen(&open, move |mut stream| {
+        let other_host_requests: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = Arc::clone(&other_host_requests);
+        let other_host = listen(&open, move |mut stream| {
             let head = read_head(&mut stream);
             seen.lock().unwrap().push(head.unwrap_or_default());
         });
         let shared = Arc::new(Shared {
-            mood: Mutex::new(Mood::Good(Now::Before)),
-            asked: Mutex::default(),
+            behaviour: Mutex::new(Behaviour::Good(Stage::Before)),
+            requests: Mutex::default(),
             answers: Mutex::new(0),
             most_written: Mutex::new(0),
             authorization,
-            elsewhere,
-            strays,
-            waits_since,
+            cookies: Mutex::default(),
+            other_host,
+            other_host_requests,
+            waiting_since,
         });
         let served = Arc::clone(&shared);
         let address = listen(&open, move |stream| served.serve(stream));
-        Self { shared, address, doors: [address, elsewhere], open }
+        Self { shared, address, addresses: [address, other_host], open }
     }
 
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    fn change(&self, mood: Mood) {
-        let mut current = self.shared.mood.lock().unwrap();
-        self.shared.asked.lock().unwrap().clear();
+    fn change(&self, behaviour: Behaviour) {
+        let mut current = self.shared.behaviour.lock().unwrap();
+        self.shared.requests.lock().unwrap().clear();
         *self.shared.answers.lock().unwrap() = 0;
-        *current = mood;
+        *current = behaviour;
     }
 
-    /// From now on everything is answered like this.
-    pub(super) fn go_bad(&self, speech: Speech) {
-        self.change(Mood::Bad(speech));
+    /// From now on every answer is this bad one.
+    pub(super) fn answer_badly(&self, bad_answer: BadAnswer) {
+        self.change(Behaviour::Bad(bad_answer));
     }
 
-    /// From now on everything is answered well again; some things have happened.
-    pub(super) fn recover(&self) {
-        self.change(Mood::Good(Now::After));
+    /// From now on every answer is right, and shows [`CHANGES`].
+    pub(super) fn answer_well(&self) {
+        self.change(Behaviour::Good(Stage::After));
     }
 
-    /// How often each endpoint was asked since the last change, first pages alone; the least.
-    pub(super) fn least_asked(&self) -> usize {
-        let asked = self.shared.asked.lock().unwrap();
-        let counts = ENDPOINTS.iter().map(|endpoint| asked.get(*endpoint).copied().unwrap_or(0));
+    /// How often the first page of each endpoint was requested since the behaviour changed: the minimum.
+    pub(super) fn least_requests(&self) -> usize {
+        let requests = self.shared.requests.lock().unwrap();
+        let counts = ENDPOINTS.iter().map(|endpoint| requests.get(*endpoint).copied().unwrap_or(0));
         counts.min().unwrap()
     }
 
-    /// Whether each of what is asked for a cause was asked since the last change. One good answer
-    /// may be all that is wanted.
-    pub(super) fn was_asked_for_a_cause(&self) -> bool {
-        let asked = self.shared.asked.lock().unwrap();
-        FOR_A_CAUSE.iter().all(|cause| asked.contains_key(*cause))
+    /// Whether each conditional request was sent since the behaviour changed. One right answer may be
+    /// enough for the bridge.
+    pub(super) fn has_conditional_requests(&self) -> bool {
+        let requests = self.shared.requests.lock().unwrap();
+        CONDITIONAL.iter().all(|condition| requests.contains_key(*condition))
     }
 
-    /// How many answers it began since the last change.
+    /// How many answers it has begun since its behaviour changed.
     pub(super) fn answers(&self) -> usize {
         *self.shared.answers.lock().unwrap()
     }
 
-    /// The most bytes that one answer could get rid of.
+    /// The most bytes that were written of one answer.
     pub(super) fn most_written(&self) -> u64 {
         *self.shared.most_written.lock().unwrap()
     }
 
-    /// What came to the host to which nothing may go.
-    pub(super) fn strays(&self) -> Vec<String> {
-        self.shared.strays.lock().unwrap().clone()
+    /// The cookies that the bridge has sent.
+    pub(super) fn cookies(&self) -> Vec<String> {
+        self.shared.cookies.lock().unwrap().clone()
+    }
+
+    /// The requests to the other host.
+    pub(super) fn other_host_requests(&self) -> Vec<String> {
+        self.shared.other_host_requests.lock().unwrap().clone()
     }
 }
 
 impl Drop for Vendor {
     fn drop(&mut self) {
         *self.open.lock().unwrap() = false;
-        for door in self.doors {
-            // It wakes the thread that waits there.
+        for door in self.addresses {
+            // A connection wakes the accepting thread.
             let _ = TcpStream::connect(door);
         }
     }
@@ -396,7 +403,7 @@ impl Drop for Vendor {
 
 impl Shared {
     fn serve(&self, mut stream: TcpStream) {
-        // A client that is gone is noticed, whatever is under way.
+        // A client that closed the connection is noticed while something is written.
         let _ = stream.set_write_timeout(Some(Duration::from_secs(10)));
         let Some(head) = read_head(&mut stream) else { return };
         let target = head.split(' ').nth(1).unwrap_or_default();
@@ -404,39 +411,58 @@ impl Shared {
         let endpoint = path.trim_start_matches("/manager/api/v1/").to_owned();
         let page = query.split('&').find_map(|pair| pair.strip_prefix("page="));
         let page = page.and_then(|page| page.parse().ok());
+        let cookies = head.lines().filter(|line| line.to_ascii_lowercase().starts_with("cookie:"));
+        self.cookies.lock().unwrap().extend(cookies.map(String::from));
         let authorized = head.lines().any(|line| line.eq_ignore_ascii_case(&self.authorization));
-        let (mood, number, turn) = {
-            let mood = *self.mood.lock().unwrap();
-            let mut asked = self.asked.lock().unwrap();
-            let turn = asked.entry(endpoint.clone()).or_default();
+        let (behaviour, number, turn) = {
+            let behaviour = *self.behaviour.lock().unwrap();
+            let mut requests = self.requests.lock().unwrap();
+            let turn = requests.entry(endpoint.clone()).or_default();
             if page.unwrap_or(1) == 1 {
                 *turn += 1;
             }
             let turn = *turn;
-            for (sign, cause) in [("id%5B%5D=", FOR_A_CAUSE[0]), ("_status%5B%5D=", FOR_A_CAUSE[1])]
+            for (sign, condition) in
+                [("id%5B%5D=", CONDITIONAL[0]), ("_status%5B%5D=", CONDITIONAL[1])]
             {
                 if query.contains(sign) && endpoint == "calls" {
-                    *asked.entry(cause.to_owned()).or_default() += 1;
+                    *requests.entry(condition.to_owned()).or_default() += 1;
                 }
             }
             let mut answers = self.answers.lock().unwrap();
             *answers += 1;
-            (mood, *answers, turn)
+            (behaviour, *answers, turn)
         };
         let mut wire = Wire { stream, written: 0 };
-        let (elsewhere, waits_since) = (self.elsewhere, self.waits_since);
-        // Writing fails when the client has had enough; that is its right.
-        let _ = match mood {
+        let (other_host, waiting_since) = (self.other_host, self.waiting_since);
+        // Writing fails when the client has closed the connection.
+        let _ = match behaviour {
             _ if !authorized => wire.answer("401 Unauthorized", "", b"{}"),
-            Mood::Good(now) => {
-                let asked = Asked { endpoint, page, elsewhere, number, turn, now, waits_since };
-                let total = asked.rows().len().to_string();
-                wire.rows(&asked.page_of_rows(), &total)
+            Behaviour::Good(now) => {
+                let request = ReceivedRequest {
+                    endpoint,
+                    page,
+                    other_host,
+                    number,
+                    turn,
+                    now,
+                    waiting_since,
+                };
+                let total = request.rows().len().to_string();
+                wire.rows(&request.page_of_rows(), &total)
             }
-            Mood::Bad(speech) => {
-                let now = Now::Before;
-                speech(
-                    &Asked { endpoint, page, elsewhere, number, turn, now, waits_since },
+            Behaviour::Bad(bad_answer) => {
+                let now = Stage::Before;
+                bad_answer(
+                    &ReceivedRequest {
+                        endpoint,
+                        page,
+                        other_host,
+                        number,
+                        turn,
+                        now,
+                        waiting_since,
+                    },
                     &mut wire,
                 )
             }

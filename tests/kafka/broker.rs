@@ -1,4 +1,4 @@
-//! The broker of the tests itself: what the other tests rely on.
+//! The tests' own broker: what the other tests rely on.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
@@ -155,8 +155,8 @@ fn a_broker_dies_with_the_tests_even_when_they_are_killed() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let said = BufReader::new(tests.stdout.take().unwrap());
-    let line = said.lines().map_while(Result::ok).find(|line| line.contains("holding "));
+    let output = BufReader::new(tests.stdout.take().unwrap());
+    let line = output.lines().map_while(Result::ok).find(|line| line.contains("holding "));
     let line = line.expect("the tests in the child hold a broker");
     let mut words = line.split_whitespace().skip_while(|word| !word.ends_with("holding")).skip(1);
     let address = words.next().unwrap();

@@ -1,5 +1,5 @@
-//! What lies on the topics is read alike by the library, by the tests' own consumer, and by other
-//! people's libraries in Python.
+//! The topics are read alike by the library, by the tests' own consumer, and by independent libraries in
+//! Python.
 
 use floorcast::consume::{Cluster, Error, read_all};
 use floorcast::event::Topic;
@@ -18,7 +18,7 @@ pub(super) fn cluster(broker: &Broker) -> Cluster {
     Cluster { bootstrap_servers: broker.bootstrap().to_owned(), properties: vec![] }
 }
 
-/// Makes the topics of a prefix and returns their names.
+/// Creates the topics of a prefix and returns their names.
 pub(super) fn topics(broker: &Broker, prefix: &str) -> Vec<String> {
     let names: Vec<_> = Topic::ALL.iter().map(|topic| topic.full_name(prefix)).collect();
     for name in &names {
@@ -68,7 +68,7 @@ fn three_consumers_read_the_same_events() {
 }
 
 #[test]
-fn a_reading_ends_where_committed_records_end() {
+fn a_read_ends_where_committed_records_end() {
     let broker = kafka::shared();
     let topic = kafka::unique_prefix("committed");
     broker.create_topic(&topic, 1);
@@ -89,19 +89,19 @@ fn a_reading_ends_where_committed_records_end() {
     producer.flush(patience).unwrap();
     assert_eq!(read(), 0, "records of an open transaction are read");
     producer.commit_transaction(patience).unwrap();
-    // The broker writes the markers that make them visible after it has answered.
-    wait_until(patience, "what was committed is read", || read() == 1000);
+    // The broker writes the transaction markers after it has answered.
+    wait_until(patience, "committed records are read", || read() == 1000);
 }
 
 #[test]
-fn a_reading_of_a_topic_that_does_not_exist_names_it() {
+fn a_read_of_a_missing_topic_names_it() {
     let broker = kafka::shared();
     let topic = kafka::unique_prefix("absent");
     let error = read_all(&cluster(broker), std::slice::from_ref(&topic)).unwrap_err();
     assert!(matches!(&error, Error::Missing { topics, .. } if *topics == [topic.clone()]));
     assert!(!error.to_string().contains('\n'), "{error}");
-    let there = consumer::topics_of(broker.bootstrap(), &topic);
-    assert!(there.is_empty(), "asking for a topic made it");
+    let existing = consumer::topics_of(broker.bootstrap(), &topic);
+    assert!(existing.is_empty(), "a request for a topic created it");
 }
 
 #[test]
@@ -110,6 +110,6 @@ fn a_property_that_kafka_refuses_is_named_without_its_value() {
     let cluster = Cluster { bootstrap_servers: String::from("127.0.0.1:1"), properties };
     let error = read_all(&cluster, &[]).unwrap_err();
     assert!(error.to_string().contains("sasl.mechanism.typo"), "{error}");
-    let said = format!("{error} {error:?} {cluster:?}");
-    assert!(!said.contains("secret-value"), "{said}");
+    let shown = format!("{error} {error:?} {cluster:?}");
+    assert!(!shown.contains("secret-value"), "{shown}");
 }

@@ -1,12 +1,13 @@
-//! A few events of an invented contact centre, published as the bridge publishes them.
+//! A few events of a made-up contact centre, published as the bridge publishes them.
 
 use std::time::Duration;
 
 use floorcast::event::avro::{Encoders, single_object};
-use floorcast::event::{
-    AgentStatusChange, Body, CallAssignment, CallEnd, Event, EventMeta, InteractionContext, Origin,
-    QueueReference, SlaBasis, SlaBreach, SlaScope, StatusValue, event_id,
+use floorcast::event::body::{
+    AgentStatusChange, CallAssignment, CallEnd, InteractionContext, QueueReference, SlaBasis,
+    SlaBreach, SlaScope, StatusValue,
 };
+use floorcast::event::{Body, Event, EventMeta, Origin, event_id};
 use floorcast::model::{
     AccountName, Call, Direction, EntityId, EntityKey, EntityKind, Precision, Presence, Timestamp,
 };
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use super::broker::producer;
 use crate::support::kafka::Broker;
 
-/// An event with its place.
+/// An event, its topic and its key.
 pub(super) struct Sample {
     pub(super) topic: String,
     pub(super) key: String,

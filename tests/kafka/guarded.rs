@@ -1,17 +1,16 @@
-//! Kafka as it is run elsewhere: TLS with an authority of one's own, passwords (SCRAM), and nobody
-//! may do what they were not granted.
+//! A secured Kafka: TLS with a private authority, passwords (SCRAM), and ACLs.
 
 use std::time::{Duration, Instant};
 
 use floorcast::simulate::{Faults, WorldSettings};
 
-use crate::bridge::{Centre, Place, TOKEN, page};
+use crate::bridge::{BridgeFixture, SimulatorFixture, TOKEN, page};
 use crate::support::certificates::Authority;
 use crate::support::kafka::{self, Broker, Guarding};
 use crate::support::process::Floorcast;
 use crate::support::{repository_file, wait_until};
 
-const PASSWORD: &str = "a-password-that-nobody-sees";
+const PASSWORD: &str = "a-secret-password";
 
 fn guarded() -> (Broker, Authority) {
     let authority = Authority::of("127.0.0.1");
@@ -24,11 +23,11 @@ fn guarded() -> (Broker, Authority) {
 fn documented() -> Vec<Vec<String>> {
     let page = std::fs::read_to_string(repository_file("docs/kafka.md")).unwrap();
     let commands = page.lines().filter(|line| line.starts_with("kafka-acls "));
-    let words = |line: &str| {
+    let arguments = |line: &str| {
         let line = line.split('#').next().unwrap_or_default();
         line.split_whitespace().skip(1).map(String::from).collect()
     };
-    commands.map(words).collect()
+    commands.map(arguments).collect()
 }
 
 /// Runs the documented commands that grant this operation on this kind of thing (`--topic` or
@@ -36,29 +35,36 @@ fn documented() -> Vec<Vec<String>> {
 fn grant(broker: &Broker, prefix: &str, operation: &str, on: &str) {
     let commands = documented();
     let mut granted = 0;
-    for mut words in commands {
-        if ![operation, on].iter().all(|wanted| words.iter().any(|word| word == wanted)) {
+    for mut arguments in commands {
+        if ![operation, on].iter().all(|wanted| arguments.iter().any(|given| given == wanted)) {
             continue;
         }
-        for index in 0..words.len() {
-            match words[index].as_str() {
-                "--bootstrap-server" => broker.direct().clone_into(&mut words[index + 1]),
+        for index in 0..arguments.len() {
+            match arguments[index].as_str() {
+                "--bootstrap-server" => broker.direct().clone_into(&mut arguments[index + 1]),
                 name if name == on => {
-                    let own = words[index + 1].strip_prefix("floor").unwrap().to_owned();
-                    words[index + 1] = format!("{prefix}{own}");
+                    let own = arguments[index + 1].strip_prefix("floor").unwrap().to_owned();
+                    arguments[index + 1] = format!("{prefix}{own}");
                 }
                 _ => {}
             }
         }
-        broker.tool("org.apache.kafka.tools.AclCommand", &words);
+        broker.tool("org.apache.kafka.tools.AclCommand", &arguments);
         granted += 1;
     }
     assert_eq!(granted, 1, "docs/kafka.md has one command for {operation}");
 }
 
-/// A configuration for the guarded broker. `vendor` is asked by `check`, too.
-fn place(vendor: &str, bootstrap: &str, prefix: &str, authority: &str, kafka: &str) -> Place {
-    let place = Place::at(vendor, bootstrap, prefix, "[account.sla]\ntarget_percent = 80\n");
+/// A configuration for the guarded broker; `check` sends a request to `vendor`, too.
+fn place(
+    vendor: &str,
+    bootstrap: &str,
+    prefix: &str,
+    authority: &str,
+    kafka: &str,
+) -> BridgeFixture {
+    let place =
+        BridgeFixture::at(vendor, bootstrap, prefix, "[account.sla]\ntarget_percent = 80\n");
     let ca = place.directory().join("ca.pem");
     std::fs::write(&ca, authority).unwrap();
     let text = std::fs::read_to_string(place.config()).unwrap();
@@ -73,15 +79,15 @@ fn place(vendor: &str, bootstrap: &str, prefix: &str, authority: &str, kafka: &s
     place
 }
 
-/// The line that `check` says of Kafka.
-fn checked(place: &Place, password: &str) -> String {
-    let said = all_checked(place, password);
-    let line = said.lines().find(|line| line.contains(" kafka: "));
-    line.unwrap_or_else(|| panic!("{said}")).to_owned()
+/// The line about Kafka in the output of `check`.
+fn checked(place: &BridgeFixture, password: &str) -> String {
+    let output = all_checked(place, password);
+    let line = output.lines().find(|line| line.contains(" kafka: "));
+    line.unwrap_or_else(|| panic!("{output}")).to_owned()
 }
 
-/// All that `check` says.
-fn all_checked(place: &Place, password: &str) -> String {
+/// The output of `check`.
+fn all_checked(place: &BridgeFixture, password: &str) -> String {
     let arguments = ["check", "--config", &place.config()];
     let variables = [("ACME_TOKEN", TOKEN), ("KAFKA_PASSWORD", password)];
     let mut check = Floorcast::start(&arguments, &variables);
@@ -94,47 +100,56 @@ fn all_checked(place: &Place, password: &str) -> String {
 fn events_reach_a_guarded_kafka_once_each_right_is_granted_and_each_lack_is_one_line() {
     let (broker, authority) = guarded();
     let prefix = kafka::unique_prefix("guarded");
-    let nobody = "http://127.0.0.1:1";
-    let asking =
-        |bootstrap: &str, ca: &str, kafka: &str| place(nobody, bootstrap, &prefix, ca, kafka);
-    let there = asking(broker.bootstrap(), &authority.pem, "");
+    let closed_port = "http://127.0.0.1:1";
+    let configured =
+        |bootstrap: &str, ca: &str, kafka: &str| place(closed_port, bootstrap, &prefix, ca, kafka);
+    let there = configured(broker.bootstrap(), &authority.pem, "");
 
-    let said = checked(&there, "a-wrong-password");
-    assert!(said.starts_with("✗ kafka: ") && said.contains("SASL authentication error"), "{said}");
-    assert!(said.contains("check sasl.mechanism, sasl.username and sasl.password"), "{said}");
+    let output = checked(&there, "a-wrong-password");
+    assert!(
+        output.starts_with("✗ kafka: ") && output.contains("SASL authentication error"),
+        "{output}"
+    );
+    assert!(output.contains("check sasl.mechanism, sasl.username and sasl.password"), "{output}");
     let another = Authority::of("127.0.0.1").pem;
-    let said = checked(&asking(broker.bootstrap(), &another, ""), PASSWORD);
-    assert!(said.contains("certificate verify failed"), "{said}");
-    assert!(said.contains("check ssl.ca.location in [kafka.properties], and that the"), "{said}");
+    let output = checked(&configured(broker.bootstrap(), &another, ""), PASSWORD);
+    assert!(output.contains("certificate verify failed"), "{output}");
+    assert!(
+        output.contains("check ssl.ca.location in [kafka.properties], and that the"),
+        "{output}"
+    );
     let by_name = broker.bootstrap().replace("127.0.0.1", "localhost");
-    let said = checked(&asking(&by_name, &authority.pem, ""), PASSWORD);
-    assert!(said.contains("the broker's certificate names this host"), "{said}");
+    let output = checked(&configured(&by_name, &authority.pem, ""), PASSWORD);
+    assert!(output.contains("the broker's certificate names this host"), "{output}");
 
-    // Without any right topics cannot even be seen; with that one, they are missing.
-    let said = checked(&there, PASSWORD);
+    // Without any right topics are not visible; with the right to describe them, they are missing.
+    let output = checked(&there, PASSWORD);
     let hidden = format!("{prefix}.calls, ");
-    assert!(said.contains(&hidden) && said.contains("are not shown to us: "), "{said}");
-    assert!(said.contains("grant the rights that docs/kafka.md lists"), "{said}");
+    assert!(
+        output.contains(&hidden) && output.contains("are not visible to this client: "),
+        "{output}"
+    );
+    assert!(output.contains("grant the rights that docs/kafka.md lists"), "{output}");
     grant(&broker, &prefix, "Describe", "--topic");
-    let said =
-        checked(&asking(broker.bootstrap(), &authority.pem, "create_topics = false"), PASSWORD);
-    assert!(said.starts_with("✗ kafka: missing topics: "), "{said}");
+    let output =
+        checked(&configured(broker.bootstrap(), &authority.pem, "create_topics = false"), PASSWORD);
+    assert!(output.starts_with("✗ kafka: missing topics: "), "{output}");
     let how = format!(
         "kafka-topics --bootstrap-server {} --create --topic NAME --partitions 3 \
          --replication-factor 1 --config retention.ms=604800000",
         broker.bootstrap()
     );
-    assert!(said.contains(&how), "{said}");
+    assert!(output.contains(&how), "{output}");
     let state = format!(
         "--create --topic {prefix}.state.tests --partitions 1 --replication-factor 1 --config \
          cleanup.policy=compact --config delete.retention.ms=604800000 --config \
          max.message.bytes=10485760"
     );
-    assert!(said.ends_with(&state), "{said}");
+    assert!(output.ends_with(&state), "{output}");
 
-    // The bridge waits, says what it lacks, and sends everything once it has it.
+    // The bridge waits, names the missing right, and publishes everything once it has all.
     let settings = WorldSettings { seed: 51, calls_per_second: 1.0, ..WorldSettings::default() };
-    let centre = Centre::open(settings, Faults::default());
+    let centre = SimulatorFixture::open(settings, Faults::default());
     let url = centre.simulator.base_url();
     let place = place(&url, broker.bootstrap(), &prefix, &authority.pem, "");
     let mut bridge = place.run_with(&[("ACME_TOKEN", TOKEN), ("KAFKA_PASSWORD", PASSWORD)]);
@@ -148,26 +163,26 @@ fn events_reach_a_guarded_kafka_once_each_right_is_granted_and_each_lack_is_one_
         ("Transactional Id authorization failed", "Write", "--transactional-id"),
         ("Topic authorization failed", "Write", "--topic"),
     ];
-    // The first line was about the topics; later ones may also be about a broker that is not done.
+    // The first line was about the topics; later ones may also be about a broker that still starts.
     let mut seen = 0;
     for (lack, operation, on) in lacks {
         let reason = format!("{lack}; grant the rights that docs/kafka.md lists");
         let found = || {
-            let said = bridge.stderr().into_iter();
-            let said = said.filter(|line| line.contains("kafka is not ready"));
-            said.enumerate().find(|(place, line)| *place > seen && line.contains(&reason))
+            let output = bridge.stderr().into_iter();
+            let output = output.filter(|line| line.contains("kafka is not ready"));
+            output.enumerate().find(|(index, line)| *index > seen && line.contains(&reason))
         };
         let deadline = Instant::now() + Duration::from_mins(1);
         seen = loop {
-            if let Some((place, _)) = found() {
-                break place;
+            if let Some((index, _)) = found() {
+                break index;
             }
             assert!(Instant::now() < deadline, "{operation} {on}: {}", bridge.said());
             std::thread::sleep(Duration::from_millis(100));
         };
         let ready = page(&mut bridge, "/readyz");
         assert!(ready.contains("grant the rights that docs/kafka.md lists"), "{ready}");
-        assert_eq!(centre.requests(), 0, "who owns the account is not known");
+        assert_eq!(centre.requests(), 0, "it polls before it owns the account");
         grant(&broker, &prefix, operation, on);
     }
     bridge.wait_for_line("connected to kafka", Duration::from_mins(1));
@@ -177,19 +192,21 @@ fn events_reach_a_guarded_kafka_once_each_right_is_granted_and_each_lack_is_one_
     });
     centre.simulator.stop_world();
     let settled = centre.requests() + 60;
-    wait_until(Duration::from_mins(1), "the bridge goes on asking", || centre.requests() > settled);
+    wait_until(Duration::from_mins(1), "the bridge goes on polling", || {
+        centre.requests() > settled
+    });
     let verdict = place.verdict(&centre, broker.direct());
     assert!(verdict.passed(), "{verdict}\n{}", bridge.said());
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
     assert!(!bridge.said().contains(PASSWORD), "{}", bridge.said());
 
-    // What exists otherwise than configured is told, and left as it is.
-    let otherwise = asking(broker.bootstrap(), &authority.pem, "");
+    // Topics that differ from the configuration are reported, and left as they are.
+    let otherwise = configured(broker.bootstrap(), &authority.pem, "");
     let text = std::fs::read_to_string(otherwise.config()).unwrap();
     std::fs::write(otherwise.config(), text.replace("partitions = 3", "partitions = 6")).unwrap();
-    let said = checked(&otherwise, PASSWORD);
-    assert_eq!(said, "✓ kafka: answers, all topics are there");
+    let output = checked(&otherwise, PASSWORD);
+    assert_eq!(output, "✓ kafka: answers, all topics are there");
     let differs = all_checked(&otherwise, PASSWORD);
     assert!(differs.contains(&format!("! {prefix}.calls has 3 partitions and not 6")), "{differs}");
 }

@@ -1,5 +1,5 @@
-//! Who owns a shard, what a new owner believes of its store, and what stays true whatever becomes of
-//! it: the topic is the truth.
+//! Who owns a shard, when a new owner trusts its store, and that whatever becomes of a store the topics
+//! stay right: they are the truth.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use floorcast::shard::OwnershipChange;
 use floorcast::store::{Key, Options, Store};
 use uuid::Uuid;
 
-use super::shard::{Bridge, Deployment, PATIENCE, decide, records};
+use super::shard::{Bridge, Deployment, PATIENCE, emit, records};
 use crate::support::consumer::read_all;
 use crate::support::{kafka, wait_until};
 
@@ -37,25 +37,25 @@ fn entries_are_published_once_and_a_restart_goes_on_behind_them() {
     let (deployment, dir) = (deployment("once"), tempfile::tempdir().unwrap());
     let mut bridge = deployment.bridge(dir.path());
     let store = bridge.own();
-    bridge.decide(&store, 0..30);
+    bridge.emit(&store, 0..30);
     bridge.published(&store);
     drop(store);
     bridge.finish();
     let mut bridge = deployment.bridge(dir.path());
     let store = bridge.own();
-    assert_eq!(*bridge.told.restored.lock().unwrap(), [""; 0], "the store is the topic's own");
-    bridge.decide(&store, 30..40);
+    assert_eq!(*bridge.reported.restored.lock().unwrap(), [""; 0], "the store is the topic's own");
+    bridge.emit(&store, 30..40);
     bridge.published(&store);
     drop(store);
     bridge.finish();
     assert_eq!(deployment.numbers(), (0..40).collect::<Vec<_>>());
 }
 
-/// What may become of a store, and what befalls its directory: an older copy lies in the other one.
-/// The last is why it is then filled anew, `*` for whatever reason.
-type Misfortune = (&'static str, fn(&Path, &Path), Option<&'static str>);
+/// A kind of loss or damage: its name, what it does to a store's directory (an older copy is in the other
+/// one), and why the store is then restored; `*` for any reason.
+type Damage = (&'static str, fn(&Path, &Path), Option<&'static str>);
 
-fn misfortunes() -> Vec<Misfortune> {
+fn damages() -> Vec<Damage> {
     fn database(dir: &Path) -> std::path::PathBuf {
         dir.join("store/db")
     }
@@ -88,9 +88,9 @@ fn misfortunes() -> Vec<Misfortune> {
             },
             Some("*"),
         ),
-        // The mark is brought back with it, so that the store by itself looks as it should.
+        // Its durability marker is as old, so that the store alone looks right.
         (
-            "from the past",
+            "an older copy",
             |dir, past| {
                 std::fs::remove_dir_all(dir).unwrap();
                 copy_dir(past, dir);
@@ -98,7 +98,7 @@ fn misfortunes() -> Vec<Misfortune> {
             Some("behind_topic"),
         ),
         (
-            "rolled back under a newer mark",
+            "rolled back under a newer marker",
             |dir, past| {
                 std::fs::remove_dir_all(dir.join("store")).unwrap();
                 copy_dir(&past.join("store"), &dir.join("store"));
@@ -110,26 +110,26 @@ fn misfortunes() -> Vec<Misfortune> {
 
 #[test]
 fn whatever_becomes_of_a_store_the_topics_are_the_same_as_without() {
-    for (what, befall, reason) in misfortunes() {
-        let (deployment, dirs) = (deployment("misfortune"), tempfile::tempdir().unwrap());
+    for (what, damage, reason) in damages() {
+        let (deployment, dirs) = (deployment("damage"), tempfile::tempdir().unwrap());
         let (dir, past) = (dirs.path().join("state"), dirs.path().join("past"));
         let mut bridge = deployment.bridge(&dir);
         let store = bridge.own();
-        bridge.decide(&store, 0..20);
+        bridge.emit(&store, 0..20);
         bridge.published(&store);
         store.flush().unwrap();
         copy_dir(&dir, &past);
-        bridge.decide(&store, 20..40);
+        bridge.emit(&store, 20..40);
         bridge.published(&store);
         let whole = records(&store);
         let newest = store.newest_entry();
         drop(store);
         bridge.finish();
 
-        befall(&dir, &past);
+        damage(&dir, &past);
         let mut bridge = deployment.bridge(&dir);
         let store = bridge.own();
-        let restored = bridge.told.restored.lock().unwrap().clone();
+        let restored = bridge.reported.restored.lock().unwrap().clone();
         match reason {
             None => assert_eq!(restored, [""; 0], "{what}"),
             Some("*") => assert_eq!(restored.len(), 1, "{what}: {restored:?}"),
@@ -137,7 +137,7 @@ fn whatever_becomes_of_a_store_the_topics_are_the_same_as_without() {
         }
         assert_eq!(records(&store), whole, "{what}");
         assert_eq!(store.newest_entry(), newest, "{what}");
-        bridge.decide(&store, 40..45);
+        bridge.emit(&store, 40..45);
         bridge.published(&store);
         drop(store);
         bridge.finish();
@@ -146,16 +146,16 @@ fn whatever_becomes_of_a_store_the_topics_are_the_same_as_without() {
 }
 
 #[test]
-fn a_store_of_an_older_form_is_filled_anew() {
+fn a_store_of_an_older_format_is_restored() {
     let (deployment, dir) = (deployment("older"), tempfile::tempdir().unwrap());
     let mut bridge = deployment.bridge(dir.path());
     let store = bridge.own();
-    bridge.decide(&store, 0..10);
+    bridge.emit(&store, 0..10);
     bridge.published(&store);
     let whole = records(&store);
     drop(store);
     bridge.finish();
-    // What the form's version is kept under, as sled has it.
+    // The key of the format version in sled.
     let config = sled::Config::new().path(dir.path().join("store"));
     wait_until(PATIENCE, "the store is closed", || {
         config.open().is_ok_and(|database| {
@@ -165,41 +165,41 @@ fn a_store_of_an_older_form_is_filled_anew() {
     });
     let mut bridge = deployment.bridge(dir.path());
     let store = bridge.own();
-    assert_eq!(*bridge.told.restored.lock().unwrap(), ["format"]);
+    assert_eq!(*bridge.reported.restored.lock().unwrap(), ["format"]);
     assert_eq!(records(&store), whole);
     drop(store);
     bridge.finish();
 }
 
 #[test]
-fn a_new_owner_drops_what_another_one_may_have_told_since() {
+fn a_new_owner_drops_what_another_one_may_have_published_since() {
     let (deployment, dirs) = (deployment("generations"), tempfile::tempdir().unwrap());
     let (one, other) = (dirs.path().join("one"), dirs.path().join("other"));
-    // The first one dies with entries 10 to 14 undelivered.
+    // The first one is killed with entries 10 to 14 unpublished.
     let mut first = deployment.bridge(&one);
     let store = first.own();
-    first.decide(&store, 0..10);
+    first.emit(&store, 0..10);
     first.published(&store);
     drop(store);
     first.finish();
     let (store, _) = Store::open(&one, Options::default()).unwrap();
     for number in 10..15 {
-        decide(&store, number, 10);
+        emit(&store, number, 10);
     }
     store.flush().unwrap();
     drop(store);
-    // Another one begins without them, and finds and tells the same changes, and more, anew.
+    // Another one begins without them, and emits the same changes again, and more.
     let mut second = deployment.bridge(&other);
     let store = second.own();
-    second.decide(&store, 10..20);
+    second.emit(&store, 10..20);
     second.published(&store);
     drop(store);
     second.finish();
     // The first one comes back with its old volume.
     let mut first = deployment.bridge(&one);
     let store = first.own();
-    assert_eq!(*first.told.restored.lock().unwrap(), ["generation"]);
-    first.decide(&store, 20..22);
+    assert_eq!(*first.reported.restored.lock().unwrap(), ["generation"]);
+    first.emit(&store, 20..22);
     first.published(&store);
     drop(store);
     first.finish();
@@ -211,13 +211,13 @@ fn what_was_not_delivered_is_kept_by_its_own_owner() {
     let (deployment, dir) = (deployment("kept"), tempfile::tempdir().unwrap());
     let mut bridge = deployment.bridge(dir.path());
     let store = bridge.own();
-    bridge.decide(&store, 0..5);
+    bridge.emit(&store, 0..5);
     bridge.published(&store);
     drop(store);
     bridge.finish();
     let (store, _) = Store::open(dir.path(), Options::default()).unwrap();
     for number in 5..9 {
-        decide(&store, number, 10);
+        emit(&store, number, 10);
     }
     store.flush().unwrap();
     drop(store);
@@ -234,20 +234,20 @@ fn a_store_that_fails_while_it_is_open_is_opened_again_and_nothing_is_lost() {
     let (deployment, dir) = (deployment("reopened"), tempfile::tempdir().unwrap());
     let mut bridge = deployment.bridge(dir.path());
     let store = bridge.own();
-    bridge.decide(&store, 0..10);
+    bridge.emit(&store, 0..10);
     bridge.published(&store);
-    decide(&store, 10, 10);
+    emit(&store, 10, 10);
     store.flush().unwrap();
-    // A value of another form than is asked for is damage: the store refuses everything from now on.
+    // A value of another form than requested is damage: the store refuses everything from then on.
     let depth = Key::account(&super::shard::acme());
     assert!(store.get::<Vec<u64>>(&depth).is_err() && store.flush().is_err());
-    let Some(OwnershipChange::Left(left)) = bridge.phase(PATIENCE) else {
-        panic!("{:?}", bridge.told)
+    let Some(OwnershipChange::Left(left)) = bridge.change(PATIENCE) else {
+        panic!("{:?}", bridge.reported)
     };
     drop(store);
     left.send(()).unwrap();
     let store = bridge.own();
-    bridge.decide(&store, 11..15);
+    bridge.emit(&store, 11..15);
     bridge.published(&store);
     drop(store);
     bridge.finish();
@@ -255,23 +255,23 @@ fn a_store_that_fails_while_it_is_open_is_opened_again_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_second_bridge_stands_by_and_takes_over_when_the_owner_leaves() {
+fn a_standby_bridge_takes_over_when_the_owner_leaves() {
     let (deployment, dirs) = (deployment("standby"), tempfile::tempdir().unwrap());
     let mut owner = deployment.bridge_with(&dirs.path().join("a"), |parts| parts.standby = true);
     let store = owner.own();
-    wait_until(PATIENCE, "the owner may ask", || owner.lease.holds(Instant::now()));
+    wait_until(PATIENCE, "the owner holds the lease", || owner.lease.holds(Instant::now()));
     let mut standby = deployment.bridge_with(&dirs.path().join("b"), |parts| parts.standby = true);
-    assert!(standby.phase(Duration::from_secs(8)).is_none(), "it does not take over");
-    assert_eq!(*standby.told.activities.lock().unwrap(), [ShardState::StandingBy]);
-    assert!(!standby.lease.holds(Instant::now()), "it asks nobody");
-    owner.decide(&store, 0..10);
+    assert!(standby.change(Duration::from_secs(8)).is_none(), "it does not take over");
+    assert_eq!(*standby.reported.states.lock().unwrap(), [ShardState::Standby]);
+    assert!(!standby.lease.holds(Instant::now()), "it may not poll");
+    owner.emit(&store, 0..10);
     owner.published(&store);
     drop(store);
     let left = Instant::now();
     owner.finish();
     let store = standby.own();
     assert!(left.elapsed() < Duration::from_secs(20), "{:?}", left.elapsed());
-    standby.decide(&store, 10..12);
+    standby.emit(&store, 10..12);
     standby.published(&store);
     drop(store);
     standby.finish();
@@ -279,30 +279,30 @@ fn a_second_bridge_stands_by_and_takes_over_when_the_owner_leaves() {
 }
 
 #[test]
-fn an_owner_that_is_taken_over_lets_go_asks_nothing_and_takes_over_again_when_the_other_leaves() {
+fn a_fenced_owner_stops_polling_and_takes_over_again_when_the_other_leaves() {
     let (deployment, dirs) = (deployment("fenced"), tempfile::tempdir().unwrap());
     let mut first = deployment.bridge(&dirs.path().join("a"));
     let store = first.own();
-    first.decide(&store, 0..5);
+    first.emit(&store, 0..5);
     first.published(&store);
-    // It does not wait: another bridge of this name is started by mistake.
+    // Without standby: another bridge of this name is started by mistake.
     let mut second = deployment.bridge(&dirs.path().join("b"));
     let seconds_store = second.own();
-    let Some(OwnershipChange::Left(left)) = first.phase(PATIENCE) else {
-        panic!("{:?}", first.told)
+    let Some(OwnershipChange::Left(left)) = first.change(PATIENCE) else {
+        panic!("{:?}", first.reported)
     };
     assert!(!first.lease.holds(Instant::now()));
-    // What it decided since is not to be published by anybody.
-    decide(&store, 5, 10);
+    // What it has emitted since is not to be published by anybody.
+    emit(&store, 5, 10);
     drop(store);
     left.send(()).unwrap();
-    second.decide(&seconds_store, 5..8);
+    second.emit(&seconds_store, 5..8);
     second.published(&seconds_store);
     drop(seconds_store);
     second.finish();
     let store = first.own();
-    assert_eq!(*first.told.restored.lock().unwrap(), ["generation"]);
-    first.decide(&store, 8..10);
+    assert_eq!(*first.reported.restored.lock().unwrap(), ["generation"]);
+    first.emit(&store, 8..10);
     first.published(&store);
     drop(store);
     first.finish();
@@ -310,21 +310,25 @@ fn an_owner_that_is_taken_over_lets_go_asks_nothing_and_takes_over_again_when_th
 }
 
 #[test]
-fn of_two_bridges_that_start_at_once_one_owns_and_the_other_stands_by() {
+fn of_two_bridges_that_start_at_once_one_owns_and_the_other_is_standby() {
     let (deployment, dirs) = (deployment("race"), tempfile::tempdir().unwrap());
     let mut bridges = ["a", "b"]
         .map(|name| deployment.bridge_with(&dirs.path().join(name), |parts| parts.standby = true));
     let mut stores = [None, None];
-    let doing = |bridge: &Bridge| bridge.told.activities.lock().unwrap().last().cloned();
+    let state = |bridge: &Bridge| bridge.reported.states.lock().unwrap().last().cloned();
     let deadline = Instant::now() + PATIENCE;
-    // The one that came second may have fenced the first, which then takes over from itself.
+    // The second may have fenced the first, which then takes over from itself.
     loop {
-        assert!(Instant::now() < deadline, "{:?}", bridges.each_ref().map(|bridge| &bridge.told));
+        assert!(
+            Instant::now() < deadline,
+            "{:?}",
+            bridges.each_ref().map(|bridge| &bridge.reported)
+        );
         for (bridge, store) in bridges.iter_mut().zip(&mut stores) {
-            match bridge.phase(Duration::from_millis(50)) {
+            match bridge.change(Duration::from_millis(50)) {
                 Some(OwnershipChange::Owning(owned)) => {
                     if owned.newest_entry() == 0 {
-                        bridge.decide(&owned, 0..5);
+                        bridge.emit(&owned, 0..5);
                     }
                     *store = Some(owned);
                 }
@@ -336,8 +340,8 @@ fn of_two_bridges_that_start_at_once_one_owns_and_the_other_stands_by() {
                 None => {}
             }
         }
-        let owners = bridges.iter().filter(|bridge| doing(bridge) == Some(ShardState::Owning));
-        let waiting = bridges.iter().filter(|bridge| doing(bridge) == Some(ShardState::StandingBy));
+        let owners = bridges.iter().filter(|bridge| state(bridge) == Some(ShardState::Owning));
+        let waiting = bridges.iter().filter(|bridge| state(bridge) == Some(ShardState::Standby));
         let empty = stores.iter().flatten().any(|store| store.outbox_level().entries == 0);
         if (owners.count(), waiting.count(), empty) == (1, 1, true) {
             break;
@@ -355,10 +359,10 @@ fn accounts_that_are_not_configured_are_refused_before_their_owner_is_disturbed(
     let (deployment, dirs) = (deployment("orphans"), tempfile::tempdir().unwrap());
     let mut owner = deployment.bridge(&dirs.path().join("a"));
     let store = owner.own();
-    owner.decide(&store, 0..3);
+    owner.emit(&store, 0..3);
     owner.published(&store);
-    // The owner's word of its accounts comes with its next delivery.
-    wait_until(PATIENCE, "the account is told", || {
+    // The owner record names its accounts from the next delivery on.
+    wait_until(PATIENCE, "the owner record names the account", || {
         let state = format!("{}.state.tests", deployment.prefix);
         let records = read_all(&deployment.bootstrap, &[state]);
         records.iter().any(|record| {
@@ -369,7 +373,7 @@ fn accounts_that_are_not_configured_are_refused_before_their_owner_is_disturbed(
     let globex = || vec![AccountName::new("globex").unwrap()];
     let mut stranger =
         deployment.bridge_with(&dirs.path().join("b"), |parts| parts.accounts = globex());
-    let Some(OwnershipChange::Refused(reason)) = stranger.phase(PATIENCE) else {
+    let Some(OwnershipChange::Refused(reason)) = stranger.change(PATIENCE) else {
         panic!("not refused")
     };
     assert_eq!(
@@ -378,7 +382,7 @@ fn accounts_that_are_not_configured_are_refused_before_their_owner_is_disturbed(
          them, choose another deployment, or give their state up: [kafka] retire = [\"acme\"]"
     );
     stranger.finish();
-    owner.decide(&store, 3..5);
+    owner.emit(&store, 3..5);
     owner.published(&store);
     drop(store);
     owner.finish();
@@ -394,34 +398,34 @@ fn accounts_that_are_not_configured_are_refused_before_their_owner_is_disturbed(
 }
 
 #[test]
-fn a_store_whose_topic_is_empty_is_refused_and_one_of_another_topic_is_filled_anew() {
+fn a_store_whose_topic_is_empty_is_refused_and_one_of_another_topic_is_restored() {
     let (home, dirs) = (deployment("home"), tempfile::tempdir().unwrap());
     let dir = dirs.path().join("state");
     let mut bridge = home.bridge(&dir);
     let store = bridge.own();
-    bridge.decide(&store, 0..3);
+    bridge.emit(&store, 0..3);
     bridge.published(&store);
     drop(store);
     bridge.finish();
     let abroad = deployment("abroad");
     let mut lost = abroad.bridge(&dir);
-    let Some(OwnershipChange::Refused(reason)) = lost.phase(PATIENCE) else {
+    let Some(OwnershipChange::Refused(reason)) = lost.change(PATIENCE) else {
         panic!("not refused")
     };
     assert!(reason.contains("is empty, but the store in"), "{reason}");
     assert!(reason.ends_with("To begin anew, remove the directory"), "{reason}");
     lost.finish();
-    // Somebody has begun there meanwhile: what they published is the truth there.
+    // Another bridge has begun there meanwhile: what it published is the truth there.
     let mut native = abroad.bridge(&dirs.path().join("native"));
     let store = native.own();
-    native.decide(&store, 0..7);
+    native.emit(&store, 0..7);
     native.published(&store);
     let whole = records(&store);
     drop(store);
     native.finish();
     let mut moved = abroad.bridge(&dir);
     let store = moved.own();
-    assert_eq!(*moved.told.restored.lock().unwrap(), ["lineage"]);
+    assert_eq!(*moved.reported.restored.lock().unwrap(), ["lineage"]);
     assert_eq!(records(&store), whole);
     drop(store);
     moved.finish();
@@ -436,7 +440,7 @@ fn at_least_once_publishes_state_behind_the_events_it_belongs_to() {
     };
     let mut bridge = at_least_once("a");
     let store = bridge.own();
-    bridge.decide(&store, 0..25);
+    bridge.emit(&store, 0..25);
     bridge.published(&store);
     let whole = records(&store);
     drop(store);
@@ -444,7 +448,7 @@ fn at_least_once_publishes_state_behind_the_events_it_belongs_to() {
     let mut bridge = at_least_once("b");
     let store = bridge.own();
     assert_eq!(records(&store), whole);
-    bridge.decide(&store, 25..30);
+    bridge.emit(&store, 25..30);
     bridge.published(&store);
     drop(store);
     bridge.finish();
@@ -456,7 +460,7 @@ fn a_store_agrees_with_its_topic_until_somebody_changes_one_of_them() {
     let (deployment, dir) = (deployment("verify"), tempfile::tempdir().unwrap());
     let mut bridge = deployment.bridge(dir.path());
     let store = bridge.own();
-    bridge.decide(&store, 0..10);
+    bridge.emit(&store, 0..10);
     bridge.published(&store);
     let found = verify(&deployment.settings, 0, &store).unwrap();
     assert!(found.agrees() && found.records == 7, "{found:?}");
@@ -464,14 +468,14 @@ fn a_store_agrees_with_its_topic_until_somebody_changes_one_of_them() {
     drop(store);
     bridge.finish();
     let (store, _) = Store::open(dir.path(), Options::default()).unwrap();
-    // What waits is taken as if it were published.
-    decide(&store, 10, 10);
+    // Entries in the outbox count as published.
+    emit(&store, 10, 10);
     let found = verify(&settings, 0, &store).unwrap();
     assert_eq!((found.agrees(), found.waiting), (true, 1));
     let foreign = (b"sacme\0call\x0099".to_vec(), Some(vec![1, 0, 0, 0, 1]));
     let changed = (b"sacme\0queue_path\x001".to_vec(), Some(vec![1, 0, 0, 0, 9]));
     let removed = (b"sacme\0queue_path\x002".to_vec(), None);
-    store.take_over(vec![foreign, changed, removed]).unwrap();
+    store.put_records(vec![foreign, changed, removed]).unwrap();
     let found = verify(&settings, 0, &store).unwrap();
     let text = |text: &str| String::from(text);
     assert_eq!(
@@ -490,16 +494,16 @@ fn a_store_agrees_with_its_topic_until_somebody_changes_one_of_them() {
 }
 
 #[test]
-fn an_event_that_the_broker_refuses_is_omitted_in_its_place_and_holds_nothing_up() {
+fn an_event_that_the_broker_refuses_is_replaced_by_a_placeholder_and_delays_nothing() {
     let broker = kafka::shared();
     let (deployment, dir) = (deployment("omitted"), tempfile::tempdir().unwrap());
     broker.limit_messages(&format!("{}.queues", deployment.prefix), 20_000);
     let mut bridge = deployment.bridge(dir.path());
     let store = bridge.own();
     for number in 0..30 {
-        decide(&store, number, if number == 17 { 100_000 } else { 10 });
+        emit(&store, number, if number == 17 { 100_000 } else { 10 });
     }
-    bridge.publisher.bell().ring();
+    bridge.publisher.notifier().notify();
     bridge.published(&store);
     drop(store);
     bridge.finish();
@@ -529,13 +533,13 @@ fn a_broker_that_dies_in_the_middle_of_a_transaction_loses_and_repeats_nothing()
     let dir = tempfile::tempdir().unwrap();
     let mut bridge = deployment.bridge(dir.path());
     let store = bridge.own();
-    bridge.decide(&store, 0..50);
+    bridge.emit(&store, 0..50);
     bridge.published(&store);
     for round in 1..4_i64 {
         for number in round * 50..round * 50 + 50 {
-            decide(&store, number, 2_000);
+            emit(&store, number, 2_000);
             if number % 10 == 0 {
-                bridge.publisher.bell().ring();
+                bridge.publisher.notifier().notify();
             }
         }
         broker.kill();
@@ -544,7 +548,7 @@ fn a_broker_that_dies_in_the_middle_of_a_transaction_loses_and_repeats_nothing()
     }
     bridge.published(&store);
     let committed = TransactionOutcome::Committed;
-    assert!(bridge.told.transactions.lock().unwrap().contains(&committed));
+    assert!(bridge.reported.transactions.lock().unwrap().contains(&committed));
     drop(store);
     bridge.finish();
     assert_eq!(deployment.numbers(), (0..200).collect::<Vec<_>>());

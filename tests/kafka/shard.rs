@@ -1,5 +1,5 @@
-//! A shard's publisher over a store that the test fills by itself: no vendor, no engine, and so
-//! every entry is known beforehand.
+//! A shard's publisher over a store that the test fills itself: no vendor and no engine, so that every
+//! entry is known beforehand.
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -10,9 +10,8 @@ use floorcast::delivery::{
     Delivery, Observer, ShardState, TopicPlan, TransactionOutcome, ensure_topics,
 };
 use floorcast::event::avro::Encoders;
-use floorcast::event::{
-    Body, EventMeta, Origin, QueueDepthChange, QueueReference, Topic, event_id,
-};
+use floorcast::event::body::{QueueDepthChange, QueueReference};
+use floorcast::event::{Body, EventMeta, Origin, Topic, event_id};
 use floorcast::kafka::{BrokerConnection, KafkaSettings};
 use floorcast::model::{AccountName, EntityId, EntityKey, EntityKind, Precision, StreamName};
 use floorcast::ownership::Lease;
@@ -20,6 +19,7 @@ use floorcast::shard::{OwnershipChange, Publisher, PublisherParts};
 use floorcast::store::{self, Key, OutboxEvent, Store};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::support::consumer::{Record, read_all};
@@ -27,15 +27,15 @@ use crate::support::kafka::Broker;
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a publisher has told.
+/// What a publisher has reported.
 #[derive(Debug, Default)]
-pub(super) struct Told {
-    pub(super) activities: Mutex<Vec<ShardState>>,
+pub(super) struct Reported {
+    pub(super) states: Mutex<Vec<ShardState>>,
     pub(super) restored: Mutex<Vec<&'static str>>,
     pub(super) transactions: Mutex<Vec<TransactionOutcome>>,
 }
 
-impl Observer for Told {
+impl Observer for Reported {
     fn connection(&self, _: &BrokerConnection) {}
     fn published(&self, _: f64) {}
     fn schemas(&self, _: Option<&str>) {}
@@ -45,10 +45,10 @@ impl Observer for Told {
     fn transaction(&self, _: i32, outcome: TransactionOutcome) {
         self.transactions.lock().unwrap().push(outcome);
     }
-    fn activity(&self, _: i32, activity: ShardState) {
-        let mut activities = self.activities.lock().unwrap();
-        if activities.last() != Some(&activity) {
-            activities.push(activity);
+    fn shard_state(&self, _: i32, state: ShardState) {
+        let mut states = self.states.lock().unwrap();
+        if states.last() != Some(&state) {
+            states.push(state);
         }
     }
     fn restored(&self, reason: &'static str) {
@@ -58,13 +58,14 @@ impl Observer for Told {
 
 /// A deployment of one shard on a broker.
 pub(super) struct Deployment {
+    runtime: Runtime,
     pub(super) settings: KafkaSettings,
     pub(super) bootstrap: String,
     pub(super) prefix: String,
 }
 
 impl Deployment {
-    /// Makes its topics. Consumers' topics have one partition, so that their order is one order.
+    /// Creates its topics. Consumers' topics have one partition, so that all events are ordered.
     pub(super) fn new(broker: &Broker, prefix: String) -> Self {
         let settings = KafkaSettings {
             bootstrap_servers: broker.bootstrap().to_owned(),
@@ -80,26 +81,26 @@ impl Deployment {
             retention: Duration::from_hours(1),
             shards: 1,
         };
-        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let runtime = Runtime::new().unwrap();
         let deadline = Instant::now() + PATIENCE;
         while let Err(error) = runtime.block_on(ensure_topics(&settings, &plan)) {
             assert!(Instant::now() < deadline, "{error}");
         }
-        Self { settings, bootstrap: broker.direct().to_owned(), prefix }
+        Self { runtime, settings, bootstrap: broker.direct().to_owned(), prefix }
     }
 
     pub(super) fn bridge(&self, dir: &Path) -> Bridge {
         self.bridge_with(dir, |_| {})
     }
 
-    /// A bridge of this deployment whose store lies there.
+    /// A bridge of this deployment with its store in this directory.
     pub(super) fn bridge_with(
         &self,
         dir: &Path,
         change: impl FnOnce(&mut PublisherParts),
     ) -> Bridge {
-        let (phases, heard) = unbounded_channel();
-        let (told, lease) = (Arc::new(Told::default()), Arc::new(Lease::default()));
+        let (changes, received) = unbounded_channel();
+        let (reported, lease) = (Arc::new(Reported::default()), Arc::new(Lease::default()));
         let mut parts = PublisherParts {
             shard: 0,
             delivery: Delivery::ExactlyOnce,
@@ -108,16 +109,17 @@ impl Deployment {
             privacy: 0,
             settings: self.settings.clone(),
             registry: None,
+            runtime: self.runtime.handle().clone(),
             accounts: vec![acme()],
             retired: Vec::new(),
             lease: Arc::clone(&lease),
             clock: Arc::new(SystemClock),
-            observer: Arc::clone(&told) as Arc<dyn Observer>,
-            phases,
+            observer: Arc::clone(&reported) as Arc<dyn Observer>,
+            changes,
         };
         change(&mut parts);
         let publisher = Publisher::start(parts).unwrap();
-        Bridge { publisher, heard, told, lease }
+        Bridge { publisher, changes: received, reported, lease }
     }
 
     /// The events that a consumer sees, in order.
@@ -125,27 +127,27 @@ impl Deployment {
         read_all(&self.bootstrap, &[Topic::Queues.full_name(&self.prefix)])
     }
 
-    /// The numbers that the events carry, in order.
+    /// The events' numbers, in order.
     pub(super) fn numbers(&self) -> Vec<i64> {
         self.events().iter().map(number).collect()
     }
 }
 
-/// A publisher and what is heard of it.
+/// A publisher, what it reports, and its lease.
 pub(super) struct Bridge {
     pub(super) publisher: Publisher,
-    heard: UnboundedReceiver<OwnershipChange>,
-    pub(super) told: Arc<Told>,
+    changes: UnboundedReceiver<OwnershipChange>,
+    pub(super) reported: Arc<Reported>,
     pub(super) lease: Arc<Lease>,
 }
 
 impl Bridge {
-    /// The next phase, if one comes in that time.
-    pub(super) fn phase(&mut self, patience: Duration) -> Option<OwnershipChange> {
+    /// The next change of ownership, if one comes in that time.
+    pub(super) fn change(&mut self, patience: Duration) -> Option<OwnershipChange> {
         let deadline = Instant::now() + patience;
         loop {
-            match self.heard.try_recv() {
-                Ok(phase) => return Some(phase),
+            match self.changes.try_recv() {
+                Ok(change) => return Some(change),
                 Err(_) if Instant::now() >= deadline => return None,
                 Err(_) => std::thread::sleep(Duration::from_millis(10)),
             }
@@ -155,18 +157,18 @@ impl Bridge {
     /// Waits until the shard is owned.
     #[track_caller]
     pub(super) fn own(&mut self) -> Store {
-        match self.phase(PATIENCE) {
+        match self.change(PATIENCE) {
             Some(OwnershipChange::Owning(store)) => store,
-            other => panic!("{other:?} {:?}", self.told),
+            other => panic!("{other:?} {:?}", self.reported),
         }
     }
 
-    /// Decides an entry for each number: an event and the state it leads to.
-    pub(super) fn decide(&self, store: &Store, numbers: std::ops::Range<i64>) {
+    /// Adds an outbox entry for each number: an event and the state after it.
+    pub(super) fn emit(&self, store: &Store, numbers: std::ops::Range<i64>) {
         for number in numbers {
-            decide(store, number, 10);
+            emit(store, number, 10);
         }
-        self.publisher.bell().ring();
+        self.publisher.notifier().notify();
     }
 
     /// Waits until everything is published.
@@ -174,12 +176,12 @@ impl Bridge {
     pub(super) fn published(&self, store: &Store) {
         let deadline = Instant::now() + PATIENCE;
         while store.outbox_level().entries > 0 {
-            assert!(Instant::now() < deadline, "{:?} {:?}", store.outbox_level(), self.told);
+            assert!(Instant::now() < deadline, "{:?} {:?}", store.outbox_level(), self.reported);
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// Ends as a bridge does, and says that the owner has left.
+    /// Ends as a bridge does, and releases the shard.
     pub(super) fn finish(self) {
         self.publisher.finish(Duration::from_secs(20));
     }
@@ -189,24 +191,25 @@ pub(super) fn acme() -> AccountName {
     AccountName::new("acme").unwrap()
 }
 
-/// An entry: the depth of one of five queues becomes this number. `padding` bytes make it larger.
-pub(super) fn decide(store: &Store, number: i64, padding: usize) {
-    decide_of(store, number, padding, number % 5);
+/// Adds an outbox entry: the depth of one of five queues becomes this number. `padding` bytes make it
+/// larger.
+pub(super) fn emit(store: &Store, number: i64, padding: usize) {
+    emit_for_queue(store, number, padding, number % 5);
 }
 
-/// The same, of a queue of its own.
+/// The same for a queue of its own.
 #[allow(dead_code, reason = "for the bench, which shares this file")]
-pub(super) fn decide_alone(store: &Store, number: i64, padding: usize) {
-    decide_of(store, number, padding, number);
+pub(super) fn emit_alone(store: &Store, number: i64, padding: usize) {
+    emit_for_queue(store, number, padding, number);
 }
 
-fn decide_of(store: &Store, number: i64, padding: usize, queue: i64) {
+fn emit_for_queue(store: &Store, number: i64, padding: usize, queue: i64) {
     let account = acme();
     let id = EntityId::new(queue.to_string());
     let entity = EntityKey { account: account.clone(), kind: EntityKind::QueuePath, id };
     let revision = u64::try_from(number / 5 + 1).unwrap();
     let sequence = u64::try_from(number + 1).unwrap();
-    // A broker refuses times that are an hour ahead, and soon forgets what is older than it keeps.
+    // A broker refuses times that are an hour ahead, and deletes what is older than its retention.
     let at = SystemClock.now();
     let body = Body::QueueDepthChanged(QueueDepthChange {
         queue: QueueReference { id: None, path_id: None, path: Some(noise(padding)) },
@@ -251,22 +254,22 @@ fn decide_of(store: &Store, number: i64, padding: usize, queue: i64) {
         observed_at: at,
         datum: encoders.datum(&meta, &body).unwrap(),
     });
-    // About as large as what is kept of a small entity.
+    // About as large as the state of a small entity.
     let value = serde_json::json!({"revision": revision, "depth": number, "path": noise(padding)});
     batch.put(Key::state(&entity), &value).unwrap();
     batch.put(Key::sequence(&account, Topic::Queues), &sequence).unwrap();
     batch.put(Key::account(&account), &"looked at").unwrap();
-    batch.close_decision();
+    batch.close_entry();
     store.apply(batch).unwrap();
 }
 
-/// A text that no compression makes much smaller.
+/// A text that hardly compresses.
 fn noise(length: usize) -> String {
     let mut random = StdRng::seed_from_u64(length as u64);
     (0..length).map(|_| char::from(random.random_range(b'!'..=b'~'))).collect()
 }
 
-/// The number that an event carries: its place in the sequence, from 0.
+/// An event's number: its sequence, from 0.
 pub(super) fn number(record: &Record) -> i64 {
     let (_, value) = decoded(record);
     value["meta"]["sequence"].as_i64().unwrap() - 1

@@ -1,21 +1,21 @@
-//! The topics that a bridge makes are as configured, and those that it may not make it waits for.
+//! The topics that a bridge creates are as configured; those that it may not create it waits for.
 
 use std::time::Duration;
 
 use floorcast::event::Topic;
 use floorcast::simulate::{Faults, WorldSettings};
 
-use crate::bridge::{Centre, Place, page};
+use crate::bridge::{BridgeFixture, SimulatorFixture, page};
 use crate::support::{kafka, wait_until};
 
-fn centre(seed: u64) -> Centre {
+fn centre(seed: u64) -> SimulatorFixture {
     let settings = WorldSettings { seed, calls_per_second: 1.0, ..WorldSettings::default() };
-    Centre::open(settings, Faults::default())
+    SimulatorFixture::open(settings, Faults::default())
 }
 
-/// A place whose configuration says this of Kafka, too.
-fn place(centre: &Centre, bootstrap: &str, prefix: &str, kafka: &str) -> Place {
-    let place = Place::new(centre, bootstrap, prefix);
+/// A configuration with these keys of Kafka.
+fn place(centre: &SimulatorFixture, bootstrap: &str, prefix: &str, kafka: &str) -> BridgeFixture {
+    let place = BridgeFixture::new(centre, bootstrap, prefix);
     let text = std::fs::read_to_string(place.config()).unwrap();
     let text = text.replace("partitions = 3", kafka);
     std::fs::write(place.config(), text).unwrap();
@@ -77,7 +77,7 @@ fn a_bridge_that_may_make_no_topics_lists_what_is_missing_and_goes_on_once_all_a
     wait_until(Duration::from_mins(1), "one is missing", || {
         page(&mut bridge, "/readyz").contains(&missing)
     });
-    assert_eq!(centre.requests(), 0, "it asks before its topics are there");
+    assert_eq!(centre.requests(), 0, "it polls before its topics exist");
     broker.create_topic(&last, 3);
     bridge.wait_for_line("connected to kafka", Duration::from_mins(1));
     wait_until(Duration::from_mins(1), "it is ready", || {
@@ -91,7 +91,9 @@ fn a_bridge_that_may_make_no_topics_lists_what_is_missing_and_goes_on_once_all_a
     wait_until(Duration::from_mins(1), "calls end", || ended() > before + 3);
     centre.simulator.stop_world();
     let settled = centre.requests() + 60;
-    wait_until(Duration::from_mins(1), "the bridge goes on asking", || centre.requests() > settled);
+    wait_until(Duration::from_mins(1), "the bridge goes on polling", || {
+        centre.requests() > settled
+    });
     let verdict = place.verdict(&centre, broker.bootstrap());
     assert!(verdict.passed() && verdict.events > 0, "{verdict}\n{}", bridge.said());
     bridge.terminate();

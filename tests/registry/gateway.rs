@@ -1,6 +1,5 @@
-//! A gateway in front of the real registry, as operators put one there: it speaks TLS by an
-//! authority of one's own and lets nobody pass without the right header. At first it sends everybody
-//! to another host.
+//! A gateway in front of the real registry, as operators use one: TLS with a private authority, and only
+//! requests with the right header pass. At first it redirects every request to another host.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -10,16 +9,16 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::transport::request;
 
-/// What came to a gateway.
+/// The requests to a gateway.
 #[derive(Debug, Default)]
 pub(super) struct Came {
     /// Requests that the registry answered, by their first lines.
     pub(super) passed: Vec<String>,
-    /// Requests that were sent to another host.
+    /// Requests that were redirected.
     pub(super) redirected: usize,
     /// Requests without the right header.
     pub(super) refused: usize,
-    /// Connections of those who followed to the other host.
+    /// Connections to the other host.
     pub(super) followed: usize,
 }
 
@@ -45,7 +44,7 @@ impl Gateway {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let another = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        // Without TLS: the most open way to give the credentials away.
+        // Without TLS: credentials that follow the redirect would be readable.
         let elsewhere = format!("http://localhost:{}", another.local_addr().unwrap().port());
         let shared = Arc::new(Shared {
             came: Mutex::default(),
@@ -60,12 +59,12 @@ impl Gateway {
                 followed.came.lock().unwrap().followed += 1;
             }
         });
-        let (gate, tls) = (Arc::clone(&shared), Arc::new(tls));
+        let (gateway, tls) = (Arc::clone(&shared), Arc::new(tls));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let session = ServerConnection::new(Arc::clone(&tls)).unwrap();
-                let gate = Arc::clone(&gate);
-                std::thread::spawn(move || gate.serve(StreamOwned::new(session, stream)));
+                let gateway = Arc::clone(&gateway);
+                std::thread::spawn(move || gateway.serve(StreamOwned::new(session, stream)));
             }
         });
         Self { port, shared }
@@ -76,19 +75,19 @@ impl Gateway {
         self.port
     }
 
-    /// Sends nobody away any more.
+    /// Redirects no more.
     pub(super) fn let_pass(&self) {
         *self.shared.open.lock().unwrap() = true;
     }
 
-    /// What has come so far; counting begins anew.
+    /// The requests since this was last called.
     pub(super) fn came(&self) -> Came {
         std::mem::take(&mut *self.shared.came.lock().unwrap())
     }
 }
 
 impl Shared {
-    /// One request; whoever wants to ask again connects again.
+    /// One request per connection.
     fn serve(&self, mut stream: StreamOwned<ServerConnection, TcpStream>) {
         let Some((head, body)) = request(&mut stream) else { return };
         let first_line = head.lines().next().unwrap_or_default().to_owned();

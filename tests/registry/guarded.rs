@@ -1,4 +1,4 @@
-//! The bridge and a reader of its events, with a real registry that others guard.
+//! The bridge and a reader of its events, with a real registry behind a gateway.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use base64::Engine as _;
 
 use super::gateway::Gateway;
 use super::transport::authority;
-use super::{centre, file_beside, let_calls_end, lines_with, settle_and_judge};
-use crate::bridge::{Place, TOKEN, page};
+use super::{centre, file_beside, let_calls_end, lines_with, settle_and_compare};
+use crate::bridge::{BridgeFixture, TOKEN, page};
 use crate::support::process::Floorcast;
 use crate::support::{kafka, python, registry};
 
 const SECRET: &str = "nobody-sees-this";
 
-/// Runs a bridge and a tail through a gateway that wants this header, and that sends everybody
+/// Runs a bridge and `tail` through a gateway that requires this header, and that redirects every request
 /// to another host at first.
 fn publish_and_read_through_a_gateway(seed: u64, credentials: &str, header: &str) {
     let (broker, registry) = (kafka::shared(), registry::shared());
     let (pem, tls) = authority();
     let gateway = Gateway::open(tls, header, registry.port());
     let (centre, prefix) = (centre(seed), kafka::unique_prefix("gateway"));
-    let place = Place::at(
+    let place = BridgeFixture::at(
         &centre.simulator.base_url(),
         broker.bootstrap(),
         &prefix,
@@ -47,7 +47,7 @@ fn publish_and_read_through_a_gateway(seed: u64, credentials: &str, header: &str
     gateway.let_pass();
     bridge.wait_for_line("events are sent again", Duration::from_secs(60));
     let_calls_end(&centre, 5);
-    settle_and_judge(&centre, &mut bridge, broker, &prefix, registry);
+    settle_and_compare(&centre, &mut bridge, broker, &prefix, registry);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
     assert_eq!(lines_with(&bridge, "events wait for a schema"), 1, "{}", bridge.said());
@@ -67,8 +67,8 @@ fn publish_and_read_through_a_gateway(seed: u64, credentials: &str, header: &str
     let fetched = |line: &String| line.starts_with("GET ") && line.contains("/schemas/ids/");
     assert!(!came.passed.is_empty() && came.passed.iter().all(fetched), "{came:?}");
     assert_eq!((came.followed, came.refused), (0, 0));
-    for said in [bridge.said(), tail.said()] {
-        assert!(!said.contains(SECRET) && !said.contains(header), "{said}");
+    for output in [bridge.said(), tail.said()] {
+        assert!(!output.contains(SECRET) && !output.contains(header), "{output}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Credentials and TLS on the way to a registry, against a small server that stands in for it.
+//! Credentials and TLS towards a registry, against a stub of it.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -8,10 +8,10 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::{command, file_beside};
-use crate::bridge::Place;
+use crate::bridge::BridgeFixture;
 use crate::support::certificates::Authority;
 
-/// An authority of one's own: its certificate as PEM, and how a server of it speaks TLS.
+/// A private authority: its certificate as PEM, and the TLS configuration of a server of it.
 pub(super) fn authority() -> (String, ServerConfig) {
     let Authority { pem, server, key } = Authority::of("127.0.0.1");
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -23,13 +23,13 @@ pub(super) fn authority() -> (String, ServerConfig) {
     (pem, config)
 }
 
-/// A registry that takes every schema from whoever has the right header.
-struct StandIn {
+/// A registry that accepts every schema in requests with the right header.
+struct StubRegistry {
     port: u16,
     refused: Arc<Mutex<u32>>,
 }
 
-fn stand_in(config: ServerConfig, expected: &str) -> StandIn {
+fn stub_registry(config: ServerConfig, expected: &str) -> StubRegistry {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let (config, refused) = (Arc::new(config), Arc::new(Mutex::new(0)));
@@ -56,10 +56,10 @@ fn stand_in(config: ServerConfig, expected: &str) -> StandIn {
             let _ = stream.flush();
         }
     });
-    StandIn { port, refused }
+    StubRegistry { port, refused }
 }
 
-/// The head and the body of a request, once they came; nothing when the client went away.
+/// The head and the body of a request; nothing when the client disconnected.
 pub(super) fn request(stream: &mut impl Read) -> Option<(String, String)> {
     let mut bytes = Vec::new();
     let mut piece = [0; 16 * 1024];
@@ -76,7 +76,7 @@ pub(super) fn request(stream: &mut impl Read) -> Option<(String, String)> {
 }
 
 fn register(section: &str, authority: &str) -> (i32, String) {
-    let place = Place::at("http://127.0.0.1:1", "127.0.0.1:1", "tls", "");
+    let place = BridgeFixture::at("http://127.0.0.1:1", "127.0.0.1:1", "tls", "");
     let file = file_beside(place.directory(), "ca.pem", authority);
     let secret = file_beside(place.directory(), "secret", "nobody-sees-this\n");
     let section = section.replace("SECRET", &format!("{{ file = \"{secret}\" }}"));
@@ -96,11 +96,11 @@ fn a_registry_behind_an_authority_of_ones_own_is_reached_with_either_kind_of_cre
     ];
     for (credentials, header) in cases {
         let (authority, config) = authority();
-        let server = stand_in(config, &header);
+        let server = stub_registry(config, &header);
         let section = format!("url = \"https://127.0.0.1:{}\"\n{credentials}", server.port);
-        let (status, said) = register(&section, &authority);
-        assert_eq!(status, 0, "{said}");
-        assert!(said.contains("✓ tls.calls-floorcast.v1.CallFinished: 7"), "{said}");
+        let (status, output) = register(&section, &authority);
+        assert_eq!(status, 0, "{output}");
+        assert!(output.contains("✓ tls.calls-floorcast.v1.CallFinished: 7"), "{output}");
         assert_eq!(*server.refused.lock().unwrap(), 0);
     }
 }
@@ -108,17 +108,23 @@ fn a_registry_behind_an_authority_of_ones_own_is_reached_with_either_kind_of_cre
 #[test]
 fn wrong_credentials_and_an_authority_that_is_not_trusted_are_one_readable_line() {
     let (authority_in_use, config) = authority();
-    let server = stand_in(config, "Bearer another");
+    let server = stub_registry(config, "Bearer another");
     let section = format!("url = \"https://127.0.0.1:{}\"\ntoken = SECRET", server.port);
-    let (status, said) = register(&section, &authority_in_use);
-    assert_eq!(status, 1, "{said}");
+    let (status, output) = register(&section, &authority_in_use);
+    assert_eq!(status, 1, "{output}");
     let host = format!("127.0.0.1:{}", server.port);
-    assert!(said.contains(&format!("the schema registry at {host} refuses us (401)")), "{said}");
-    assert!(!said.contains("nobody-sees-this"), "{said}");
+    assert!(
+        output.contains(&format!("the schema registry at {host} refuses us (401)")),
+        "{output}"
+    );
+    assert!(!output.contains("nobody-sees-this"), "{output}");
     let (another, _) = authority();
-    let (status, said) = register(&section, &another);
-    assert_eq!((status, said.lines().count()), (1, 1), "{said}");
-    assert!(said.contains(&format!("{host} does not answer: invalid peer certificate")), "{said}");
-    assert!(said.ends_with("(is ca_file the authority that signed it?)"), "{said}");
-    assert!(!said.contains("nobody-sees-this"), "{said}");
+    let (status, output) = register(&section, &another);
+    assert_eq!((status, output.lines().count()), (1, 1), "{output}");
+    assert!(
+        output.contains(&format!("{host} does not answer: invalid peer certificate")),
+        "{output}"
+    );
+    assert!(output.ends_with("(is ca_file the authority that signed it?)"), "{output}");
+    assert!(!output.contains("nobody-sees-this"), "{output}");
 }

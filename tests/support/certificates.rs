@@ -1,11 +1,11 @@
-//! An authority that only the tests trust.
+//! A certificate authority for the tests.
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, IsCa, Issuer,
     KeyPair,
 };
 
-/// An authority, and a server's certificate that it signed.
+/// A certificate authority, and a server's certificate that it signed.
 pub(crate) struct Authority {
     /// The authority's certificate, as PEM.
     pub(crate) pem: String,
@@ -16,7 +16,7 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// A new one, whose server has this name or address.
+    /// A new authority, and a certificate for this host name or address.
     pub(crate) fn of(server: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         let mut name = DistinguishedName::new();

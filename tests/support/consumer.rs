@@ -1,4 +1,4 @@
-//! A consumer that shares no line with the library: what it finds on a topic is there.
+//! A consumer that is independent of the library.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers, Message};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-/// A record as it lies on a topic.
+/// A record of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     /// The topic's full name.
@@ -21,13 +21,13 @@ pub(crate) struct Record {
     pub(crate) timestamp: Option<i64>,
     /// The key, if it is text.
     pub(crate) key: Option<String>,
-    /// The headers. A name that stands twice fails the reading.
+    /// The headers. A repeated name fails the test.
     pub(crate) headers: BTreeMap<String, String>,
     /// The value; empty for a tombstone.
     pub(crate) value: Vec<u8>,
 }
 
-/// The names of the topics that start so, in alphabetical order.
+/// The names of the topics with this prefix, in alphabetical order.
 #[track_caller]
 pub(crate) fn topics_of(bootstrap: &str, prefix: &str) -> Vec<String> {
     let metadata = consumer(bootstrap).fetch_metadata(None, Duration::from_secs(20)).unwrap();
@@ -37,8 +37,8 @@ pub(crate) fn topics_of(bootstrap: &str, prefix: &str) -> Vec<String> {
     names
 }
 
-/// Reads topics from their beginnings to their ends, committed records only, without a group:
-/// partition by partition, in order. A partition's end is where it is when it is reached.
+/// Reads the committed records of topics from the beginning to the end, without a consumer group:
+/// partition by partition, in order. The end is the end at the time when it is reached.
 ///
 /// # Panics
 /// When a topic does not exist, or the ends are not reached within a minute.
@@ -54,7 +54,7 @@ pub(crate) fn read_all<T: AsRef<str>>(bootstrap: &str, topics: &[T]) -> Vec<Reco
         let partitions = metadata.topics()[0].partitions();
         assert!(!partitions.is_empty(), "topic {topic} does not exist");
         for partition in partitions {
-            // One at a time: librdkafka does not say of which topic an end is the end.
+            // One at a time: the end of a partition is reported without the name of its topic.
             let mut assignment = TopicPartitionList::new();
             assignment
                 .add_partition_offset(topic, partition.id(), Offset::Beginning)
@@ -64,7 +64,7 @@ pub(crate) fn read_all<T: AsRef<str>>(bootstrap: &str, topics: &[T]) -> Vec<Reco
                 assert!(Instant::now() < deadline, "the end of {topic} is not reached");
                 match consumer.poll(Duration::from_millis(200)) {
                     Some(Ok(message)) => records.push(record(&message)),
-                    // At the last stable offset: behind an open transaction nothing is visible.
+                    // At the last stable offset: records after an open transaction are not visible.
                     Some(Err(KafkaError::PartitionEOF(_))) => break,
                     Some(Err(error)) => panic!("reading {topic}: {error}"),
                     None => {}
@@ -81,13 +81,13 @@ fn consumer(bootstrap: &str) -> BaseConsumer {
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "true")
         .set("enable.auto.commit", "false")
-        // A group is never joined; assigning by hand asks for a name all the same.
+        // No group is joined, but a manual assignment requires a name.
         .set("group.id", "floorcast-tests")
         .set("allow.auto.create.topics", "false")
-        // The end of a partition is told by an empty answer, which should not be waited for.
+        // The end of a partition is reported after an empty fetch, which should not be waited for.
         .set("fetch.wait.max.ms", "20")
         .create()
-        .expect("the properties are right")
+        .expect("the properties are valid")
 }
 
 fn record(message: &impl Message) -> Record {
@@ -96,7 +96,7 @@ fn record(message: &impl Message) -> Record {
         for header in all.iter() {
             let value = String::from_utf8_lossy(header.value.unwrap_or_default()).into_owned();
             let twice = headers.insert(header.key.to_owned(), value);
-            assert!(twice.is_none(), "header {} stands twice", header.key);
+            assert!(twice.is_none(), "header {} is repeated", header.key);
         }
     }
     Record {

@@ -1,8 +1,7 @@
-//! Whatever happens to the test binary, what it started goes with it.
+//! Ends the processes that the tests have started, however the test binary ends.
 //!
-//! A guard is a shell of its own session that reads a pipe of which this process alone holds the
-//! other end. When the process ends in whatever way, SIGKILL too, the kernel closes the pipe, the
-//! shell reads its end and cleans up.
+//! A guard is a shell in a process group of its own that reads a pipe from this process. When this
+//! process ends, by SIGKILL as well, the kernel closes the pipe, and the shell cleans up.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -45,10 +44,10 @@ impl Guard {
         Self::new(script, &arguments)
     }
 
-    /// Ends the guard: what it guarded is gone.
+    /// Ends the guard without cleaning up: what it guarded has ended.
     pub(crate) fn release(mut self) {
         if let Some(mut pipe) = self.0.stdin.take() {
-            // A guard that is gone has nothing left to do.
+            // The guard may have ended.
             let _ = pipe.write_all(b"released\n");
         }
         let _ = self.0.wait();
@@ -57,7 +56,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // Without the word, closing the pipe is the order to clean up.
+        // Closing the pipe without a word makes the guard clean up.
         drop(self.0.stdin.take());
     }
 }
@@ -69,5 +68,5 @@ pub(crate) fn signal(process: u32, signal: &str) {
         .stderr(Stdio::null())
         .status()
         .expect("kill is there");
-    assert!(status.success(), "process {process} is gone, and cannot be sent {signal}");
+    assert!(status.success(), "{signal} cannot be sent to process {process}: it has ended");
 }

@@ -1,11 +1,11 @@
 //! A real Apache Kafka, found in this order:
 //!
-//! 1. `FLOORCAST_TEST_KAFKA=HOST:PORT`, a broker that runs already (for [`shared`] alone: nobody
-//!    else's broker is ever stopped);
-//! 2. Docker, where an engine answers, through testcontainers;
+//! 1. `FLOORCAST_TEST_KAFKA=HOST:PORT`, a broker that runs already (for [`shared`] only: it is never
+//!    stopped);
+//! 2. Docker, if an engine answers, through testcontainers;
 //! 3. Apache's own jars from Maven Central, with Java 17 and Maven.
 //!
-//! None of the three: the test fails and names them. A broker dies with the test binary, however
+//! Without any of them the test fails and names them. A broker ends with the test binary, however
 //! that ends.
 
 pub(crate) mod docker;
@@ -31,8 +31,8 @@ use self::properties::Ports;
 use super::proxy::Proxy;
 
 /// How long a broker may take to answer after it was started.
-const START_PATIENCE: Duration = Duration::from_secs(90);
-/// How often a broker is started anew when somebody else took one of its ports meanwhile.
+const START_TIMEOUT: Duration = Duration::from_secs(90);
+/// How often a broker is started again when another process has taken one of its ports.
 const ATTEMPTS: u32 = 3;
 
 /// A running broker. It ends when this is dropped.
@@ -45,18 +45,18 @@ pub(crate) struct Broker {
 
 #[derive(Debug)]
 enum Backing {
-    Elsewhere,
+    External,
     Container(Box<docker::Container>),
     Process(jars::Server),
 }
 
-/// The broker that all tests of the binary share. Never stopped, never cleared: name topics with
-/// a [`unique_prefix`].
+/// The broker that all tests share. It is never stopped and never cleared: name topics with a
+/// [`unique_prefix`].
 #[track_caller]
 pub(crate) fn shared() -> &'static Broker {
     static SHARED: OnceLock<Result<Broker, String>> = OnceLock::new();
     let shared = SHARED.get_or_init(|| match std::env::var("FLOORCAST_TEST_KAFKA") {
-        Ok(address) => Broker::elsewhere(address),
+        Ok(address) => Broker::external(address),
         Err(_) => Broker::launch(None),
     });
     match shared {
@@ -65,20 +65,20 @@ pub(crate) fn shared() -> &'static Broker {
     }
 }
 
-/// A broker of one's own, that may be stopped and started.
+/// A broker for one test, which may be stopped and started.
 #[track_caller]
 pub(crate) fn dedicated() -> Broker {
     Broker::launch(None).unwrap_or_else(|problem| panic!("{problem}"))
 }
 
-/// A broker of one's own that clients reach through a proxy, whose address it advertises.
-/// [`Broker::bootstrap`] is the proxy's address, [`Broker::direct`] goes past it.
+/// A broker for one test that clients reach through a proxy, whose address it advertises.
+/// [`Broker::bootstrap`] is the proxy's address, [`Broker::direct`] bypasses it.
 #[track_caller]
 pub(crate) fn behind_proxy() -> (Broker, Proxy) {
     let proxy = Proxy::listen();
     let broker = Broker::launch(Some(proxy.port())).unwrap_or_else(|problem| panic!("{problem}"));
     let behind = match &broker.backing {
-        Backing::Elsewhere => unreachable!("a broker of one's own is never elsewhere"),
+        Backing::External => unreachable!("a dedicated broker is never external"),
         Backing::Container(container) => container.ports().client,
         Backing::Process(server) => server.ports().client,
     };
@@ -86,8 +86,8 @@ pub(crate) fn behind_proxy() -> (Broker, Proxy) {
     (broker, proxy)
 }
 
-/// A broker of one's own whose outer listener is guarded; [`Broker::direct`] goes past the guard.
-/// Always from Apache's jars: nobody else's broker has such a configuration.
+/// A broker for one test whose client listener has TLS, SASL and ACLs; [`Broker::direct`] has none.
+/// Always from Apache's jars, because of this configuration.
 #[track_caller]
 pub(crate) fn guarded(guarding: &Guarding) -> Broker {
     let launched = jars::libraries().and_then(|libraries| {
@@ -102,35 +102,35 @@ pub(crate) fn guarded(guarding: &Guarding) -> Broker {
     })
 }
 
-/// A prefix of topics' names that no other test has, also no test of another run.
+/// A prefix of topic names that no other test has, in any run.
 pub(crate) fn unique_prefix(name: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let run = &uuid::Uuid::new_v4().simple().to_string()[..8];
     format!("{name}-{run}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// How a topic was made.
+/// A topic as the broker describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Description {
     pub(crate) partitions: usize,
-    /// Copies of its first partition.
+    /// Replicas of its first partition.
     pub(crate) replicas: usize,
-    /// Its settings, those of the broker where it has none of its own.
+    /// Its configuration, including the broker's defaults.
     pub(crate) config: BTreeMap<String, String>,
 }
 
 impl Broker {
-    /// Where clients are sent: `host:port`.
+    /// The address for clients under test: `host:port`.
     pub(crate) fn bootstrap(&self) -> &str {
         &self.bootstrap
     }
 
-    /// Where the broker is reached without the proxy, for the checking side of a test.
+    /// The address that bypasses a proxy, for the checks of a test.
     pub(crate) fn direct(&self) -> &str {
         &self.direct
     }
 
-    /// Makes a topic.
+    /// Creates a topic.
     ///
     /// # Panics
     /// When the broker refuses.
@@ -141,39 +141,40 @@ impl Broker {
         let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(20)));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        // On a thread of its own: a test may already be inside a runtime.
+        // On a separate thread: a test may already be inside a runtime.
         let results = std::thread::scope(|scope| {
-            let asked = scope.spawn(|| runtime.block_on(admin.create_topics([&topic], &options)));
-            asked.join().unwrap().unwrap()
+            let created = scope.spawn(|| runtime.block_on(admin.create_topics([&topic], &options)));
+            created.join().unwrap().unwrap()
         });
         for result in results {
-            result.unwrap_or_else(|(topic, error)| panic!("topic {topic} was not made: {error}"));
+            result
+                .unwrap_or_else(|(topic, error)| panic!("topic {topic} was not created: {error}"));
         }
     }
 
-    /// What the broker says of a topic.
+    /// The broker's description of a topic.
     ///
     /// # Panics
-    /// When there is none.
+    /// When the topic does not exist.
     #[track_caller]
     pub(crate) fn describe(&self, topic: &str) -> Description {
         let admin: AdminClient<DefaultClientContext> =
             ClientConfig::new().set("bootstrap.servers", &self.direct).create().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let asked = [ResourceSpecifier::Topic(topic)];
-        let described = runtime.block_on(admin.describe_configs(&asked, &AdminOptions::new()));
+        let resources = [ResourceSpecifier::Topic(topic)];
+        let described = runtime.block_on(admin.describe_configs(&resources, &AdminOptions::new()));
         let described = described.unwrap().remove(0);
         let described = described.unwrap_or_else(|error| panic!("{topic}: {error}"));
         let value = |entry: ConfigEntry| Some((entry.name, entry.value?));
         let config = described.entries.into_iter().filter_map(value).collect();
-        let patience = Duration::from_secs(20);
-        let metadata = admin.inner().fetch_metadata(Some(topic), patience).unwrap();
+        let timeout = Duration::from_secs(20);
+        let metadata = admin.inner().fetch_metadata(Some(topic), timeout).unwrap();
         let partitions = metadata.topics()[0].partitions();
         let first = partitions.first().unwrap_or_else(|| panic!("there is no {topic}"));
         Description { partitions: partitions.len(), replicas: first.replicas().len(), config }
     }
 
-    /// Lets a topic take messages of so many bytes and no larger ones.
+    /// Sets the size in bytes of the largest message of a topic.
     ///
     /// # Panics
     /// When the broker refuses.
@@ -191,27 +192,27 @@ impl Broker {
         }
     }
 
-    /// Stops the broker in good order. Its ports and data stay its own.
+    /// Stops the broker gracefully. It keeps its ports and data.
     ///
     /// # Panics
-    /// When it is not one of our own.
+    /// When it is external.
     #[track_caller]
     pub(crate) fn stop(&mut self) {
         match &mut self.backing {
-            Backing::Elsewhere => panic!("a broker that others run is not stopped"),
+            Backing::External => panic!("an external broker is not stopped"),
             Backing::Container(container) => container.stop(),
             Backing::Process(server) => server.stop(),
         }
     }
 
-    /// Stops the broker as a power cut does.
+    /// Kills the broker.
     ///
     /// # Panics
-    /// When it is not one of our own.
+    /// When it is external.
     #[track_caller]
     pub(crate) fn kill(&mut self) {
         match &mut self.backing {
-            Backing::Elsewhere => panic!("a broker that others run is not killed"),
+            Backing::External => panic!("an external broker is not killed"),
             Backing::Container(container) => container.kill(),
             Backing::Process(server) => server.kill(),
         }
@@ -220,18 +221,18 @@ impl Broker {
     /// Starts a stopped broker again, on the same ports and data, and waits until it answers.
     ///
     /// # Panics
-    /// When it is not one of our own, or does not answer in time.
+    /// When it is external, or does not answer in time.
     #[track_caller]
     pub(crate) fn start(&mut self) {
         match &mut self.backing {
-            Backing::Elsewhere => panic!("a broker that others run is not started"),
+            Backing::External => panic!("an external broker is not started"),
             Backing::Container(container) => container.start(),
             Backing::Process(server) => server.start(),
         }
         self.wait_for_answer().unwrap_or_else(|problem| panic!("{problem}"));
     }
 
-    /// Runs one of Kafka's own tools to its end; for a broker from the jars.
+    /// Runs one of Kafka's command line tools to its end; for a broker from the jars.
     #[track_caller]
     pub(crate) fn tool(&self, main_class: &str, arguments: &[String]) -> String {
         let Backing::Process(server) = &self.backing else { panic!("no broker from the jars") };
@@ -242,15 +243,15 @@ impl Broker {
     pub(crate) fn process(&self) -> Option<(u32, PathBuf)> {
         match &self.backing {
             Backing::Process(server) => server.process(),
-            Backing::Elsewhere | Backing::Container(_) => None,
+            Backing::External | Backing::Container(_) => None,
         }
     }
 
-    fn elsewhere(address: String) -> Result<Self, String> {
+    fn external(address: String) -> Result<Self, String> {
         let broker = Self {
             bootstrap: address.clone(),
             direct: address.clone(),
-            backing: Backing::Elsewhere,
+            backing: Backing::External,
         };
         probe(&address, Duration::from_secs(10)).map_err(|error| {
             format!("no Kafka answers at FLOORCAST_TEST_KAFKA={address}: {error}")
@@ -258,8 +259,7 @@ impl Broker {
         Ok(broker)
     }
 
-    /// Starts one in the first way that works. Clients are sent to the advertised port, or where
-    /// there is none to the broker's own.
+    /// Starts a broker in the first way that works. It advertises this port, or its own.
     fn launch(advertised_port: Option<u16>) -> Result<Self, String> {
         let mut reasons = vec![];
         if docker::answers() {
@@ -322,8 +322,8 @@ impl Broker {
             }
             match probe(&self.direct, Duration::from_secs(1)) {
                 Ok(()) => return Ok(()),
-                Err(error) if start.elapsed() > START_PATIENCE => {
-                    return Err(format!("does not answer after {START_PATIENCE:?}: {error}"));
+                Err(error) if start.elapsed() > START_TIMEOUT => {
+                    return Err(format!("does not answer after {START_TIMEOUT:?}: {error}"));
                 }
                 Err(_) => {}
             }
@@ -331,14 +331,17 @@ impl Broker {
     }
 }
 
-/// Whether a broker answers there and is one that can take part in transactions.
-fn probe(address: &str, patience: Duration) -> Result<(), rdkafka::error::KafkaError> {
+/// Requests the metadata of a broker.
+///
+/// # Errors
+/// When it does not answer within the timeout.
+fn probe(address: &str, timeout: Duration) -> Result<(), rdkafka::error::KafkaError> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", address)
         .set("reconnect.backoff.max.ms", "200")
         .set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg)
         .create()?;
-    consumer.fetch_metadata(None, patience).map(|_| ())
+    consumer.fetch_metadata(None, timeout).map(|_| ())
 }
 
 fn nothing_works(reasons: &[String]) -> String {

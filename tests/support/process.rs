@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::guard::{self, Guard};
 
-/// How many lines of each output are kept, so that a program run wild does not take the machine.
+/// The most lines of each output that are kept.
 const LINES: usize = 200_000;
 
-/// `floorcast`, running. It is killed when this is dropped, or when the tests are.
+/// A running `floorcast`. It is killed when this is dropped, or when the tests end.
 #[derive(Debug)]
 pub(crate) struct Floorcast {
     child: Child,
@@ -54,8 +54,8 @@ impl Output {
 }
 
 impl Floorcast {
-    /// Starts the program with these arguments, and these variables beside the tests' own
-    /// environment. Variables of the environment that would configure it are taken away.
+    /// Starts the program with these arguments, and these variables in addition to the environment of
+    /// the tests, except for variables that would configure it.
     pub(crate) fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(super::program());
         for (name, _) in std::env::vars_os() {
@@ -90,7 +90,7 @@ impl Floorcast {
     /// Waits until a line of either output contains the text, and returns the line.
     ///
     /// # Panics
-    /// When there is none in time; with all that was written.
+    /// When there is none in time; with the whole output.
     #[track_caller]
     pub(crate) fn wait_for_line(&mut self, text: &str, deadline: Duration) -> String {
         let start = std::time::Instant::now();
@@ -105,17 +105,17 @@ impl Floorcast {
         }
     }
 
-    /// Asks it to end, as a service manager does.
+    /// Sends SIGTERM, as a service manager does.
     pub(crate) fn terminate(&self) {
         guard::signal(self.id(), "TERM");
     }
 
-    /// Asks it to end, as Ctrl-C does.
+    /// Sends SIGINT, as Ctrl-C does.
     pub(crate) fn interrupt(&self) {
         guard::signal(self.id(), "INT");
     }
 
-    /// Ends it at once.
+    /// Kills it.
     pub(crate) fn kill(&mut self) {
         // It may have ended by itself.
         let _ = self.child.kill();
@@ -130,10 +130,10 @@ impl Floorcast {
         self.ended.is_some()
     }
 
-    /// Waits until it ends, and until all it wrote is read.
+    /// Waits until it ends and its whole output is read.
     ///
     /// # Panics
-    /// When it does not end in time; with all that was written.
+    /// When it does not end in time; with the whole output.
     #[track_caller]
     pub(crate) fn wait(&mut self, deadline: Duration) -> ExitStatus {
         let start = std::time::Instant::now();
@@ -149,7 +149,7 @@ impl Floorcast {
         self.ended.expect("it has just ended")
     }
 
-    /// All it wrote, for the message of a failing test.
+    /// The whole output, for the message of a failing test.
     pub(crate) fn said(&self) -> String {
         let (stdout, stderr) = (self.stdout().join("\n"), self.stderr().join("\n"));
         format!("--- stdout\n{stdout}\n--- stderr\n{stderr}")

@@ -1,4 +1,4 @@
-//! A TCP proxy that can take a network away: refuse, cut or hold what goes through it.
+//! A TCP proxy that simulates network failures: refused, closed and stalled connections.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -7,18 +7,18 @@ use std::thread;
 
 /// What happens to connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Weather {
+enum Traffic {
     /// Bytes pass.
     Open,
-    /// Connections stay, and no byte passes: a network that swallows packets.
-    VersionedState,
-    /// Connections are closed and new ones refused at once: a process that is gone.
+    /// Connections stay open, and no byte passes, as when packets are dropped.
+    Stalled,
+    /// Connections are closed, and new ones refused, as when a process has ended.
     Cut,
 }
 
 #[derive(Debug)]
 struct State {
-    weather: Weather,
+    traffic: Traffic,
     target: Option<u16>,
     connections: Vec<TcpStream>,
 }
@@ -34,17 +34,17 @@ impl Shared {
         self.state.lock().unwrap()
     }
 
-    /// Waits while bytes may not pass. `false` when they never will.
+    /// Waits while connections are stalled. `false` when they are cut.
     fn wait_for_passage(&self) -> bool {
-        let held = |state: &mut State| state.weather == Weather::VersionedState;
-        let state = self.changed.wait_while(self.state(), held).unwrap();
-        state.weather == Weather::Open
+        let stalled = |state: &mut State| state.traffic == Traffic::Stalled;
+        let state = self.changed.wait_while(self.state(), stalled).unwrap();
+        state.traffic == Traffic::Open
     }
 
-    fn set(&self, weather: Weather) {
+    fn set(&self, traffic: Traffic) {
         let mut state = self.state();
-        state.weather = weather;
-        if weather == Weather::Cut {
+        state.traffic = traffic;
+        if traffic == Traffic::Cut {
             for connection in state.connections.drain(..) {
                 // The other side may have closed it.
                 let _ = connection.shutdown(Shutdown::Both);
@@ -62,11 +62,11 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Opens a port. Connections are closed until there is something to forward them to.
+    /// Opens a port. Connections are closed until [`Proxy::forward_to`].
     pub(crate) fn listen() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has ports");
         let port = listener.local_addr().expect("it is bound").port();
-        let state = State { weather: Weather::Open, target: None, connections: vec![] };
+        let state = State { traffic: Traffic::Open, target: None, connections: vec![] };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         let weak = Arc::downgrade(&shared);
         thread::spawn(move || {
@@ -83,31 +83,31 @@ impl Proxy {
         self.port
     }
 
-    /// Where connections go.
+    /// Sets the port that connections are forwarded to.
     pub(crate) fn forward_to(&self, port: u16) {
         self.shared.state().target = Some(port);
     }
 
     /// Closes all connections and refuses new ones.
     pub(crate) fn cut(&self) {
-        self.shared.set(Weather::Cut);
+        self.shared.set(Traffic::Cut);
     }
 
-    /// Keeps connections, and lets no byte pass.
+    /// Keeps connections open, and lets no byte pass.
     pub(crate) fn hold(&self) {
-        self.shared.set(Weather::VersionedState);
+        self.shared.set(Traffic::Stalled);
     }
 
     /// Lets everything pass again.
     pub(crate) fn open(&self) {
-        self.shared.set(Weather::Open);
+        self.shared.set(Traffic::Open);
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.cut();
-        // One more connection wakes the listening thread, which then finds nobody.
+        // One more connection wakes the listening thread, which then ends.
         let port = self.port;
         self.shared.state().target = None;
         thread::spawn(move || TcpStream::connect((Ipv4Addr::LOCALHOST, port)));
@@ -116,7 +116,7 @@ impl Drop for Proxy {
 
 fn accept(shared: &Arc<Shared>, incoming: TcpStream) {
     let mut state = shared.state();
-    let (Some(target), false) = (state.target, state.weather == Weather::Cut) else { return };
+    let (Some(target), false) = (state.target, state.traffic == Traffic::Cut) else { return };
     let Ok(outgoing) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)) else { return };
     let mut ways = vec![];
     for (from, to) in [(&incoming, &outgoing), (&outgoing, &incoming)] {
@@ -141,7 +141,7 @@ fn pass(shared: &Shared, mut from: TcpStream, mut to: TcpStream) {
             break;
         }
     }
-    // One direction at its end ends both: Kafka's protocol knows no half-closed connections.
+    // The end of one direction closes both: Kafka's protocol has no half-closed connections.
     let _ = from.shutdown(Shutdown::Both);
     let _ = to.shutdown(Shutdown::Both);
 }

@@ -1,4 +1,4 @@
-//! Python with the packages of `tests/kafka/requirements.txt`, in an environment of its own.
+//! Python with the packages of `tests/kafka/requirements.txt`, in a virtual environment.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::{cached, repository_file, run};
 /// The interpreter, with the packages installed.
 ///
 /// # Panics
-/// When Python or its package installer is missing; with what to install.
+/// When Python or its package installer is missing; with the packages to install.
 #[track_caller]
 pub(crate) fn interpreter() -> PathBuf {
     let requirements = repository_file("tests/kafka/requirements.txt");
@@ -33,20 +33,20 @@ pub(crate) fn interpreter() -> PathBuf {
 }
 
 /// Reads all topics that start with the prefix to their ends and decodes their records by the
-/// schemas in the directory, files named `floorcast.v1.<Event>.avsc`, each complete in itself.
-/// One JSON object a record: `topic`, `partition`, `offset`, `key`, `headers`, `type`, `event`.
+/// self-contained schemas in the directory, files named `floorcast.v1.<Event>.avsc`. One JSON object
+/// per record: `topic`, `partition`, `offset`, `key`, `headers`, `type`, `event`.
 ///
 /// # Panics
-/// When anything does not decode.
+/// When a record cannot be decoded.
 #[track_caller]
 pub(crate) fn read_all(bootstrap: &str, prefix: &str, schemas: &Path) -> Vec<serde_json::Value> {
     consume(bootstrap, prefix, schemas.as_os_str())
 }
 
-/// The same of records that are framed for this registry, by Confluent's own deserializer.
+/// The same for records that are framed for this registry, by Confluent's deserializer.
 ///
 /// # Panics
-/// When anything does not decode.
+/// When a record cannot be decoded.
 #[track_caller]
 pub(crate) fn read_framed(bootstrap: &str, prefix: &str, registry: &str) -> Vec<serde_json::Value> {
     consume(bootstrap, prefix, registry.as_ref())

@@ -1,11 +1,11 @@
 //! A real schema registry (Apicurio), found in this order:
 //!
-//! 1. `FLOORCAST_TEST_REGISTRY=http://HOST:PORT/PATH`, one that runs already, by the address of its interface that is
-//!    compatible with Confluent's;
-//! 2. Docker, where an engine answers, through testcontainers;
+//! 1. `FLOORCAST_TEST_REGISTRY=http://HOST:PORT/PATH`, a registry that runs already: the address of
+//!    its Confluent-compatible API;
+//! 2. Docker, if an engine answers, through testcontainers;
 //! 3. Apicurio's own jars from Maven Central, with Java 17 and Maven.
 //!
-//! None of the three: the test fails and names them. It dies with the test binary.
+//! Without any of them the test fails and names them. The registry ends with the test binary.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -26,10 +26,10 @@ use super::{cached, repository_file, run};
 const IMAGE: &str = "apicurio/apicurio-registry-mem";
 /// The same as in `tests/registry/server/pom.xml`.
 const TAG: &str = "2.6.13.Final";
-/// Where its interface that is compatible with Confluent's begins.
+/// The path of its Confluent-compatible API.
 const PATH: &str = "/apis/ccompat/v7";
-const START_PATIENCE: Duration = Duration::from_secs(90);
-/// As Confluent's default; Apicurio's own is to compare nothing.
+const START_TIMEOUT: Duration = Duration::from_secs(90);
+/// Confluent's default; Apicurio's default is no check.
 const COMPATIBILITY: &str = "BACKWARD";
 
 /// A running registry.
@@ -39,15 +39,14 @@ pub(crate) struct Registry {
     _backing: Backing,
 }
 
-#[allow(dead_code, reason = "they are kept for what happens when they are dropped")]
+#[allow(dead_code, reason = "they are kept for their `Drop`")]
 enum Backing {
-    Elsewhere,
+    External,
     Container(Box<ContainerAsync<GenericImage>>, Guard),
     Process(Child, Guard),
 }
 
-/// The registry that all tests of the binary share. Subjects begin with topics' names: use a
-/// prefix of your own.
+/// The registry that all tests share. Subjects begin with topic names: use a unique prefix.
 #[track_caller]
 pub(crate) fn shared() -> &'static Registry {
     static SHARED: OnceLock<Result<Registry, String>> = OnceLock::new();
@@ -73,7 +72,7 @@ impl Registry {
         self.port
     }
 
-    /// Asks it something past the program under test: the status and the body.
+    /// Sends a request without the program under test: the status and the body.
     pub(crate) fn ask(&self, method: &str, path: &str, body: Option<&str>) -> (u16, String) {
         let answer = self.exchange(method, path, body.unwrap_or_default());
         let answer = answer.unwrap_or_else(|problem| panic!("{}: {problem}", self.url));
@@ -104,7 +103,7 @@ fn find() -> Result<Registry, String> {
         let port = url::Url::parse(&url).ok().and_then(|url| url.port_or_known_default());
         let port = port.ok_or("FLOORCAST_TEST_REGISTRY is no address")?;
         let url = url.trim_end_matches('/').to_owned();
-        return ready(Registry { url, port, _backing: Backing::Elsewhere });
+        return ready(Registry { url, port, _backing: Backing::External });
     }
     let mut reasons = Vec::new();
     if docker::answers() {
@@ -157,8 +156,8 @@ fn process() -> Result<Registry, String> {
         Ok(())
     })?;
     let port = free_port()?;
-    let in_vain = |error: std::io::Error| format!("java cannot be started: {error}");
-    let log = File::create(directory.join(format!("log-{port}"))).map_err(in_vain)?;
+    let failed = |error: std::io::Error| format!("java cannot be started: {error}");
+    let log = File::create(directory.join(format!("log-{port}"))).map_err(failed)?;
     let child = Command::new("java")
         .args(["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
         .arg("-Dquarkus.http.host=127.0.0.1")
@@ -166,12 +165,12 @@ fn process() -> Result<Registry, String> {
         .arg("-jar")
         .arg(directory.join(format!("apicurio-registry-app-{TAG}-runner.jar")))
         .stdin(Stdio::null())
-        .stdout(log.try_clone().map_err(in_vain)?)
+        .stdout(log.try_clone().map_err(failed)?)
         .stderr(log)
         // Ctrl-C ends the tests; the guard then ends the registry.
         .process_group(0)
         .spawn()
-        .map_err(in_vain)?;
+        .map_err(failed)?;
     let log = directory.join(format!("log-{port}"));
     let guard = Guard::over_process(child.id(), &[&log.to_string_lossy()]);
     let backing = Backing::Process(child, guard);
@@ -183,11 +182,11 @@ fn free_port() -> Result<u16, String> {
     listener.map(|address| address.port()).map_err(|error| format!("no free port: {error}"))
 }
 
-/// Waits until it answers, and lets it compare schemas as others do.
+/// Waits until it answers, and sets its compatibility level.
 fn ready(registry: Registry) -> Result<Registry, String> {
     let start = Instant::now();
     while let Err(problem) = registry.exchange("GET", "/subjects", "") {
-        if start.elapsed() > START_PATIENCE {
+        if start.elapsed() > START_TIMEOUT {
             return Err(format!("{} does not answer: {problem}", registry.url));
         }
         std::thread::sleep(Duration::from_millis(200));

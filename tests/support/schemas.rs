@@ -1,4 +1,4 @@
-//! The exported schemas, as a consumer who knows nothing else is given them.
+//! The exported schemas.
 
 use floorcast::event::avro;
 use floorcast::event::{EventType, NAMESPACE};

@@ -1,5 +1,5 @@
-//! The check: what a consumer that reads only what is committed finds on the topics, held against
-//! what the vendor recorded, served, and shows at the end.
+//! The check: the committed records of the topics, compared with what the vendor recorded, served,
+//! and shows at the end.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -15,13 +15,13 @@ use crate::support::consumer;
 #[derive(Debug)]
 pub(crate) struct Findings {
     pub(crate) verdict: Verdict,
-    /// Facts that no event tells.
+    /// Facts without an event.
     pub(crate) lost: usize,
-    /// Facts that more than one event tells, and events that came again.
+    /// Facts with more than one event, and repeated events.
     pub(crate) twice: usize,
     /// Keys, revisions and sequences that are not in order.
     pub(crate) out_of_order: usize,
-    /// Everything else that is wrong, a line each.
+    /// All other problems, a line each.
     pub(crate) others: Vec<String>,
 }
 
@@ -30,23 +30,23 @@ impl Findings {
         self.verdict.passed() && self.twice == 0 && self.others.is_empty()
     }
 
-    /// Facts that had to be told.
+    /// Facts that had to be published.
     pub(crate) fn facts(&self) -> usize {
         self.verdict.rows.iter().map(|row| row.facts).sum()
     }
 
-    /// Facts that were shown only to bridges that died, and are not told.
-    pub(crate) fn excused(&self) -> usize {
-        self.verdict.rows.iter().map(|row| row.excused).sum()
+    /// Facts that were served only to bridges that died, and are not published.
+    pub(crate) fn uncertain(&self) -> usize {
+        self.verdict.rows.iter().map(|row| row.uncertain).sum()
     }
 
-    /// What is wrong, a line each: the first of it.
+    /// The first of the problems, a line each.
     pub(crate) fn problems(&self) -> impl Iterator<Item = &String> {
         self.verdict.problems.iter().chain(&self.others)
     }
 }
 
-/// All events under a prefix, by a client without a line of the library.
+/// All events under a prefix, read by the tests' own consumer.
 pub(crate) fn published(bootstrap: &str, prefix: &str) -> Vec<Published> {
     let decoder = Decoder::new().unwrap();
     let mut topics = consumer::topics_of(bootstrap, &format!("{prefix}."));
@@ -69,27 +69,27 @@ pub(crate) fn published(bootstrap: &str, prefix: &str) -> Vec<Published> {
         .collect()
 }
 
-/// Judges what was published. `vendor` is what the vendor shows at the end, once it is known.
+/// Checks what was published. `vendor` is what the vendor shows at the end, once it is known.
 pub(crate) fn findings(
     truth: &Truth,
     published: &[Published],
-    vendor: Option<&final_state::Shown>,
+    vendor: Option<&final_state::VendorState>,
 ) -> Findings {
     let verdict = judge(truth, published);
     let repeated = repeated(published);
     let mut others = changes_that_do_not_follow(published);
-    others.extend(vendor.into_iter().flat_map(|shown| final_state::differences(shown, published)));
-    let told_twice: usize = verdict.rows.iter().map(|row| row.twice).sum();
+    others.extend(vendor.into_iter().flat_map(|state| final_state::differences(state, published)));
+    let published_twice: usize = verdict.rows.iter().map(|row| row.twice).sum();
     Findings {
         lost: verdict.rows.iter().map(|row| row.missing).sum(),
-        twice: told_twice + repeated,
+        twice: published_twice + repeated,
         out_of_order: verdict.out_of_order,
         verdict,
         others,
     }
 }
 
-/// How many events came again: the same id, or the same content after itself.
+/// How many events are repeated: with the same id, or with the same content twice in a row.
 fn repeated(published: &[Published]) -> usize {
     let mut ids = HashSet::new();
     let mut last: HashMap<(&str, &str), String> = HashMap::new();
@@ -97,7 +97,7 @@ fn repeated(published: &[Published]) -> usize {
     for event in in_order(published) {
         let id = event.value["meta"]["event_id"].as_str().unwrap_or_default();
         let same_id = !ids.insert(id);
-        // The types whose content is a change: the same change twice in a row is none.
+        // Types whose content is a change: the same change twice in a row is not a change.
         let is_change = event.event_type.ends_with("Updated")
             || ["AgentStatusChanged", "AgentActivityLogged", "QueueDepthChanged"]
                 .contains(&event.event_type.as_str())
@@ -118,13 +118,13 @@ fn body(event: &Published) -> String {
     body.to_string()
 }
 
-/// Changes whose state before is not the one that was told last.
+/// Changes whose state before is not the last published state.
 fn changes_that_do_not_follow(published: &[Published]) -> Vec<String> {
     let mut known: BTreeMap<(&str, &str), Value> = BTreeMap::new();
     let mut problems = Vec::new();
     let mut ids = HashSet::new();
     for event in in_order(published) {
-        // What came again is told elsewhere.
+        // Repeated events are reported by `repeated`.
         if !ids.insert(event.value["meta"]["event_id"].as_str()) {
             continue;
         }
@@ -134,27 +134,29 @@ fn changes_that_do_not_follow(published: &[Published]) -> Vec<String> {
             "AgentStatusChanged" => (&event.value["previous"], &event.value["current"]),
             _ => (&event.value["before"], &event.value["after"]),
         };
-        // Of an agent two things are told: the roster's row and the status.
+        // An agent has two states: the roster row and the status.
         let of = if event.event_type == "AgentStatusChanged" { "status" } else { kind };
         if after.is_null() {
             continue;
         }
-        let own = |record: &Value| if of == "agent" { own(record) } else { record.clone() };
-        let (before, after) = (own(before), own(after));
+        let compared =
+            |record: &Value| if of == "agent" { roster_fields(record) } else { record.clone() };
+        let (before, after) = (compared(before), compared(after));
         if let Some(last) = known.insert((&event.key, of), after)
             && !before.is_null()
             && last != before
         {
             let (name, key) = (&event.event_type, &event.key);
             let revision = &event.value["meta"]["revision"];
-            problems.push(format!("{name} {revision} of {key} changes what was not told before"));
+            problems
+                .push(format!("{name} {revision} of {key} does not follow from the event before"));
         }
     }
     problems
 }
 
-/// An agent's record without what has events of its own.
-fn own(record: &Value) -> Value {
+/// An agent's record without the fields that have events of their own.
+fn roster_fields(record: &Value) -> Value {
     let mut record = record.clone();
     if let Some(fields) = record.as_object_mut() {
         for name in ["status", "status_updated_at", "wrap_up", "on_hold"] {
@@ -164,7 +166,7 @@ fn own(record: &Value) -> Value {
     record
 }
 
-/// By key and place.
+/// The events by key and revision.
 fn in_order(published: &[Published]) -> Vec<&Published> {
     let mut all: Vec<_> = published.iter().collect();
     all.sort_by_key(|event| {

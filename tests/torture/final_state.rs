@@ -1,5 +1,5 @@
-//! The final state: what the events say in the end, folded, held against what the vendor shows in
-//! the end, asked for like anybody asks for it.
+//! The final state: the state that the events lead to, compared with what the vendor's API returns at
+//! the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -16,22 +16,22 @@ const PER_PAGE: usize = 100;
 /// The vendor's limit is ten requests a second.
 const PAUSE: Duration = Duration::from_millis(150);
 
-/// What the vendor shows.
+/// What the vendor shows at the end.
 #[derive(Debug, Default)]
-pub(crate) struct Shown {
+pub(crate) struct VendorState {
     agents: Vec<Value>,
     agent_statuses: Vec<Value>,
     calls: Vec<Value>,
     chats: Vec<Value>,
     queues: Vec<Value>,
     depths: Vec<Value>,
-    /// Interactions that moved before this are not told of.
+    /// Interactions that were last updated before this need not be published.
     since: Option<i64>,
 }
 
-/// Asks the vendor for everything.
-pub(crate) fn ask(vendor: SocketAddr, truth: &Truth) -> Shown {
-    Shown {
+/// Requests everything from the vendor.
+pub(crate) fn request_all(vendor: SocketAddr, truth: &Truth) -> VendorState {
+    VendorState {
         agents: pages(vendor, "agents"),
         agent_statuses: answer(vendor, "agents/current_status"),
         calls: pages(vendor, "calls"),
@@ -55,14 +55,14 @@ fn pages(vendor: SocketAddr, endpoint: &str) -> Vec<Value> {
     all
 }
 
-fn answer(vendor: SocketAddr, question: &str) -> Vec<Value> {
+fn answer(vendor: SocketAddr, path: &str) -> Vec<Value> {
     let pair = STANDARD.encode("simulated:simulated-token");
     for _ in 0..20 {
         std::thread::sleep(PAUSE);
         let mut stream = TcpStream::connect(vendor).unwrap();
         write!(
             stream,
-            "GET /manager/api/v1/{question} HTTP/1.0\r\nHost: check\r\nAuthorization: Basic {pair}\r\n\r\n"
+            "GET /manager/api/v1/{path} HTTP/1.0\r\nHost: check\r\nAuthorization: Basic {pair}\r\n\r\n"
         )
         .unwrap();
         let mut text = String::new();
@@ -72,27 +72,27 @@ fn answer(vendor: SocketAddr, question: &str) -> Vec<Value> {
             return serde_json::from_str(body).unwrap();
         }
     }
-    panic!("the simulator does not answer {question}");
+    panic!("the simulator does not answer {path}");
 }
 
-/// Where the events lead somewhere else than the vendor is.
-pub(crate) fn differences(shown: &Shown, published: &[Published]) -> Vec<String> {
-    let told = Told::of(published);
+/// The differences between the state that the events lead to and the vendor's state.
+pub(crate) fn differences(shown: &VendorState, published: &[Published]) -> Vec<String> {
+    let folded = FoldedEvents::of(published);
     let mut problems = Vec::new();
     let mut compare = |what: &str, key: &str, vendors: &str, ours: Option<String>| {
         if ours.as_deref() != Some(vendors) {
             let ours = ours.unwrap_or_else(|| String::from("nothing"));
-            problems.push(format!("in the end {what} of {key} is {vendors}, told is {ours}"));
+            problems.push(format!("in the end {what} of {key} is {vendors}, published is {ours}"));
         }
     };
     let mut there = BTreeSet::new();
     for row in &shown.agents {
         let key = key("agent", row);
-        let after = told.records.get(key.as_str());
+        let after = folded.records.get(key.as_str());
         compare("the roster row", &key, &roster(row), after.map(|row| roster(row)));
-        let status = told.statuses.get(key.as_str()).map(|status| text(&status["id"]));
+        let status = folded.statuses.get(key.as_str()).map(|status| text(&status["id"]));
         compare("the status", &key, &text(&row["status"]["id"]), status);
-        let flag = |name: &str| told.flags.contains(&(key.as_str(), name)).to_string();
+        let flag = |name: &str| folded.flags.contains(&(key.as_str(), name)).to_string();
         compare("wrap-up", &key, &(row["wrap_up"] == true).to_string(), Some(flag("WrapUp")));
         let current = shown.agent_statuses.iter().find(|status| status["id"] == row["id"]);
         let held = current.is_some_and(|status| status["on_hold"] == true).to_string();
@@ -102,99 +102,99 @@ pub(crate) fn differences(shown: &Shown, published: &[Published]) -> Vec<String>
     for (kind, rows) in [("call", &shown.calls), ("chat", &shown.chats)] {
         for row in rows.iter().filter(|row| ended_since(row, shown.since)) {
             let key = key(kind, row);
-            let after = told.records.get(key.as_str()).map(|record| {
-                // That it was listened to is a step of its own.
-                let read = told.flags.contains(&(key.as_str(), "Read"));
+            let after = folded.records.get(key.as_str()).map(|record| {
+                // That a voicemail was read has an event of its own.
+                let read = folded.flags.contains(&(key.as_str(), "Read"));
                 let record = interaction(record);
                 if read { record.replace("voicemail_received", "voicemail_read") } else { record }
             });
-            // A voicemail is told without the whole record.
-            if after.is_some() || !told.flags.contains(&(key.as_str(), "Voicemail")) {
+            // A voicemail is published without the whole record.
+            if after.is_some() || !folded.flags.contains(&(key.as_str(), "Voicemail")) {
                 compare("the record", &key, &interaction(row), after);
             }
             if !row["rating"].is_null() {
-                let told = told.ratings.get(key.as_str()).map(|rating| number(rating));
-                compare("the rating", &key, &number(&row["rating"]), told);
+                let ours = folded.ratings.get(key.as_str()).map(|rating| number(rating));
+                compare("the rating", &key, &number(&row["rating"]), ours);
             }
         }
     }
     for row in &shown.queues {
         let key = key("queue", row);
-        let after = told.records.get(key.as_str());
+        let after = folded.records.get(key.as_str());
         compare("the name", &key, &text(&row["name"]), after.map(|row| text(&row["name"])));
     }
-    for (key, depth) in &told.depths {
+    for (key, depth) in &folded.depths {
         let path = key.splitn(3, ':').nth(2).unwrap_or_default();
         let vendors = shown.depths.iter().find(|row| path_of(row) == path);
         let vendors = vendors.map_or(0, |row| row["in_queue_count"].as_i64().unwrap_or(0));
         compare("the depth", key, &vendors.to_string(), Some(depth.to_string()));
     }
-    for key in told.records.keys().filter(|key| key.starts_with("acme:agent:")) {
+    for key in folded.records.keys().filter(|key| key.starts_with("acme:agent:")) {
         if !there.contains(*key) {
-            problems.push(format!("in the end {key} is gone, and not told to be"));
+            problems.push(format!("in the end {key} is gone, without an event"));
         }
     }
     problems
 }
 
-/// What the events say, folded by key.
+/// The events, folded by key.
 #[derive(Default)]
-struct Told<'p> {
-    /// The last whole record; none of what was removed.
+struct FoldedEvents<'p> {
+    /// The last whole record, unless it was removed.
     records: BTreeMap<&'p str, &'p Value>,
     statuses: BTreeMap<&'p str, &'p Value>,
     depths: BTreeMap<&'p str, i64>,
     ratings: BTreeMap<&'p str, &'p Value>,
-    /// What has begun and not ended, after-call work and hold; and what voicemails there are, and
-    /// which of them were listened to.
+    /// Which after-call work and hold has begun and not ended; and which voicemails there are, and
+    /// which of them were read.
     flags: BTreeSet<(&'p str, &'static str)>,
 }
 
-impl<'p> Told<'p> {
+impl<'p> FoldedEvents<'p> {
     fn of(published: &'p [Published]) -> Self {
         let mut events: Vec<_> = published.iter().collect();
         events.sort_by_key(|event| event.value["meta"]["revision"].as_i64());
-        let mut told = Self::default();
+        let mut folded = Self::default();
         for event in events {
             let (key, value) = (event.key.as_str(), &event.value);
             match event.event_type.as_str() {
                 "AgentStatusChanged" => {
-                    told.statuses.insert(key, &value["current"]);
+                    folded.statuses.insert(key, &value["current"]);
                 }
                 "AgentWrapUpStarted" => {
-                    told.flags.insert((key, "WrapUp"));
+                    folded.flags.insert((key, "WrapUp"));
                 }
                 "AgentWrapUpEnded" => {
-                    told.flags.remove(&(key, "WrapUp"));
+                    folded.flags.remove(&(key, "WrapUp"));
                 }
                 "AgentHoldStarted" => {
-                    told.flags.insert((key, "Hold"));
+                    folded.flags.insert((key, "Hold"));
                 }
                 "AgentHoldEnded" => {
-                    told.flags.remove(&(key, "Hold"));
+                    folded.flags.remove(&(key, "Hold"));
                 }
                 "QueueDepthChanged" => {
-                    told.depths.insert(key, value["depth"].as_i64().unwrap_or(-1));
+                    folded.depths.insert(key, value["depth"].as_i64().unwrap_or(-1));
                 }
                 "CallVoicemailReceived" => {
-                    told.flags.insert((key, "Voicemail"));
+                    folded.flags.insert((key, "Voicemail"));
                 }
                 "CallVoicemailRead" => {
-                    told.flags.insert((key, "Read"));
+                    folded.flags.insert((key, "Read"));
                 }
                 "CallRated" | "ChatRated" => {
-                    told.ratings.insert(key, &value["rating"]);
+                    folded.ratings.insert(key, &value["rating"]);
                 }
                 name if name.ends_with("Removed") => {
-                    told.records.remove(key);
+                    folded.records.remove(key);
                 }
                 _ if !value["after"].is_null() => {
-                    told.records.insert(key, &value["after"]);
+                    folded.records.insert(key, &value["after"]);
                 }
                 _ => {}
             }
         }
-        told
+        folded
     }
 }
 
@@ -206,20 +206,20 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A number, which the vendor writes as one or as a text.
+/// A number, which the vendor writes as a number or as a text.
 fn number(value: &Value) -> String {
     let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
     number.map_or_else(|| value.to_string(), |number| format!("{number}"))
 }
 
-/// What of a roster row is compared, in one form for the vendor's and the event's.
+/// The compared fields of a roster row, in one form for the vendor's row and the event's.
 fn roster(row: &Value) -> String {
     let teams = row["teams"].as_array().into_iter().flatten();
     let teams: Vec<_> = teams.map(|team| text(&team["id"])).collect();
     format!("{} {} {} {teams:?}", text(&row["location"]), row["online"], row["call_count"])
 }
 
-/// What of a call or chat is compared.
+/// The compared fields of a call or chat.
 fn interaction(row: &Value) -> String {
     let count = |name: &str| row[name].as_array().map_or(0, Vec::len);
     let work = row["handle_durations"].as_array().into_iter().flatten();

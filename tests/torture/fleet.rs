@@ -1,4 +1,4 @@
-//! One bridge, or two of one deployment, as processes before a simulated vendor.
+//! One bridge, or two of one deployment, as processes with a simulated vendor.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,17 +10,17 @@ use floorcast::simulate::{Faults, Simulator, WorldSettings};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::schedule::{Place, Planted};
+use super::schedule::{Failpoint, PlantedFault};
 use crate::support::guard;
 use crate::support::process::Floorcast;
 
-/// How long before its death a bridge may have been answered without having kept the answer: it
-/// waits for the rest of a reading, for its store, and for Kafka where the store is lost too.
-const UNKEPT_MILLIS: i64 = 5_000;
-/// How long leaving in good order may take: the grace time is 20 s.
-const LEAVING: Duration = Duration::from_secs(40);
+/// How long before it is killed a bridge may have received an answer without having stored it: it
+/// waits for the rest of a poll, for its store, and for Kafka where the store is lost as well.
+const UNSTORED_MILLIS: i64 = 5_000;
+/// How long a graceful stop may take: the grace period is 20 s.
+const STOP_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// The vendor's limit: every stream is asked often.
+/// The rate limit: every stream is polled often.
 const REQUESTS_PER_SECOND: u32 = 20;
 
 /// Now, in milliseconds since the epoch.
@@ -50,72 +50,76 @@ impl Vendor {
         Self { runtime, simulator }
     }
 
-    /// What a vendor does on an ordinary day.
-    pub(crate) fn is_ordinary(&self) {
+    /// The faults of ordinary operation.
+    pub(crate) fn set_mild_faults(&self) {
         self.simulator.set_faults(Faults { shifted_rows: 0.0, ..Faults::mild() });
     }
 
-    /// What it does on a bad one.
-    pub(crate) fn fails(&self) {
+    /// The faults of a failing vendor.
+    pub(crate) fn set_severe_faults(&self) {
         let faults =
             Faults { server_error: 0.4, refused: 0.1, cut: 0.2, garbage: 0.1, ..Faults::mild() };
         self.simulator.set_faults(faults);
     }
 
-    /// What it never does outside a test.
-    pub(crate) fn is_perfect(&self) {
+    /// No faults.
+    pub(crate) fn clear_faults(&self) {
         self.simulator.set_faults(Faults::default());
     }
 
-    /// When each request came, in milliseconds since the epoch, and to which host it was addressed.
+    /// When each request came, in milliseconds since the epoch, and the host that it was addressed to.
     pub(crate) fn requests(&self) -> Vec<(i64, String)> {
         self.simulator.hosts().into_iter().map(|(at, host)| (at.millis(), host)).collect()
     }
 
-    /// Whoever was answered since then, or a little before, may not have kept the answer.
-    pub(crate) fn doubt(&self, since: i64) {
-        self.simulator.doubt(floorcast::model::Timestamp::from_millis(since - UNKEPT_MILLIS));
+    /// What was served since this time, or a little before, may not have been stored.
+    pub(crate) fn mark_uncertain_since(&self, since: i64) {
+        self.simulator.mark_uncertain_since(floorcast::model::Timestamp::from_millis(
+            since - UNSTORED_MILLIS,
+        ));
     }
 }
 
 impl Drop for Vendor {
     fn drop(&mut self) {
-        // The server goes with its runtime.
+        // The server ends with its runtime.
         let _guard = self.runtime.enter();
     }
 }
 
 /// How bridges are started.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Manner {
-    /// A fault that is planted in all of them.
-    pub(crate) planted: Option<Planted>,
+pub(crate) struct StartOptions {
+    /// A fault that is planted in every bridge.
+    pub(crate) planted: Option<PlantedFault>,
 }
 
 /// One bridge: its configuration, its state, and its process while it has one.
-pub(crate) struct Member {
-    /// By which name it knows the vendor's host: the simulator's log tells the two apart by it.
+pub(crate) struct TestBridge {
+    /// The name of the vendor's host that it uses: the two bridges are distinguished by it in the
+    /// simulator's log.
     host: &'static str,
     directory: TempDir,
     process: Option<Floorcast>,
-    pub(crate) armed: Option<Place>,
-    manner: Manner,
-    /// What its processes said that have ended.
+    /// The failpoint at which its process exits.
+    pub(crate) failpoint: Option<Failpoint>,
+    options: StartOptions,
+    /// The output of its earlier processes.
     said: Vec<String>,
 }
 
-/// What the deployment of a torture is called.
+/// The name of the deployment.
 pub(crate) const DEPLOYMENT: &str = "torture";
 const TOKEN: (&str, &str) = ("ACME_TOKEN", "simulated-token");
 
-impl Member {
+impl TestBridge {
     pub(crate) fn new(
         host: &'static str,
         vendor: &Vendor,
         bootstrap: &str,
         prefix: &str,
         pair: bool,
-        manner: Manner,
+        options: StartOptions,
     ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port = vendor.simulator.address().port();
@@ -123,7 +127,7 @@ impl Member {
             "[kafka]\nbootstrap_servers = \"{bootstrap}\"\ndeployment = \"{DEPLOYMENT}\"\n\
              topic_prefix = \"{prefix}\"\npartitions = 3\nreplication_factor = 1\n\
              delivery = \"exactly_once\"\nstandby = {pair}\n\
-                          [state]\ndir = \"{}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+             [state]\ndir = \"{}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
              [[account]]\nname = \"acme\"\nvendor = \"ccai\"\n\
              base_url = \"http://{host}:{port}\"\n\
              username = \"simulated\"\npassword = {{ env = \"{}\" }}\n\
@@ -133,67 +137,74 @@ impl Member {
             TOKEN.0,
         );
         std::fs::write(directory.path().join("floorcast.toml"), text).unwrap();
-        Self { host, directory, process: None, armed: None, manner, said: Vec::new() }
+        Self { host, directory, process: None, failpoint: None, options, said: Vec::new() }
     }
 
-    /// Where its state lies.
+    /// Its state directory.
     pub(crate) fn state(&self) -> PathBuf {
         self.directory.path().join("state")
     }
 
-    /// A place beside it.
+    /// A path beside its state directory.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// Whether requests to this host are its own.
+    /// Whether requests to this host are from this bridge.
     pub(crate) fn is_at(&self, host: &str) -> bool {
         host.starts_with(self.host)
     }
 
-    /// Starts it; it dies at this place, if it comes by.
-    pub(crate) fn start(&mut self, armed: Option<Place>) {
-        assert!(self.process.is_none(), "it runs already");
-        let failpoints = armed.map(Place::as_variable);
+    /// Starts it. It exits at this failpoint, if it reaches it.
+    pub(crate) fn start(&mut self, failpoint: Option<Failpoint>) {
+        assert!(self.process.is_none(), "it is already running");
+        let failpoints = failpoint.map(Failpoint::as_variable);
         let mut variables = vec![TOKEN];
         if let Some(failpoints) = &failpoints {
             variables.push(("FAILPOINTS", failpoints));
         }
-        if let Some(planted) = self.manner.planted {
+        if let Some(planted) = self.options.planted {
             variables.push(("PLANTED_FAULT", planted.name()));
         }
         let config = self.beside("floorcast.toml").display().to_string();
         self.process = Some(Floorcast::start(&["run", "--config", &config], &variables));
-        self.armed = armed;
+        self.failpoint = failpoint;
     }
 
-    /// Kills it, or takes it away if it has died.
+    /// Kills it, if it has not ended.
     pub(crate) fn kill(&mut self) {
         let Some(mut process) = self.process.take() else { return };
         process.kill();
         self.said.push(process.said());
-        self.armed = None;
+        self.failpoint = None;
     }
 
-    /// Lets it leave in good order. Says what is wrong if it does not.
+    /// Stops it gracefully.
+    ///
+    /// # Errors
+    /// A line, when it had ended before, does not end in time, or fails.
     pub(crate) fn end(&mut self) -> Result<(), String> {
         let Some(mut process) = self.process.take() else { return Ok(()) };
-        self.armed = None;
+        self.failpoint = None;
         if process.has_ended() {
             self.said.push(process.said());
-            return Err(format!("{} had ended before it was asked to", self.host));
+            return Err(format!("{} had ended before it was stopped", self.host));
         }
         process.terminate();
         let begun = Instant::now();
-        while !process.has_ended() && begun.elapsed() < LEAVING {
+        while !process.has_ended() && begun.elapsed() < STOP_TIMEOUT {
             std::thread::sleep(Duration::from_millis(20));
         }
         let verdict = if process.has_ended() {
             let status = process.wait(Duration::from_secs(1));
-            if status.success() { Ok(()) } else { Err(format!("{} left with {status}", self.host)) }
+            if status.success() {
+                Ok(())
+            } else {
+                Err(format!("{} ended with {status}", self.host))
+            }
         } else {
             process.kill();
-            Err(format!("{} did not leave within {LEAVING:?}", self.host))
+            Err(format!("{} did not end within {STOP_TIMEOUT:?}", self.host))
         };
         self.said.push(process.said());
         verdict
@@ -206,7 +217,7 @@ impl Member {
         }
     }
 
-    /// Lets it go on.
+    /// Resumes its process.
     pub(crate) fn resume(&self) {
         if let Some(process) = &self.process {
             guard::signal(process.id(), "CONT");
@@ -217,18 +228,18 @@ impl Member {
         self.process.is_some()
     }
 
-    /// Whether a started process has ended, by itself or at its place.
-    pub(crate) fn has_died(&mut self) -> bool {
+    /// Whether its process has ended, by itself or at its failpoint.
+    pub(crate) fn has_exited(&mut self) -> bool {
         self.process.as_mut().is_some_and(Floorcast::has_ended)
     }
 
-    /// What all its processes said, for whoever looks for a fault.
+    /// The output of all its processes.
     pub(crate) fn said(&self) -> String {
         let now = self.process.as_ref().map(Floorcast::said);
         self.said.iter().cloned().chain(now).collect::<Vec<_>>().join("\n=====\n")
     }
 
-    /// The end of what it said last.
+    /// The end of the last output.
     pub(crate) fn last_lines(&self) -> String {
         let said = self
             .process
@@ -238,11 +249,11 @@ impl Member {
         lines[lines.len().saturating_sub(8)..].join("\n    ")
     }
 
-    /// Asks the program about its store, which agrees with the topic or does not.
+    /// Runs `floorcast state verify`: the store agrees with the state topic.
     pub(crate) fn verify(&self) -> Result<(), String> {
         let config = self.beside("floorcast.toml").display().to_string();
-        let mut asked = Floorcast::start(&["state", "verify", "--config", &config], &[TOKEN]);
-        let status = asked.wait(Duration::from_mins(1));
-        if status.success() { Ok(()) } else { Err(format!("state verify: {}", asked.said())) }
+        let mut command = Floorcast::start(&["state", "verify", "--config", &config], &[TOKEN]);
+        let status = command.wait(Duration::from_mins(1));
+        if status.success() { Ok(()) } else { Err(format!("state verify: {}", command.said())) }
     }
 }

@@ -1,31 +1,31 @@
-//! What came of it all.
+//! The report of all epochs.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::check::Findings;
 
-/// What was done and what was found, over all epochs.
+/// The faults and findings of all epochs.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     pub(crate) seed: u64,
     pub(crate) rounds: usize,
-    /// How often each kind of fault was done.
+    /// How often each kind of fault was injected.
     pub(crate) faults: BTreeMap<String, usize>,
-    /// How many processes were killed, or died at their place.
+    /// How many processes were killed, or exited at a failpoint.
     pub(crate) kills: usize,
     /// How often the shard had a new owner.
     pub(crate) owners: usize,
     pub(crate) events: usize,
     pub(crate) facts: usize,
-    pub(crate) excused: usize,
+    pub(crate) uncertain: usize,
     pub(crate) lost: usize,
     pub(crate) twice: usize,
     pub(crate) out_of_order: usize,
     pub(crate) pollers: usize,
-    /// Changes that do not follow, and a final state that is another.
+    /// Changes that do not follow from the event before, and differences of the final state.
     pub(crate) others: usize,
-    /// Everything that is wrong, a line each.
+    /// All problems, a line each.
     pub(crate) problems: Vec<String>,
 }
 
@@ -34,11 +34,11 @@ impl Report {
         *self.faults.entry(kind).or_default() += 1;
     }
 
-    /// Adds what was found in an epoch.
+    /// Adds the findings of an epoch.
     pub(crate) fn add(&mut self, findings: &Findings) {
         self.events += findings.verdict.events;
         self.facts += findings.facts();
-        self.excused += findings.excused();
+        self.uncertain += findings.uncertain();
         self.lost += findings.lost;
         self.twice += findings.twice;
         self.out_of_order += findings.out_of_order;
@@ -50,8 +50,8 @@ impl Report {
         self.problems.is_empty() && !self.found()
     }
 
-    /// Whether the topics or the simulator's log show that something went wrong. That a bridge
-    /// came to an end is a problem, and no finding.
+    /// Whether the topics or the simulator's log show that something went wrong. That a bridge ended
+    /// by itself is a problem, but not a finding.
     pub(crate) fn found(&self) -> bool {
         self.lost + self.twice + self.out_of_order + self.pollers + self.others > 0
     }
@@ -69,8 +69,8 @@ impl fmt::Display for Report {
             ("processes killed", self.kills),
             ("owners", self.owners),
             ("events", self.events),
-            ("facts that had to be told", self.facts),
-            ("shown only to bridges that died, not told", self.excused),
+            ("facts that had to be published", self.facts),
+            ("served only to bridges that died, missing", self.uncertain),
             ("lost", self.lost),
             ("twice", self.twice),
             ("out of order", self.out_of_order),

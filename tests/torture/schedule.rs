@@ -1,5 +1,5 @@
-//! The schedule: what is done to the bridges, and when. It depends on its seed alone, so that a
-//! failing seed is done again.
+//! The schedule: which faults are injected, and when. It depends on the seed alone, so that a failing
+//! run can be repeated.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
-/// The places between store and Kafka at which a build for the torture can be made to die, and how
-/// often each may be passed before. Those of ownership are passed at every start.
-const PASSED_IN_PUBLISHING: &[(&str, u32)] = &[
+/// The failpoints between store and Kafka, and how often each may be hit before the process exits.
+/// Those of ownership are hit at every start.
+const PUBLISHING_FAILPOINTS: &[(&str, u32)] = &[
     ("store::before_apply", 80),
     ("store::after_apply", 80),
     ("store::after_flush", 20),
@@ -22,67 +22,67 @@ const PASSED_IN_PUBLISHING: &[(&str, u32)] = &[
     ("ownership::after_claim", 1),
     ("ownership::after_generation", 1),
 ];
-/// Those that are passed when a store is filled from the topic.
-const PASSED_IN_RESTORING: &[&str] = &["restore::half_way", "restore::before_adopt"];
+/// The failpoints that are hit when a store is restored from the topic.
+const RESTORING_FAILPOINTS: &[&str] = &["restore::half_way", "restore::before_adopt"];
 
-/// A place in the program, and how often it is passed before the process dies there.
+/// A failpoint in the program, and how often it is hit before the process exits there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Failpoint {
     pub(crate) name: &'static str,
-    pub(crate) passages: u32,
-    /// Whether it is passed only when the store is filled anew.
+    pub(crate) hits_before: u32,
+    /// Whether it is hit only when the store is restored.
     pub(crate) restoring: bool,
 }
 
-impl Place {
-    /// What the variable `FAILPOINTS` has to be.
+impl Failpoint {
+    /// The value of the variable `FAILPOINTS`.
     pub(crate) fn as_variable(self) -> String {
-        format!("{}={}*off->1*return", self.name, self.passages)
+        format!("{}={}*off->1*return", self.name, self.hits_before)
     }
 }
 
-/// What is done to a store after its process was killed.
+/// Damage to a store after its process was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Damage {
     /// All its files are deleted.
     Deleted,
-    /// Some of its bits are flipped; which, chance says.
+    /// Some of its bits are flipped, by this seed.
     Flipped(u64),
-    /// The end of its largest file is cut off; how much, chance says.
+    /// Its largest file is truncated, by this seed.
     Truncated(u64),
-    /// Some of its entries are gone, without a trace of their loss; which, chance says.
+    /// Some of its entries are removed without a trace, by this seed.
     Tampered(u64),
-    /// An older copy of it takes its place, made under an earlier generation while Kafka was away
-    /// and its outbox full.
+    /// It is replaced by an older copy, made under an earlier generation while Kafka was unavailable
+    /// and the outbox filled.
     Older,
-    /// An older copy of it takes its place, made a moment ago under the same generation.
+    /// It is replaced by an older copy, made a moment ago under the same generation.
     Stale,
 }
 
-/// What is done.
+/// A fault that is injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// SIGKILL at a random moment.
     Kill,
-    /// The process dies at a place between store and Kafka.
-    KillAt(Place),
+    /// The process exits at a failpoint.
+    KillAt(Failpoint),
     /// SIGKILL of all bridges, which then start at once.
     KillAll,
-    /// SIGTERM: the bridge leaves in good order.
+    /// SIGTERM: the bridge stops gracefully.
     End,
-    /// SIGSTOP, and SIGCONT after so many seconds.
+    /// SIGSTOP, and SIGCONT after this many seconds.
     Pause(u64),
-    /// SIGKILL, and something happens to the store.
+    /// SIGKILL, and damage to the store.
     Store(Damage),
-    /// The broker is stopped in good order, and started again.
+    /// The broker is stopped gracefully, and started again.
     BrokerStopped,
     /// The broker is killed, and started again.
     BrokerKilled,
-    /// The connections of the first bridge to the broker are cut for so long, in milliseconds.
+    /// The connections of the first bridge to the broker are closed for this long, in milliseconds.
     Cut(u64),
-    /// The same connections stay, and no byte passes for so long, in milliseconds.
-    VersionedState(u64),
-    /// The vendor answers wrongly, late or not at all for so many seconds.
+    /// The same connections stay open, and no byte passes for this long, in milliseconds.
+    Stall(u64),
+    /// The vendor answers with errors for this many seconds.
     VendorFails(u64),
 }
 
@@ -91,7 +91,7 @@ impl Fault {
     pub(crate) fn kind(self) -> String {
         let name = match self {
             Self::Kill => "SIGKILL",
-            Self::KillAt(place) => return format!("killed at {}", place.name),
+            Self::KillAt(failpoint) => return format!("killed at {}", failpoint.name),
             Self::KillAll => "SIGKILL of both, started at once",
             Self::End => "SIGTERM",
             Self::Pause(_) => "SIGSTOP and SIGCONT",
@@ -104,30 +104,30 @@ impl Fault {
             Self::BrokerStopped => "broker stopped and started",
             Self::BrokerKilled => "broker killed and started",
             Self::Cut(_) => "connections cut",
-            Self::VersionedState(_) => "connections held",
+            Self::Stall(_) => "connections held",
             Self::VendorFails(_) => "vendor failing",
         };
         name.to_owned()
     }
 
-    /// The place at which a process has to die.
-    pub(crate) const fn place(self) -> Option<Place> {
+    /// The failpoint at which a process has to exit.
+    pub(crate) const fn failpoint(self) -> Option<Failpoint> {
         match self {
-            Self::KillAt(place) => Some(place),
+            Self::KillAt(failpoint) => Some(failpoint),
             _ => None,
         }
     }
 }
 
-/// One fault, with its time.
+/// One fault, and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Round {
     /// How long everything runs undisturbed before, in milliseconds.
     pub(crate) calm_millis: u64,
     pub(crate) fault: Fault,
-    /// How long what was killed stays away, in milliseconds.
+    /// How long a killed process stays away, in milliseconds.
     pub(crate) away_millis: u64,
-    /// Whether it is done to the bridge that stands by, where there is one.
+    /// Whether the standby is affected, where there is one.
     pub(crate) to_standby: bool,
 }
 
@@ -135,28 +135,28 @@ impl fmt::Display for Round {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "after {} ms: {}", self.calm_millis, self.fault.kind())?;
         match self.fault {
-            Fault::KillAt(place) => write!(out, ", passage {}", place.passages + 1)?,
+            Fault::KillAt(failpoint) => write!(out, ", hit {}", failpoint.hits_before + 1)?,
             Fault::Pause(seconds) | Fault::VendorFails(seconds) => write!(out, " for {seconds} s")?,
-            Fault::Cut(millis) | Fault::VersionedState(millis) => write!(out, " for {millis} ms")?,
+            Fault::Cut(millis) | Fault::Stall(millis) => write!(out, " for {millis} ms")?,
             _ => {}
         }
         if self.to_standby { write!(out, " (standby)") } else { Ok(()) }
     }
 }
 
-/// A world of its own, with topics and a deployment of its own: its rounds are judged together.
+/// Rounds that are checked together, with a simulation, topics and a deployment of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Epoch {
-    /// What the world depends on.
+    /// The seed of the simulation.
     pub(crate) seed: u64,
-    /// Whether a second bridge stands by.
+    /// Whether there is a standby.
     pub(crate) pair: bool,
     pub(crate) rounds: Vec<Round>,
 }
 
-/// A fault that a build for the torture has planted, to see whether the check notices it.
+/// A fault in a build with failpoints, to verify that the check notices it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Planted {
+pub(crate) enum PlantedFault {
     OutboxDeletedBeforeCommit,
     ProgressNotWritten,
     GenerationIgnored,
@@ -164,7 +164,7 @@ pub(crate) enum Planted {
     FencingIgnored,
 }
 
-impl Planted {
+impl PlantedFault {
     pub(crate) const ALL: &[Self] = &[
         Self::OutboxDeletedBeforeCommit,
         Self::ProgressNotWritten,
@@ -173,7 +173,7 @@ impl Planted {
         Self::FencingIgnored,
     ];
 
-    /// What the variable `PLANTED_FAULT` has to be.
+    /// The value of the variable `PLANTED_FAULT`.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::OutboxDeletedBeforeCommit => "outbox_deleted_before_commit",
@@ -184,9 +184,10 @@ impl Planted {
         }
     }
 
-    /// The faults that show it.
-    fn provocation(self, random: &mut StdRng) -> Fault {
-        let at = |name, passages| Fault::KillAt(Place { name, passages, restoring: false });
+    /// A fault that provokes it.
+    fn provoking_fault(self, random: &mut StdRng) -> Fault {
+        let at =
+            |name, hits_before| Fault::KillAt(Failpoint { name, hits_before, restoring: false });
         match self {
             Self::OutboxDeletedBeforeCommit => {
                 let names =
@@ -210,49 +211,49 @@ impl Planted {
     }
 }
 
-/// How many rounds are judged together.
+/// How many rounds are checked together.
 const ROUNDS_IN_EPOCH: usize = 22;
-/// The same of two bridges, whose rounds are longer.
+/// The same for two bridges, whose rounds take longer.
 const ROUNDS_OF_PAIR: usize = 8;
-/// One epoch in so many has two bridges.
+/// One of this many epochs has two bridges.
 const PAIR_EVERY: usize = 3;
 
-/// So many rounds: those of one bridge and of two take turns.
-pub(crate) fn schedule(seed: u64, rounds: usize, with_places: bool) -> Vec<Epoch> {
+/// This many rounds, in epochs of one bridge and of two.
+pub(crate) fn schedule(seed: u64, rounds: usize, with_failpoints: bool) -> Vec<Epoch> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut left = rounds;
     let mut epochs = Vec::new();
     while left > 0 {
         let pair = epochs.len() % PAIR_EVERY == 1;
         let count = left.min(if pair { ROUNDS_OF_PAIR } else { ROUNDS_IN_EPOCH });
-        epochs.push(epoch(&mut random, pair, count, with_places));
+        epochs.push(epoch(&mut random, pair, count, with_failpoints));
         left -= count;
     }
     epochs
 }
 
 /// One epoch.
-fn epoch(random: &mut StdRng, pair: bool, rounds: usize, with_places: bool) -> Epoch {
+fn epoch(random: &mut StdRng, pair: bool, rounds: usize, with_failpoints: bool) -> Epoch {
     let seed = random.random();
-    let mut next = || round(random, pair, with_places);
+    let mut next = || round(random, pair, with_failpoints);
     let rounds = (0..rounds).map(|_| next()).collect();
     Epoch { seed, pair, rounds }
 }
 
-/// The short form: one bridge that dies often, then two of which each takes over once.
-pub(crate) fn short(seed: u64, with_places: bool) -> Vec<Epoch> {
+/// The short form: one bridge that is killed often, then two of which each takes over once.
+pub(crate) fn short(seed: u64, with_failpoints: bool) -> Vec<Epoch> {
     let mut random = StdRng::seed_from_u64(seed);
-    let mut faults: Vec<_> = PASSED_IN_PUBLISHING
+    let mut faults: Vec<_> = PUBLISHING_FAILPOINTS
         .iter()
-        .filter(|_| with_places)
+        .filter(|_| with_failpoints)
         .map(|(name, most)| {
-            let passages = random.random_range(0..(*most).min(10));
-            Fault::KillAt(Place { name, passages, restoring: false })
+            let hits_before = random.random_range(0..(*most).min(10));
+            Fault::KillAt(Failpoint { name, hits_before, restoring: false })
         })
         .collect();
-    if with_places {
-        for name in PASSED_IN_RESTORING {
-            faults.push(Fault::KillAt(Place { name, passages: 0, restoring: true }));
+    if with_failpoints {
+        for name in RESTORING_FAILPOINTS {
+            faults.push(Fault::KillAt(Failpoint { name, hits_before: 0, restoring: true }));
         }
     }
     for damage in [
@@ -265,12 +266,12 @@ pub(crate) fn short(seed: u64, with_places: bool) -> Vec<Epoch> {
     ] {
         faults.push(Fault::Store(damage));
     }
-    faults.extend([Fault::Cut(2_000), Fault::VersionedState(1_500), Fault::VendorFails(2)]);
+    faults.extend([Fault::Cut(2_000), Fault::Stall(1_500), Fault::VendorFails(2)]);
     faults.extend([Fault::Pause(7), Fault::End, Fault::BrokerKilled]);
     while kills(&faults) < SHORT_KILLS {
         faults.push(Fault::Kill);
     }
-    // In an order of the seed.
+    // Shuffled by the seed.
     for last in (1..faults.len()).rev() {
         faults.swap(last, random.random_range(0..=last));
     }
@@ -298,21 +299,22 @@ fn kills(faults: &[Fault]) -> usize {
     faults.iter().filter(kills).count()
 }
 
-/// What shows a planted fault, so many times.
-pub(crate) fn provoking(planted: Planted, seed: u64, rounds: usize) -> Vec<Epoch> {
+/// This many rounds that provoke a planted fault.
+pub(crate) fn provoking(planted: PlantedFault, seed: u64, rounds: usize) -> Vec<Epoch> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut next = || Round {
         calm_millis: random.random_range(500..3_000),
-        fault: planted.provocation(&mut random),
+        fault: planted.provoking_fault(&mut random),
         away_millis: random.random_range(0..300),
         to_standby: false,
     };
     let rounds = (0..rounds).map(|_| next()).collect();
-    vec![Epoch { seed, pair: planted == Planted::FencingIgnored, rounds }]
+    vec![Epoch { seed, pair: planted == PlantedFault::FencingIgnored, rounds }]
 }
 
-fn round(random: &mut StdRng, pair: bool, with_places: bool) -> Round {
-    let fault = if pair { fault_of_pair(random, with_places) } else { fault(random, with_places) };
+fn round(random: &mut StdRng, pair: bool, with_failpoints: bool) -> Round {
+    let fault =
+        if pair { fault_of_pair(random, with_failpoints) } else { fault(random, with_failpoints) };
     Round {
         calm_millis: random.random_range(50..4_000),
         fault,
@@ -321,45 +323,45 @@ fn round(random: &mut StdRng, pair: bool, with_places: bool) -> Round {
     }
 }
 
-fn fault(random: &mut StdRng, with_places: bool) -> Fault {
+fn fault(random: &mut StdRng, with_failpoints: bool) -> Fault {
     match random.random_range(0..100) {
         0..20 => Fault::Kill,
-        20..55 if with_places => Fault::KillAt(place(random)),
+        20..55 if with_failpoints => Fault::KillAt(failpoint(random)),
         20..55 => Fault::Kill,
         55..77 => Fault::Store(damage(random)),
         77..82 => Fault::End,
         82..86 => Fault::Pause(random.random_range(6..10)),
         86..90 => Fault::Cut(random.random_range(200..9_000)),
-        90..93 => Fault::VersionedState(random.random_range(200..9_000)),
+        90..93 => Fault::Stall(random.random_range(200..9_000)),
         93..95 => Fault::BrokerStopped,
         95..97 => Fault::BrokerKilled,
         _ => Fault::VendorFails(random.random_range(2..8)),
     }
 }
 
-fn fault_of_pair(random: &mut StdRng, with_places: bool) -> Fault {
+fn fault_of_pair(random: &mut StdRng, with_failpoints: bool) -> Fault {
     match random.random_range(0..100) {
         0..15 => Fault::Kill,
-        15..30 if with_places => Fault::KillAt(place(random)),
+        15..30 if with_failpoints => Fault::KillAt(failpoint(random)),
         15..30 => Fault::Kill,
         30..38 => Fault::KillAll,
         38..55 => Fault::End,
         55..70 => Fault::Pause(random.random_range(22..28)),
         70..78 => Fault::Store(damage(random)),
         78..86 => Fault::Cut(random.random_range(500..32_000)),
-        86..92 => Fault::VersionedState(random.random_range(500..32_000)),
+        86..92 => Fault::Stall(random.random_range(500..32_000)),
         92..96 => Fault::BrokerKilled,
         _ => Fault::VendorFails(random.random_range(2..8)),
     }
 }
 
-fn place(random: &mut StdRng) -> Place {
+fn failpoint(random: &mut StdRng) -> Failpoint {
     if random.random_bool(0.15) {
-        let name = PASSED_IN_RESTORING.choose(random).copied().unwrap_or_default();
-        return Place { name, passages: 0, restoring: true };
+        let name = RESTORING_FAILPOINTS.choose(random).copied().unwrap_or_default();
+        return Failpoint { name, hits_before: 0, restoring: true };
     }
-    let (name, most) = PASSED_IN_PUBLISHING.choose(random).copied().unwrap_or_default();
-    Place { name, passages: random.random_range(0..most), restoring: false }
+    let (name, most) = PUBLISHING_FAILPOINTS.choose(random).copied().unwrap_or_default();
+    Failpoint { name, hits_before: random.random_range(0..most), restoring: false }
 }
 
 fn damage(random: &mut StdRng) -> Damage {
@@ -381,14 +383,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_gives_the_same_schedule_and_another_one_another() {
+    fn the_same_seed_gives_the_same_schedule_and_another_seed_another_one() {
         assert_eq!(schedule(7, 200, true), schedule(7, 200, true));
         assert_ne!(schedule(7, 200, true), schedule(8, 200, true));
         assert_eq!(short(7, true), short(7, true));
     }
 
     #[test]
-    fn a_long_schedule_does_everything_there_is_to_one_bridge_and_to_two() {
+    fn a_long_schedule_contains_every_fault_for_one_bridge_and_for_two() {
         let epochs = schedule(1, 500, true);
         let kinds: BTreeSet<_> =
             epochs.iter().flat_map(|epoch| &epoch.rounds).map(|round| round.fault.kind()).collect();
@@ -398,35 +400,38 @@ mod tests {
     }
 
     #[test]
-    fn each_planted_fault_has_what_shows_it() {
-        for planted in Planted::ALL {
+    fn each_planted_fault_has_rounds_that_provoke_it() {
+        for planted in PlantedFault::ALL {
             let epochs = provoking(*planted, 1, 6);
             let rounds: Vec<_> = epochs.iter().flat_map(|epoch| &epoch.rounds).collect();
             assert_eq!(rounds.len(), 6, "{}", planted.name());
-            let shows = |fault: Fault| match planted {
-                Planted::OutboxDeletedBeforeCommit | Planted::ProgressNotWritten => {
-                    fault.place().is_some_and(|place| place.name.starts_with("publish::"))
-                }
-                Planted::GenerationIgnored => {
+            let provokes = |fault: Fault| match planted {
+                PlantedFault::OutboxDeletedBeforeCommit | PlantedFault::ProgressNotWritten => fault
+                    .failpoint()
+                    .is_some_and(|failpoint| failpoint.name.starts_with("publish::")),
+                PlantedFault::GenerationIgnored => {
                     matches!(fault, Fault::Store(Damage::Older | Damage::Stale))
                 }
-                Planted::IntegrityIgnored => matches!(fault, Fault::Store(_)),
-                Planted::FencingIgnored => matches!(fault, Fault::Pause(_)),
+                PlantedFault::IntegrityIgnored => matches!(fault, Fault::Store(_)),
+                PlantedFault::FencingIgnored => matches!(fault, Fault::Pause(_)),
             };
-            assert!(rounds.iter().all(|round| shows(round.fault)), "{rounds:?}");
+            assert!(rounds.iter().all(|round| provokes(round.fault)), "{rounds:?}");
         }
     }
 
     #[test]
-    fn the_short_form_kills_at_every_place_and_thirty_times() {
-        for with_places in [false, true] {
-            let epochs = short(3, with_places);
+    fn the_short_schedule_kills_at_every_failpoint_and_thirty_times() {
+        for with_failpoints in [false, true] {
+            let epochs = short(3, with_failpoints);
             let faults: Vec<_> =
                 epochs.iter().flat_map(|epoch| &epoch.rounds).map(|round| round.fault).collect();
             assert!(kills(&faults) >= 30);
-            let places: BTreeSet<_> =
-                faults.iter().filter_map(|fault| fault.place()).map(|place| place.name).collect();
-            assert_eq!(places.len(), if with_places { 13 } else { 0 });
+            let failpoints: BTreeSet<_> = faults
+                .iter()
+                .filter_map(|fault| fault.failpoint())
+                .map(|failpoint| failpoint.name)
+                .collect();
+            assert_eq!(failpoints.len(), if with_failpoints { 13 } else { 0 });
         }
     }
 }

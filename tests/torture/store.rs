@@ -1,4 +1,4 @@
-//! What happens to a store while nobody has it open.
+//! Damage to a store while no process has it open.
 
 use std::fs;
 use std::io;
@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// Where sled's files lie in a state directory, and what is beside them: how far they were once
-/// durable.
+/// The sled database in a state directory, and the file beside it that records how far it was durable.
 const FILES: &str = "store";
 const MARK: &str = "mark";
 /// How many bits are flipped.
 const FLIPS: usize = 32;
-/// How many entries are tampered with.
+/// How many entries are removed.
 const ENTRIES: usize = 8;
 
 /// Deletes everything.
@@ -24,22 +23,22 @@ pub(crate) fn delete(state: &Path) {
     }
 }
 
-/// Copies the store as it lies there.
+/// Copies the store.
 pub(crate) fn copy(state: &Path, to: &Path) {
     delete(to);
     fs::create_dir_all(to).expect("a temporary directory is writable");
     for part in [FILES, MARK] {
         let from = state.join(part);
         if from.exists() {
-            copy_all(&from, &to.join(part)).expect("files of ours can be copied");
+            copy_all(&from, &to.join(part)).expect("the files can be copied");
         }
     }
 }
 
-/// Puts a copy in the store's place.
+/// Replaces the store by a copy.
 pub(crate) fn replace(state: &Path, by: &Path) {
     delete(state);
-    copy_all(by, state).expect("files of ours can be copied");
+    copy_all(by, state).expect("the files can be copied");
 }
 
 fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
@@ -66,27 +65,27 @@ pub(crate) fn flip(state: &Path, chance: u64) {
         let at = random.random_range(0..bytes.len());
         bytes[at] ^= 1 << random.random_range(0..8);
     }
-    fs::write(&file, bytes).expect("files of ours are writable");
+    fs::write(&file, bytes).expect("the files are writable");
 }
 
-/// Cuts off the end of its largest file: what was written last, or half of everything.
+/// Truncates its largest file: what was written last, or half of the file.
 pub(crate) fn truncate(state: &Path, chance: u64) {
     let Some(file) = largest(&state.join(FILES)) else { return };
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     let mut random = StdRng::seed_from_u64(chance);
     let left = if random.random_bool(0.5) { length / 2 } else { length - length.min(40_000) };
-    let file = fs::File::options().write(true).open(file).expect("files of ours are writable");
+    let file = fs::File::options().write(true).open(file).expect("the files are writable");
     file.set_len(left).expect("a file can be made shorter");
 }
 
-/// Takes some entries out of it, in good order and behind its back: as if sled had lost them.
+/// Removes some entries by sled itself, as if sled had lost them.
 pub(crate) fn tamper(state: &Path, chance: u64) {
-    // It may be no store at all, or one that was damaged before.
+    // There may be no store, or one that was damaged before.
     let Ok(database) = sled::Config::new().path(state.join(FILES)).open() else { return };
     let keys: Vec<_> = database.iter().keys().filter_map(Result::ok).collect();
     let mut random = StdRng::seed_from_u64(chance);
     for _ in 0..ENTRIES {
-        // A short key is one of the store's own facts.
+        // A short key belongs to the store itself.
         let Some(key) = keys.get(random.random_range(0..keys.len().max(1))) else { continue };
         if key.len() > 6 {
             let _ = database.remove(key);

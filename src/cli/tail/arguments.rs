@@ -1,4 +1,4 @@
-//! What `floorcast tail` takes, and which records it thereby wants.
+//! The arguments of `floorcast tail`, and the records they select.
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -16,83 +16,86 @@ use crate::model::{AccountName, EntityKind, Timestamp};
 const DEFAULT_BROKERS: &str = "localhost:9092";
 /// The prefix of topics when neither the command line nor a configuration names one.
 const DEFAULT_PREFIX: &str = "floor";
+const EXAMPLES: &str = "\
+Examples:
+  floorcast tail --config floorcast.toml                      new events as they come
+  floorcast tail --topic calls --entity 4711 --until-end      all events of a call
+  floorcast tail --topic agents --format json --max 10        ten events as JSON";
 
 /// Where the topics are.
 #[derive(Clone, Debug)]
-pub struct Source {
-    /// The brokers, and how they are talked to.
+pub struct TopicSource {
+    /// The brokers, and the properties of the connection.
     pub cluster: Cluster,
-    /// What stands before the dot in the topics' names.
+    /// The prefix of the topics' names, before the dot.
     pub prefix: String,
 }
 
 /// How an event is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// One readable line.
+    /// One readable line
     #[default]
     Line,
-    /// The whole event as a JSON object on one line, its place under `_kafka`.
+    /// The whole event as a JSON object on one line, with its position under `_kafka`
     Json,
 }
 
-/// An entity that events are wanted of: `kind:id`, or an id of any kind.
+/// Selects the events of an entity: `kind:id`, or an id of any kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntityFilter {
     kind: Option<EntityKind>,
     id: String,
 }
 
-/// Print events as they lie on the topics, decoded, one per line.
-///
-/// Follows the topics from now on; with --until-end it prints what is there and ends.
+/// Print events from the topics, decoded, one per line.
 #[derive(Clone, Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
 pub struct TailArguments {
-    /// Kafka's address [default: the configuration's, or localhost:9092]
+    /// The Kafka brokers [default: the configuration's, or localhost:9092]
     #[arg(long, value_name = "HOST:PORT")]
     pub brokers: Option<String>,
-    /// Take address, credentials and prefix from a configuration
+    /// Take brokers, credentials, prefix and registry from this configuration file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The schema registry that the events are framed for [default: the configuration's]
+    /// The schema registry whose ids the events carry [default: the configuration's]
     #[arg(long, value_name = "URL", value_parser = registry)]
     pub registry: Option<Url>,
-    /// What stands before the dot in the topics' names [default: the configuration's, or floor]
+    /// The prefix of the topics' names [default: the configuration's, or floor]
     #[arg(long)]
     pub prefix: Option<String>,
-    /// Only this topic, such as agents (may be given again) [default: all that exist]
+    /// Only this topic, such as agents; may be repeated [default: all that exist]
     #[arg(long = "topic", value_name = "TOPIC", value_parser = topic)]
     pub topics: Vec<Topic>,
-    /// Only this type of event, such as `CallFinished` (may be given again)
+    /// Only this type of event, such as `CallFinished`; may be repeated
     #[arg(long = "type", value_name = "TYPE", value_parser = event_type)]
     pub types: Vec<EventType>,
     /// Only this account
     #[arg(long, value_parser = account)]
     pub account: Option<AccountName>,
-    /// Only this entity, such as call:4711, or 4711 of any kind
+    /// Only this entity: call:4711, or 4711 for an id of any kind
     #[arg(long, value_name = "[KIND:]ID", value_parser = entity)]
     pub entity: Option<EntityFilter>,
-    /// Where to begin: beginning, end, or a time such as 2026-03-01T08:00:00Z
-    /// [default: end, or with --until-end beginning]
+    /// Where to start: beginning, end, or a time such as 2026-03-01T08:00:00Z
+    /// [default: end; with --until-end, beginning]
     #[arg(long, value_name = "WHERE", value_parser = start)]
     pub from: Option<Start>,
-    /// End after so many lines
+    /// End after this many lines
     #[arg(long, value_name = "N")]
     pub max: Option<NonZeroU64>,
-    /// End at what is now the newest event; goes topic by topic, partition by partition
+    /// Print the existing events, one partition after the other, then exit
     #[arg(long)]
     pub until_end: bool,
-    /// How to print
+    /// The form of a line
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
 
 impl TailArguments {
-    /// Where to read: what the configuration says, if there is one, under what the command line
-    /// says.
+    /// Where to read: the command line's arguments before the configuration's before the defaults.
     #[must_use]
-    pub fn source(&self, configured: Option<Source>) -> Source {
-        let mut source = configured.unwrap_or_else(|| Source {
+    pub fn source(&self, configured: Option<TopicSource>) -> TopicSource {
+        let mut source = configured.unwrap_or_else(|| TopicSource {
             cluster: Cluster {
                 bootstrap_servers: String::from(DEFAULT_BROKERS),
                 properties: vec![],
@@ -108,7 +111,7 @@ impl TailArguments {
         source
     }
 
-    /// Whether records with this key, `account:kind:id`, are wanted.
+    /// Whether the filters select records with this key, `account:kind:id`.
     pub(super) fn wants_key(&self, key: &str) -> bool {
         let mut parts = key.splitn(3, ':');
         let (account, kind, id) = (parts.next(), parts.next(), parts.next());
@@ -145,7 +148,9 @@ fn registry(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let url = url.filter(|url| url.username().is_empty() && url.password().is_none());
     url.ok_or_else(|| {
-        String::from("write it such as http://localhost:8081; credentials stand in --config")
+        String::from(
+            "write it such as http://localhost:8081; credentials are set in the file of --config",
+        )
     })
 }
 
@@ -153,11 +158,11 @@ fn account(name: &str) -> Result<AccountName, String> {
     AccountName::new(name).map_err(|error| error.to_string())
 }
 
-// Infallible, but clap asks for a result.
+// Infallible, but clap wants a result.
 #[allow(clippy::unnecessary_wraps)]
 fn entity(text: &str) -> Result<EntityFilter, String> {
     let kind = |name| EntityKind::deserialize(StrDeserializer::<ValueError>::new(name)).ok();
-    // What stands before the colon is part of the id, unless it is a kind.
+    // The text before the colon is part of the id unless it is a kind.
     let known = text.split_once(':').and_then(|(name, id)| Some((kind(name)?, id)));
     Ok(match known {
         Some((kind, id)) => EntityFilter { kind: Some(kind), id: id.to_owned() },
@@ -197,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_look_at_the_parts_of_the_key() {
+    fn filters_compare_the_parts_of_the_key() {
         let keys = &[
             "acme:call:1",
             "acme:chat:1",
@@ -226,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_is_a_place_or_a_time() {
+    fn a_start_is_the_beginning_the_end_or_a_time() {
         let from = |text| parse(&["--brokers", "a:1", "--from", text]).map(|all| all.from);
         assert_eq!(from("beginning"), Ok(Some(Start::Beginning)));
         assert_eq!(from("end"), Ok(Some(Start::End)));
@@ -236,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_answered_with_what_is_right() {
+    fn a_wrong_argument_is_answered_with_the_valid_ones() {
         let problem = |words: &[&str]| parse(words).unwrap_err();
         assert!(problem(&["--brokers", "a:1", "--topic", "floor.calls"]).contains("agents, calls"));
         assert!(problem(&["--brokers", "a:1", "--type", "CallFinish"]).contains("CallFinished?"));
@@ -245,15 +250,15 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_stands_above_the_configuration() {
-        let configured = Source {
+    fn the_command_line_overrides_the_configuration() {
+        let configured = TopicSource {
             cluster: Cluster {
                 bootstrap_servers: String::from("configured:9092"),
                 properties: vec![(String::from("security.protocol"), String::from("ssl"))],
             },
             prefix: String::from("acme"),
         };
-        let source = |words: &[&str], configured: Option<&Source>| {
+        let source = |words: &[&str], configured: Option<&TopicSource>| {
             let source = parse(words).unwrap().source(configured.cloned());
             (source.cluster.bootstrap_servers, source.prefix, source.cluster.properties.len())
         };

@@ -1,8 +1,8 @@
 //! An event as one readable line:
 //! `08:00:03.120Z calls acme:call:4711 r3 CallAssigned agent=17 queue="Support/Shipping" (+1.2 s)`.
 //!
-//! Time, topic, key, revision and type come first, then the facts a person looks for, then how
-//! long after it happened it was seen. Nothing in an event can break the line or steer a terminal.
+//! Time, topic, key, revision and type come first, then the fields a person looks for, then the
+//! detection latency. No text in an event can break the line or control the terminal.
 
 use std::fmt::Write;
 
@@ -12,20 +12,20 @@ use crate::consume::Record;
 use crate::event::EventType;
 use crate::model::Timestamp;
 
-/// The ids of rows that only the vendor's own screens show.
+/// Ids of vendor rows, which a person does not look for.
 const ROW_IDS: &[&str] = &["activity_id", "row_id", "transfer_id"];
 
-/// Where a record lies.
-pub(super) struct Place<'a> {
-    /// What stands before the dot in the topic's name.
+/// A record with its key as text.
+pub(super) struct KeyedRecord<'a> {
+    /// The prefix of the topic's name, before the dot.
     pub(super) prefix: &'a str,
-    /// Its key as text.
+    /// The record's key.
     pub(super) key: &'a str,
     /// The record.
     pub(super) record: &'a Record,
 }
 
-impl Place<'_> {
+impl KeyedRecord<'_> {
     fn topic(&self) -> &str {
         let topic = &self.record.topic;
         topic.strip_prefix(self.prefix).and_then(|rest| rest.strip_prefix('.')).unwrap_or(topic)
@@ -33,19 +33,19 @@ impl Place<'_> {
 }
 
 /// The line of an event.
-pub(super) fn event(place: &Place<'_>, event_type: EventType, event: &Value) -> String {
+pub(super) fn event(record: &KeyedRecord<'_>, event_type: EventType, event: &Value) -> String {
     let nothing = Map::new();
     let event = event.as_object().unwrap_or(&nothing);
     let meta = event.get("meta").and_then(Value::as_object).unwrap_or(&nothing);
     let mut line = format!(
         "{} {} {} r{} {}",
         time(meta),
-        place.topic(),
-        word(place.key),
+        record.topic(),
+        word(record.key),
         meta.get("revision").and_then(Value::as_i64).unwrap_or_default(),
         event_type.as_str(),
     );
-    for (name, value) in facts(event) {
+    for (name, value) in fields(event) {
         let _ = write!(line, " {name}={}", word(&value));
     }
     if let Some(origin) = meta.get("origin").and_then(Value::as_str).filter(|it| *it != "LIVE") {
@@ -58,15 +58,15 @@ pub(super) fn event(place: &Place<'_>, event_type: EventType, event: &Value) -> 
     line
 }
 
-/// The line of a record that is not an event this program knows.
-pub(super) fn undecoded(place: &Place<'_>, reason: &str) -> String {
-    let Record { partition, offset, .. } = place.record;
-    let (topic, key) = (place.topic(), word(place.key));
+/// The line of a record that cannot be decoded.
+pub(super) fn undecoded(record: &KeyedRecord<'_>, reason: &str) -> String {
+    let Record { partition, offset, .. } = record.record;
+    let (topic, key) = (record.topic(), word(record.key));
     let reason = escaped(reason);
     format!("? {topic} {key} partition={partition} offset={offset} not decoded: {reason}")
 }
 
-/// When it happened: the time of day, with the date where it was seen on another day.
+/// When it happened: the time of day, with the date where it was observed on another day.
 fn time(meta: &Map<String, Value>) -> String {
     let Some(occurred) = stamp(meta, "occurred_at") else { return String::from("?") };
     let text = occurred.to_rfc3339_millis();
@@ -77,8 +77,7 @@ fn time(meta: &Map<String, Value>) -> String {
     }
 }
 
-/// How long after it happened it was seen; for what lies between two readings, how far these
-/// were apart.
+/// The detection latency; for a change that lies between two polls, the time between these.
 fn latency(meta: &Map<String, Value>) -> String {
     let Some(occurred) = stamp(meta, "occurred_at") else { return String::new() };
     let seconds = |millis: i64| {
@@ -104,77 +103,76 @@ fn latency(meta: &Map<String, Value>) -> String {
     }
 }
 
-/// What a person looks for in an event, by the names of the fields: an event that is new needs no
-/// line here.
-fn facts(event: &Map<String, Value>) -> Vec<(&str, String)> {
-    let mut facts = vec![];
+/// The fields that are shown, chosen by name, so that a new event needs no code here.
+fn fields(event: &Map<String, Value>) -> Vec<(&str, String)> {
+    let mut fields = vec![];
     for (name, value) in event {
         match (name.as_str(), value) {
             ("meta", _) => {}
-            ("call" | "chat", Value::Object(context)) => context_facts(&mut facts, context),
+            ("call" | "chat", Value::Object(context)) => push_context(&mut fields, context),
             ("interaction", Value::Object(reference)) => match text(reference.get("kind")) {
-                Some(kind) if kind == "call" => push(&mut facts, "call", reference.get("id")),
-                Some(_) => push(&mut facts, "chat", reference.get("id")),
-                None => context_facts(&mut facts, reference),
+                Some(kind) if kind == "call" => push(&mut fields, "call", reference.get("id")),
+                Some(_) => push(&mut fields, "chat", reference.get("id")),
+                None => push_context(&mut fields, reference),
             },
-            ("queue", Value::Object(queue)) => push_queue(&mut facts, queue),
-            ("previous", Value::Object(status)) => push_status(&mut facts, "from", status),
-            ("current", Value::Object(status)) => push_status(&mut facts, "to", status),
-            ("status", Value::Object(status)) => push_status(&mut facts, "status", status),
-            ("activity", Value::Object(row)) => push(&mut facts, "activity", row.get("activity")),
+            ("queue", Value::Object(queue)) => push_queue(&mut fields, queue),
+            ("previous", Value::Object(status)) => push_status(&mut fields, "from", status),
+            ("current", Value::Object(status)) => push_status(&mut fields, "to", status),
+            ("status", Value::Object(status)) => push_status(&mut fields, "status", status),
+            ("activity", Value::Object(row)) => push(&mut fields, "activity", row.get("activity")),
             ("transfer", Value::Object(transfer)) => {
-                push(&mut facts, "to_agent", at(transfer, "to_agent", "id"));
-                push(&mut facts, "to_queue", at(transfer, "to_menu", "materialized_path"));
+                push(&mut fields, "to_agent", at(transfer, "to_agent", "id"));
+                push(&mut fields, "to_queue", at(transfer, "to_menu", "materialized_path"));
             }
             ("changed", Value::Array(names)) => {
                 let names: Vec<_> = names.iter().filter_map(Value::as_str).collect();
                 if !names.is_empty() {
-                    facts.push(("changed", names.join(",")));
+                    fields.push(("changed", names.join(",")));
                 }
             }
             (name, _) if ROW_IDS.contains(&name) => {}
             (name, Value::Number(number)) if name.ends_with("_at") => {
                 if let Some(millis) = number.as_i64() {
-                    facts.push((name, Timestamp::from_millis(millis).to_rfc3339()));
+                    fields.push((name, Timestamp::from_millis(millis).to_rfc3339()));
                 }
             }
             (name, Value::String(_) | Value::Number(_) | Value::Bool(true)) => {
-                push(&mut facts, name, Some(value));
+                push(&mut fields, name, Some(value));
             }
-            // Whole records, and what is null or false, say nothing on a line.
+            // Whole records, nulls and false are left out.
             _ => {}
         }
     }
-    facts
+    fields
 }
 
-fn context_facts<'a>(facts: &mut Vec<(&'a str, String)>, context: &'a Map<String, Value>) {
-    push(facts, "agent", context.get("agent_id"));
+fn push_context<'a>(fields: &mut Vec<(&'a str, String)>, context: &'a Map<String, Value>) {
+    push(fields, "agent", context.get("agent_id"));
     if let Some(Value::Object(queue)) = context.get("queue") {
-        push_queue(facts, queue);
+        push_queue(fields, queue);
     }
 }
 
-fn push_queue<'a>(facts: &mut Vec<(&'a str, String)>, queue: &'a Map<String, Value>) {
+fn push_queue<'a>(fields: &mut Vec<(&'a str, String)>, queue: &'a Map<String, Value>) {
     let known = ["path", "id", "path_id"].iter().find_map(|name| text(queue.get(*name)));
-    if let (Some(queue), false) = (known, facts.iter().any(|(name, _)| *name == "queue")) {
-        facts.push(("queue", queue));
+    if let (Some(queue), false) = (known, fields.iter().any(|(name, _)| *name == "queue")) {
+        fields.push(("queue", queue));
     }
 }
 
 fn push_status<'a>(
-    facts: &mut Vec<(&'a str, String)>,
+    fields: &mut Vec<(&'a str, String)>,
     name: &'a str,
     status: &'a Map<String, Value>,
 ) {
     if let Some(status) = text(status.get("name")).or_else(|| text(status.get("id"))) {
-        facts.push((name, status));
+        fields.push((name, status));
     }
 }
 
-fn push<'a>(facts: &mut Vec<(&'a str, String)>, name: &'a str, value: Option<&Value>) {
+fn push<'a>(fields: &mut Vec<(&'a str, String)>, name: &'a str, value: Option<&Value>) {
     if let Some(value) = text(value) {
-        facts.push((name, value));
+        fields.push((name, value));
     }
 }
 
@@ -195,7 +193,7 @@ fn stamp(meta: &Map<String, Value>, name: &str) -> Option<Timestamp> {
     meta.get(name).and_then(Value::as_i64).map(Timestamp::from_millis)
 }
 
-/// A text as one word of the line: as it is where that is safe, quoted where it is not.
+/// A text as one word of the line, quoted where it is not plain.
 fn word(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:,+-".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
@@ -204,7 +202,7 @@ fn word(text: &str) -> String {
     format!("\"{}\"", escaped(&text.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
-/// A text without the characters that move the cursor or turn the writing around.
+/// A text with control characters and changes of direction escaped.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
@@ -238,7 +236,7 @@ mod tests {
             headers: vec![],
             value: None,
         };
-        event(&Place { prefix: "floor", key, record: &record }, event_type, value)
+        event(&KeyedRecord { prefix: "floor", key, record: &record }, event_type, value)
     }
 
     fn meta() -> Value {
@@ -262,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_shows_time_place_and_the_facts_a_person_looks_for() {
+    fn a_line_shows_time_topic_key_and_the_main_fields() {
         let event = json!({
             "meta": meta(),
             "call": {
@@ -282,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn each_shape_of_body_shows_its_own_facts() {
+    fn each_kind_of_body_shows_its_own_fields() {
         let status = |name| json!({ "id": "1", "name": name, "presence": "BREAK" });
         let cases = [
             (
@@ -339,10 +337,10 @@ mod tests {
             ),
             (EventType::CallRated, json!({ "rating": null, "previous": 4 }), "previous=4"),
         ];
-        for (event_type, mut event, facts) in cases {
+        for (event_type, mut event, fields) in cases {
             event.as_object_mut().unwrap().insert(String::from("meta"), meta());
             let expected = format!(
-                "08:00:03.120Z calls acme:call:1 r3 {} {facts} (+1.2 s)",
+                "08:00:03.120Z calls acme:call:1 r3 {} {fields} (+1.2 s)",
                 event_type.as_str()
             );
             assert_eq!(line("acme:call:1", event_type, &event), expected);
@@ -350,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn times_say_what_is_known_of_them() {
+    fn a_line_shows_date_precision_origin_and_latency_where_they_matter() {
         let cases = [
             (json!({}), "08:00:03.120Z", "(+1.2 s)"),
             (json!({ "observed_at": 1_772_352_002_070_i64 }), "08:00:03.120Z", "(-1.0 s)"),
@@ -377,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_of_a_vendor_breaks_the_line_or_steers_the_terminal() {
+    fn no_text_of_a_vendor_breaks_the_line_or_controls_the_terminal() {
         let event = json!({ "meta": meta(), "reason": "a\nb\u{1b}[2J\u{9b}1m \"x\" \u{202e}é" });
         let line = line("acme:call:\u{1b}]0;x", EventType::CallFailed, &event);
         assert!(!line.contains(|it: char| it.is_control() || it == '\u{202e}'), "{line:?}");

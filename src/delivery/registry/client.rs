@@ -1,5 +1,5 @@
-//! The registry's interface: what is asked, and what each answer means. It depends on what every
-//! registry does alike: status codes, and the numbers in the bodies of errors.
+//! The registry's HTTP interface: its requests, and what each answer means. It relies on what all
+//! registries have in common: status codes, and the error codes in the bodies.
 
 use std::time::Duration;
 
@@ -11,29 +11,33 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Error, RegistryCredentials, RegistrySettings};
+use crate::backoff::{self, Backoff};
 
-/// The interface's media type; others answer with `application/json`.
+/// The interface's media type.
 const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
-const CONNECT: Duration = Duration::from_secs(3);
-/// The whole of one attempt.
-const ATTEMPT: Duration = Duration::from_secs(8);
-/// Attempts at one question.
+/// Some registries answer with plain JSON.
+const ACCEPTED: &str = "application/vnd.schemaregistry.v1+json, application/json";
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// For the whole of one attempt.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
+/// Attempts at one request.
 const ATTEMPTS: u32 = 3;
-/// The longest pause before the second one.
-const PAUSE: Duration = Duration::from_millis(200);
-/// The largest answer: a schema is a hundredth of it.
-const LARGEST: usize = 4 << 20;
-/// How much of the registry's own words is shown.
-const SHOWN: usize = 300;
+/// The wait before the second and before the last attempt.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_millis(400);
+/// The largest answer in bytes: a hundred times the largest schema.
+const LARGEST_ANSWER: usize = 4 << 20;
+/// How many characters of a registry's error message are shown.
+const LONGEST_REASON: usize = 300;
 
-/// What the registry says of a schema beside those that it has.
+/// Whether a schema may be registered under a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compatibility {
-    /// There is nothing under this subject yet.
+    /// The subject has no schema yet.
     New,
-    /// It goes with them.
+    /// It is compatible with the subject's schemas.
     Compatible,
-    /// It does not.
+    /// It is not.
     Incompatible,
 }
 
@@ -46,14 +50,15 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client. Nothing is asked yet.
+    /// A client. No request is sent yet.
     ///
     /// # Errors
-    /// When the credentials are no header, or the authority's certificates cannot be read.
+    /// When the credentials do not fit into a header, or the authority's certificates cannot be read.
     pub fn new(settings: &RegistrySettings) -> Result<Self, Error> {
         let header = |text: String| {
-            let mut header = HeaderValue::try_from(text)
-                .map_err(|_| Error::Client(String::from("the credentials are no header")))?;
+            let mut header = HeaderValue::try_from(text).map_err(|_| {
+                Error::Client(String::from("the credentials do not fit into a header"))
+            })?;
             header.set_sensitive(true);
             Ok(header)
         };
@@ -67,13 +72,13 @@ impl Client {
                 Some(header(format!("Bearer {}", token.expose()))?)
             }
         };
-        // Only the first call of the process installs it; the others find it there.
+        // Fails where it is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = reqwest::Client::builder()
-            // Credentials go nowhere else.
+            // A redirect must not take the credentials elsewhere.
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .timeout(ATTEMPT)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(ATTEMPT_TIMEOUT)
             .pool_max_idle_per_host(1);
         if let Some(authority) = &settings.authority {
             let unreadable = |_| Error::Client(String::from("ca_file holds no certificate (PEM)"));
@@ -83,19 +88,19 @@ impl Client {
             }
             http = http.tls_certs_merge(certificates);
         }
-        let http = http.build().map_err(|error| Error::Client(bare(&error)))?;
+        let http = http.build().map_err(|error| Error::Client(cause(&error)))?;
         Ok(Self { http, settings: settings.clone(), authorization })
     }
 
-    /// What identifies the registry: its address, without credentials.
+    /// The registry's address, without credentials.
     pub(super) fn identity(&self) -> &str {
         self.settings.url.as_str()
     }
 
-    /// The id of a schema under a subject: registers it where it is to be, else looks it up.
+    /// The id of a schema under a subject: registers it if so configured, else looks it up.
     ///
     /// # Errors
-    /// When there is none.
+    /// As [`Self::register`] and [`Self::look_up`].
     pub async fn id(&self, subject: &str, schema: &str) -> Result<u32, Error> {
         if self.settings.auto_register {
             self.register(subject, schema).await
@@ -104,38 +109,39 @@ impl Client {
         }
     }
 
-    /// Registers a schema under a subject; one that is there already keeps its id.
+    /// Registers a schema under a subject; a registered one keeps its id.
     ///
     /// # Errors
     /// When it is refused, or the registry does not answer.
     pub async fn register(&self, subject: &str, schema: &str) -> Result<u32, Error> {
         let body = json!({ "schema": schema });
         let (status, answer) =
-            self.ask(Method::POST, &["subjects", subject, "versions"], Some(&body)).await?;
+            self.request(Method::POST, &["subjects", subject, "versions"], Some(&body)).await?;
         self.id_of(status, &answer, subject)
     }
 
-    /// The id that a schema has under a subject.
+    /// The id of a registered schema under a subject.
     ///
     /// # Errors
-    /// When it has none, or the registry does not answer.
+    /// [`Error::Missing`] when it is not registered; or the registry does not answer.
     pub async fn look_up(&self, subject: &str, schema: &str) -> Result<u32, Error> {
         let body = json!({ "schema": schema });
-        let (status, answer) = self.ask(Method::POST, &["subjects", subject], Some(&body)).await?;
+        let (status, answer) =
+            self.request(Method::POST, &["subjects", subject], Some(&body)).await?;
         if is_unknown(status, &answer) {
             return Err(Error::Missing { subject: subject.to_owned() });
         }
         self.id_of(status, &answer, subject)
     }
 
-    /// Whether a schema may follow those that are under a subject. Changes nothing.
+    /// Whether a schema is compatible with the latest one of a subject. Registers nothing.
     ///
     /// # Errors
-    /// When the registry cannot tell, or does not answer.
+    /// When the registry does not say, or does not answer.
     pub async fn compatibility(&self, subject: &str, schema: &str) -> Result<Compatibility, Error> {
         let body = json!({ "schema": schema });
         let path = ["compatibility", "subjects", subject, "versions", "latest"];
-        let (status, answer) = self.ask(Method::POST, &path, Some(&body)).await?;
+        let (status, answer) = self.request(Method::POST, &path, Some(&body)).await?;
         if is_unknown(status, &answer) {
             return Ok(Compatibility::New);
         }
@@ -149,10 +155,11 @@ impl Client {
     /// The text of a schema.
     ///
     /// # Errors
-    /// When there is none of this id, or the registry does not answer.
+    /// [`Error::NoSuchId`] when there is none of this id; or the registry does not answer.
     pub async fn schema(&self, id: u32) -> Result<String, Error> {
         let number = id.to_string();
-        let (status, answer) = self.ask(Method::GET, &["schemas", "ids", &number], None).await?;
+        let (status, answer) =
+            self.request(Method::GET, &["schemas", "ids", &number], None).await?;
         if is_unknown(status, &answer) {
             return Err(Error::NoSuchId { id });
         }
@@ -160,12 +167,12 @@ impl Client {
         text.map(String::from).ok_or_else(|| self.no_registry(status))
     }
 
-    /// Whether a registry answers.
+    /// Checks that a registry answers.
     ///
     /// # Errors
-    /// When it does not.
+    /// When nothing answers, or something that is no registry.
     pub async fn answers(&self) -> Result<(), Error> {
-        let (status, answer) = self.ask(Method::GET, &["subjects"], None).await?;
+        let (status, answer) = self.request(Method::GET, &["subjects"], None).await?;
         if status.is_success() && answer.is_array() {
             return Ok(());
         }
@@ -180,17 +187,17 @@ impl Client {
         }
     }
 
-    /// An answer that is not what was asked for.
+    /// The error of an answer without the requested value.
     fn refused(&self, status: StatusCode, answer: &Value, subject: &str) -> Error {
-        let about_schemas = matches!(status.as_u16(), 409 | 422);
-        let speaks = answer.get("error_code").is_some() && status.is_client_error();
-        if !about_schemas && !speaks {
+        let is_about_schema = matches!(status.as_u16(), 409 | 422);
+        let has_error_code = answer.get("error_code").is_some() && status.is_client_error();
+        if !is_about_schema && !has_error_code {
             return self.no_registry(status);
         }
-        let words = answer.get("message").and_then(Value::as_str).unwrap_or("without a reason");
-        let words = words.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-        let mut reason: String = words.clone().take(SHOWN).collect();
-        if words.count() > SHOWN {
+        let message = answer.get("message").and_then(Value::as_str).unwrap_or("without a reason");
+        let message = message.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+        let mut reason: String = message.clone().take(LONGEST_REASON).collect();
+        if message.count() > LONGEST_REASON {
             reason.push('…');
         }
         Error::Refused { subject: subject.to_owned(), status: status.as_u16(), reason }
@@ -206,19 +213,20 @@ impl Client {
         url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
-    /// Asks, and asks again where that may help.
-    async fn ask(
+    /// Sends a request, and again where that may help. An answer that is no JSON is `null`.
+    async fn request(
         &self,
         method: Method,
         path: &[&str],
         body: Option<&Value>,
     ) -> Result<(StatusCode, Value), Error> {
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         let mut attempt = 1;
         loop {
             match self.attempt(method.clone(), path, body).await {
-                Err(Error::Away { .. }) if attempt < ATTEMPTS => {
-                    let random = rand::random_range(0.5..1.0);
-                    tokio::time::sleep(PAUSE.saturating_mul(attempt).mul_f64(random)).await;
+                Err(Error::Unavailable { .. }) if attempt < ATTEMPTS => {
+                    let part = rand::random_range(backoff::JITTER);
+                    tokio::time::sleep(backoff.next_part(part)).await;
                     attempt += 1;
                 }
                 outcome => return outcome,
@@ -232,7 +240,7 @@ impl Client {
         path: &[&str],
         body: Option<&Value>,
     ) -> Result<(StatusCode, Value), Error> {
-        let away = |problem: String| Error::Away { host: self.host(), problem };
+        let unavailable = |problem: String| Error::Unavailable { host: self.host(), problem };
         let mut url = self.settings.url.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
@@ -244,38 +252,37 @@ impl Client {
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, MEDIA_TYPE).body(body.to_string());
         }
-        let mut response = request.send().await.map_err(|error| away(bare(&error)))?;
+        let mut response = request.send().await.map_err(|error| unavailable(cause(&error)))?;
         let status = response.status();
         match status.as_u16() {
             401 | 403 => {
                 return Err(Error::Unauthorized { host: self.host(), status: status.as_u16() });
             }
-            429 | 500..=599 => return Err(away(format!("status {}", status.as_u16()))),
+            429 | 500..=599 => return Err(unavailable(format!("status {}", status.as_u16()))),
             _ => {}
         }
         let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| away(bare(&error)))? {
-            if answer.len() + chunk.len() > LARGEST {
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| unavailable(cause(&error)))?
+        {
+            if answer.len() + chunk.len() > LARGEST_ANSWER {
                 return Err(self.no_registry(status));
             }
             answer.extend_from_slice(&chunk);
         }
-        // What is no JSON has no fields, and is then no answer of a registry.
         Ok((status, serde_json::from_slice(&answer).unwrap_or(Value::Null)))
     }
 }
 
-const ACCEPTED: &str = "application/vnd.schemaregistry.v1+json, application/json";
-
-/// The registry knows no such subject, version or schema: an answer of its own, with a number of
-/// its own (40401 to 40403), and not that of a server that knows no such path.
+/// The registry knows no such subject, version or schema: its own answer with an error code (40401
+/// to 40403), and not the 404 of a server that knows no such path.
 fn is_unknown(status: StatusCode, answer: &Value) -> bool {
     let code = answer.get("error_code").and_then(Value::as_u64);
     status == StatusCode::NOT_FOUND && code.is_some_and(|code| code / 100 == 404)
 }
 
-/// An error's own words without the address.
-fn bare(error: &reqwest::Error) -> String {
+/// An error's innermost cause: its full text would hold the address.
+fn cause(error: &reqwest::Error) -> String {
     let mut source = std::error::Error::source(error);
     let mut text =
         String::from(if error.is_timeout() { "it takes too long" } else { "no connection" });

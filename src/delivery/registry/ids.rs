@@ -1,23 +1,25 @@
-//! The ids of schemas, as the drain needs them: asked once, remembered in the store, so that a
-//! restart goes on while the registry is away.
+//! The ids of schemas, as the outbox relay needs them: requested once and kept in the store, so that a
+//! restart goes on while the registry is down.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
 
 use super::{Client, Error, RegistrySettings, subject, subjects};
 use crate::event::EventType;
 use crate::event::avro;
 use crate::store::{self, Key, OutboxEvent, Store};
 
-/// How long the registry is left alone after it did not answer.
-const REST: Duration = Duration::from_secs(10);
-/// How long the drain waits for an id. Meanwhile it hears neither the broker nor an order to end.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// How long ids are asked for ahead of their events before the drain goes on.
-const AT_A_TIME: Duration = Duration::from_millis(200);
+/// The wait after the registry did not answer.
+const RETRY_WAIT: Duration = Duration::from_secs(10);
+/// How long the relay waits for an id. Meanwhile it handles neither reports nor a signal to finish.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// How long ids are requested ahead of their events before the relay goes on.
+const PREPARATION_SLICE: Duration = Duration::from_millis(200);
 
 /// Why an event cannot be framed.
 #[derive(Debug, thiserror::Error)]
@@ -30,32 +32,37 @@ pub(in crate::delivery) enum FramingError {
     Store(#[from] store::Error),
 }
 
-/// An id, and whether the registry has said it since the start.
+/// What a schema id belongs to: a topic, an event type, and the fingerprint of the schema.
+type SchemaUse = (String, EventType, [u8; 8]);
+
 #[derive(Clone, Copy, Debug)]
-struct Known {
+struct KnownId {
     id: u32,
+    /// Whether the registry has confirmed it since the start.
     confirmed: bool,
 }
 
-/// The ids of schemas. It blocks: it belongs to the thread of the drain.
+/// The ids of schemas. It blocks: it belongs to the thread of the outbox relay.
 #[derive(Debug)]
 pub(in crate::delivery) struct SchemaIds {
-    client: Client,
-    runtime: tokio::runtime::Runtime,
+    client: Arc<Client>,
+    /// Runs the requests; this thread waits for them.
+    runtime: Handle,
     store: Store,
-    known: HashMap<(String, EventType, [u8; 8]), Known>,
-    away: Option<Away>,
-    /// What was not asked yet, the last first.
+    known: HashMap<SchemaUse, KnownId>,
+    outage: Option<Outage>,
+    /// What was not requested yet, the last first.
     pending: Vec<(String, EventType)>,
 }
 
 /// The registry did not answer.
 #[derive(Debug)]
-struct Away {
+struct Outage {
+    /// No request is sent before this time.
     until: Instant,
     error: Error,
-    /// Whether somebody was told that ids of earlier are used.
-    told: bool,
+    /// Whether it was logged that stored ids are used.
+    logged: bool,
 }
 
 impl SchemaIds {
@@ -63,53 +70,51 @@ impl SchemaIds {
         settings: &RegistrySettings,
         store: Store,
         topic_prefix: &str,
+        runtime: Handle,
     ) -> Result<Self, Error> {
-        let failed = |error: std::io::Error| Error::Client(error.to_string());
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        // Its parts need a runtime when they are made.
         let client = {
-            let _inside = runtime.enter();
-            Client::new(settings)?
+            // The HTTP client needs a runtime when it is made.
+            let _runtime = runtime.enter();
+            Arc::new(Client::new(settings)?)
         };
         let pending = subjects(topic_prefix);
-        Ok(Self { client, runtime, store, known: HashMap::new(), away: None, pending })
+        Ok(Self { client, runtime, store, known: HashMap::new(), outage: None, pending })
     }
 
-    /// Asks for all ids there may ever be, so that a refusal is known before its event comes, and
-    /// a restart while the registry is away finds every id remembered. Some at a time, because the
-    /// drain waits meanwhile: to be called until it is done. Returns what it was told.
+    /// Requests the ids of all events, so that a refusal is known before its event comes, and a
+    /// restart while the registry is down finds every id in the store. Some at a time, because the
+    /// relay waits meanwhile: to be called until [`Self::is_prepared`]. Returns refusals.
     pub(in crate::delivery) fn prepare(
         &mut self,
         now: Instant,
     ) -> Result<Vec<Error>, store::Error> {
         let mut problems = Vec::new();
         let begun = Instant::now();
-        while self.is_left_alone(now).is_none() && begun.elapsed() < AT_A_TIME {
+        while self.current_outage(now).is_none() && begun.elapsed() < PREPARATION_SLICE {
             let Some((topic, event)) = self.pending.pop() else { break };
             let Ok((_, fingerprint)) = avro::schema(event) else { continue };
             match self.id(&topic, event, fingerprint, now) {
                 Err(FramingError::Store(error)) => return Err(error),
-                Err(FramingError::Registry(error)) if !error.leaves_ids_alone() => {
+                Err(FramingError::Registry(error)) if !error.keeps_known_ids() => {
                     problems.push(error);
                 }
                 Ok(_) | Err(FramingError::Registry(_)) => {}
             }
-            if self.away.is_some() {
+            if self.outage.is_some() {
                 self.pending.push((topic, event));
             }
         }
         Ok(problems)
     }
 
-    /// Whether every id was asked for that there may ever be.
+    /// Whether the ids of all events were requested.
     pub(in crate::delivery) const fn is_prepared(&self) -> bool {
         self.pending.is_empty()
     }
 
-    /// Why the registry is not asked now, where it is not.
-    fn is_left_alone(&self, now: Instant) -> Option<&Error> {
-        self.away.as_ref().filter(|away| now < away.until).map(|away| &away.error)
+    /// Why no request is sent now, if that is so.
+    fn current_outage(&self, now: Instant) -> Option<&Error> {
+        self.outage.as_ref().filter(|outage| now < outage.until).map(|outage| &outage.error)
     }
 
     /// An event with the id of its schema before it.
@@ -130,67 +135,76 @@ impl SchemaIds {
         fingerprint: [u8; 8],
         now: Instant,
     ) -> Result<u32, FramingError> {
-        let place = (topic.to_owned(), event, fingerprint);
-        let known = self.known.get(&place).copied();
-        if let Some(Known { id, confirmed: true }) = known {
+        let schema_use = (topic.to_owned(), event, fingerprint);
+        let known = self.known.get(&schema_use).copied();
+        if let Some(KnownId { id, confirmed: true }) = known {
             return Ok(id);
         }
-        if let Some(error) = self.is_left_alone(now).cloned() {
-            return self.remembered(place, known, error);
+        if let Some(error) = self.current_outage(now).cloned() {
+            return self.stored_id(schema_use, known, error);
         }
         let schema = avro::text_of(event, fingerprint)
             .ok_or(Error::UnknownSchema { event: event.as_str() })?;
-        let asked = self.runtime.block_on(async {
-            let subject = subject(topic, event);
-            let id = self.client.id(&subject, &schema);
-            tokio::time::timeout(PATIENCE, id).await.unwrap_or_else(|_| {
-                let problem = format!("no answer within {} s", PATIENCE.as_secs());
-                Err(Error::Away { host: self.client.identity().to_owned(), problem })
-            })
-        });
-        match asked {
+        match self.request(subject(topic, event), schema) {
             Ok(id) => {
-                if self.away.take().is_some_and(|away| away.told) {
+                if self.outage.take().is_some_and(|outage| outage.logged) {
                     tracing::info!("the schema registry answers again");
                 }
-                self.remember(&place, id)?;
-                self.known.insert(place, Known { id, confirmed: true });
+                self.store_id(&schema_use, id)?;
+                self.known.insert(schema_use, KnownId { id, confirmed: true });
                 Ok(id)
             }
-            Err(error) if error.leaves_ids_alone() => {
-                let told = self.away.as_ref().is_some_and(|away| away.told);
-                self.away = Some(Away { until: now + REST, error: error.clone(), told });
-                self.remembered(place, known, error)
+            Err(error) if error.keeps_known_ids() => {
+                let logged = self.outage.as_ref().is_some_and(|outage| outage.logged);
+                self.outage =
+                    Some(Outage { until: now + RETRY_WAIT, error: error.clone(), logged });
+                self.stored_id(schema_use, known, error)
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// What was once known, where it was; else the error.
-    fn remembered(
+    /// Requests an id from the registry and waits for it.
+    fn request(&self, subject: String, schema: String) -> Result<u32, Error> {
+        let (answer, answered) = channel();
+        let client = Arc::clone(&self.client);
+        let request = self.runtime.spawn(async move {
+            // After the timeout nobody waits for it.
+            let _ = answer.send(client.id(&subject, &schema).await);
+        });
+        // It also ends when the runtime does, which drops the request.
+        answered.recv_timeout(TIMEOUT).unwrap_or_else(|_| {
+            request.abort();
+            let problem = format!("no answer within {} s", TIMEOUT.as_secs());
+            Err(Error::Unavailable { host: self.client.identity().to_owned(), problem })
+        })
+    }
+
+    /// The id that was known before, here or in the store; else the error.
+    fn stored_id(
         &mut self,
-        place: (String, EventType, [u8; 8]),
-        known: Option<Known>,
+        schema_use: SchemaUse,
+        known: Option<KnownId>,
         error: Error,
     ) -> Result<u32, FramingError> {
         let id = match known {
             Some(known) => Some(known.id),
-            None => match self.key(&place) {
+            None => match self.key(&schema_use) {
                 Some(key) => self.store.get::<u32>(&key)?.map(|stored| stored.value),
                 None => None,
             },
         };
         let Some(id) = id else { return Err(error.into()) };
-        if let Some(away) = self.away.as_mut().filter(|away| !away.told) {
-            away.told = true;
-            tracing::warn!(%error, "ids of schemas that are remembered are used meanwhile");
+        if let Some(outage) = self.outage.as_mut().filter(|outage| !outage.logged) {
+            outage.logged = true;
+            tracing::warn!(%error, "stored schema ids are used meanwhile");
         }
-        self.known.insert(place, Known { id, confirmed: false });
+        self.known.insert(schema_use, KnownId { id, confirmed: false });
         Ok(id)
     }
 
-    fn remember(&self, place: &(String, EventType, [u8; 8]), id: u32) -> Result<(), store::Error> {
-        let Some(key) = self.key(place) else { return Ok(()) };
+    fn store_id(&self, schema_use: &SchemaUse, id: u32) -> Result<(), store::Error> {
+        let Some(key) = self.key(schema_use) else { return Ok(()) };
         if self.store.get::<u32>(&key)?.is_some_and(|stored| stored.value == id) {
             return Ok(());
         }
@@ -200,7 +214,7 @@ impl SchemaIds {
     }
 
     /// An id belongs to a registry, a subject and the exact text of a schema.
-    fn key(&self, (topic, event, fingerprint): &(String, EventType, [u8; 8])) -> Option<Key> {
+    fn key(&self, (topic, event, fingerprint): &SchemaUse) -> Option<Key> {
         let schema = avro::text_of(*event, *fingerprint)?;
         let digest = Sha256::digest(schema.as_bytes());
         Some(Key::schema_id(self.client.identity(), &subject(topic, *event), &digest))

@@ -1,16 +1,17 @@
 //! Calls as interactions.
 
-use super::Interaction;
-use super::steps::{LifeCycle, Tells, interaction_context};
-use crate::detect::fields::changed_in_call;
-use crate::event::{
-    Body, CallAssignment, CallConnection, CallCreation, CallDeflection, CallEnd, CallFailure,
+use super::context::{current_context, interaction_context};
+use super::interaction::Interaction;
+use super::step::{Coverage, StepKind, Steps};
+use crate::event::Body;
+use crate::event::body::{
+    CallAssignment, CallConnection, CallCreation, CallDeflection, CallEnd, CallFailure,
     CallQueueing, CallRating, CallRecovery, CallSchedule, CallTransfer, CallUpdate, CallVoicemail,
     CallWrapUp, InteractionContext,
 };
 use crate::model::{
-    AgentReference, Call, Direction, EntityId, EntityKind, HandleDuration, Menu, MenuPath, Phase,
-    QueueDuration, Timestamp, Transfer, is_abandonment,
+    Call, Direction, EntityId, EntityKind, FailureCause, HandleDuration, InteractionPhase,
+    InteractionRecord, Timestamp, Transfer,
 };
 
 const CREATED: &[&str] =
@@ -25,76 +26,28 @@ impl Interaction for Call {
     const CHANNEL: &'static str = "call";
     const CONNECTS: bool = true;
 
-    fn id(&self) -> &EntityId {
-        &self.id
+    fn interaction(&self) -> &InteractionRecord {
+        &self.interaction
+    }
+
+    fn interaction_mut(&mut self) -> &mut InteractionRecord {
+        &mut self.interaction
     }
 
     fn direction(&self) -> Direction {
         self.direction()
     }
 
-    fn language(&self) -> Option<&String> {
-        self.lang.as_ref()
-    }
-
-    fn phase(&self) -> Phase {
-        self.status.as_deref().map_or(Phase::Unknown, Phase::of_call)
-    }
-
     fn queued_at(&self) -> Option<Timestamp> {
         self.queued_at
-    }
-
-    fn assigned_at(&self) -> Option<Timestamp> {
-        self.assigned_at
     }
 
     fn connected_at(&self) -> Option<Timestamp> {
         self.connected_at
     }
 
-    fn ends_at(&self) -> Option<Timestamp> {
-        self.ends_at
-    }
-
-    fn updated_at(&self) -> Option<Timestamp> {
-        self.updated_at
-    }
-
-    fn rating(&self) -> Option<i64> {
-        self.rating
-    }
-
-    fn selected_menu(&self) -> Option<&Menu> {
-        self.selected_menu.as_ref()
-    }
-
-    fn menu_path(&self) -> Option<&MenuPath> {
-        self.menu_path.as_ref()
-    }
-
-    fn agent_info(&self) -> Option<&AgentReference> {
-        self.agent_info.as_ref()
-    }
-
-    fn queue_durations(&self) -> &[QueueDuration] {
-        &self.queue_durations
-    }
-
-    fn handle_durations(&self) -> &[HandleDuration] {
-        &self.handle_durations
-    }
-
-    fn transfers(&self) -> &[Transfer] {
-        &self.transfers
-    }
-
-    fn without_bookkeeping(&self) -> Self {
-        Self { updated_at: None, wait_duration: None, ..self.clone() }
-    }
-
-    fn changed(before: &Self, after: &Self) -> Vec<&'static str> {
-        changed_in_call(before, after)
+    fn differing(&self, other: &Self) -> Vec<&'static str> {
+        self.differing(other)
     }
 
     fn queued(
@@ -134,82 +87,75 @@ impl Interaction for Call {
         Body::CallUpdated(CallUpdate { call, before, after, changed })
     }
 
-    fn arrival(life: &mut LifeCycle<'_, Self>) {
-        let call = life.record;
-        let bare = interaction_context(call, None, None);
-        let created = CallCreation {
-            call: bare.clone(),
-            call_type: call.call_type.clone(),
-            parent_id: call.parent_id.clone(),
-            support_number: call.support_number.clone(),
-        };
-        let at = life.at(call.created_at);
-        life.add("created", at, Body::CallCreated(created), Tells::Fields(CREATED));
+    fn add_arrival(&self, steps: &mut Steps<'_>) {
+        let context = interaction_context(self, None, None);
+        let at = steps.at(self.interaction.created_at);
+        let created = Body::CallCreated(CallCreation {
+            call: context.clone(),
+            call_type: self.call_type.as_deref().map(String::from),
+            parent_id: self.parent_id.clone(),
+            support_number: self.support_number.clone(),
+        });
+        steps.add(StepKind::Created.key(), at, created, Coverage::Fields(CREATED));
 
-        if call.scheduled_at.is_some() || call.phase() == Phase::Scheduled {
+        if self.scheduled_at.is_some() || self.interaction.phase() == InteractionPhase::Scheduled {
             // `scheduled_at` is the time it is scheduled for; it was scheduled when it came to be.
-            let scheduled = CallSchedule { call: bare, scheduled_at: call.scheduled_at };
-            let at = life.at(call.created_at);
-            life.add("scheduled", at, Body::CallScheduled(scheduled), Tells::Fields(SCHEDULED));
+            let scheduled = Body::CallScheduled(CallSchedule {
+                call: context,
+                scheduled_at: self.scheduled_at,
+            });
+            steps.add(StepKind::Scheduled.key(), at, scheduled, Coverage::Fields(SCHEDULED));
         }
     }
 
-    fn ending(life: &mut LifeCycle<'_, Self>) {
-        let (call, current, phase) = (life.record, life.current(), life.record.phase());
-        let deflected = phase == Phase::Deflected
-            || call.deflection.as_deref().is_some_and(|word| word != "no_deflection");
-        if deflected {
-            let body = Body::CallDeflected(CallDeflection {
-                call: current.clone(),
-                deflection: call.deflection.clone(),
-            });
-            let at = life.at(call.ends_at.filter(|_| phase == Phase::Deflected));
-            life.add("deflected", at, body, Tells::Fields(DEFLECTED));
+    fn add_ending(&self, steps: &mut Steps<'_>) {
+        let (call, phase) = (current_context(self), self.interaction.phase());
+        let ended = steps.at(self.interaction.ends_at);
+        if phase == InteractionPhase::Deflected || self.is_deflected() {
+            let deflection = self.deflection.as_deref().map(String::from);
+            let body = Body::CallDeflected(CallDeflection { call: call.clone(), deflection });
+            // Only where the deflection ended the call, its time is known.
+            let at = if phase == InteractionPhase::Deflected { ended } else { steps.at(None) };
+            steps.add(StepKind::Deflected.key(), at, body, Coverage::Fields(DEFLECTED));
         }
-        let voicemail = CallVoicemail {
-            call: current.clone(),
-            voicemail_reason: call.voicemail_reason.clone(),
-        };
         match phase {
-            Phase::Finished => {
-                let at = life.at(call.ends_at);
-                let body =
-                    Body::CallFinished(CallEnd { call: current, after: Box::new(call.clone()) });
-                life.add("finished", at, body, Tells::Everything);
+            InteractionPhase::Finished => {
+                let body = Body::CallFinished(CallEnd { call, after: Box::new(self.clone()) });
+                steps.add(StepKind::Finished.key(), ended, body, Coverage::Everything);
             }
-            Phase::Failed => {
-                let at = life.at(call.ends_at);
+            InteractionPhase::Failed => {
                 let body = Body::CallFailed(CallFailure {
-                    call: current,
-                    reason: call.fail_reason.clone(),
-                    abandoned: call.fail_reason.as_deref().is_some_and(is_abandonment),
-                    after: Box::new(call.clone()),
+                    call,
+                    reason: self.interaction.fail_reason.as_deref().map(String::from),
+                    abandoned: self.failure_cause() == Some(FailureCause::Abandoned),
+                    after: Box::new(self.clone()),
                 });
-                life.add("failed", at, body, Tells::Everything);
+                steps.add(StepKind::Failed.key(), ended, body, Coverage::Everything);
             }
-            Phase::Recovered => {
-                let at = life.at(call.ends_at);
-                let body = Body::CallRecovered(CallRecovery {
-                    call: current,
-                    parent_id: call.parent_id.clone(),
-                });
-                life.add("recovered", at, body, Tells::Fields(RECOVERED));
+            InteractionPhase::Recovered => {
+                let parent_id = self.parent_id.clone();
+                let body = Body::CallRecovered(CallRecovery { call, parent_id });
+                steps.add(StepKind::Recovered.key(), ended, body, Coverage::Fields(RECOVERED));
             }
-            Phase::VoicemailReceived => {
-                let at = life.at(call.ends_at);
-                let body = Body::CallVoicemailReceived(voicemail);
-                life.add("voicemail_received", at, body, Tells::Fields(VOICEMAIL));
-            }
-            Phase::VoicemailRead => {
-                // A voicemail that is read had been left, at the time the call ended.
-                let left = life.at(call.ends_at);
-                let body = Body::CallVoicemailReceived(voicemail.clone());
-                life.add("voicemail_received", left, body, Tells::Fields(VOICEMAIL));
-                let at = life.at(None);
-                let body = Body::CallVoicemailRead(voicemail);
-                life.add("voicemail_read", at, body, Tells::Fields(VOICEMAIL));
+            InteractionPhase::VoicemailReceived => self.add_voicemail(call, steps),
+            InteractionPhase::VoicemailRead => {
+                // A voicemail that was opened had been left, at the time the call ended.
+                self.add_voicemail(call.clone(), steps);
+                let voicemail_reason = self.voicemail_reason.clone();
+                let body = Body::CallVoicemailRead(CallVoicemail { call, voicemail_reason });
+                let (key, at) = (StepKind::VoicemailRead.key(), steps.at(None));
+                steps.add(key, at, body, Coverage::Fields(VOICEMAIL));
             }
             _ => {}
         }
+    }
+}
+
+impl Call {
+    fn add_voicemail(&self, call: InteractionContext, steps: &mut Steps<'_>) {
+        let voicemail_reason = self.voicemail_reason.clone();
+        let body = Body::CallVoicemailReceived(CallVoicemail { call, voicemail_reason });
+        let at = steps.at(self.interaction.ends_at);
+        steps.add(StepKind::VoicemailReceived.key(), at, body, Coverage::Fields(VOICEMAIL));
     }
 }

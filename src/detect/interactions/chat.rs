@@ -1,15 +1,16 @@
 //! Chats as interactions. An agent who is assigned to a chat is connected with it.
 
-use super::Interaction;
-use super::steps::{LifeCycle, Tells};
-use crate::detect::fields::changed_in_chat;
-use crate::event::{
-    Body, ChatAssignment, ChatEnd, ChatFailure, ChatQueueing, ChatRating, ChatTransfer, ChatUpdate,
+use super::context::current_context;
+use super::interaction::Interaction;
+use super::step::{Coverage, StepKind, Steps};
+use crate::event::Body;
+use crate::event::body::{
+    ChatAssignment, ChatEnd, ChatFailure, ChatQueueing, ChatRating, ChatTransfer, ChatUpdate,
     ChatWrapUp, InteractionContext,
 };
 use crate::model::{
-    AgentReference, Chat, Direction, EntityId, EntityKind, HandleDuration, Menu, MenuPath, Phase,
-    QueueDuration, Timestamp, Transfer,
+    Chat, Direction, EntityId, EntityKind, HandleDuration, InteractionPhase, InteractionRecord,
+    Timestamp, Transfer,
 };
 
 impl Interaction for Chat {
@@ -17,77 +18,29 @@ impl Interaction for Chat {
     const CHANNEL: &'static str = "chat";
     const CONNECTS: bool = false;
 
-    fn id(&self) -> &EntityId {
-        &self.id
+    fn interaction(&self) -> &InteractionRecord {
+        &self.interaction
+    }
+
+    fn interaction_mut(&mut self) -> &mut InteractionRecord {
+        &mut self.interaction
     }
 
     fn direction(&self) -> Direction {
         self.direction()
     }
 
-    fn language(&self) -> Option<&String> {
-        self.lang.as_ref()
-    }
-
-    fn phase(&self) -> Phase {
-        self.status.as_deref().map_or(Phase::Unknown, Phase::of_chat)
-    }
-
     fn queued_at(&self) -> Option<Timestamp> {
-        // The vendor gives chats no such stamp: their rows tell it.
+        // Chats have no such stamp; their rows have it.
         None
-    }
-
-    fn assigned_at(&self) -> Option<Timestamp> {
-        self.assigned_at
     }
 
     fn connected_at(&self) -> Option<Timestamp> {
         None
     }
 
-    fn ends_at(&self) -> Option<Timestamp> {
-        self.ends_at
-    }
-
-    fn updated_at(&self) -> Option<Timestamp> {
-        self.updated_at
-    }
-
-    fn rating(&self) -> Option<i64> {
-        self.rating
-    }
-
-    fn selected_menu(&self) -> Option<&Menu> {
-        self.selected_menu.as_ref()
-    }
-
-    fn menu_path(&self) -> Option<&MenuPath> {
-        self.menu_path.as_ref()
-    }
-
-    fn agent_info(&self) -> Option<&AgentReference> {
-        self.agent_info.as_ref()
-    }
-
-    fn queue_durations(&self) -> &[QueueDuration] {
-        &self.queue_durations
-    }
-
-    fn handle_durations(&self) -> &[HandleDuration] {
-        &self.handle_durations
-    }
-
-    fn transfers(&self) -> &[Transfer] {
-        &self.transfers
-    }
-
-    fn without_bookkeeping(&self) -> Self {
-        Self { updated_at: None, wait_duration: None, ..self.clone() }
-    }
-
-    fn changed(before: &Self, after: &Self) -> Vec<&'static str> {
-        changed_in_chat(before, after)
+    fn differing(&self, other: &Self) -> Vec<&'static str> {
+        self.differing(other)
     }
 
     fn queued(
@@ -127,31 +80,27 @@ impl Interaction for Chat {
         Body::ChatUpdated(ChatUpdate { chat, before, after, changed })
     }
 
-    fn arrival(_: &mut LifeCycle<'_, Self>) {}
+    fn add_arrival(&self, _: &mut Steps<'_>) {}
 
-    fn ending(life: &mut LifeCycle<'_, Self>) {
-        let (chat, phase) = (life.current(), life.record.phase());
-        let at = life.at(life.record.ends_at);
-        let after = Box::new(life.record.clone());
-        match phase {
-            Phase::Finished => {
-                let body = Body::ChatFinished(ChatEnd { chat, after });
-                life.add("finished", at, body, Tells::Everything);
+    fn add_ending(&self, steps: &mut Steps<'_>) {
+        let (chat, after) = (current_context(self), Box::new(self.clone()));
+        let (kind, body) = match self.interaction.phase() {
+            InteractionPhase::Finished => {
+                (StepKind::Finished, Body::ChatFinished(ChatEnd { chat, after }))
             }
-            Phase::Canceled => {
-                let body = Body::ChatCanceled(ChatEnd { chat, after });
-                life.add("canceled", at, body, Tells::Everything);
+            InteractionPhase::Canceled => {
+                (StepKind::Canceled, Body::ChatCanceled(ChatEnd { chat, after }))
             }
-            Phase::Unanswered => {
-                let body = Body::ChatUnanswered(ChatEnd { chat, after });
-                life.add("unanswered", at, body, Tells::Everything);
+            InteractionPhase::Unanswered => {
+                (StepKind::Unanswered, Body::ChatUnanswered(ChatEnd { chat, after }))
             }
-            Phase::Failed => {
-                let reason = life.record.fail_reason.clone();
-                let body = Body::ChatFailed(ChatFailure { chat, reason, after });
-                life.add("failed", at, body, Tells::Everything);
+            InteractionPhase::Failed => {
+                let reason = self.interaction.fail_reason.as_deref().map(String::from);
+                (StepKind::Failed, Body::ChatFailed(ChatFailure { chat, reason, after }))
             }
-            _ => {}
-        }
+            _ => return,
+        };
+        let at = steps.at(self.interaction.ends_at);
+        steps.add(kind.key(), at, body, Coverage::Everything);
     }
 }

@@ -1,8 +1,9 @@
 use serde_json::{Value, json};
 
-use super::{agent_json, at, baseline_at, context, names, with};
+use super::{agent_json, at, baseline_at, context, mapped, names, with};
 use crate::detect::{AgentState, Authority, StatusSource, activity_row, roster_row};
-use crate::event::{AgentStatusChange, Body, Draft, Origin};
+use crate::event::body::AgentStatusChange;
+use crate::event::{Body, Draft, Origin};
 use crate::model::Activity;
 
 fn row(id: &str, second: i64, changes: &Value) -> Activity {
@@ -11,7 +12,7 @@ fn row(id: &str, second: i64, changes: &Value) -> Activity {
         "started_at": at(second).millis(),
         "status": {"id": "-2", "name": "Break", "presence": "BREAK"},
     });
-    serde_json::from_value(with(base, changes)).unwrap()
+    mapped(with(base, changes))
 }
 
 fn available() -> Value {
@@ -43,7 +44,7 @@ fn status(draft: &Draft) -> &AgentStatusChange {
 }
 
 #[test]
-fn a_status_row_follows_the_seed_with_its_duration() {
+fn a_status_row_follows_the_baseline_status_with_its_duration() {
     let (_, drafts) = apply(Some(seeded(-60)), &[row("1", 20, &json!({}))]);
     let change = status(&drafts[0]);
     assert_eq!(change.previous.as_ref().map(|status| status.id.as_str()), Some("0"));
@@ -68,14 +69,14 @@ fn a_late_row_is_recovered_and_leaves_the_state_alone() {
 }
 
 #[test]
-fn the_row_that_began_the_seeded_status_is_told_once_and_without_a_previous_one() {
+fn the_row_that_began_the_baseline_status_is_emitted_once_without_a_previous_status() {
     let (state, drafts) = apply(Some(seeded(-1)), &[row("1", 1, &available())]);
     assert_eq!(status(&drafts[0]).previous, None);
     assert_eq!(state.unwrap().status.unwrap().authority, Authority::Log);
 }
 
 #[test]
-fn login_and_logout_are_points_that_never_tell_the_status() {
+fn login_and_logout_are_points_in_time_that_do_not_change_the_status() {
     let offline = json!({"status": {"id": "-10", "name": "Offline", "presence": "OFFLINE"}});
     let login = row("1", 20, &with(offline.clone(), &json!({"activity": "login"})));
     let (state, drafts) = apply(Some(seeded(-60)), &[login]);
@@ -91,7 +92,7 @@ fn login_and_logout_are_points_that_never_tell_the_status() {
 }
 
 #[test]
-fn a_missed_offer_and_every_other_activity_are_told_with_their_row() {
+fn a_missed_offer_and_every_other_activity_are_emitted_with_their_row() {
     let missed = row("1", 20, &json!({"activity": "deltacast_call_missed", "call_id": "4711"}));
     let unheard_of = row("2", 21, &json!({"activity": "teleported"}));
     let (_, drafts) = apply(None, &[missed, unheard_of]);
@@ -106,7 +107,7 @@ fn a_status_keeps_the_interaction_that_brought_it() {
 }
 
 #[test]
-fn rows_come_out_the_same_however_they_are_read() {
+fn log_rows_yield_the_same_events_however_they_are_split() {
     let rows: Vec<_> = (0..6)
         .map(|n| row(&n.to_string(), 10 * n, &if n % 2 == 0 { json!({}) } else { available() }))
         .collect();

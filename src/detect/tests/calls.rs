@@ -1,12 +1,12 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{at, body, context, names, with};
+use super::{at, body, context, mapped, names, with};
 use crate::detect::{
     Change, HORIZON, InteractionState, PollContext, Targets, interaction_row, settle,
 };
 use crate::event::{Body, Draft, Origin};
-use crate::model::{Call, EntityId, Precision};
+use crate::model::{Call, EntityId, InteractionPhase, Precision, SlaVerdict, VendorWord};
 
 fn call(changes: &Value) -> Call {
     let base = json!({
@@ -15,7 +15,7 @@ fn call(changes: &Value) -> Call {
         "selected_menu": {"id": "11", "name": "Shipping"},
         "queue_durations": [queue_row(20, 13, None)],
     });
-    serde_json::from_value(with(base, changes)).unwrap()
+    mapped(with(base, changes))
 }
 
 fn queue_row(id: i64, started: i64, ended: Option<i64>) -> Value {
@@ -46,13 +46,13 @@ fn row_of(
     interaction_row(state, row, context, &Targets::default())
 }
 
-fn first(row: &Call, asked: i64) -> (InteractionState<Call>, Vec<Draft>) {
-    let change = row_of(None, row, &context(asked, 5));
+fn first(row: &Call, requested: i64) -> (InteractionState<Call>, Vec<Draft>) {
+    let change = row_of(None, row, &context(requested, 5));
     (change.state, change.drafts)
 }
 
 #[test]
-fn a_call_first_seen_finished_tells_its_whole_life_at_its_stamps() {
+fn a_call_first_seen_finished_yields_its_whole_life_cycle_at_its_stamps() {
     let (_, drafts) = first(&finished(), 60);
     assert_eq!(
         names(&drafts),
@@ -64,7 +64,7 @@ fn a_call_first_seen_finished_tells_its_whole_life_at_its_stamps() {
 }
 
 #[test]
-fn facts_of_a_step_stand_as_they_were_at_that_step() {
+fn facts_of_a_step_are_those_of_that_step() {
     let (_, drafts) = first(&finished(), 60);
     let Body::CallCreated(created) = body(&drafts[0]) else { panic!() };
     assert_eq!((&created.call.queue, &created.call.agent_id), (&None, &None));
@@ -119,7 +119,7 @@ fn a_transfer_repeats_the_steps_it_brings_and_each_once() {
     assert_eq!(assigned.transfer_id, Some(EntityId::new("9")));
     assert_eq!(assigned.call.agent_id, Some(EntityId::new("18")));
 
-    // The connection is told by the transfer, and the handling row that comes later is the same.
+    // The transfer's connection is emitted, and the handling row that comes later is the same step.
     let connected = json!({"assigned_at": at(44).millis(), "connected_at": at(47).millis()});
     let change =
         row_of(Some(&change.state), &with_transfer(&connected, &json!([])), &context(50, 5));
@@ -130,8 +130,15 @@ fn a_transfer_repeats_the_steps_it_brings_and_each_once() {
     assert_eq!(names(&change.drafts), ["CallUpdated"]);
 }
 
+fn late() -> VendorWord<SlaVerdict> {
+    VendorWord::new("not_in_sla", SlaVerdict::Late)
+}
+
 fn finished_open() -> Call {
-    Call { status: Some("connected".into()), ends_at: None, ..finished() }
+    let mut call = finished();
+    call.interaction.status = Some(VendorWord::new("connected", InteractionPhase::Connected));
+    call.interaction.ends_at = None;
+    call
 }
 
 fn with_transfer(stamps: &Value, handled: &Value) -> Call {
@@ -144,31 +151,33 @@ fn with_transfer(stamps: &Value, handled: &Value) -> Call {
     queued["transfer"] = json!(true);
     queued["transfer_id"] = json!("9");
     let mut row = finished_open();
-    row.transfers = serde_json::from_value(json!([transfer])).unwrap();
-    row.queue_durations.push(serde_json::from_value(queued).unwrap());
-    row.handle_durations.extend(serde_json::from_value::<Vec<_>>(handled.clone()).unwrap());
+    row.interaction.transfers = serde_json::from_value(json!([transfer])).unwrap();
+    row.interaction.queue_durations.push(serde_json::from_value(queued).unwrap());
+    row.interaction
+        .handle_durations
+        .extend(serde_json::from_value::<Vec<_>>(handled.clone()).unwrap());
     row
 }
 
 #[test]
-fn rows_without_an_id_are_known_by_what_they_say() {
+fn rows_without_an_id_are_identified_by_their_content() {
     let mut row = finished();
-    row.queue_durations[0].id = None;
-    row.queue_durations[0].service_level_event = Some("not_in_sla".into());
+    row.interaction.queue_durations[0].id = None;
+    row.interaction.queue_durations[0].service_level_event = Some(late());
     let (state, drafts) = first(&row, 60);
     assert!(names(&drafts).contains(&"SlaBreached"));
-    row.rating = Some(4);
+    row.interaction.rating = Some(4);
     let again = row_of(Some(&state), &row, &context(65, 5));
     assert_eq!(names(&again.drafts), ["CallRated"]);
 }
 
 #[test]
-fn the_vendors_verdict_is_passed_through_unchanged() {
+fn the_vendors_verdict_is_emitted_unchanged() {
     // A wait of 7 s is late under a target of 60 s, says the vendor.
     let mut row = finished();
-    row.queue_durations[0].service_level_event = Some("not_in_sla".into());
-    row.queue_durations[0].service_level_target_time = Some(60);
-    row.queue_durations[0].queue_duration = Some(7);
+    row.interaction.queue_durations[0].service_level_event = Some(late());
+    row.interaction.queue_durations[0].service_level_target_time = Some(60);
+    row.interaction.queue_durations[0].queue_duration = Some(7);
     let (_, drafts) = first(&row, 60);
     let breach = drafts.iter().find(|draft| draft.body.event_type().as_str() == "SlaBreached");
     let Body::SlaBreached(breach) = body(breach.unwrap()) else { panic!() };
@@ -176,10 +185,10 @@ fn the_vendors_verdict_is_passed_through_unchanged() {
 }
 
 #[test]
-fn after_call_work_that_comes_late_is_told_with_the_whole_record() {
+fn after_call_work_that_comes_late_is_emitted_with_the_whole_record() {
     let (state, _) = first(&finished(), 60);
     let mut row = finished();
-    row.handle_durations.push(
+    row.interaction.handle_durations.push(
         serde_json::from_value(json!({"id": "32", "agent_id": "17", "acw_duration": 25,
             "call_duration": 0, "started_at": at(50).millis(), "ended_at": at(75).millis()}))
         .unwrap(),
@@ -187,13 +196,13 @@ fn after_call_work_that_comes_late_is_told_with_the_whole_record() {
     let change = row_of(Some(&state), &row, &context(90, 30));
     assert_eq!(names(&change.drafts), ["CallWrapUpEnded"]);
     assert_eq!(change.drafts[0].occurrence.at, at(75));
-    // Also after the record itself was forgotten.
+    // Nor after the record itself was removed.
     let change = row_of(Some(&settle(&change.state)), &row, &context(95, 5));
     assert_eq!(change.drafts, []);
 }
 
 #[test]
-fn an_abandoned_call_says_so_by_its_reason() {
+fn a_call_is_abandoned_by_its_failure_reason() {
     for (reason, abandoned) in [("eu_abandoned", true), ("voip_conn_timeout", false)] {
         let row = call(&json!({
             "status": "failed", "fail_reason": reason, "ends_at": at(30).millis(),
@@ -205,7 +214,7 @@ fn an_abandoned_call_says_so_by_its_reason() {
 }
 
 #[test]
-fn voicemails_deflections_and_schedules_are_steps_of_their_own() {
+fn voicemails_deflections_and_schedules_are_separate_steps() {
     let cases = [
         (json!({"status": "deflected", "deflection": "voicemail"}), vec!["CallDeflected"]),
         (
@@ -239,21 +248,20 @@ fn a_stamp_that_moves_without_a_row_is_an_update() {
 }
 
 #[test]
-fn a_record_whose_bookkeeping_alone_moved_tells_nothing() {
+fn a_record_whose_bookkeeping_alone_changed_emits_nothing() {
     let (state, _) = first(&finished(), 60);
-    let touched = Call { updated_at: Some(at(55)), ..finished() };
+    let mut touched = finished();
+    touched.interaction.updated_at = Some(at(55));
     assert_eq!(row_of(Some(&state), &touched, &context(65, 5)).drafts, []);
 }
 
 #[test]
-fn what_ended_before_the_start_or_the_horizon_yields_only_an_update_without_a_past() {
-    let old = Call {
-        created_at: Some(at(-90)),
-        ends_at: Some(at(-30)),
-        rating: Some(5),
-        updated_at: Some(at(20)),
-        ..finished()
-    };
+fn a_call_that_ended_before_the_start_or_the_horizon_yields_only_an_update() {
+    let mut old = finished();
+    old.interaction.created_at = Some(at(-90));
+    old.interaction.ends_at = Some(at(-30));
+    old.interaction.rating = Some(5);
+    old.interaction.updated_at = Some(at(20));
     let (state, drafts) = first(&old, 25);
     assert_eq!(names(&drafts), ["CallUpdated"]);
     let Body::CallUpdated(update) = body(&drafts[0]) else { panic!() };
@@ -267,8 +275,9 @@ fn what_ended_before_the_start_or_the_horizon_yields_only_an_update_without_a_pa
 }
 
 #[test]
-fn a_call_that_was_under_way_at_the_start_says_what_stood_so_already() {
-    let row = Call { created_at: Some(at(-20)), ..finished_open() };
+fn the_steps_of_a_call_before_the_start_belong_to_the_baseline() {
+    let mut row = finished_open();
+    row.interaction.created_at = Some(at(-20));
     let (_, drafts) = first(&row, 30);
     assert_eq!(drafts[0].origin, Origin::Baseline);
     assert_eq!(drafts[1].origin, Origin::Live);
@@ -277,7 +286,7 @@ fn a_call_that_was_under_way_at_the_start_says_what_stood_so_already() {
 proptest! {
     /// The same facts, however many of the versions of a call are seen.
     #[test]
-    fn stamped_facts_come_out_the_same_however_the_readings_are_split(
+    fn stamped_facts_are_the_same_however_the_poll_results_are_split(
         seen in prop::collection::vec(any::<bool>(), 6), rating in prop::option::of(1..=5_i64),
     ) {
         let versions = versions(rating);
@@ -289,8 +298,8 @@ proptest! {
                 if !last && !seen[n] {
                     continue;
                 }
-                let asked = 60 + 10 * i64::try_from(n).unwrap_or(0);
-                let change = row_of(state.as_ref(), version, &context(asked, 10));
+                let requested = 60 + 10 * i64::try_from(n).unwrap_or(0);
+                let change = row_of(state.as_ref(), version, &context(requested, 10));
                 for draft in change.drafts {
                     let name = draft.body.event_type().as_str();
                     if !matches!(name, "CallUpdated" | "CallRated") {
@@ -316,15 +325,13 @@ fn versions(rating: Option<i64>) -> Vec<Call> {
         &json!({"assigned_at": at(44).millis(), "connected_at": at(47).millis()}),
         &json!([]),
     );
-    transferred.queue_durations[0].service_level_event = Some("not_in_sla".into());
-    let ended = Call {
-        status: Some("finished".into()),
-        ends_at: Some(at(58)),
-        rating,
-        ..transferred.clone()
-    };
+    transferred.interaction.queue_durations[0].service_level_event = Some(late());
+    let mut ended = transferred.clone();
+    ended.interaction.status = Some(VendorWord::new("finished", InteractionPhase::Finished));
+    ended.interaction.ends_at = Some(at(58));
+    ended.interaction.rating = rating;
     let mut wrapped = ended.clone();
-    wrapped.handle_durations.push(
+    wrapped.interaction.handle_durations.push(
         serde_json::from_value(json!({"id": "33", "agent_id": "18", "acw_duration": 5,
             "started_at": at(58).millis(), "ended_at": at(63).millis()}))
         .unwrap(),

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{at, body, context, names, with};
+use super::{at, body, context, mapped, names, with};
 use crate::detect::{Targets, interaction_row};
 use crate::event::Body;
 use crate::model::{Chat, EntityId};
@@ -18,16 +18,16 @@ fn chat(changes: &Value) -> Chat {
         "created_at": at(10).millis(), "updated_at": at(11).millis(),
         "queue_durations": [row(&json!({}))],
     });
-    serde_json::from_value(with(base, changes)).unwrap()
+    mapped(with(base, changes))
 }
 
-fn told(chat: &Chat) -> Vec<crate::event::Draft> {
+fn emitted(chat: &Chat) -> Vec<crate::event::Draft> {
     interaction_row(None, chat, &context(100, 5), &Targets::default()).drafts
 }
 
 #[test]
-fn a_chats_life_is_told_at_the_stamps_of_its_rows() {
-    let drafts = told(&chat(&json!({
+fn a_chats_life_cycle_is_emitted_at_the_stamps_of_its_rows() {
+    let drafts = emitted(&chat(&json!({
         "status": "finished", "assigned_at": at(20).millis(), "ends_at": at(50).millis(),
         "agent_info": {"id": "18"},
         "queue_durations": [
@@ -68,7 +68,7 @@ fn each_end_of_a_chat_has_its_own_event() {
         ("no_response", "ChatUnanswered"),
     ] {
         let ended = chat(&json!({"status": status, "ends_at": at(50).millis()}));
-        let drafts = told(&ended);
+        let drafts = emitted(&ended);
         assert_eq!(names(&drafts), ["ChatQueued", event]);
         assert_eq!(drafts[1].occurrence.at, at(50));
     }
@@ -84,8 +84,9 @@ fn rows_of_two_chats_or_of_two_kinds_may_have_one_number() {
         "handle_durations": [{"id": "30001", "agent_id": "17", "transfer": false,
             "started_at": at(20).millis(), "ended_at": at(29).millis(), "acw_duration": 4}],
     }));
-    let second = Chat { id: EntityId::new("8"), ..first.clone() };
-    let (first, second) = (told(&first), told(&second));
+    let mut second = first.clone();
+    second.interaction.id = EntityId::new("8");
+    let (first, second) = (emitted(&first), emitted(&second));
     assert_eq!(names(&first), ["ChatQueued", "ChatAssigned", "ChatQueued", "ChatWrapUpEnded"]);
     assert_eq!(names(&second), names(&first));
     assert!(second.iter().all(|draft| draft.entity == EntityId::new("8")));

@@ -17,8 +17,8 @@ fn level(percent: Option<f64>) -> ServiceLevel {
     ServiceLevel { of: Measured::Path(path()), name: None, percent, minutes: 30 }
 }
 
-/// What these levels tell, one after the other, under a target.
-fn told(target: Option<f64>, percents: &[Option<f64>]) -> Vec<Vec<&'static str>> {
+/// The events of these levels, one after the other, under a target.
+fn emitted(target: Option<f64>, percents: &[Option<f64>]) -> Vec<Vec<&'static str>> {
     let mut state: Option<LevelState> = None;
     let mut all = Vec::new();
     for percent in percents {
@@ -31,11 +31,11 @@ fn told(target: Option<f64>, percents: &[Option<f64>]) -> Vec<Vec<&'static str>>
 }
 
 #[test]
-fn a_level_that_swings_around_its_target_breaches_once_and_recovers_well_above_it() {
+fn a_level_that_varies_around_its_target_breaches_once_and_recovers_well_above_it() {
     let percents = [Some(85.0), Some(79.9), Some(80.5), Some(79.0), Some(82.0), Some(79.0)];
     let changed = "ServiceLevelChanged";
     assert_eq!(
-        told(Some(80.0), &percents),
+        emitted(Some(80.0), &percents),
         [
             vec![changed],
             vec![changed, "SlaBreached"],
@@ -49,16 +49,16 @@ fn a_level_that_swings_around_its_target_breaches_once_and_recovers_well_above_i
 
 #[test]
 fn a_target_near_a_hundred_can_still_be_recovered_from() {
-    let told = told(Some(99.0), &[Some(98.0), Some(99.4), Some(99.5)]);
-    assert_eq!(told[1], ["ServiceLevelChanged"]);
-    assert_eq!(told[2], ["ServiceLevelChanged", "SlaRecovered"]);
+    let emitted = emitted(Some(99.0), &[Some(98.0), Some(99.4), Some(99.5)]);
+    assert_eq!(emitted[1], ["ServiceLevelChanged"]);
+    assert_eq!(emitted[2], ["ServiceLevelChanged", "SlaRecovered"]);
 }
 
 #[test]
 fn nothing_to_answer_is_not_zero_and_neither_breaches_nor_recovers() {
     let changed = "ServiceLevelChanged";
     assert_eq!(
-        told(Some(80.0), &[None, Some(0.0), None, Some(0.0), Some(100.0)]),
+        emitted(Some(80.0), &[None, Some(0.0), None, Some(0.0), Some(100.0)]),
         [
             vec![],
             vec![changed, "SlaBreached"],
@@ -71,7 +71,7 @@ fn nothing_to_answer_is_not_zero_and_neither_breaches_nor_recovers() {
 
 #[test]
 fn without_a_target_nothing_is_a_breach() {
-    assert_eq!(told(None, &[Some(1.0)]), [["ServiceLevelChanged"]]);
+    assert_eq!(emitted(None, &[Some(1.0)]), [["ServiceLevelChanged"]]);
 }
 
 fn status(waiting: i64) -> QueueStatus {
@@ -88,7 +88,7 @@ fn status(waiting: i64) -> QueueStatus {
 }
 
 #[test]
-fn a_path_that_a_complete_answer_does_not_show_has_nobody_waiting() {
+fn nothing_waits_on_a_path_that_a_complete_snapshot_does_not_show() {
     let first = queue_status_row(None, &status(2), &baseline_at());
     let Body::QueueDepthChanged(change) = body(&first.drafts[0]) else { panic!() };
     assert_eq!((change.previous, change.depth), (None, 2));

@@ -15,7 +15,7 @@ fn queue(changes: &Value) -> Queue {
 }
 
 fn known(queue: &Queue) -> RecordState<Queue> {
-    RecordState { record: Some(queue.clone()), closed: false }
+    RecordState { record: Some(queue.clone()), personal_removed: false }
 }
 
 #[test]
@@ -36,18 +36,18 @@ fn a_queue_is_added_changed_and_removed() {
 }
 
 #[test]
-fn a_row_that_the_vendor_calls_deleted_is_evidence_enough() {
+fn a_row_that_the_vendor_marks_as_deleted_removes_the_record_at_once() {
     let deleted = queue(&json!({"deleted": true}));
     let gone = record_row(Some(&known(&queue(&json!({})))), &deleted, &context(100, 5));
     assert_eq!(names(&gone.drafts), ["QueueRemoved"]);
-    // One that nobody was ever told of is no news.
+    // One that was never added is ignored.
     assert!(record_row(None, &deleted, &context(100, 5)).drafts.is_empty());
     let back = record_row(Some(&gone.state), &queue(&json!({})), &context(105, 5));
     assert_eq!(names(&back.drafts), ["QueueAdded"]);
 }
 
 #[test]
-fn who_belongs_to_a_team_is_the_teams_fact_and_not_the_queues() {
+fn members_of_a_team_are_facts_of_the_team_and_not_of_the_queue() {
     let larger = json!({"team_assignments": [{"lang": "en",
         "team": {"id": "11", "agents_count": 4}}]});
     let change = record_row(Some(&known(&queue(&json!({})))), &queue(&larger), &context(100, 5));
@@ -56,7 +56,7 @@ fn who_belongs_to_a_team_is_the_teams_fact_and_not_the_queues() {
     let team = |count: i64| -> Team {
         serde_json::from_value(json!({"id": "11", "agents_count": count, "assignees": []})).unwrap()
     };
-    let state = RecordState { record: Some(team(3)), closed: false };
+    let state = RecordState { record: Some(team(3)), personal_removed: false };
     assert_eq!(
         names(&record_row(Some(&state), &team(4), &context(100, 5)).drafts),
         ["TeamUpdated"]

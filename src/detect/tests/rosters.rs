@@ -15,7 +15,7 @@ fn known(changes: &Value) -> AgentState {
 }
 
 #[test]
-fn the_first_look_tells_what_stood_so_already() {
+fn the_first_poll_yields_the_baseline() {
     let change = roster_row(None, &agent(&json!({})), StatusSource::Log, &baseline_at());
     assert_eq!(names(&change.drafts), ["AgentAdded", "AgentStatusChanged"]);
     assert!(change.drafts.iter().all(|draft| draft.origin == Origin::Baseline));
@@ -25,7 +25,7 @@ fn the_first_look_tells_what_stood_so_already() {
 }
 
 #[test]
-fn a_status_that_began_after_the_first_look_is_left_to_the_log() {
+fn a_status_that_began_after_the_baseline_is_left_to_the_log() {
     let row = agent(&json!({"status_updated_at": at(3).millis()}));
     let change = roster_row(None, &row, StatusSource::Log, &context(5, 2));
     assert_eq!(names(&change.drafts), ["AgentAdded"]);
@@ -33,7 +33,7 @@ fn a_status_that_began_after_the_first_look_is_left_to_the_log() {
 }
 
 #[test]
-fn an_agent_that_never_logged_in_is_seeded_without_a_time() {
+fn the_baseline_status_of_an_agent_who_never_logged_in_has_no_time() {
     let row = agent(&json!({"status_updated_at": null}));
     let change = roster_row(None, &row, StatusSource::Log, &baseline_at());
     assert_eq!(change.drafts[1].occurrence.precision, Precision::Bounded);
@@ -41,7 +41,7 @@ fn an_agent_that_never_logged_in_is_seeded_without_a_time() {
 }
 
 #[test]
-fn the_same_row_again_tells_nothing() {
+fn the_same_row_again_emits_nothing() {
     let state = known(&json!({}));
     let again = roster_row(Some(&state), &agent(&json!({})), StatusSource::Log, &context(10, 5));
     assert_eq!(again.drafts, []);
@@ -57,7 +57,7 @@ fn each_fact_of_the_roster_is_an_update_that_names_it() {
         (json!({"teams": []}), vec!["teams"]),
         (json!({"teams": [{"id": "5", "name": "South"}]}), vec!["teams"]),
         (json!({"call_count": 1}), vec!["call_count"]),
-        // Others' facts.
+        // Facts of other entities or events.
         (json!({"teams": [{"id": "5", "name": "North", "agents_count": 4}]}), vec![]),
         (json!({"status_updated_at": at(-30).millis()}), vec![]),
     ];
@@ -78,7 +78,7 @@ fn each_fact_of_the_roster_is_an_update_that_names_it() {
 }
 
 #[test]
-fn a_new_agent_is_stamped_when_the_stamp_lies_between_the_readings() {
+fn a_new_agent_is_stamped_when_the_stamp_is_between_the_polls() {
     let row = |created: i64| agent(&json!({"id": "18", "created_at": at(created).millis()}));
     let inside = roster_row(None, &row(7), StatusSource::Log, &context(10, 5)).drafts.remove(0);
     assert_eq!((inside.occurrence.at, inside.occurrence.precision), (at(7), Precision::Second));
@@ -89,7 +89,7 @@ fn a_new_agent_is_stamped_when_the_stamp_lies_between_the_readings() {
 }
 
 #[test]
-fn after_call_work_begins_and_ends_between_readings() {
+fn after_call_work_begins_and_ends_between_polls() {
     let idle = known(&json!({}));
     let begun = roster_row(
         Some(&idle),
@@ -106,7 +106,7 @@ fn after_call_work_begins_and_ends_between_readings() {
 }
 
 #[test]
-fn a_removed_agent_leaves_with_what_was_known_and_may_come_back() {
+fn a_removed_agent_is_emitted_with_its_last_record_and_may_come_back() {
     let id = EntityId::new("17");
     let gone = roster_absence(&known(&json!({})), &id, &context(10, 5));
     assert_eq!(names(&gone.drafts), ["AgentRemoved"]);
@@ -118,7 +118,7 @@ fn a_removed_agent_leaves_with_what_was_known_and_may_come_back() {
 
 proptest! {
     #[test]
-    fn applying_a_difference_gives_the_next_row_and_a_second_look_finds_none(
+    fn applying_a_difference_gives_the_next_row_and_comparing_again_finds_none(
         first in any_agent(), second in any_agent(),
     ) {
         let state = roster_row(None, &first, StatusSource::Log, &baseline_at()).state;

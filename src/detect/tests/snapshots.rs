@@ -1,11 +1,13 @@
 use serde_json::json;
 
-use super::{agent_json, at, baseline_at, body, context, names};
+use super::{agent_json, at, baseline_at, body, context, mapped, names};
 use crate::detect::{
-    AgentState, Authority, Claim, ClaimOutcome, Dispute, LogWatch, StatusSource, activity_row,
-    current_status_absence, current_status_row, roster_row, watch_log,
+    AgentState, Authority, LogProgress, ShownStatus, SnapshotComparison, StatusDiscrepancy,
+    StatusSource, activity_row, compare_snapshot, current_status_absence, current_status_row,
+    roster_row,
 };
-use crate::event::{Body, StatusValue};
+use crate::event::Body;
+use crate::event::body::StatusValue;
 use crate::model::{CurrentStatus, EntityId, Presence};
 
 fn seeded() -> AgentState {
@@ -13,40 +15,55 @@ fn seeded() -> AgentState {
     roster_row(None, &agent, StatusSource::Log, &baseline_at()).state
 }
 
-fn claim(id: &str, since: i64) -> Claim {
+fn shown(id: &str, since: i64) -> ShownStatus {
     let value = StatusValue { id: EntityId::new(id), name: None, presence: Presence::Break };
-    Claim { value, since: Some(at(since)) }
+    ShownStatus { value, since: Some(at(since)) }
 }
 
-fn watch(claim: Claim, open: Option<&Dispute>, log_read: i64, now: i64) -> ClaimOutcome {
-    let log = LogWatch { read_at: Some(at(log_read)) };
-    watch_log(&EntityId::new("17"), &seeded(), claim, open, log, &context(now, 5))
+fn compare(
+    shown: ShownStatus,
+    open: Option<&StatusDiscrepancy>,
+    log_read: i64,
+    now: i64,
+) -> SnapshotComparison {
+    let log = LogProgress { read_at: Some(at(log_read)) };
+    compare_snapshot(&EntityId::new("17"), &seeded(), shown, open, log, &context(now, 5))
 }
 
 #[test]
 fn a_snapshot_that_is_older_than_the_log_or_two_seconds_off_agrees() {
-    assert_eq!(watch(claim("0", -60), None, 0, 10), ClaimOutcome::Agrees);
-    assert_eq!(watch(claim("-2", -58), None, 0, 10), ClaimOutcome::Agrees);
-    assert_eq!(watch(claim("-2", -90), None, 0, 10), ClaimOutcome::Agrees);
+    assert_eq!(compare(shown("0", -60), None, 0, 10), SnapshotComparison::Agrees);
+    assert_eq!(compare(shown("-2", -58), None, 0, 10), SnapshotComparison::Agrees);
+    assert_eq!(compare(shown("-2", -90), None, 0, 10), SnapshotComparison::Agrees);
 }
 
 #[test]
-fn a_newer_snapshot_asks_for_the_log_and_does_not_speak_for_itself() {
-    let ClaimOutcome::Disputed(dispute) = watch(claim("-2", 5), None, 0, 10) else { panic!() };
-    assert_eq!(dispute.first_seen, at(10));
-    // Still open after half a minute, with the first sight kept.
-    let open = watch(claim("-2", 5), Some(&dispute), 39, 40);
-    assert_eq!(open, ClaimOutcome::Disputed(dispute));
+fn a_newer_snapshot_disagrees_and_emits_nothing() {
+    let SnapshotComparison::Disagrees(discrepancy) = compare(shown("-2", 5), None, 0, 10) else {
+        panic!()
+    };
+    assert_eq!(discrepancy.first_seen, at(10));
+    // Still open after half a minute; when it was first seen is kept.
+    let open = compare(shown("-2", 5), Some(&discrepancy), 39, 40);
+    assert_eq!(open, SnapshotComparison::Disagrees(discrepancy));
 }
 
 #[test]
-fn a_snapshot_takes_over_only_when_the_log_was_read_and_stayed_silent() {
-    let open = Dispute { claim: claim("-2", 5), first_seen: at(10) };
+fn a_snapshot_takes_over_only_when_the_log_was_read_and_lacks_the_status() {
+    let open = StatusDiscrepancy { shown: shown("-2", 5), first_seen: at(10) };
     // The log has not been read since.
-    assert!(matches!(watch(claim("-2", 5), Some(&open), 30, 90), ClaimOutcome::Disputed(_)));
-    // Another claim begins its own minute.
-    assert!(matches!(watch(claim("-3", 50), Some(&open), 89, 90), ClaimOutcome::Disputed(_)));
-    let ClaimOutcome::TakeOver { state, draft } = watch(claim("-2", 5), Some(&open), 89, 90) else {
+    assert!(matches!(
+        compare(shown("-2", 5), Some(&open), 30, 90),
+        SnapshotComparison::Disagrees(_)
+    ));
+    // Another status begins its own minute.
+    assert!(matches!(
+        compare(shown("-3", 50), Some(&open), 89, 90),
+        SnapshotComparison::Disagrees(_)
+    ));
+    let SnapshotComparison::TakesOver { state, draft } =
+        compare(shown("-2", 5), Some(&open), 89, 90)
+    else {
         panic!()
     };
     assert_eq!(state.status.as_ref().unwrap().authority, Authority::Snapshot);
@@ -55,18 +72,18 @@ fn a_snapshot_takes_over_only_when_the_log_was_read_and_stayed_silent() {
     assert_eq!(change.activity_id, None);
 
     // The row of the log that comes after all is a late fact.
-    let row = serde_json::from_value(json!({
+    let row = mapped(json!({
         "id": "1", "agent_id": "17", "activity": "user_status_changed",
         "started_at": at(6).millis(),
         "status": {"id": "-2", "name": "Break", "presence": "BREAK"},
     }));
-    let late = activity_row(Some(&state), &row.unwrap(), &context(95, 5));
+    let late = activity_row(Some(&state), &row, &context(95, 5));
     assert_eq!(names(&late.drafts), ["AgentStatusRecovered"]);
     assert_eq!(late.state, *state);
 }
 
 #[test]
-fn hold_begins_no_earlier_than_the_last_reading_and_ends_with_absence() {
+fn hold_begins_no_earlier_than_the_previous_poll_and_ends_with_absence() {
     let row = |on_hold, seconds| CurrentStatus {
         agent_id: EntityId::new("17"),
         status: serde_json::from_value(agent_json()["status"].clone()).unwrap(),

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::{at, baseline_at, body, context, names};
 use crate::detect::{AgentState, Change, PollContext, StatusSource, roster_absence, roster_row};
-use crate::event::{AgentStatusChange, Body, Draft, Origin, StatusValue};
+use crate::event::body::{AgentStatusChange, StatusValue};
+use crate::event::{Body, Draft, Origin};
 use crate::model::{Agent, AgentStatus, EntityId, Precision, Presence};
 
 /// A row with a status that began at that second, where it says when.
@@ -33,7 +34,7 @@ fn changes(drafts: &[Draft]) -> Vec<(&Draft, &AgentStatusChange)> {
 }
 
 #[test]
-fn the_first_sight_of_an_agent_seeds_the_status_also_after_the_first_look() {
+fn a_new_agents_status_is_emitted_also_after_the_baseline() {
     let baseline = read(None, &row("Busy", Some(-60)), &baseline_at());
     assert_eq!(names(&baseline.drafts), ["AgentAdded", "AgentStatusChanged"]);
     assert!(baseline.drafts.iter().all(|draft| draft.origin == Origin::Baseline));
@@ -45,7 +46,7 @@ fn the_first_sight_of_an_agent_seeds_the_status_also_after_the_first_look() {
 }
 
 #[test]
-fn a_changed_status_is_told_as_exactly_as_its_start_is_given() {
+fn a_changed_status_has_the_precision_of_its_start() {
     let from = |since| read(None, &row("Busy", since), &baseline_at()).state;
     let millis = agent(&json!({
         "id": "A1", "status": {"id": "Away", "presence": "AWAY"},
@@ -56,33 +57,34 @@ fn a_changed_status_is_told_as_exactly_as_its_start_is_given() {
         (Some(-60), millis, Precision::Exact, at(7).plus_millis(250), None, Some(67_250)),
         (None, row("Away", Some(7)), Precision::Second, at(7), None, None),
         (Some(-60), row("Away", None), Precision::Bounded, at(10), Some(at(5)), None),
-        // A start that belongs to the state before, or to an older answer, dates nothing.
+        // A start that belongs to the previous status, or to an older response, is not the
+        // change's.
         (Some(-60), row("Away", Some(-60)), Precision::Bounded, at(10), Some(at(5)), None),
         (Some(-60), row("Away", Some(-90)), Precision::Bounded, at(10), Some(at(5)), None),
     ];
     for (since, next, precision, when, after, duration) in cases {
         let change = read(Some(&from(since)), &next, &context(10, 5));
         assert_eq!(names(&change.drafts), ["AgentStatusChanged"]);
-        let (draft, told) = changes(&change.drafts)[0];
+        let (draft, emitted) = changes(&change.drafts)[0];
         let occurrence = draft.occurrence;
         assert_eq!(
             (occurrence.precision, occurrence.at, occurrence.after),
             (precision, when, after)
         );
-        assert_eq!(told.previous_duration_ms, duration);
-        let ids = (told.previous.as_ref().unwrap().id.as_str(), told.current.id.as_str());
+        assert_eq!(emitted.previous_duration_ms, duration);
+        let ids = (emitted.previous.as_ref().unwrap().id.as_str(), emitted.current.id.as_str());
         assert_eq!(ids, ("Busy", "Away"));
         assert_eq!(draft.origin, Origin::Live);
     }
 }
 
 #[test]
-fn the_same_state_with_a_newer_start_is_a_hidden_round_trip_told_as_two_changes() {
+fn the_same_status_with_a_newer_start_is_a_hidden_round_trip_and_yields_two_changes() {
     let state = read(None, &row("Busy", Some(-60)), &baseline_at()).state;
     let change = read(Some(&state), &row("Busy", Some(7)), &context(10, 5));
-    let told = changes(&change.drafts);
-    assert_eq!((told.len(), change.drafts.len()), (2, 2));
-    let (away, back) = (told[0], told[1]);
+    let emitted = changes(&change.drafts);
+    assert_eq!((emitted.len(), change.drafts.len()), (2, 2));
+    let (away, back) = (emitted[0], emitted[1]);
     assert_eq!(away.1.previous.as_ref().unwrap().id.as_str(), "Busy");
     assert_eq!(away.1.current, StatusValue::unknown());
     assert_eq!(away.1.current.presence, Presence::Other);
@@ -91,7 +93,7 @@ fn the_same_state_with_a_newer_start_is_a_hidden_round_trip_told_as_two_changes(
     assert_eq!(back.1.previous, Some(StatusValue::unknown()));
     assert_eq!(back.1.current.id.as_str(), "Busy");
     assert_eq!((back.0.occurrence.precision, back.0.occurrence.at), (Precision::Second, at(7)));
-    // The start may lie before the last reading, which was answered from an older copy.
+    // The start may be before the previous poll, which was answered from an older copy.
     let stale = read(Some(&state), &row("Busy", Some(3)), &context(10, 5));
     assert_eq!(stale.drafts[0].occurrence.after, Some(at(3)));
 }
@@ -113,27 +115,27 @@ fn the_same_start_in_another_form_or_from_an_older_copy_is_no_round_trip() {
     for (since, next) in cases {
         let change = read(Some(&held(since)), &next, &context(10, 5));
         assert_eq!(change.drafts, [], "{next:?}");
-        // And the first form again is none either.
+        // And the first form again is no round trip either.
         let again = read(Some(&change.state), &row("Busy", since), &context(15, 5));
         assert_eq!(again.drafts, [], "{next:?}");
     }
 }
 
 #[test]
-fn activation_is_told_when_it_flips_and_never_as_an_update_or_at_first_sight() {
+fn activation_is_emitted_when_it_changes_and_never_as_an_update_or_at_the_baseline() {
     let of = |active: Value| agent(&json!({"id": "A1", "active": active}));
     let on = read(None, &of(json!(true)), &baseline_at());
     assert_eq!(names(&on.drafts), ["AgentAdded"]);
     let off = read(Some(&on.state), &of(json!(false)), &context(10, 5));
     assert_eq!(names(&off.drafts), ["AgentDeactivated"]);
     assert_eq!(off.drafts[0].occurrence.after, Some(at(5)));
-    // A row that says nothing changes nothing, and hides no flip.
+    // A row without the field changes nothing, and hides no change.
     let silent = read(Some(&off.state), &of(json!(null)), &context(15, 5));
     assert_eq!(silent.drafts, []);
     assert_eq!(read(Some(&silent.state), &of(json!(false)), &context(20, 5)).drafts, []);
     let back = read(Some(&silent.state), &of(json!(true)), &context(20, 5));
     assert_eq!(names(&back.drafts), ["AgentActivated"]);
-    // One that is found switched off is no news, nor is one that comes back.
+    // One that is switched off at first, or comes back, is no change.
     assert_eq!(names(&read(None, &of(json!(false)), &context(10, 5)).drafts), ["AgentAdded"]);
     let gone = roster_absence(&off.state, &EntityId::new("A1"), &context(15, 5)).state;
     let again = read(Some(&gone), &of(json!(true)), &context(20, 5));
@@ -141,7 +143,7 @@ fn activation_is_told_when_it_flips_and_never_as_an_update_or_at_first_sight() {
 }
 
 #[test]
-fn switches_groups_and_places_are_updates_that_name_them() {
+fn switches_groups_and_destinations_are_updates_that_name_them() {
     let base = json!({
         "id": "A1", "outgoing_enabled": true, "groups": [{"id": "4", "name": "North"}, {"id": "7"}],
         "destination": {"kind": "MOBILE", "value": "+1 555 0117"}, "updated_at": at(-9).millis(),
@@ -159,7 +161,7 @@ fn switches_groups_and_places_are_updates_that_name_them() {
             json!({"working_hours": [{"days": ["MON"], "from": 60, "to": 360}]}),
             vec!["working_hours"],
         ),
-        // No facts of the agent's.
+        // Not facts of the agent.
         (json!({"groups": [{"id": "7"}, {"id": "4", "name": "South"}, {"id": "4"}]}), vec![]),
         (json!({"updated_at": at(9).millis()}), vec![]),
     ];
@@ -174,14 +176,15 @@ fn switches_groups_and_places_are_updates_that_name_them() {
     }
 }
 
-/// Readings of one agent, five seconds apart: a state of three and its start, each perhaps missing.
+/// Polls of one agent, five seconds apart: one of three statuses and its start, each may be
+/// missing.
 fn poll_results() -> impl Strategy<Value = Vec<(Option<usize>, Option<i64>)>> {
     prop::collection::vec((prop::option::of(0..3_usize), prop::option::of(-9..60_i64)), 1..12)
 }
 
 proptest! {
     #[test]
-    fn the_changes_of_any_readings_make_one_chain_that_ends_in_the_state_shown_last(
+    fn the_changes_of_any_polls_are_one_chain_that_ends_in_the_status_shown_last(
         poll_results in poll_results(),
     ) {
         let states = ["Available", "Busy", "Lunch"];
@@ -196,13 +199,13 @@ proptest! {
             };
             shown = row.status.as_ref().map(AgentStatus::value).or(shown);
             let change = read(state.as_ref(), &row, &context);
-            for (draft, told) in changes(&change.drafts) {
-                prop_assert_eq!(&told.previous, &chain);
-                prop_assert!(told.previous.as_ref() != Some(&told.current));
-                prop_assert!(told.previous_duration_ms.is_none_or(|millis| millis > 0));
+            for (draft, emitted) in changes(&change.drafts) {
+                prop_assert_eq!(&emitted.previous, &chain);
+                prop_assert!(emitted.previous.as_ref() != Some(&emitted.current));
+                prop_assert!(emitted.previous_duration_ms.is_none_or(|millis| millis > 0));
                 let occurrence = draft.occurrence;
                 prop_assert!(occurrence.after.is_none_or(|after| after <= occurrence.at));
-                chain = Some(told.current.clone());
+                chain = Some(emitted.current.clone());
             }
             prop_assert_eq!(&chain, &shown);
             let again = read(Some(&change.state), &row, &context);

@@ -1,13 +1,13 @@
-//! Readings of several streams overlap: what was answered first is not always committed first.
+//! Polls of several streams overlap: what was answered first is not always committed first.
 
 use serde_json::json;
 
-use super::{AGENTS, Bench, CALLS, LONG_AGO, at, scan};
+use super::{AGENTS, Bench, CALLS, LONG_AGO, at, mapped, scan};
 use crate::model::{Call, StreamName};
 use crate::source::{IncrementalRows, Rows, WaitingRows};
 
 fn call(status: &str, updated: i64, ended: Option<i64>, verdict: Option<&str>) -> Call {
-    serde_json::from_value(json!({
+    mapped(json!({
         "id": "20", "status": status, "created_at": at(5).millis(), "queued_at": at(5).millis(),
         "updated_at": at(updated).millis(),
         "queue_durations": [{
@@ -15,26 +15,25 @@ fn call(status: &str, updated: i64, ended: Option<i64>, verdict: Option<&str>) -
             "service_level_event": verdict, "service_level_target_time": 3, "transfer": false,
         }],
     }))
-    .unwrap()
 }
 
 #[test]
-fn a_call_is_not_taken_back_by_a_reading_that_showed_it_earlier_and_is_committed_later() {
+fn a_call_is_not_set_back_by_an_older_poll_that_is_committed_later() {
     let mut bench = Bench::new();
     bench.read(0, AGENTS, scan(&[], false));
-    let tail = |call: Call| {
+    let incremental = |call: Call| {
         Rows::Calls(IncrementalRows { from: LONG_AGO, rows: vec![call], cursor: None })
     };
-    bench.read(6, CALLS, tail(call("queued", 5, None, None)));
-    bench.read(12, CALLS, tail(call("connected", 11, Some(11), Some("in_sla"))));
-    let told = bench.names();
+    bench.read(6, CALLS, incremental(call("queued", 5, None, None)));
+    bench.read(12, CALLS, incremental(call("connected", 11, Some(11), Some("in_sla"))));
+    let emitted = bench.names();
     // It was asked while the call still waited, and took long.
     let waiting = Rows::Waiting(WaitingRows {
         calls: Some(vec![call("queued", 5, None, None)]),
         chats: Some(vec![]),
     });
     bench.read(13, StreamName::new("waiting"), waiting);
-    assert_eq!(bench.names(), told, "the call does not wait any more, and its wait was in time");
-    bench.read(14, CALLS, tail(call("connected", 11, Some(11), Some("in_sla"))));
-    assert_eq!(bench.names(), told);
+    assert_eq!(bench.names(), emitted, "the call does not wait any more, and its wait was in time");
+    bench.read(14, CALLS, incremental(call("connected", 11, Some(11), Some("in_sla"))));
+    assert_eq!(bench.names(), emitted);
 }

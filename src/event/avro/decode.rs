@@ -1,8 +1,8 @@
-//! Reading events again: for people who look at topics, and for the checks that compare them with
-//! the truth. The side that writes does not use it.
+//! Decodes events: for `floorcast tail`, and for the tests that compare the topics with the ground
+//! truth. Publishing does not use it.
 //!
-//! A topic may hold anything, so a message is read to its last byte or refused: what ends early,
-//! goes on after its end, or claims more memory than an event can have is an error.
+//! A topic may hold anything, so a message is read to its last byte or refused: one that is truncated,
+//! has trailing bytes, or claims more memory than an event can have is an error.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -18,26 +18,25 @@ use serde_json::{Map, Value};
 use super::{Error, SINGLE_OBJECT, prepared, released, unframed};
 use crate::event::{EventType, NAMESPACE};
 
-/// What one text or one list of a message may claim. Brokers refuse messages of this size long
-/// before.
+/// Upper limit of one allocation for a text or list. Brokers refuse messages far below this size.
 const ALLOCATION_LIMIT: usize = 16 * 1024 * 1024;
 
-/// How many schemas of a registry are kept.
-const KEPT: usize = 1_000;
-/// How long a registry is left alone after it did not answer.
-const REST: Duration = Duration::from_secs(5);
+/// How many schemas of a registry are cached.
+const CACHED_SCHEMAS: usize = 1_000;
+/// How long no request is sent to a registry after one failed.
+const BACKOFF: Duration = Duration::from_secs(5);
 
 /// Fetches the text of a schema by its id in a registry. The error is one line.
 pub type FetchSchema = Box<dyn Fn(u32) -> Result<String, String> + Send + Sync>;
 
-/// Reads events of every schema of the catalogue, in single-object encoding; with a registry at
-/// hand, also those that are framed for it.
+/// Decodes events of every schema of the catalogue and of earlier releases in single-object encoding;
+/// with a registry, also those in its framing.
 pub struct Decoder {
     readers: HashMap<[u8; 8], (EventType, GenericDatumReader<'static>)>,
     registry: Option<Registry>,
 }
 
-/// Schemas of a registry, each fetched once.
+/// Schemas of a registry, each fetched once while it is cached.
 struct Registry {
     fetch: FetchSchema,
     fetched: Mutex<Fetched>,
@@ -46,7 +45,7 @@ struct Registry {
 #[derive(Default)]
 struct Fetched {
     schemas: HashMap<u32, Arc<(EventType, Schema)>>,
-    rest: Option<(Instant, String)>,
+    failed: Option<(Instant, String)>,
 }
 
 impl Registry {
@@ -55,22 +54,22 @@ impl Registry {
         if let Some(known) = fetched.schemas.get(&id) {
             return Ok(Arc::clone(known));
         }
-        if let Some((until, problem)) = &fetched.rest
+        if let Some((until, problem)) = &fetched.failed
             && Instant::now() < *until
         {
             return Err(Error::Unknown(problem.clone()));
         }
         let text = (self.fetch)(id).map_err(|problem| {
-            fetched.rest = Some((Instant::now() + REST, problem.clone()));
+            fetched.failed = Some((Instant::now() + BACKOFF, problem.clone()));
             Error::Unknown(problem)
         })?;
-        let unusable = || Error::Unknown(format!("schema {id} of the registry is no event"));
+        let unusable = || Error::Unknown(format!("schema {id} of the registry is not of an event"));
         let schema = Schema::parse_str(&text).map_err(|_| unusable())?;
         let name = schema.name().map(ToString::to_string).unwrap_or_default();
         let name = name.strip_prefix(&format!("{NAMESPACE}.")).unwrap_or_default().to_owned();
         let event = EventType::ALL.iter().find(|event| event.as_str() == name);
         let found = Arc::new((*event.ok_or_else(unusable)?, schema));
-        if fetched.schemas.len() >= KEPT {
+        if fetched.schemas.len() >= CACHED_SCHEMAS {
             fetched.schemas.clear();
         }
         fetched.schemas.insert(id, Arc::clone(&found));
@@ -93,7 +92,7 @@ impl Decoder {
     /// # Errors
     /// When a schema of this program is not right, which a test rules out.
     pub fn new() -> Result<Self, Error> {
-        // A limit of the whole process, which only reading looks at.
+        // A limit of the whole process, which only decoding uses.
         max_allocation_bytes(ALLOCATION_LIMIT);
         let mut readers = HashMap::new();
         for (prepared, event) in prepared()?.iter().zip(EventType::ALL) {
@@ -115,7 +114,7 @@ impl Decoder {
         Ok(Self { readers, registry: None })
     }
 
-    /// The same, with a registry at hand.
+    /// Also decodes events in the framing of this registry.
     #[must_use]
     pub fn with_registry(mut self, fetch: FetchSchema) -> Self {
         self.registry = Some(Registry { fetch, fetched: Mutex::default() });
@@ -126,8 +125,7 @@ impl Decoder {
     /// unwrapped, enumerations as text, times as milliseconds.
     ///
     /// # Errors
-    /// When it is framed in no way that is known, its schema is not known, or it cannot be read by
-    /// it.
+    /// When its framing or schema is not known, or it cannot be decoded with its schema.
     pub fn decode(&self, message: &[u8]) -> Result<(EventType, Value), Error> {
         if let Some((id, datum)) = unframed(message) {
             let registry = self.registry.as_ref().ok_or_else(|| {
@@ -146,7 +144,7 @@ impl Decoder {
         let framed = message.strip_prefix(&SINGLE_OBJECT);
         let (fingerprint, datum) = framed
             .and_then(|rest| rest.split_first_chunk::<8>())
-            .ok_or_else(|| Error::Unknown(String::from("no single object")))?;
+            .ok_or_else(|| Error::Unknown(String::from("not in single-object encoding")))?;
         let (event, reader) = self.readers.get(fingerprint).ok_or_else(|| {
             Error::Unknown(format!("schema {:016x}", u64::from_le_bytes(*fingerprint)))
         })?;
@@ -164,16 +162,16 @@ fn read(
     let mut datum = Datum { rest: datum, ended_early: false };
     let value = reader.read_value(&mut datum).map_err(|error| refuse(error.to_string()))?;
     if datum.ended_early {
-        return Err(refuse(String::from("it ends too early")));
+        return Err(refuse(String::from("it is truncated")));
     }
     match datum.rest.len() {
         0 => Ok((event, json(value))),
-        more => Err(refuse(format!("it goes on for {more} bytes after its end"))),
+        more => Err(refuse(format!("it has {more} trailing bytes"))),
     }
 }
 
-/// The bytes of a datum. It remembers that more was asked for than there was, because the crate
-/// reads a boolean or a text that is cut off as null.
+/// The bytes of a datum. It notes reads beyond the end, because the crate reads a truncated boolean or
+/// text as null.
 struct Datum<'a> {
     rest: &'a [u8],
     ended_early: bool,

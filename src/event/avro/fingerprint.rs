@@ -1,21 +1,20 @@
 //! The fingerprint of a schema: CRC-64-AVRO of its Parsing Canonical Form (Avro specification,
 //! "Parsing Canonical Form for Schemas" and "Schema Fingerprints").
 //!
-//! Written here because the crate keeps `{"type":"long"}` in the canonical form of a logical type
-//! where the specification, Java and fastavro collapse it to `"long"`: the same schema would have
-//! another fingerprint, and Java's `BinaryMessageDecoder` would not find it. (Python's `avro` has
-//! the crate's fault.)
+//! Not taken from the crate: it keeps `{"type":"long"}` in the canonical form of a logical type, where
+//! the specification, Java and fastavro write `"long"`. Its fingerprint of the same schema differs, and
+//! Java's `BinaryMessageDecoder` would not find the schema. (Python's `avro` has the same bug.)
 
 use serde_json::Value;
 
-/// The fingerprint in the order of the wire: little-endian.
+/// The fingerprint as in a message: little-endian.
 pub(super) fn fingerprint(schema: &Value) -> [u8; 8] {
     let mut canonical = String::new();
     write(schema, None, &mut canonical);
     crc_64_avro(canonical.as_bytes()).to_le_bytes()
 }
 
-/// CRC-64-AVRO, bit by bit: it runs once for each schema.
+/// CRC-64-AVRO, bit by bit: it runs only once for each schema.
 fn crc_64_avro(bytes: &[u8]) -> u64 {
     const EMPTY: u64 = 0xc15d_213a_a4d7_a795;
     let mut crc = EMPTY;
@@ -121,14 +120,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_checksum_is_the_specifications() {
+    fn the_checksum_is_that_of_the_specification() {
         // "int" and "string": values of the Avro project's own test data.
         assert_eq!(crc_64_avro(b"\"int\""), 0x7275_d51a_3f39_5c8f);
         assert_eq!(crc_64_avro(b"\"string\""), 0x8f01_4872_6345_03c7);
     }
 
     #[test]
-    fn logical_types_docs_and_defaults_leave_no_trace() {
+    fn logical_types_docs_and_defaults_do_not_change_the_fingerprint() {
         let plain = json!({"type": "record", "name": "a.B", "fields": [
             {"name": "at", "type": "long"}, {"name": "c", "type": ["null", "a.B"]}]});
         let rich = json!({"name": "B", "namespace": "a", "doc": "d", "type": "record", "fields": [

@@ -1,10 +1,10 @@
-//! The wire format of schema registries: a zero byte, the schema's id in four bytes, and the datum
-//! (Confluent, "Wire format").
+//! The wire format of schema registries: a zero byte, the schema's id in four bytes (big-endian), and
+//! the datum (Confluent, "Wire format").
 
-/// The byte before an id.
+/// The first byte of a framed message.
 pub(super) const MAGIC: u8 = 0;
 
-/// A datum with the id of its schema before it.
+/// A message of the datum, with the id of its schema.
 pub(crate) fn framed(id: u32, datum: &[u8]) -> Vec<u8> {
     let mut message = Vec::with_capacity(datum.len() + 5);
     message.push(MAGIC);
@@ -13,7 +13,7 @@ pub(crate) fn framed(id: u32, datum: &[u8]) -> Vec<u8> {
     message
 }
 
-/// The id and the datum of a framed message.
+/// Schema id and datum of a framed message; `None` when it is not framed.
 pub(crate) fn unframed(message: &[u8]) -> Option<(u32, &[u8])> {
     let (id, datum) = message.strip_prefix(&[MAGIC])?.split_first_chunk::<4>()?;
     Some((u32::from_be_bytes(*id), datum))

@@ -1,256 +1,82 @@
-//! The schema files, built into the program.
+//! The schema files, built into the program: every `.avsc` file under `schemas/`, and those of
+//! earlier releases under `schemas/released/{number}/`.
+//!
+//! The folder is read when this file is compiled, so that no list of its files is kept anywhere.
+//! Cargo notices an edited or removed file by itself; a new file is built in with the change of the
+//! catalogue that needs it.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
+use include_dir::{Dir, include_dir};
 use serde_json::Value;
 
 use super::Error;
 use crate::event::NAMESPACE;
 
-macro_rules! files {
-    ($folder:literal: $($name:ident),* $(,)?) => {
-        &[$((
-            stringify!($name),
-            include_str!(concat!("../../../schemas/", $folder, stringify!($name), ".avsc")),
-        )),*]
-    };
-}
+static FOLDER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/schemas");
 
-/// Every file under `schemas/`, by the name of its record.
-const FILES: &[(&str, &str)] = files!["":
-    Activity,
-    Agent,
-    AgentActivated,
-    AgentActivityEnded,
-    AgentActivityLogged,
-    AgentAdded,
-    AgentAssignment,
-    AgentDeactivated,
-    AgentHoldEnded,
-    AgentHoldStarted,
-    AgentLoggedIn,
-    AgentLoggedOut,
-    AgentOfferMissed,
-    AgentReference,
-    AgentRemoved,
-    AgentStatus,
-    AgentStatusChanged,
-    AgentStatusRecovered,
-    AgentUpdated,
-    AgentWrapUpEnded,
-    AgentWrapUpStarted,
-    Call,
-    CallAssigned,
-    CallConnected,
-    CallCreated,
-    CallDeflected,
-    CallFailed,
-    CallFinished,
-    CallQueued,
-    CallRated,
-    CallRecovered,
-    CallScheduled,
-    CallTransferred,
-    CallUpdated,
-    CallVoicemailRead,
-    CallVoicemailReceived,
-    CallWrapUpEnded,
-    ChannelAssignment,
-    Chat,
-    ChatAssigned,
-    ChatCanceled,
-    ChatFailed,
-    ChatFinished,
-    ChatQueued,
-    ChatRated,
-    ChatTransferred,
-    ChatUnanswered,
-    ChatUpdated,
-    ChatWrapUpEnded,
-    ConsumerEventDuration,
-    ConsumerHandleDuration,
-    ConsumerInMenuDuration,
-    Destination,
-    Direction,
-    Disposition,
-    EndUser,
-    EventMeta,
-    EventOmitted,
-    GroupReference,
-    HandleDuration,
-    InteractionContext,
-    InteractionReference,
-    Media,
-    Menu,
-    MenuPath,
-    OfferEvent,
-    Origin,
-    Participant,
-    Precision,
-    Presence,
-    Queue,
-    QueueAdded,
-    QueueDepthChanged,
-    QueueDuration,
-    QueueGroupReference,
-    QueueReference,
-    QueueRemoved,
-    QueueUpdated,
-    RecordQuarantined,
-    Recording,
-    RedactionTime,
-    ServiceLevelChanged,
-    SlaBasis,
-    SlaBreachWithdrawn,
-    SlaBreached,
-    SlaRecovered,
-    SlaScope,
-    StatusDefinition,
-    StatusDefinitionAdded,
-    StatusDefinitionRemoved,
-    StatusDefinitionUpdated,
-    StatusValue,
-    Team,
-    TeamAdded,
-    TeamAssignment,
-    TeamReference,
-    TeamRemoved,
-    TeamUpdated,
-    Transfer,
-    VirtualAgent,
-    VirtualAgentDeflectedEscalation,
-    VirtualAgentHandleDuration,
-    WorkingHours,
-];
+/// The current schemas.
+const CURRENT: SchemaFiles = SchemaFiles(&FOLDER);
+
+/// The schema files of one folder, without those of the folders in it.
+#[derive(Clone, Copy, Debug)]
+struct SchemaFiles(&'static Dir<'static>);
+
+impl SchemaFiles {
+    /// Name of the record, which is the file's, and text.
+    fn iter(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.0.files().filter_map(|file| {
+            let name = file.path().file_name()?.to_str()?.strip_suffix(".avsc")?;
+            Some((name, file.contents_utf8()?))
+        })
+    }
+
+    fn text(self, name: &str) -> Option<&'static str> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, text)| text)
+    }
+}
 
 /// The schemas of a release, as they were published. They never change again.
 #[derive(Debug)]
 pub(super) struct Release {
     /// Its number: the folder's name under `schemas/released/`.
     pub(super) number: u32,
-    files: &'static [(&'static str, &'static str)],
+    files: SchemaFiles,
 }
 
 /// All releases, oldest first.
-pub(super) const RELEASES: &[Release] = &[Release {
-    number: 1,
-    files: files!["released/1/":
-    Activity,
-    Agent,
-    AgentActivityLogged,
-    AgentAdded,
-    AgentAssignment,
-    AgentHoldEnded,
-    AgentHoldStarted,
-    AgentLoggedIn,
-    AgentLoggedOut,
-    AgentOfferMissed,
-    AgentReference,
-    AgentRemoved,
-    AgentStatus,
-    AgentStatusChanged,
-    AgentStatusRecovered,
-    AgentUpdated,
-    AgentWrapUpEnded,
-    AgentWrapUpStarted,
-    Call,
-    CallAssigned,
-    CallConnected,
-    CallCreated,
-    CallDeflected,
-    CallFailed,
-    CallFinished,
-    CallQueued,
-    CallRated,
-    CallRecovered,
-    CallScheduled,
-    CallTransferred,
-    CallUpdated,
-    CallVoicemailRead,
-    CallVoicemailReceived,
-    CallWrapUpEnded,
-    ChannelAssignment,
-    Chat,
-    ChatAssigned,
-    ChatCanceled,
-    ChatFailed,
-    ChatFinished,
-    ChatQueued,
-    ChatRated,
-    ChatTransferred,
-    ChatUnanswered,
-    ChatUpdated,
-    ChatWrapUpEnded,
-    ConsumerEventDuration,
-    ConsumerHandleDuration,
-    ConsumerInMenuDuration,
-    Direction,
-    Disposition,
-    EndUser,
-    EventMeta,
-    EventOmitted,
-    HandleDuration,
-    InteractionContext,
-    InteractionReference,
-    Media,
-    Menu,
-    MenuPath,
-    OfferEvent,
-    Origin,
-    Participant,
-    Precision,
-    Presence,
-    Queue,
-    QueueAdded,
-    QueueDepthChanged,
-    QueueDuration,
-    QueueGroupReference,
-    QueueReference,
-    QueueRemoved,
-    QueueUpdated,
-    RecordQuarantined,
-    Recording,
-    RedactionTime,
-    ServiceLevelChanged,
-    SlaBasis,
-    SlaBreachWithdrawn,
-    SlaBreached,
-    SlaRecovered,
-    SlaScope,
-    StatusDefinition,
-    StatusDefinitionAdded,
-    StatusDefinitionRemoved,
-    StatusDefinitionUpdated,
-    StatusValue,
-    Team,
-    TeamAdded,
-    TeamAssignment,
-    TeamReference,
-    TeamRemoved,
-    TeamUpdated,
-    Transfer,
-    VirtualAgent,
-    VirtualAgentDeflectedEscalation,
-    VirtualAgentHandleDuration,
-    ],
-}];
+pub(super) fn releases() -> &'static [Release] {
+    static RELEASES: LazyLock<Vec<Release>> = LazyLock::new(|| {
+        let folders = FOLDER.get_dir("released").into_iter().flat_map(Dir::dirs);
+        let mut releases: Vec<_> = folders
+            .filter_map(|folder| {
+                let number = folder.path().file_name()?.to_str()?.parse().ok()?;
+                Some(Release { number, files: SchemaFiles(folder) })
+            })
+            .collect();
+        releases.sort_by_key(|release| release.number);
+        releases
+    });
+    &RELEASES
+}
 
 impl Release {
     /// Whether it has a record of this name.
     pub(super) fn holds(&self, name: &str) -> bool {
-        self.files.iter().any(|(known, _)| *known == name)
+        self.files.text(name).is_some()
     }
 
     /// Its files, by the name of their record.
     #[cfg(test)]
     pub(super) fn texts(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        self.files.iter().copied()
+        self.files.iter()
     }
 
     /// The names of its records.
     #[cfg(test)]
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.files.iter().map(|(name, _)| *name)
+        self.files.iter().map(|(name, _)| name)
     }
 
     /// The schema of a record as it was in this release, with every other record defined where it
@@ -260,17 +86,16 @@ impl Release {
     }
 }
 
-/// The files as they are, by the name of their record: shared records by reference.
+/// The current files as they are, by the name of their record: shared records by reference.
 pub fn joined_files() -> impl Iterator<Item = (&'static str, &'static str)> {
-    FILES.iter().copied()
+    CURRENT.iter()
 }
 
-type Files = [(&'static str, &'static str)];
-
-fn parse(files: &Files, name: &str) -> Result<Value, Error> {
+fn parse(files: SchemaFiles, name: &str) -> Result<Value, Error> {
     let problem = |problem: String| Error::Schema { name: String::from(name), problem };
-    let file = files.iter().find(|(known, _)| *known == name);
-    let (_, text) = file.ok_or_else(|| problem(String::from("there is no such file")))?;
+    let text = files
+        .text(name)
+        .ok_or_else(|| problem(format!("there is no file {name}.avsc; add it under schemas/")))?;
     serde_json::from_str(text).map_err(|error| problem(error.to_string()))
 }
 
@@ -279,10 +104,10 @@ fn parse(files: &Files, name: &str) -> Result<Value, Error> {
 /// # Errors
 /// When a file is missing or not right, which a test rules out.
 pub fn self_contained(name: &str) -> Result<Value, Error> {
-    define(FILES, name, &mut BTreeSet::new())
+    define(CURRENT, name, &mut BTreeSet::new())
 }
 
-fn define(files: &Files, name: &str, defined: &mut BTreeSet<String>) -> Result<Value, Error> {
+fn define(files: SchemaFiles, name: &str, defined: &mut BTreeSet<String>) -> Result<Value, Error> {
     defined.insert(String::from(name));
     let mut schema = parse(files, name)?;
     if let Some(Value::Array(fields)) = schema.get_mut("fields") {
@@ -295,7 +120,11 @@ fn define(files: &Files, name: &str, defined: &mut BTreeSet<String>) -> Result<V
     Ok(schema)
 }
 
-fn inline(files: &Files, schema: Value, defined: &mut BTreeSet<String>) -> Result<Value, Error> {
+fn inline(
+    files: SchemaFiles,
+    schema: Value,
+    defined: &mut BTreeSet<String>,
+) -> Result<Value, Error> {
     let prefix = format!("{NAMESPACE}.");
     match schema {
         Value::String(name) => match name.strip_prefix(&prefix) {
@@ -317,43 +146,57 @@ fn inline(files: &Files, schema: Value, defined: &mut BTreeSet<String>) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::event::EventType;
+
+    /// The names of what is in a folder on the disk, sorted; of files with this ending, without it.
+    fn on_disk(folder: &Path, ending: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let mut names: Vec<_> = entries
+            .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(ending).map(String::from))
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn built_in(files: SchemaFiles) -> Vec<String> {
+        let mut names: Vec<_> = files.iter().map(|(name, _)| String::from(name)).collect();
+        names.sort();
+        names
+    }
 
     #[test]
     fn every_file_of_the_folder_is_built_in() {
-        let names = |folder: &str, ending: &str| {
-            let mut names: Vec<_> = std::fs::read_dir(folder)
-                .unwrap()
-                .filter_map(|entry| {
-                    entry.unwrap().file_name().to_str()?.strip_suffix(ending).map(String::from)
-                })
-                .collect();
-            names.sort();
-            names
-        };
-        let built_in = |files: &Files| {
-            let mut names: Vec<_> = files.iter().map(|(name, _)| String::from(*name)).collect();
-            names.sort();
-            names
-        };
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas");
-        assert_eq!(names(folder, ".avsc"), built_in(FILES));
-        let releases = format!("{folder}/released");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+        assert_eq!(on_disk(&folder, ".avsc"), built_in(CURRENT));
+        let folder = folder.join("released");
         let mut numbers = Vec::new();
-        for release in RELEASES {
-            let folder = format!("{releases}/{}", release.number);
-            assert_eq!(names(&folder, ".avsc"), built_in(release.files));
+        for release in releases() {
+            let folder = folder.join(release.number.to_string());
+            assert_eq!(on_disk(&folder, ".avsc"), built_in(release.files));
             numbers.push(release.number.to_string());
         }
-        assert_eq!(names(&releases, ""), numbers);
+        numbers.sort();
+        assert_eq!(on_disk(&folder, ""), numbers);
+    }
+
+    #[test]
+    fn every_event_has_a_schema_and_every_schema_is_an_event_or_a_part_of_one() {
+        let mut used = BTreeSet::new();
+        for event in EventType::ALL {
+            define(CURRENT, event.as_str(), &mut used).unwrap();
+        }
+        assert_eq!(Vec::from_iter(used), built_in(CURRENT));
     }
 
     #[test]
     fn every_record_and_field_says_what_it_is_and_every_enumeration_has_a_default() {
         let none = Value::Array(Vec::new());
-        for (name, _) in FILES {
-            let schema = parse(FILES, name).unwrap();
-            assert_eq!(schema["name"], **name);
+        for (name, _) in CURRENT.iter() {
+            let schema = parse(CURRENT, name).unwrap();
+            assert_eq!(schema["name"], name);
             assert_eq!(schema["namespace"], NAMESPACE);
             assert!(schema["doc"].as_str().is_some_and(|doc| doc.len() > 5), "{name}");
             for field in schema["fields"].as_array().into_iter().flatten() {

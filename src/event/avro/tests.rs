@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::*;
-use crate::event::{AgentStatusChange, Origin, SlaBasis, SlaScope, StatusValue};
+use crate::event::Origin;
+use crate::event::body::{AgentStatusChange, SlaBasis, SlaScope, StatusValue};
 use crate::fuzz::{Outcome, run};
 use crate::model::{Direction, EntityId, Precision, Presence};
 use samples::{Extent, meta, sample};
@@ -170,7 +171,7 @@ fn golden_messages() -> Vec<(EventMeta, Body)> {
     messages
 }
 
-/// Compares a golden file with what it should hold; or writes it, when that is asked for.
+/// Compares a golden file with what is written now; `FLOORCAST_WRITE_GOLDEN=1` writes it instead.
 fn golden(name: &str, now: &str) {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/avro/golden");
     let path = PathBuf::from(folder).join(name);
@@ -181,7 +182,7 @@ fn golden(name: &str, now: &str) {
     assert!(
         there == now,
         "tests/avro/golden/{name} differs from what is written now. If a schema changed on \
-         purpose, set FLOORCAST_WRITE_GOLDEN=1 and look at the difference."
+         purpose, set FLOORCAST_WRITE_GOLDEN=1 and review the difference."
     );
 }
 
@@ -200,7 +201,7 @@ fn the_bytes_of_an_event_never_change() {
 }
 
 #[test]
-fn the_golden_messages_hold_every_shared_record() {
+fn the_golden_messages_contain_every_shared_record() {
     fn named(schema: &Value, found: &mut BTreeSet<String>) {
         match schema {
             Value::Array(parts) => parts.iter().for_each(|part| named(part, found)),
@@ -222,7 +223,6 @@ fn the_golden_messages_hold_every_shared_record() {
     }
     for (name, _) in joined_files() {
         let event = EventType::ALL.iter().any(|event| event.as_str() == name);
-        // A transfer stands in a call's record, too.
         assert!(event || found.contains(name), "{name} is in no golden message");
     }
 }
@@ -238,7 +238,7 @@ fn fingerprints_never_change_within_a_release() {
 }
 
 #[test]
-fn foreign_messages_are_refused_by_name() {
+fn messages_that_are_no_events_are_refused() {
     let decoder = Decoder::new().unwrap();
     for message in [&b""[..], b"\xC3\x01", b"{\"json\": true}", b"\xC3\x01\0\0\0\0\0\0\0\0rest"] {
         assert!(matches!(decoder.decode(message), Err(Error::Unknown(_))), "{message:?}");
@@ -246,7 +246,7 @@ fn foreign_messages_are_refused_by_name() {
 }
 
 #[test]
-fn a_message_that_is_cut_off_or_goes_on_is_refused() {
+fn a_truncated_message_or_one_with_trailing_bytes_is_refused() {
     let (encoders, decoder) = (Encoders::new().unwrap(), Decoder::new().unwrap());
     for (meta, body) in golden_messages() {
         let event = body.event_type();
@@ -262,10 +262,10 @@ fn a_message_that_is_cut_off_or_goes_on_is_refused() {
 }
 
 #[test]
-fn a_damaged_message_claims_no_memory_that_it_does_not_have() {
+fn a_damaged_message_does_not_allocate_what_its_lengths_claim() {
     let (encoders, decoder) = (Encoders::new().unwrap(), Decoder::new().unwrap());
     let fingerprint = encoders.fingerprint(EventType::AgentLoggedIn);
-    // A text of 64 MiB where the account's name stands, after the 36 letters of the event's id.
+    // A text of 64 MiB in the field of the account's name, after the 36 letters of the event's id.
     let mut datum = vec![72];
     datum.extend_from_slice(b"01234567-89ab-cdef-0123-456789abcdef");
     datum.extend_from_slice(&[0x80, 0x80, 0x80, 0x40]);
@@ -274,12 +274,12 @@ fn a_damaged_message_claims_no_memory_that_it_does_not_have() {
 }
 
 #[test]
-fn an_event_that_does_not_fit_is_named_by_its_field_and_never_quoted() {
+fn an_event_that_does_not_fit_its_schema_is_reported_by_field_without_its_values() {
     let schema = Schema::parse(schema(EventType::AgentLoggedIn).unwrap().0).unwrap();
     let writer = GenericDatumWriter::builder(&schema).human_readable(true).build().unwrap();
     let meta = serde_json::json!({"event_id": "secret", "account": 5});
     let error = writer.write_ser(&mut Vec::new(), &serde_json::json!({"meta": meta})).unwrap_err();
-    assert_eq!(place(&error), "field meta of floorcast.v1.AgentLoggedIn has another type");
+    assert_eq!(mismatch(&error), "field meta of floorcast.v1.AgentLoggedIn has another type");
 }
 
 /// Hexadecimal, 40 bytes a line.

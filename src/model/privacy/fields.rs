@@ -1,21 +1,21 @@
-//! The personal fields, in one table a kind of row: which class each belongs to, and where it
-//! stands. `docs/privacy.md` tells the same, and a test compares the two.
+//! The personal fields, one table for each kind of record: the class of each field and where it
+//! is. A test compares the tables with `docs/privacy.md`.
 
-use super::{Class, Mode};
+use super::mode::{Class, Mode};
 use crate::model::{
-    Activity, Agent, AgentReference, Call, Chat, Direction, EndUser, EntityId, Media, Participant,
-    Queue, StatusDefinition, Team,
+    Activity, Agent, AgentReference, Call, Chat, Direction, EndUser, EntityId, InteractionRecord,
+    Media, Participant, Queue, StatusDefinition, Team,
 };
 
-/// A personal field of a kind of row.
+/// A personal field of a kind of record.
 pub(super) struct Field<T> {
-    pub(super) class: Class,
-    /// Where it stands, from the row on.
-    pub(super) path: &'static str,
-    /// Which parts of it are meant, where it is an object; none where it is the field itself.
-    pub(super) parts: &'static [&'static str],
-    /// Its places in a row: none where it is missing, several in a list.
-    pub(super) places: for<'a> fn(&'a mut T) -> Vec<Place<'a>>,
+    class: Class,
+    /// Its path from the record.
+    path: &'static str,
+    /// Which parts of it are personal, where it is an object; none where the field itself is.
+    parts: &'static [&'static str],
+    /// Its values in a record: none where it is missing, several in a list.
+    values: for<'a> fn(&'a mut T) -> Vec<FieldValue<'a>>,
 }
 
 impl<T> Field<T> {
@@ -27,8 +27,8 @@ impl<T> Field<T> {
     }
 }
 
-/// Where a value stands.
-pub(super) enum Place<'a> {
+/// A personal value of a record, to be replaced in place.
+enum FieldValue<'a> {
     Text(&'a mut Option<String>),
     Id(&'a mut Option<EntityId>),
     Texts(&'a mut Vec<String>),
@@ -36,9 +36,9 @@ pub(super) enum Place<'a> {
     EndUser(&'a mut Option<EndUser>),
 }
 
-impl Place<'_> {
-    /// Keeps, leaves out or replaces what stands here.
-    pub(super) fn apply(self, mode: Mode, class: Class) {
+impl FieldValue<'_> {
+    /// Keeps, removes or replaces the value.
+    fn apply(self, mode: Mode, class: Class) {
         let key = match mode {
             Mode::Keep => return,
             Mode::Drop => return self.clear(),
@@ -46,12 +46,12 @@ impl Place<'_> {
         };
         let replace = |text: &mut Option<String>| {
             if let Some(text) = text {
-                *text = key.pseudonym(class, text);
+                *text = key.pseudonym(class.as_str(), text);
             }
         };
         let replace_id = |id: &mut Option<EntityId>| {
             if let Some(id) = id {
-                *id = EntityId::new(key.pseudonym(class, id.as_str()));
+                *id = EntityId::new(key.pseudonym(class.as_str(), id.as_str()));
             }
         };
         match self {
@@ -59,7 +59,7 @@ impl Place<'_> {
             Self::Id(id) => replace_id(id),
             Self::Texts(texts) => {
                 for text in texts {
-                    *text = key.pseudonym(class, text);
+                    *text = key.pseudonym(class.as_str(), text);
                 }
             }
             Self::Media(media) => media.iter_mut().for_each(|media| {
@@ -76,15 +76,15 @@ impl Place<'_> {
         }
     }
 
-    /// Takes over what stands in the same place of another row.
-    fn take_over(self, other: Self) {
+    /// Copies the value of the same field of another record.
+    fn copy_from(self, other: Self) {
         match (self, other) {
-            (Self::Text(mine), Self::Text(theirs)) => mine.clone_from(theirs),
-            (Self::Id(mine), Self::Id(theirs)) => mine.clone_from(theirs),
-            (Self::Texts(mine), Self::Texts(theirs)) => mine.clone_from(theirs),
-            (Self::Media(mine), Self::Media(theirs)) => mine.clone_from(theirs),
-            (Self::EndUser(mine), Self::EndUser(theirs)) => mine.clone_from(theirs),
-            // The same field has the same form in every row.
+            (Self::Text(own), Self::Text(other)) => own.clone_from(other),
+            (Self::Id(own), Self::Id(other)) => own.clone_from(other),
+            (Self::Texts(own), Self::Texts(other)) => own.clone_from(other),
+            (Self::Media(own), Self::Media(other)) => own.clone_from(other),
+            (Self::EndUser(own), Self::EndUser(other)) => own.clone_from(other),
+            // The same field has the same type in every record.
             _ => {}
         }
     }
@@ -104,62 +104,65 @@ impl Place<'_> {
 /// identity in every event.
 const REFERENCE: &[&str] = &["name", "last_name", "first_name", "agent_number", "avatar_url"];
 
-fn reference(agent: Option<&mut AgentReference>) -> Vec<Place<'_>> {
+fn reference(agent: Option<&mut AgentReference>) -> Vec<FieldValue<'_>> {
     let Some(agent) = agent else { return Vec::new() };
     vec![
-        Place::Text(&mut agent.name),
-        Place::Text(&mut agent.last_name),
-        Place::Text(&mut agent.first_name),
-        Place::Text(&mut agent.agent_number),
-        Place::Text(&mut agent.avatar_url),
+        FieldValue::Text(&mut agent.name),
+        FieldValue::Text(&mut agent.last_name),
+        FieldValue::Text(&mut agent.first_name),
+        FieldValue::Text(&mut agent.agent_number),
+        FieldValue::Text(&mut agent.avatar_url),
     ]
 }
 
 fn references<'a>(
     agents: impl IntoIterator<Item = Option<&'a mut AgentReference>>,
-) -> Vec<Place<'a>> {
+) -> Vec<FieldValue<'a>> {
     agents.into_iter().flat_map(reference).collect()
 }
 
 /// The parts of a customer.
 const CUSTOMER: &[&str] = &["id", "identifier", "out_contact_id"];
 
-fn customers(participants: &mut [Participant]) -> Vec<Place<'_>> {
-    participants.iter_mut().map(|participant| Place::Id(&mut participant.end_user_id)).collect()
+fn customers(participants: &mut [Participant]) -> Vec<FieldValue<'_>> {
+    participants
+        .iter_mut()
+        .map(|participant| FieldValue::Id(&mut participant.end_user_id))
+        .collect()
 }
 
-fn fail_messages(participants: &mut [Participant]) -> Vec<Place<'_>> {
+fn fail_messages(participants: &mut [Participant]) -> Vec<FieldValue<'_>> {
     let messages = participants.iter_mut();
-    messages.map(|participant| Place::Text(&mut participant.adapter_fail_message)).collect()
+    messages.map(|participant| FieldValue::Text(&mut participant.adapter_fail_message)).collect()
 }
 
-/// A line of a table: the class, where the field stands, and its places in a row.
+/// A line of a table: the class, the path, and the values in a record.
 macro_rules! field {
-    ($class:ident, $path:literal, $places:expr) => {
-        field!($class, $path, &[], $places)
+    ($class:ident, $path:literal, $values:expr) => {
+        field!($class, $path, &[], $values)
     };
-    ($class:ident, $path:literal, $parts:expr, $places:expr) => {
-        Field { class: Class::$class, path: $path, parts: $parts, places: $places }
+    ($class:ident, $path:literal, $parts:expr, $values:expr) => {
+        Field { class: Class::$class, path: $path, parts: $parts, values: $values }
     };
 }
 
 pub(super) const AGENT: &[Field<Agent>] = &[
-    field!(Agents, "email", |agent| vec![Place::Text(&mut agent.email)]),
-    field!(Agents, "name", |agent| vec![Place::Text(&mut agent.name)]),
-    field!(Agents, "first_name", |agent| vec![Place::Text(&mut agent.first_name)]),
-    field!(Agents, "middle_name", |agent| vec![Place::Text(&mut agent.middle_name)]),
-    field!(Agents, "last_name", |agent| vec![Place::Text(&mut agent.last_name)]),
-    field!(Agents, "avatar_url", |agent| vec![Place::Text(&mut agent.avatar_url)]),
-    field!(Agents, "agent_number", |agent| vec![Place::Text(&mut agent.agent_number)]),
-    field!(Agents, "phone", |agent| vec![Place::Text(&mut agent.phone)]),
-    field!(Agents, "address", |agent| vec![Place::Text(&mut agent.address)]),
-    field!(Agents, "location", |agent| vec![Place::Text(&mut agent.location)]),
+    field!(Agents, "email", |agent| vec![FieldValue::Text(&mut agent.email)]),
+    field!(Agents, "name", |agent| vec![FieldValue::Text(&mut agent.name)]),
+    field!(Agents, "first_name", |agent| vec![FieldValue::Text(&mut agent.first_name)]),
+    field!(Agents, "middle_name", |agent| vec![FieldValue::Text(&mut agent.middle_name)]),
+    field!(Agents, "last_name", |agent| vec![FieldValue::Text(&mut agent.last_name)]),
+    field!(Agents, "avatar_url", |agent| vec![FieldValue::Text(&mut agent.avatar_url)]),
+    field!(Agents, "agent_number", |agent| vec![FieldValue::Text(&mut agent.agent_number)]),
+    field!(Agents, "phone", |agent| vec![FieldValue::Text(&mut agent.phone)]),
+    field!(Agents, "address", |agent| vec![FieldValue::Text(&mut agent.address)]),
+    field!(Agents, "location", |agent| vec![FieldValue::Text(&mut agent.location)]),
     field!(Agents, "destination.value", |agent| {
         let destination = agent.destination.iter_mut();
-        destination.map(|destination| Place::Text(&mut destination.value)).collect()
+        destination.map(|destination| FieldValue::Text(&mut destination.value)).collect()
     }),
     // The document does not say what stands in it. Closed by default.
-    field!(Content, "favorite", |agent| vec![Place::Text(&mut agent.favorite)]),
+    field!(Content, "favorite", |agent| vec![FieldValue::Text(&mut agent.favorite)]),
 ];
 
 pub(super) const ACTIVITY: &[Field<Activity>] =
@@ -180,94 +183,101 @@ pub(super) const QUEUE: &[Field<Queue>] = &[
     }),
 ];
 
+/// What calls and chats share.
+pub(super) const INTERACTION: &[Field<InteractionRecord>] = &[
+    field!(Agents, "agent_info", REFERENCE, |record| reference(record.agent_info.as_mut())),
+    field!(Agents, "transfers.from_agent", REFERENCE, |record| references(
+        record.transfers.iter_mut().map(|transfer| transfer.from_agent.as_mut())
+    )),
+    field!(Agents, "transfers.to_agent", REFERENCE, |record| references(
+        record.transfers.iter_mut().map(|transfer| transfer.to_agent.as_mut())
+    )),
+    field!(Customers, "end_user", CUSTOMER, |record| vec![FieldValue::EndUser(
+        &mut record.end_user
+    )]),
+    field!(Customers, "participants.end_user_id", |record| customers(&mut record.participants)),
+    // The ticket of a customer in another company's system.
+    field!(Customers, "out_ticket_id", |record| vec![FieldValue::Text(&mut record.out_ticket_id)]),
+    field!(Customers, "out_ticket_url", |record| vec![FieldValue::Text(
+        &mut record.out_ticket_url
+    )]),
+    field!(Content, "participants.adapter_fail_message", |record| fail_messages(
+        &mut record.participants
+    )),
+    field!(Content, "photos", &["id", "url"], |record| vec![FieldValue::Media(&mut record.photos)]),
+    field!(Content, "videos", &["id", "url"], |record| vec![FieldValue::Media(&mut record.videos)]),
+];
+
+/// What only calls have.
 pub(super) const CALL: &[Field<Call>] = &[
-    field!(Agents, "agent_info", REFERENCE, |call| reference(call.agent_info.as_mut())),
-    field!(Agents, "transfers.from_agent", REFERENCE, |call| references(
-        call.transfers.iter_mut().map(|transfer| transfer.from_agent.as_mut())
-    )),
-    field!(Agents, "transfers.to_agent", REFERENCE, |call| references(
-        call.transfers.iter_mut().map(|transfer| transfer.to_agent.as_mut())
-    )),
-    field!(Customers, "end_user", CUSTOMER, |call| vec![Place::EndUser(&mut call.end_user)]),
-    field!(Customers, "participants.end_user_id", |call| customers(&mut call.participants)),
-    // The ticket of a customer in somebody else's system.
-    field!(Customers, "out_ticket_id", |call| vec![Place::Text(&mut call.out_ticket_id)]),
-    field!(Customers, "out_ticket_url", |call| vec![Place::Text(&mut call.out_ticket_url)]),
     // The document does not say whose number it is. Closed by default.
-    field!(Customers, "outbound_number", |call| vec![Place::Text(&mut call.outbound_number)]),
+    field!(Customers, "outbound_number", |call| vec![FieldValue::Text(&mut call.outbound_number)]),
     // The contact centre's own, where a customer called it; otherwise nobody says.
     field!(Customers, "support_number", |call| {
         if call.direction() == Direction::Inbound {
             Vec::new()
         } else {
-            vec![Place::Text(&mut call.support_number)]
+            vec![FieldValue::Text(&mut call.support_number)]
         }
     }),
-    field!(Content, "recording_url", |call| vec![Place::Text(&mut call.recording_url)]),
+    field!(Content, "recording_url", |call| vec![FieldValue::Text(&mut call.recording_url)]),
     field!(Content, "recordings.conference_sid", |call| {
         let recordings = call.recordings.iter_mut();
-        recordings.map(|recording| Place::Text(&mut recording.conference_sid)).collect()
+        recordings.map(|recording| FieldValue::Text(&mut recording.conference_sid)).collect()
     }),
-    field!(Content, "fail_details", |call| vec![Place::Text(&mut call.fail_details)]),
+    field!(Content, "fail_details", |call| vec![FieldValue::Text(&mut call.fail_details)]),
     // One of two dozen sentences, by the document; a text all the same. Its code stays.
-    field!(Content, "adapter_fail_message", |call| vec![Place::Text(
+    field!(Content, "adapter_fail_message", |call| vec![FieldValue::Text(
         &mut call.adapter_fail_message
     )]),
-    field!(Content, "participants.adapter_fail_message", |call| fail_messages(
-        &mut call.participants
-    )),
     field!(Content, "dispositions.code", |call| {
         let dispositions = call.dispositions.iter_mut();
-        dispositions.map(|disposition| Place::Text(&mut disposition.code)).collect()
+        dispositions.map(|disposition| FieldValue::Text(&mut disposition.code)).collect()
     }),
-    field!(Content, "wait_time_sms", |call| vec![Place::Texts(&mut call.wait_time_sms)]),
-    field!(Content, "in_call_sms", |call| vec![Place::Texts(&mut call.in_call_sms)]),
-    field!(Content, "photos", &["id", "url"], |call| vec![Place::Media(&mut call.photos)]),
-    field!(Content, "videos", &["id", "url"], |call| vec![Place::Media(&mut call.videos)]),
+    field!(Content, "wait_time_sms", |call| vec![FieldValue::Texts(&mut call.wait_time_sms)]),
+    field!(Content, "in_call_sms", |call| vec![FieldValue::Texts(&mut call.in_call_sms)]),
 ];
 
-pub(super) const CHAT: &[Field<Chat>] = &[
-    field!(Agents, "agent_info", REFERENCE, |chat| reference(chat.agent_info.as_mut())),
-    field!(Agents, "transfers.from_agent", REFERENCE, |chat| references(
-        chat.transfers.iter_mut().map(|transfer| transfer.from_agent.as_mut())
-    )),
-    field!(Agents, "transfers.to_agent", REFERENCE, |chat| references(
-        chat.transfers.iter_mut().map(|transfer| transfer.to_agent.as_mut())
-    )),
-    field!(Customers, "end_user", CUSTOMER, |chat| vec![Place::EndUser(&mut chat.end_user)]),
-    field!(Customers, "participants.end_user_id", |chat| customers(&mut chat.participants)),
-    field!(Customers, "out_ticket_id", |chat| vec![Place::Text(&mut chat.out_ticket_id)]),
-    field!(Customers, "out_ticket_url", |chat| vec![Place::Text(&mut chat.out_ticket_url)]),
-    field!(Content, "participants.adapter_fail_message", |chat| fail_messages(
-        &mut chat.participants
-    )),
-    field!(Content, "photos", &["id", "url"], |chat| vec![Place::Media(&mut chat.photos)]),
-    field!(Content, "videos", &["id", "url"], |chat| vec![Place::Media(&mut chat.videos)]),
-];
+/// Applies a mode for each class to the personal fields of a table.
+pub(super) fn apply<T>(table: &[Field<T>], record: &mut T, mode: impl Fn(Class) -> Mode) {
+    for field in table {
+        for value in (field.values)(record) {
+            value.apply(mode(field.class), field.class);
+        }
+    }
+}
 
-/// A kind of row that may have personal fields.
+fn remove<T>(table: &[Field<T>], record: &mut T) {
+    for field in table {
+        (field.values)(record).into_iter().for_each(FieldValue::clear);
+    }
+}
+
+fn copy<T>(table: &[Field<T>], record: &mut T, other: &mut T) {
+    for field in table {
+        let pairs = (field.values)(record).into_iter().zip((field.values)(other));
+        pairs.for_each(|(own, other)| own.copy_from(other));
+    }
+}
+
+/// A kind of record that may have personal fields.
 pub trait Personal: Clone {
-    /// Leaves all personal fields out, whatever the settings are.
-    fn close(&mut self);
-    /// Takes the personal fields over from a later row of the same entity.
+    /// Removes all personal data, whatever the settings are.
+    fn remove_personal(&mut self);
+    /// Takes the personal fields over from a later record of the same entity.
     fn adopt_personal(&mut self, later: &Self);
 }
 
 macro_rules! personal {
-    ($($kind:ident by $table:expr;)*) => {$(
+    ($($kind:ident by $($table:ident $(in $part:ident)?),+;)*) => {$(
         impl Personal for $kind {
-            fn close(&mut self) {
-                for field in $table {
-                    (field.places)(self).into_iter().for_each(Place::clear);
-                }
+            fn remove_personal(&mut self) {
+                $( remove($table, &mut (*self)$(.$part)?); )+
             }
 
             fn adopt_personal(&mut self, later: &Self) {
                 let mut later = later.clone();
-                for field in $table {
-                    let places = (field.places)(self).into_iter().zip((field.places)(&mut later));
-                    places.for_each(|(mine, theirs)| mine.take_over(theirs));
-                }
+                $( copy($table, &mut (*self)$(.$part)?, &mut later$(.$part)?); )+
             }
         }
     )*};
@@ -275,48 +285,56 @@ macro_rules! personal {
 
 personal! {
     Agent by AGENT;
-    Call by CALL;
-    Chat by CHAT;
+    Call by INTERACTION in interaction, CALL;
+    Chat by INTERACTION in interaction;
     Queue by QUEUE;
     Team by TEAM;
 }
 
-/// A status is nobody's.
+/// A status belongs to nobody.
 impl Personal for StatusDefinition {
-    fn close(&mut self) {}
+    fn remove_personal(&mut self) {}
     fn adopt_personal(&mut self, _later: &Self) {}
 }
 
-/// The personal fields of a class in a kind of row.
+/// The personal fields of a class in a kind of record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PersonalFields {
-    /// The kind of row.
+    /// The kind of record.
     pub of: &'static str,
     /// The class, as the configuration names it.
     pub class: &'static str,
-    /// Where the fields stand, from the row on; lists are passed over.
+    /// The paths of the fields from the record; lists add nothing to a path.
     pub paths: Vec<String>,
 }
 
 /// All personal fields that are known, as `docs/privacy.md` lists them.
 #[must_use]
 pub fn personal_fields() -> Vec<PersonalFields> {
-    let mut all = Vec::new();
-    list("agent", AGENT, &mut all);
-    list("activity", ACTIVITY, &mut all);
-    list("call", CALL, &mut all);
-    list("chat", CHAT, &mut all);
-    list("queue", QUEUE, &mut all);
-    list("team", TEAM, &mut all);
-    all
+    [
+        ("agent", listed(AGENT)),
+        ("activity", listed(ACTIVITY)),
+        ("call", [listed(INTERACTION), listed(CALL)].concat()),
+        ("chat", listed(INTERACTION)),
+        ("queue", listed(QUEUE)),
+        ("team", listed(TEAM)),
+    ]
+    .into_iter()
+    .flat_map(|(of, fields)| by_class(of, &fields))
+    .collect()
 }
 
-fn list<T>(of: &'static str, table: &[Field<T>], all: &mut Vec<PersonalFields>) {
-    for class in [Class::Agents, Class::Customers, Class::Content] {
-        let fields = table.iter().filter(|field| field.class == class);
-        let paths: Vec<_> = fields.flat_map(Field::paths).collect();
-        if !paths.is_empty() {
-            all.push(PersonalFields { of, class: class.as_str(), paths });
-        }
-    }
+/// The class and the paths of each field of a table.
+fn listed<T>(table: &[Field<T>]) -> Vec<(Class, Vec<String>)> {
+    table.iter().map(|field| (field.class, field.paths())).collect()
+}
+
+fn by_class(of: &'static str, fields: &[(Class, Vec<String>)]) -> Vec<PersonalFields> {
+    let of_class = |class: Class| {
+        let fields = fields.iter().filter(|(of, _)| *of == class);
+        let paths: Vec<_> = fields.flat_map(|(_, paths)| paths.clone()).collect();
+        let fields = PersonalFields { of, class: class.as_str(), paths };
+        (!fields.paths.is_empty()).then_some(fields)
+    };
+    [Class::Agents, Class::Customers, Class::Content].into_iter().filter_map(of_class).collect()
 }

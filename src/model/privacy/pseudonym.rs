@@ -1,26 +1,25 @@
-//! Pseudonyms: what stands in place of a value, so that equal values stay equal and nobody without
-//! the key can tell which they were.
+//! Pseudonyms: they replace values so that equal values stay equal, and nobody without the key
+//! finds out what they were.
 
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use super::Class;
 use crate::secret::Secret;
 
 /// The key of pseudonyms: SHA-256 of the configured secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PseudonymKey([u8; 32]);
 
-/// A secret that is too short to be the key of pseudonyms: telephone numbers are few enough to try
-/// them all, and so would be the keys.
+/// A secret that is too short to be the key of pseudonyms: it could be found by trying all keys on
+/// a known telephone number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a key of pseudonyms has at least {} bytes", PseudonymKey::SHORTEST)]
 pub struct ShortKey;
 
 impl PseudonymKey {
-    /// The shortest secret that is taken.
+    /// The shortest secret that is accepted, in bytes.
     pub const SHORTEST: usize = 16;
 
     /// The key from a secret text.
@@ -38,9 +37,9 @@ impl PseudonymKey {
     /// `p:` and the first 16 bytes, in hexadecimal digits, of HMAC-SHA-256 over the class's name,
     /// a zero byte and the value. The class is in it, so that an agent's number and the same
     /// number of a customer have nothing in common.
-    pub(super) fn pseudonym(&self, class: Class, value: &str) -> String {
+    pub(super) fn pseudonym(&self, class: &str, value: &str) -> String {
         let mut text = String::from("p:");
-        for byte in &self.code(class.as_str(), value)[..16] {
+        for byte in &self.code(class, value)[..16] {
             text.push(char::from(HEX[usize::from(byte >> 4)]));
             text.push(char::from(HEX[usize::from(byte & 15)]));
         }
@@ -79,13 +78,13 @@ mod tests {
     #[test]
     fn a_pseudonym_is_the_same_for_the_same_value_class_and_key_alone() {
         let one = key("a secret of more than sixteen bytes");
-        let pseudonym = one.pseudonym(Class::Agents, "Mira Sample");
+        let pseudonym = one.pseudonym("agents", "Mira Sample");
         // As `hmac.new(sha256(secret).digest(), b"agents\0Mira Sample", "sha256")` in Python.
         assert_eq!(pseudonym, "p:15c3ac3510ea06946b070989432ce469");
-        assert_ne!(one.pseudonym(Class::Customers, "Mira Sample"), pseudonym);
-        assert_ne!(one.pseudonym(Class::Agents, "Mira Sampler"), pseudonym);
+        assert_ne!(one.pseudonym("customers", "Mira Sample"), pseudonym);
+        assert_ne!(one.pseudonym("agents", "Mira Sampler"), pseudonym);
         assert_ne!(
-            key("another secret, long enough").pseudonym(Class::Agents, "Mira Sample"),
+            key("another secret, long enough").pseudonym("agents", "Mira Sample"),
             pseudonym
         );
     }

@@ -1,46 +1,32 @@
-//! The answers of a directory: who is let in, the vendors' errors, and pages.
+//! The answers of a directory: authentication, the vendors' errors, and pages.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Directory, Sight, deepcall, infobip, maqsam};
-use crate::simulate::fault_injector::Flaws;
-use crate::simulate::simulator::Asked;
+use super::page::Page;
+use super::state::Directory;
+use super::{deepcall, infobip, maqsam};
+use crate::simulate::fault_injector::AnswerFaults;
+use crate::simulate::request::VendorRequest;
 use crate::simulate::system::System;
 
-/// A row and what it shows.
-pub(super) struct Row {
-    pub(super) id: String,
-    pub(super) value: Value,
-    pub(super) sight: Sight,
-    /// Whether it is about somebody who has another's id.
-    pub(super) of_somebody_else: bool,
-}
-
-/// A page: its rows, whether a reading begins with it, and what is put around the rows.
-pub(super) struct Page {
-    pub(super) rows: Vec<Row>,
-    pub(super) first: bool,
-    pub(super) envelope: Box<dyn FnOnce(Vec<Value>) -> Value>,
-}
-
-/// An answer in JSON with this status.
-pub(super) fn told(status: StatusCode, body: &Value) -> Response {
-    (status, [(CONTENT_TYPE, "application/json;charset=UTF-8")], body.to_string()).into_response()
-}
-
 impl Directory {
-    /// Whether a request names the account's credentials.
-    pub(in crate::simulate) fn lets_in(&self, asked: &Asked, username: &str, secret: &str) -> bool {
+    /// Whether a request has the account's credentials.
+    pub(in crate::simulate) fn is_authorized(
+        &self,
+        request: &VendorRequest,
+        username: &str,
+        secret: &str,
+    ) -> bool {
         match self.system {
             System::Infobip => {
-                asked.is_from(username, secret)
-                    || asked.authorization() == Some(format!("App {secret}").as_bytes())
+                request.has_basic_credentials(username, secret)
+                    || request.authorization() == Some(format!("App {secret}").as_bytes())
             }
-            System::DeepCall => deepcall::lets_in(&asked.body, username, secret),
-            _ => asked.is_from(username, secret),
+            System::DeepCall => deepcall::is_authorized(&request.body, username, secret),
+            _ => request.has_basic_credentials(username, secret),
         }
     }
 
@@ -53,7 +39,7 @@ impl Directory {
         }
     }
 
-    /// The answer when something goes wrong behind the vendor's door.
+    /// The answer to a failure inside the vendor's service.
     pub(in crate::simulate) fn failure(&mut self) -> Response {
         self.turn += 1;
         match self.system {
@@ -65,7 +51,7 @@ impl Directory {
         }
     }
 
-    /// A page with status 200 that is no answer: HTML, or an error in JSON.
+    /// A page with status 200 that is not an answer: HTML, or an error in JSON.
     pub(in crate::simulate) fn garbage(&mut self) -> Response {
         self.turn += 1;
         match self.system {
@@ -78,22 +64,26 @@ impl Directory {
         }
     }
 
-    /// The answer to a question.
-    pub(in crate::simulate) fn page(&mut self, asked: &Asked, flaws: Flaws) -> Response {
+    /// The answer to a request. What it shows is recorded.
+    pub(in crate::simulate) fn page(
+        &mut self,
+        request: &VendorRequest,
+        faults: AnswerFaults,
+    ) -> Response {
         let wanted = if self.system == System::DeepCall { Method::POST } else { Method::GET };
-        if asked.parts.method != wanted {
+        if request.parts.method != wanted {
             return StatusCode::METHOD_NOT_ALLOWED.into_response();
         }
         let page = match self.system {
-            System::Infobip => infobip::page(self, &asked.parts.uri, flaws),
-            System::DeepCall => deepcall::page(self, &asked.parts.uri),
-            _ => maqsam::page(self, &asked.parts.uri, flaws),
+            System::Infobip => infobip::page(self, &request.parts.uri, faults),
+            System::DeepCall => deepcall::page(self, &request.parts.uri),
+            _ => maqsam::page(self, &request.parts.uri, faults),
         };
         let Page { mut rows, first, envelope } = match page {
             Ok(page) => page,
             Err(error) => return *error,
         };
-        let undecodable = flaws.undecodable_row && !rows.is_empty();
+        let undecodable = faults.undecodable_row && !rows.is_empty();
         if undecodable {
             let broken = &mut rows[0].value;
             for name in ["displayName", "name", "nm"] {
@@ -104,19 +94,19 @@ impl Directory {
         }
         let now = self.now;
         if first {
-            self.ledger.begin_reading(now);
+            self.served.begin_poll(now);
         }
-        if !flaws.cut {
+        if !faults.cut {
             for row in rows.iter().skip(usize::from(undecodable)) {
-                if row.of_somebody_else {
-                    self.ledger.saw_somebody_else(&row.id, row.sight.clone());
+                if row.of_other_person {
+                    self.served.record_other_person(&row.id, row.view.clone());
                 } else {
-                    self.ledger.saw(&row.id, row.sight.clone(), now);
+                    self.served.record(&row.id, row.view.clone(), now);
                 }
             }
         }
         let mut body = envelope(rows.into_iter().map(|row| row.value).collect()).to_string();
-        if flaws.cut {
+        if faults.cut {
             body.truncate(body.len() / 2);
         }
         ([(CONTENT_TYPE, "application/json;charset=UTF-8")], body).into_response()

@@ -1,5 +1,5 @@
 //! DeepCall's `POST /api/v2/Agent/list`: credentials in the body, rows in a map or an array,
-//! passwords in plain text in every one of them, and errors with status 200.
+//! passwords in plain text in every row, and errors with status 200.
 
 use std::collections::BTreeMap;
 
@@ -7,23 +7,24 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::answers::{Page, Row, told};
-use super::members::{Member, ROLES};
-use super::{Directory, Sight};
+use super::member::{Member, ROLES};
+use super::page::{Page, Row, json_response};
+use super::state::Directory;
+use crate::simulate::truth::AgentView;
 
 const PATH: &str = "/api/v2/Agent/list";
 
-/// Whether a body names the session, or the user and the token, and not both.
-pub(super) fn lets_in(body: &[u8], username: &str, secret: &str) -> bool {
-    let Ok(asked) = serde_json::from_slice::<Value>(body) else { return false };
-    let (ssid, user, token) = (&asked["ssid"], &asked["userId"], &asked["token"]);
+/// Whether a body has the session, or the user and the token, but not both.
+pub(super) fn is_authorized(body: &[u8], username: &str, secret: &str) -> bool {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else { return false };
+    let (ssid, user, token) = (&body["ssid"], &body["userId"], &body["token"]);
     let session = *ssid == secret && user.is_null() && token.is_null();
     let user = ssid.is_null() && *user == username && *token == secret;
     session || user
 }
 
 pub(super) fn error(code: u16, message: &str) -> Response {
-    told(StatusCode::OK, &json!({"status": "error", "code": code, "message": message}))
+    json_response(StatusCode::OK, &json!({"status": "error", "code": code, "message": message}))
 }
 
 pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Response>> {
@@ -31,7 +32,7 @@ pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Res
         return Err(Box::new(StatusCode::NOT_FOUND.into_response()));
     }
     let traps = directory.settings.traps;
-    // The document's table has a map, its example an array.
+    // The documented table shows a map, the documented example an array.
     let sparse = traps.sparse_maps;
     let map = sparse || (traps.other_forms && directory.chance(0.5));
     let hidden = traps.hidden_pages && directory.chance(0.1);
@@ -39,7 +40,7 @@ pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Res
     let mut members = if nobody { Vec::new() } else { directory.visible() };
     members.sort_by_key(|member| member.number);
     if sparse {
-        // They would look like the others there.
+        // A sparse row does not show that an agent is deleted.
         members.retain(|member| !member.deleted);
     }
     let total = members.len();
@@ -48,12 +49,12 @@ pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Res
     }
     let names = directory.group_names;
     let rows = members.iter().map(|member| {
-        let (value, sight) = if sparse {
-            (sparse_row(member), sparse_sight(member))
+        let (value, view) = if sparse {
+            (sparse_row(member), sparse_view(member))
         } else {
-            (row(member, names, map), sight(member))
+            (row(member, names, map), view(member))
         };
-        Row { id: member.id.clone(), value, sight, of_somebody_else: false }
+        Row { id: member.id.clone(), value, view, of_other_person: false }
     });
     let ids: Vec<_> = members.iter().map(|member| member.id.clone()).collect();
     let envelope = move |rows: Vec<Value>| {
@@ -73,7 +74,7 @@ pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Res
     Ok(Page { rows: rows.collect(), first: true, envelope: Box::new(envelope) })
 }
 
-/// A row with the fields of the document's table alone.
+/// A row with only the fields of the documented table.
 fn sparse_row(member: &Member) -> Value {
     json!({
         "nm": member.name,
@@ -88,7 +89,7 @@ fn sparse_row(member: &Member) -> Value {
 
 fn row(member: &Member, names: u64, map: bool) -> Value {
     let name = |id: &u64| {
-        // One has lost its name, and one is renamed now and then: ids are the groups.
+        // One group has no name and one is renamed now and then: groups are identified by their ids.
         let name = match id {
             4 => String::from("Unknown group (4)"),
             10 => format!("Parcels {names}"),
@@ -104,7 +105,7 @@ fn row(member: &Member, names: u64, map: bool) -> Value {
         "address": member.address,
         "dest_type": "MOBILE",
         "dest_value": member.destination,
-        // Nobody's: they stand in the vendor's answers, and must be found nowhere else.
+        // Invented passwords: they are in the vendor's answers, and must not be found anywhere else.
         "call_pass": format!("{:08}", 52_000_000 + number),
         "password": format!("invented-password-{number}"),
         "role": (member.role + 1).to_string(),
@@ -128,11 +129,11 @@ fn row(member: &Member, names: u64, map: bool) -> Value {
     row
 }
 
-/// What both kinds of rows show.
-fn sparse_sight(member: &Member) -> Sight {
+/// What a sparse row shows, which every row shows.
+fn sparse_view(member: &Member) -> AgentView {
     let mut groups: Vec<_> = member.groups.iter().map(ToString::to_string).collect();
     groups.sort();
-    Sight {
+    AgentView {
         facts: BTreeMap::from([
             ("name", member.name.clone()),
             ("email", format!("agent{}@example.com", member.number)),
@@ -141,19 +142,19 @@ fn sparse_sight(member: &Member) -> Sight {
             ("groups", groups.join(", ")),
         ]),
         active: member.active,
-        active_since: member.switch_shown.millis(),
-        state_since: member.state_shown.millis(),
-        ..Sight::default()
+        active_visible_since: member.active_visible.millis(),
+        state_visible_since: member.state_visible.millis(),
+        ..AgentView::default()
     }
 }
 
-fn sight(member: &Member) -> Sight {
-    let mut sight = sparse_sight(member);
-    sight.facts.extend([
+fn view(member: &Member) -> AgentView {
+    let mut view = sparse_view(member);
+    view.facts.extend([
         ("roles", String::from(ROLES[member.role % ROLES.len()])),
         ("hours", format!("{} to {}", member.hours.0, member.hours.1)),
         ("numbers", member.numbers.join(", ")),
         ("created_at", member.created.floor_second().millis().to_string()),
     ]);
-    Sight { deleted: member.deleted, ..sight }
+    AgentView { deleted: member.deleted, ..view }
 }

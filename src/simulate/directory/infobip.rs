@@ -9,25 +9,29 @@ use axum::response::Response;
 use chrono::DateTime;
 use serde_json::{Value, json};
 
-use super::answers::{Page, Row, told};
-use super::members::{Member, ROLES};
-use super::{Directory, Sight};
+use super::member::{Member, ROLES};
+use super::page::{Page, Row, json_response};
+use super::state::Directory;
 use crate::model::Timestamp;
-use crate::simulate::fault_injector::Flaws;
-use crate::simulate::server::Query;
+use crate::simulate::fault_injector::AnswerFaults;
+use crate::simulate::request::Query;
+use crate::simulate::truth::AgentView;
 
-/// Rows in a page where nothing is asked for, and at most.
-const USUAL: usize = 10;
-const MOST: usize = 999;
-/// Rows in a small page.
-const SMALL: usize = 12;
-/// How long the rows keep one order.
+/// Rows in a page when the request names no limit.
+const DEFAULT_LIMIT: usize = 10;
+/// The most rows in a page.
+const MAX_LIMIT: usize = 999;
+/// The most rows in a page under [`Traps::small_pages`].
+///
+/// [`Traps::small_pages`]: crate::simulate::settings::Traps::small_pages
+const SMALL_LIMIT: usize = 12;
+/// How long the rows keep an order.
 const ORDER_MILLIS: i64 = 20_000;
 
 pub(super) fn unauthorized() -> Response {
     let exception = json!({"messageId": "UNAUTHORIZED", "text": "Invalid login details"});
     let body = json!({"requestError": {"serviceException": exception}});
-    told(StatusCode::UNAUTHORIZED, &body)
+    json_response(StatusCode::UNAUTHORIZED, &body)
 }
 
 /// An error in one of its two forms.
@@ -38,50 +42,52 @@ pub(super) fn failure(status: StatusCode, newer: bool) -> Response {
     } else {
         json!({"statusCode": "ERROR", "message": "Something went wrong"})
     };
-    told(status, &body)
+    json_response(status, &body)
 }
 
 pub(super) fn page(
     directory: &mut Directory,
     uri: &Uri,
-    flaws: Flaws,
+    faults: AnswerFaults,
 ) -> Result<Page, Box<Response>> {
     if uri.path() != "/ccaas/1/agents" {
         return Err(Box::new(failure(StatusCode::NOT_FOUND, true)));
     }
     let query = Query::of(uri);
-    let whole = |name: &str, usual: usize| match query.get(name) {
-        None => Some(usual),
+    let number_of = |name: &str, default: usize| match query.get(name) {
+        None => Some(default),
         Some(text) => text.parse().ok(),
     };
-    let (Some(limit @ 1..), Some(number)) = (whole("limit", USUAL), whole("page", 0)) else {
+    let (Some(limit @ 1..), Some(number)) =
+        (number_of("limit", DEFAULT_LIMIT), number_of("page", 0))
+    else {
         let message = "Page size must not be less than one!";
         let body = json!({"statusCode": "ERROR", "message": message});
-        return Err(Box::new(told(StatusCode::BAD_REQUEST, &body)));
+        return Err(Box::new(json_response(StatusCode::BAD_REQUEST, &body)));
     };
     let traps = directory.settings.traps;
-    let most = if traps.small_pages { SMALL } else { MOST };
+    let most = if traps.small_pages { SMALL_LIMIT } else { MAX_LIMIT };
     let limit = limit.min(most);
     let nobody = number == 0 && directory.shows_nobody();
     let mut members = if nobody { Vec::new() } else { directory.visible() };
-    let shared = directory.impostor.clone().filter(|_| !nobody);
+    let shared = directory.id_duplicate.clone().filter(|_| !nobody);
     if traps.other_order {
-        // Any order, and another one every so often.
-        let era = directory.now.millis() / ORDER_MILLIS;
+        // An arbitrary order, which changes now and then.
+        let period = directory.now.millis() / ORDER_MILLIS;
         members.sort_by_cached_key(|member| {
             let mut hasher = DefaultHasher::new();
-            (era, &member.id).hash(&mut hasher);
+            (period, &member.id).hash(&mut hasher);
             hasher.finish()
         });
     }
     let mut rows: Vec<_> =
-        members.iter().map(|member| answered(member, traps.other_forms, false)).collect();
+        members.iter().map(|member| row_of(member, traps.other_forms, false)).collect();
     if let Some(other) = shared {
-        let place = directory.below(rows.len());
-        rows.insert(place, answered(&other, traps.other_forms, true));
+        let index = directory.below(rows.len());
+        rows.insert(index, row_of(&other, traps.other_forms, true));
     }
     let total = rows.len();
-    let lost = usize::from(flaws.shifted && number > 0);
+    let lost = usize::from(faults.shifted && number > 0);
     let rows = rows.into_iter().skip(number * limit + lost).take(limit).collect();
     let envelope = move |rows| {
         let pagination =
@@ -91,7 +97,7 @@ pub(super) fn page(
     Ok(Page { rows, first: number == 0, envelope: Box::new(envelope) })
 }
 
-/// A time as the document's sample has it, or as RFC 3339.
+/// A time in the form of the documented example, or of RFC 3339.
 fn time(time: Timestamp, rfc3339: bool) -> String {
     if rfc3339 {
         return time.to_rfc3339_millis();
@@ -100,9 +106,9 @@ fn time(time: Timestamp, rfc3339: bool) -> String {
     time.map(|time| time.format("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()).unwrap_or_default()
 }
 
-fn answered(member: &Member, other_forms: bool, of_somebody_else: bool) -> Row {
-    let (value, sight) = (row(member, other_forms), sight(member));
-    Row { id: member.id.clone(), value, sight, of_somebody_else }
+fn row_of(member: &Member, other_forms: bool, of_other_person: bool) -> Row {
+    let (value, view) = (row(member, other_forms), view(member));
+    Row { id: member.id.clone(), value, view, of_other_person }
 }
 
 fn row(member: &Member, other_forms: bool) -> Value {
@@ -118,18 +124,18 @@ fn row(member: &Member, other_forms: bool) -> Value {
     })
 }
 
-fn sight(member: &Member) -> Sight {
-    Sight {
+fn view(member: &Member) -> AgentView {
+    AgentView {
         facts: BTreeMap::from([
             ("name", member.name.clone()),
             ("roles", String::from(ROLES[member.role % ROLES.len()])),
             ("created_at", member.created.millis().to_string()),
         ]),
         active: member.active,
-        active_since: member.switch_shown.millis(),
-        state_since: member.state_shown.millis(),
-        // The vendor does not say since when.
+        active_visible_since: member.active_visible.millis(),
+        state_visible_since: member.state_visible.millis(),
+        // The vendor does not write its start.
         state: Some((String::from(member.state), None)),
-        ..Sight::default()
+        ..AgentView::default()
     }
 }

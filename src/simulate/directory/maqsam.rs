@@ -1,4 +1,4 @@
-//! Maqsam's `GET /v1/agents` and `/v1/agents/page/N`: pages 0 and 1 are the same one, there is no
+//! Maqsam's `GET /v1/agents` and `/v1/agents/page/N`: pages 0 and 1 are the same, there is no
 //! count, and a state may be a text, an object or a pair.
 
 use std::collections::BTreeMap;
@@ -7,26 +7,29 @@ use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::answers::{Page, Row, told};
-use super::members::Member;
-use super::{Directory, Sight};
+use super::member::Member;
+use super::page::{Page, Row, json_response};
+use super::state::Directory;
 use crate::model::Timestamp;
-use crate::simulate::fault_injector::Flaws;
+use crate::simulate::fault_injector::AnswerFaults;
+use crate::simulate::truth::AgentView;
 
 /// Rows in a page.
 const PER_PAGE: usize = 100;
-/// Rows in a small page.
-const SMALL: usize = 11;
+/// Rows in a page under [`Traps::small_pages`].
+///
+/// [`Traps::small_pages`]: crate::simulate::settings::Traps::small_pages
+const SMALL_PAGE: usize = 11;
 const PATH: &str = "/v1/agents";
 
 pub(super) fn error(status: StatusCode, message: &str) -> Response {
-    told(status, &json!({"error": true, "message": message}))
+    json_response(status, &json!({"error": true, "message": message}))
 }
 
 pub(super) fn page(
     directory: &mut Directory,
     uri: &Uri,
-    flaws: Flaws,
+    faults: AnswerFaults,
 ) -> Result<Page, Box<Response>> {
     let rest = uri.path().strip_prefix(PATH);
     let number = match rest {
@@ -38,31 +41,31 @@ pub(super) fn page(
         return Err(Box::new(error(StatusCode::NOT_FOUND, "Not Found")));
     };
     let traps = directory.settings.traps;
-    let per_page = if traps.small_pages { SMALL } else { PER_PAGE };
+    let per_page = if traps.small_pages { SMALL_PAGE } else { PER_PAGE };
     let nobody = number == 1 && directory.shows_nobody();
     let mut members = if nobody { Vec::new() } else { directory.visible() };
     members.sort_by_key(|member| member.number);
     let last = members.len().div_ceil(per_page).max(1);
     let repeats = traps.last_page_repeats && number > last && directory.chance(0.5);
     let shown = if repeats { last } else { number };
-    // As after somebody was added in front: a row comes again.
-    let again = usize::from(flaws.shifted && shown > 1);
+    // As after an addition in front: the last row of the page before is repeated.
+    let again = usize::from(faults.shifted && shown > 1);
     let rows = members
         .iter()
         .skip((shown - 1) * per_page - again)
         .take(if shown > last { 0 } else { per_page })
         .map(|member| {
             let form = Form::of(member, directory);
-            let (value, sight) = (row(member, form), sight(member, form));
-            Row { id: member.id.clone(), value, sight, of_somebody_else: false }
+            let (value, view) = (row(member, form), view(member, form));
+            Row { id: member.id.clone(), value, view, of_other_person: false }
         })
         .collect();
     let envelope = |rows| json!({"result": "success", "message": Value::Array(rows)});
     Ok(Page { rows, first: number == 1, envelope: Box::new(envelope) })
 }
 
-/// How an agent's row is written. It is the same for an agent at all times: nobody could tell
-/// another form from a change.
+/// How an agent's row is written. It is the same for an agent at all times: a client could not
+/// distinguish another form from a change.
 #[derive(Clone, Copy)]
 struct Form {
     state: StateForm,
@@ -73,7 +76,7 @@ struct Form {
 #[derive(Clone, Copy, PartialEq)]
 enum StateForm {
     /// A text, without its start.
-    Bare,
+    Text,
     Pair,
     Object,
 }
@@ -83,7 +86,7 @@ impl Form {
         let traps = directory.settings.traps;
         Self {
             state: match member.number % 5 {
-                0 if traps.other_forms => StateForm::Bare,
+                0 if traps.other_forms => StateForm::Text,
                 1 if traps.other_forms => StateForm::Pair,
                 _ => StateForm::Object,
             },
@@ -92,7 +95,7 @@ impl Form {
         }
     }
 
-    /// A time as it is written: whole seconds lose what is below.
+    /// A time in the precision in which it is written.
     fn time(self, time: Timestamp) -> Timestamp {
         if self.milliseconds { time } else { time.floor_second() }
     }
@@ -105,7 +108,7 @@ impl Form {
 fn row(member: &Member, form: Form) -> Value {
     let since = form.epoch(member.since);
     let state = match form.state {
-        StateForm::Bare => json!(member.state),
+        StateForm::Text => json!(member.state),
         StateForm::Pair => json!([member.state, since]),
         StateForm::Object => json!({"name": member.state, "timestamp": since}),
     };
@@ -127,13 +130,13 @@ fn row(member: &Member, form: Form) -> Value {
     })
 }
 
-fn sight(member: &Member, form: Form) -> Sight {
+fn view(member: &Member, form: Form) -> AgentView {
     let group =
         |id: &u64| if form.groups_have_ids { id.to_string() } else { format!("Group {id}") };
     let mut groups: Vec<_> = member.groups.iter().map(group).collect();
     groups.sort();
-    let since = (form.state != StateForm::Bare).then(|| form.time(member.since).millis());
-    Sight {
+    let since = (form.state != StateForm::Text).then(|| form.time(member.since).millis());
+    AgentView {
         facts: BTreeMap::from([
             ("name", member.name.clone()),
             ("email", format!("agent{}@example.com", member.number)),
@@ -144,9 +147,9 @@ fn sight(member: &Member, form: Form) -> Sight {
             ("created_at", form.time(member.created).millis().to_string()),
         ]),
         active: member.active,
-        active_since: member.switch_shown.millis(),
-        state_since: member.state_shown.millis(),
+        active_visible_since: member.active_visible.millis(),
+        state_visible_since: member.state_visible.millis(),
         state: Some((String::from(member.state), since)),
-        ..Sight::default()
+        ..AgentView::default()
     }
 }

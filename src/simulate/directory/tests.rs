@@ -1,333 +1,30 @@
-//! The directories over plain HTTP, as any client finds them.
-
-use std::collections::{BTreeSet, HashSet};
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
-use reqwest::{Client, RequestBuilder};
-use serde_json::{Value, json};
-
+use super::member::Member;
 use super::*;
-use crate::clock::{Clock, ManualClock};
-use crate::simulate::{Faults, Simulator};
-
-/// A simulator, and the hand on its clock.
-struct Bench {
-    simulator: Simulator,
-    clock: ManualClock,
-    client: Client,
-}
-
-impl Bench {
-    async fn open(traps: Traps) -> Self {
-        let directories = DirectorySettings { traps, ..DirectorySettings::default() };
-        let settings = WorldSettings { directories, ..WorldSettings::default() };
-        let clock = ManualClock::at(Timestamp::from_millis(1_772_366_400_000));
-        let local = SocketAddr::from(([127, 0, 0, 1], 0));
-        let simulator = Simulator::start(settings, local, Arc::new(clock.clone())).await.unwrap();
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { simulator, clock, client: Client::new() }
-    }
-
-    fn get(&self, path: &str) -> RequestBuilder {
-        self.client.get(format!("{}{path}", self.simulator.base_url()))
-    }
-
-    /// Asks with credentials, a second after the request before.
-    async fn ask(&self, system: System, path: &str) -> (u16, Value) {
-        self.clock.advance(Duration::from_secs(1));
-        let secret = self.simulator.secret(system);
-        let request = match system {
-            System::DeepCall => {
-                let url = format!("{}{path}", self.simulator.base_url());
-                self.client.post(url).body(json!({ "ssid": secret }).to_string())
-            }
-            _ => self.get(path).basic_auth("simulated", Some(secret)),
-        };
-        let answer = request.send().await.unwrap();
-        let status = answer.status().as_u16();
-        let body = answer.text().await.unwrap();
-        (status, serde_json::from_str(&body).unwrap_or_else(|_| json!(body)))
-    }
-}
-
-const INFOBIP: &str = "/ccaas/1/agents?limit=999";
-const MAQSAM: &str = "/v1/agents";
-const DEEPCALL: &str = "/api/v2/Agent/list";
-
-fn ids(rows: &Value, name: &str) -> Vec<String> {
-    rows.as_array().unwrap().iter().map(|row| row[name].to_string()).collect()
-}
-
-#[tokio::test]
-async fn each_system_lets_in_who_has_its_own_secret_and_answers_others_in_its_own_form() {
-    let bench = Bench::open(Traps::none()).await;
-    let secrets: HashSet<_> =
-        System::ALL.into_iter().map(|system| bench.simulator.secret(system)).collect();
-    assert_eq!(secrets.len(), 4);
-    let others = bench.simulator.secret(System::Ccai);
-    let send = async |request: RequestBuilder| {
-        bench.clock.advance(Duration::from_secs(1));
-        let answer = request.send().await.unwrap();
-        let status = answer.status().as_u16();
-        (status, serde_json::from_str::<Value>(&answer.text().await.unwrap()).unwrap())
-    };
-
-    let (status, body) = send(bench.get(INFOBIP).basic_auth("simulated", Some(others))).await;
-    assert_eq!(status, 401);
-    assert_eq!(body["requestError"]["serviceException"]["messageId"], "UNAUTHORIZED");
-    let key = format!("App {}", bench.simulator.secret(System::Infobip));
-    let (status, _) = send(bench.get(INFOBIP).header("authorization", key)).await;
-    assert_eq!(status, 200);
-    assert_eq!(bench.ask(System::Infobip, INFOBIP).await.0, 200);
-
-    let (status, body) = send(bench.get(MAQSAM).basic_auth("simulated", Some(others))).await;
-    assert_eq!((status, body), (401, json!({"error": true, "message": "Unauthorized"})));
-    assert_eq!(bench.ask(System::Maqsam, MAQSAM).await.0, 200);
-
-    let secret = bench.simulator.secret(System::DeepCall);
-    for (body, code) in [
-        (json!({"ssid": secret}), 200),
-        (json!({"userId": "simulated", "token": secret}), 200),
-        (json!({"ssid": others}), 1014),
-        (json!({"userId": "simulated", "token": others}), 1014),
-        // Never both.
-        (json!({"ssid": secret, "userId": "simulated", "token": secret}), 1014),
-        (json!({}), 1014),
-    ] {
-        let url = format!("{}{DEEPCALL}", bench.simulator.base_url());
-        let (status, answer) = send(bench.client.post(url).body(body.to_string())).await;
-        // An error has status 200, too.
-        assert_eq!((status, &answer["code"]), (200, &json!(code)), "{body}");
-        assert_eq!(answer["status"], if code == 200 { "success" } else { "error" });
-    }
-}
-
-#[tokio::test]
-async fn infobip_counts_pages_from_0_and_names_the_number_of_rows() {
-    let bench = Bench::open(Traps::none()).await;
-    let (_, all) = bench.ask(System::Infobip, INFOBIP).await;
-    let all = ids(&all["agents"], "id");
-    let (_, first) = bench.ask(System::Infobip, "/ccaas/1/agents").await;
-    let (_, second) = bench.ask(System::Infobip, "/ccaas/1/agents?page=1").await;
-    assert_eq!(first["pagination"]["limit"], 10);
-    assert_eq!(first["pagination"]["totalItems"].as_u64().unwrap(), all.len() as u64);
-    assert_eq!(ids(&first["agents"], "id"), all[..10]);
-    assert_eq!(ids(&second["agents"], "id"), all[10..20]);
-    let (status, error) = bench.ask(System::Infobip, "/ccaas/1/agents?limit=0").await;
-    assert_eq!(status, 400);
-    assert_eq!(error["message"], "Page size must not be less than one!");
-}
-
-#[tokio::test]
-async fn infobip_shows_two_people_under_one_id_for_a_while_and_both_forms_of_time() {
-    let bench = Bench::open(Traps { small_pages: false, ..Traps::all() }).await;
-    let (mut shared, mut alone, mut nobody) = (0, 0, 0);
-    for _ in 0..60 {
-        let (_, page) = bench.ask(System::Infobip, INFOBIP).await;
-        let all = ids(&page["agents"], "id");
-        let different: BTreeSet<_> = all.iter().collect();
-        match all.len() - different.len() {
-            _ if all.is_empty() => nobody += 1,
-            0 => alone += 1,
-            _ => shared += 1,
-        }
-        if let Some(rows) = page["agents"].as_array().filter(|rows| !rows.is_empty()) {
-            let times: Vec<_> = rows.iter().filter_map(|row| row["createdAt"].as_str()).collect();
-            assert!(times.iter().any(|time| time.ends_with("+0000")), "{times:?}");
-            assert!(times.iter().any(|time| time.ends_with('Z')), "{times:?}");
-        }
-    }
-    assert!(shared > 3 && alone > 30 && nobody > 0, "{shared} {alone} {nobody}");
-    // Nothing has to be told of somebody who had another's id.
-    let truth = bench.simulator.truth();
-    let served = truth.directories[&System::Infobip].served.values();
-    let versions: Vec<_> = served.flat_map(Served::versions).collect();
-    assert!(versions.iter().any(|version| version.doubtful));
-    let is_stranger = |name: &String| name == "Somebody Else";
-    let mut strangers = versions.iter().filter(|version| is_stranger(&version.shown.facts["name"]));
-    assert!(strangers.all(|version| version.doubtful));
-}
-
-#[tokio::test]
-async fn maqsam_has_one_page_for_0_and_1_and_an_empty_or_repeated_one_behind_the_last() {
-    let bench = Bench::open(Traps { empty_answers: false, ..Traps::all() }).await;
-    bench.simulator.stop_world();
-    let mut pages = Vec::new();
-    for path in ["", "/page/0", "/page/1", "/page/2", "/page/3"] {
-        let (status, page) = bench.ask(System::Maqsam, &format!("{MAQSAM}{path}")).await;
-        assert_eq!((status, &page["result"]), (200, &json!("success")));
-        pages.push(page["message"].clone());
-    }
-    assert_eq!(pages[0], pages[1]);
-    assert_eq!(pages[0], pages[2]);
-    assert_eq!(ids(&pages[2], "identifier").len(), 11);
-    let last = &pages[4];
-    assert!(!ids(last, "identifier").is_empty());
-    let (mut empty, mut repeated) = (0, 0);
-    for _ in 0..12 {
-        let (_, page) = bench.ask(System::Maqsam, "/v1/agents/page/9").await;
-        if page["message"] == json!([]) {
-            empty += 1;
-        } else {
-            assert_eq!(page["message"], *last);
-            repeated += 1;
-        }
-    }
-    assert!(empty > 0 && repeated > 0, "{empty} {repeated}");
-}
-
-#[tokio::test]
-async fn maqsam_writes_a_state_in_three_forms_and_its_start_in_two_units() {
-    let bench = Bench::open(Traps { small_pages: false, ..Traps::all() }).await;
-    let (_, page) = bench.ask(System::Maqsam, MAQSAM).await;
-    let rows = page["message"].as_array().unwrap();
-    let states: Vec<_> = rows.iter().map(|row| &row["state"]).collect();
-    assert!(states.iter().any(|state| state.is_string()), "{states:?}");
-    assert!(states.iter().any(|state| state[0].is_string() && state[1].is_u64()), "{states:?}");
-    let starts: Vec<_> = states.iter().filter_map(|state| state["timestamp"].as_u64()).collect();
-    assert!(starts.iter().any(|start| *start > 100_000_000_000), "{starts:?}");
-    assert!(starts.iter().any(|start| *start < 100_000_000_000), "{starts:?}");
-    assert!(rows.iter().any(|row| row["identifier"].is_string()));
-    assert!(rows.iter().any(|row| row["identifier"].is_u64()));
-}
-
-#[tokio::test]
-async fn deepcall_answers_with_a_map_an_array_or_nothing_and_shows_passwords_and_the_deleted() {
-    let bench = Bench::open(Traps::all()).await;
-    let (mut maps, mut arrays, mut empty, mut hidden, mut deleted) = (0, 0, 0, 0, 0);
-    for _ in 0..90 {
-        let (_, page) = bench.ask(System::DeepCall, DEEPCALL).await;
-        assert_eq!(page["status"], "success");
-        let rows = &page["response"];
-        hidden += u32::from(page["totalPages"] == 2);
-        if *rows == json!({}) {
-            empty += 1;
-        } else if let Some(rows) = rows.as_array() {
-            arrays += 1;
-            deleted += u32::from(rows.iter().any(|row| row["isDeleted"] == 1));
-            for row in rows {
-                assert!(row["password"].is_string() && row["call_pass"].is_string(), "{row}");
-                assert!(row["unique_id"].is_u64() && row["name"].is_string(), "{row}");
-            }
-        } else {
-            maps += 1;
-            for (id, row) in rows.as_object().unwrap() {
-                assert!(id.parse::<u64>().is_ok() && row["nm"].is_string(), "{row}");
-                assert!(row["name"].is_null() && row["password"].is_string(), "{row}");
-            }
-        }
-    }
-    assert!(maps > 20 && arrays > 20, "{maps} {arrays}");
-    assert!(empty > 0 && hidden > 0 && deleted > 0, "{empty} {hidden} {deleted}");
-    // Or with the fields of the document's table, and no others.
-    let bench = Bench::open(Traps { sparse_maps: true, ..Traps::none() }).await;
-    let (_, page) = bench.ask(System::DeepCall, DEEPCALL).await;
-    let (_, row) = page["response"].as_object().unwrap().iter().next().unwrap();
-    let fields: Vec<_> = row.as_object().unwrap().keys().collect();
-    assert_eq!(fields, ["nm", "email", "phone", "dest_type", "dest_value", "group", "status"]);
-}
-
-#[tokio::test]
-async fn the_vendors_errors_have_their_own_forms() {
-    let bench = Bench::open(Traps::all()).await;
-    let broken = |faults: Faults| bench.simulator.set_faults(faults);
-    broken(Faults { server_error: 1.0, ..Faults::default() });
-    let mut forms = HashSet::new();
-    for _ in 0..2 {
-        let (status, error) = bench.ask(System::Infobip, INFOBIP).await;
-        assert_eq!(status, 500);
-        forms.insert(error["statusCode"] == "ERROR");
-        assert_ne!(error["statusCode"].is_string(), error["requestError"].is_object());
-    }
-    assert_eq!(forms.len(), 2);
-    let (status, error) = bench.ask(System::Maqsam, MAQSAM).await;
-    assert_eq!((status, &error["message"]), (500, &json!("Internal Server Error")));
-    let (status, error) = bench.ask(System::DeepCall, DEEPCALL).await;
-    assert_eq!((status, &error["code"]), (200, &json!(1501)));
-    broken(Faults { garbage: 1.0, ..Faults::default() });
-    for (system, path) in [(System::Infobip, INFOBIP), (System::Maqsam, MAQSAM)] {
-        let answers = [bench.ask(system, path).await, bench.ask(system, path).await];
-        assert!(answers.iter().all(|(status, _)| *status == 200));
-        assert!(answers.iter().any(|(_, body)| body.is_string()), "{answers:?}");
-        assert!(answers.iter().any(|(_, body)| body.is_object()), "{answers:?}");
-    }
-    broken(Faults { cut: 1.0, ..Faults::default() });
-    assert!(bench.ask(System::DeepCall, DEEPCALL).await.1.is_string());
-    // Nothing of that was served.
-    let truth = bench.simulator.truth();
-    assert!(truth.directories.values().all(|directory| directory.served.is_empty()));
-}
-
-#[tokio::test]
-async fn each_system_has_its_own_rate_and_its_own_log_of_requests() {
-    let bench = Bench::open(Traps::none()).await;
-    let secret = bench.simulator.secret(System::Maqsam);
-    let ask = || bench.get(MAQSAM).basic_auth("simulated", Some(secret)).send();
-    let mut statuses = Vec::new();
-    for _ in 0..3 {
-        statuses.push(ask().await.unwrap().status().as_u16());
-    }
-    assert_eq!(statuses, [200, 200, 429]);
-    let url = format!("{}{DEEPCALL}", bench.simulator.base_url());
-    assert_eq!(bench.client.post(url).send().await.unwrap().status(), 200);
-    let now = bench.clock.now();
-    let maqsam = vec![(now, String::from(MAQSAM)); 3];
-    assert_eq!(bench.simulator.requests_of(System::Maqsam), maqsam);
-    assert_eq!(bench.simulator.requests_of(System::DeepCall), [(now, String::from(DEEPCALL))]);
-    assert_eq!(bench.simulator.requests_of(System::Infobip), []);
-    assert_eq!(bench.simulator.requests().len(), 4);
-}
-
-#[tokio::test]
-async fn what_was_served_is_taken_down_and_nothing_else() {
-    let bench = Bench::open(Traps { small_pages: false, ..Traps::none() }).await;
-    let (_, first) = bench.ask(System::Maqsam, MAQSAM).await;
-    bench.clock.advance(Duration::from_secs(20));
-    let truth = bench.simulator.truth();
-    let served = &truth.directories[&System::Maqsam].served;
-    let rows = first["message"].as_array().unwrap();
-    assert_eq!(served.len(), rows.len());
-    for row in rows {
-        let id =
-            row["identifier"].as_str().map_or_else(|| row["identifier"].to_string(), String::from);
-        let [version] = &served[&id].versions().collect::<Vec<_>>()[..] else { panic!("{id}") };
-        let sight = &version.shown;
-        assert_eq!(sight.facts["name"], row["name"].as_str().unwrap());
-        assert_eq!(json!(sight.active), row["active"]);
-        let (state, since) = sight.state.as_ref().unwrap();
-        assert_eq!(*state, row["state"]["name"].as_str().unwrap());
-        assert_eq!(since.unwrap() / 1000, row["state"]["timestamp"].as_i64().unwrap());
-    }
-    let (_, _) = bench.ask(System::Maqsam, MAQSAM).await;
-    let truth = bench.simulator.truth();
-    let served = truth.directories[&System::Maqsam].served.values();
-    let changed = served.filter(|served| served.versions().count() > 1);
-    assert!(changed.count() > 3);
-}
+use crate::model::Timestamp;
+use crate::simulate::settings::WorldSettings;
+use crate::simulate::system::System;
 
 #[test]
 fn everything_happens_in_a_minute_and_again_with_the_same_seed() {
     let noon = Timestamp::from_millis(1_772_366_400_000);
     let history = |system| {
         let mut directory = Directory::new(system, &WorldSettings::default(), noon);
-        let (mut sights, mut first) = (Vec::new(), Vec::new());
+        let (mut views, mut first) = (Vec::new(), Vec::new());
         for second in 1..=90 {
             directory.advance(noon.plus_millis(second * 1_000));
             let members = directory.visible();
             if second == 2 {
                 first.clone_from(&members);
             }
-            sights.push(members);
+            views.push(members);
         }
-        (first, sights, directory.truth().removed)
+        (first, views, directory.truth().removed)
     };
     for system in System::DIRECTORIES {
-        let (first, sights, removed) = history(system);
+        let (first, views, removed) = history(system);
         assert!(removed.len() > 2, "{system:?}: only {removed:?} left");
         let differs = |differs: fn(&Member, &Member) -> bool| {
-            let later = || sights.iter().flatten();
+            let later = || views.iter().flatten();
             first
                 .iter()
                 .any(|before| later().any(|after| after.id == before.id && differs(before, after)))
@@ -338,7 +35,7 @@ fn everything_happens_in_a_minute_and_again_with_the_same_seed() {
         let has_states = system != System::DeepCall;
         assert_eq!(differs(|a, b| a.state != b.state), has_states, "{system:?}");
         assert_eq!(differs(|a, b| a.state == b.state && a.since != b.since), has_states);
-        assert!(sights[89].iter().any(|member| !first.iter().any(|old| old.id == member.id)));
-        assert_eq!(history(system), (first, sights, removed));
+        assert!(views[89].iter().any(|member| !first.iter().any(|old| old.id == member.id)));
+        assert_eq!(history(system), (first, views, removed));
     }
 }

@@ -1,18 +1,23 @@
-//! Breaches: of each wait by the vendor's verdict on it, and of service levels by what was served.
+//! SLA breaches: of each wait by the vendor's verdict on it, and of service levels by what was
+//! served.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{Fact, Histories, History, Judge, Published, entity, millis, recorded, rows, text};
-use crate::simulate::telephony::TARGET_PERCENT;
-use crate::simulate::world::Truth;
+use super::judge::{Fact, History, Judge};
+use super::published::{Histories, Published, entity};
+use super::recorded;
+use crate::simulate::contact_centre::reference_data::TARGET_PERCENT;
+use crate::simulate::json::{millis, rows, text};
+use crate::simulate::truth::Truth;
 
-/// A wait that the vendor calls too long is told once: by that verdict, or by its deadline before.
-/// What a deadline told and the verdict denies is withdrawn once. Nothing else is told.
+/// A wait that the vendor marks as too long is published as a breach once: after that verdict, or
+/// at its deadline before. A breach by deadline that the verdict contradicts is withdrawn once.
+/// Nothing else is published.
 pub(super) fn of_waits(truth: &Truth, published: &[Published], judge: &mut Judge) {
     let Some(since) = truth.first_answer.map(crate::model::Timestamp::millis) else { return };
-    let mut told: HashMap<String, Vec<&Published>> = HashMap::new();
+    let mut by_name: HashMap<String, Vec<&Published>> = HashMap::new();
     for event in published {
         let of_a_wait = event.value["scope"] == "INTERACTION";
         let name = match event.event_type.as_str() {
@@ -22,24 +27,24 @@ pub(super) fn of_waits(truth: &Truth, published: &[Published], judge: &mut Judge
         };
         let (kind, id) = entity(event).unwrap_or_default();
         let row = text(&event.value["row_id"]);
-        told.entry(format!("{name} {kind} {id} {row}")).or_default().push(event);
+        by_name.entry(format!("{name} {kind} {id} {row}")).or_default().push(event);
     }
     for (kind, records) in [("call", &truth.calls), ("chat", &truth.chats)] {
-        for record in recorded::told(records, since) {
+        for record in recorded::published_interactions(records, since) {
             for row in rows(record, "queue_durations") {
-                of_wait(truth, kind, record, row, &mut told, judge);
+                of_wait(truth, kind, record, row, &mut by_name, judge);
             }
         }
-        // Those before the first answer may be told of.
+        // Those before the first answer may be published.
         for record in records {
             for row in rows(record, "queue_durations") {
                 let name = format!("{kind} {} {}", record["id"], row["id"]);
-                let _ = told.remove(&format!("breached {name}"));
-                let _ = told.remove(&format!("withdrawn {name}"));
+                let _ = by_name.remove(&format!("breached {name}"));
+                let _ = by_name.remove(&format!("withdrawn {name}"));
             }
         }
     }
-    for name in told.keys() {
+    for name in by_name.keys() {
         judge.problem(format!("invented: {name}"));
     }
 }
@@ -49,13 +54,13 @@ fn of_wait(
     kind: &str,
     record: &Value,
     row: &Value,
-    told: &mut HashMap<String, Vec<&Published>>,
+    by_name: &mut HashMap<String, Vec<&Published>>,
     judge: &mut Judge,
 ) {
     let (id, row_id) = (&record["id"], &row["id"]);
     let name = format!("{kind} {id} {row_id}");
-    let breached = told.remove(&format!("breached {name}")).unwrap_or_default();
-    let withdrawn = told.remove(&format!("withdrawn {name}")).unwrap_or_default();
+    let breached = by_name.remove(&format!("breached {name}")).unwrap_or_default();
+    let withdrawn = by_name.remove(&format!("withdrawn {name}")).unwrap_or_default();
     let by_deadline = breached.first().is_some_and(|event| event.value["basis"] == "DEADLINE");
     let deadlines: Vec<_> = [&record["queued_at"], &row["started_at"]]
         .into_iter()
@@ -70,7 +75,7 @@ fn of_wait(
     }
     let too_long = row["service_level_event"] == "not_in_sla";
     if too_long {
-        // What its deadline told has no delay: it was told before it was recorded.
+        // A breach by deadline has no delay: it was published before it was recorded.
         let happened = truth.happened.get(&format!("{kind} {id} breached {row_id}"));
         let fact = Fact {
             kind: "breaches of waits",
@@ -84,8 +89,8 @@ fn of_wait(
     } else if breached.len() > 1 {
         judge.problem(format!("{} times: SlaBreached {name}", breached.len()));
     }
-    let denied = by_deadline && !too_long && !row["service_level_event"].is_null();
-    if denied {
+    let contradicted = by_deadline && !too_long && !row["service_level_event"].is_null();
+    if contradicted {
         let fact = Fact {
             kind: "withdrawn breaches",
             name: format!("SlaBreachWithdrawn {name}"),
@@ -94,25 +99,25 @@ fn of_wait(
         };
         judge.fact(&fact, &withdrawn);
     } else if !withdrawn.is_empty() {
-        judge.problem(format!("withdrawn, though nothing denied it: {name}"));
+        judge.problem(format!("withdrawn without a contradicting verdict: {name}"));
     }
 }
 
-/// From how many percent on a level has recovered.
+/// The percentage at which a service level has recovered.
 const RECOVERED_PERCENT: f64 = 82.0;
 
-/// A level that falls below its target, and one that recovers: after what was served.
+/// A served service level that falls below its target, and one that recovers.
 pub(super) fn of_levels(truth: &Truth, histories: &Histories<'_>, judge: &mut Judge) {
     let types = ["SlaBreached", "SlaRecovered"];
     for (of, levels) in &truth.served_levels {
         let (kind, id) = of.split_once(' ').unwrap_or_default();
         let events = histories.of(kind, id, &types);
-        let told = events.map(|event| {
+        let published = events.map(|event| {
             format!("{} {:.1}", event.event_type, event.value["value"].as_f64().unwrap_or(-1.0))
         });
-        let told: Vec<_> = told.collect();
+        let published: Vec<_> = published.collect();
         let history = History { kind: "breaches of levels", of };
-        judge.history(history, false, levels, &told, |breached, level| {
+        judge.history(history, false, levels, &published, |breached, level| {
             let Some(level) = level.as_f64() else { return (*breached, None) };
             #[allow(clippy::cast_precision_loss, reason = "a percentage")]
             if !breached && level < TARGET_PERCENT as f64 {

@@ -1,13 +1,15 @@
-//! Directories of agents: nothing of them is recorded, so that everything is judged by what was
-//! served. What an answer showed has to be told, in its order; what only a doubtful row showed may
-//! be told or not; anything else is invented.
+//! Directories of agents: the vendor records nothing, so that everything is compared with what was
+//! served. What an answer showed has to be published, in its order; what only an uncertain row
+//! showed may be published or not; anything else is invented.
 
 use serde_json::Value;
 
-use super::{Histories, History, Judge, Published, entity, rows, text};
-use crate::simulate::directory::{DirectoryTruth, Sight};
+use super::judge::{History, Judge};
+use super::published::{Histories, Published, entity};
+use crate::simulate::json::{rows, text};
 use crate::simulate::served::Served;
 use crate::simulate::system::System;
+use crate::simulate::truth::{AgentView, DirectoryTruth};
 
 /// The rows of the table for one system.
 struct Kinds {
@@ -39,15 +41,15 @@ const fn kinds(system: System) -> Kinds {
     }
 }
 
-/// What is told in place of a state that nobody saw.
+/// The state that is published in place of one that was never served.
 const UNSEEN: &str = "unknown OTHER";
-/// Facts about a person, which privacy settings may leave out.
+/// Personal facts, which privacy settings may leave out.
 const PERSONAL: &[&str] = &["name", "email", "phone", "destination"];
 
-/// How far the vendor's clock, by the whole seconds it tells, may be misjudged.
+/// The error of the bridge's estimate of the vendor's clock, whose header has whole seconds.
 const CLOCK_ERROR_MILLIS: i64 = 1_500;
 
-/// Holds what is told of a directory against its truth.
+/// Compares what was published of a directory with its truth.
 pub(super) fn judge(
     system: System,
     truth: &DirectoryTruth,
@@ -56,13 +58,13 @@ pub(super) fn judge(
 ) {
     let kinds = kinds(system);
     let histories = Histories::new(published);
-    // Under closed privacy settings no event has a name.
+    // No event has a name when the privacy settings drop personal fields.
     let named = published.iter().any(|event| event.value["after"]["name"].is_string());
     for (id, served) in &truth.served {
         roster(kinds.roster, id, served, &histories, named, judge);
         switches(kinds.switches, truth, id, served, &histories, judge);
         states(&kinds, truth, id, served, &histories, judge);
-        life(id, &histories, judge);
+        first_and_last(id, &histories, judge);
     }
     removals(truth, &kinds, &histories, judge);
     for event in published {
@@ -80,42 +82,42 @@ pub(super) fn judge(
     }
 }
 
-/// Who an agent is: added, and updated by each other row.
+/// The facts of an agent: added by the first row, and updated by each different one.
 fn roster(
     kind: &'static str,
     id: &str,
-    served: &Served<Sight>,
+    served: &Served<AgentView>,
     histories: &Histories<'_>,
     named: bool,
     judge: &mut Judge,
 ) {
     let Some(first) = served.versions().next() else { return };
-    let told = histories.of("agent", id, &["AgentAdded", "AgentUpdated"]).map(|event| {
-        let facts = event_facts(&first.shown, &event.value["after"], named);
+    let published = histories.of("agent", id, &["AgentAdded", "AgentUpdated"]).map(|event| {
+        let facts = event_facts(&first.value, &event.value["after"], named);
         format!("{} {facts}", event.event_type)
     });
-    let told: Vec<_> = told.collect();
+    let published: Vec<_> = published.collect();
     let history = History { kind, of: &format!("agent {id}") };
-    judge.history(history, None, served, &told, |known: &Option<String>, sight| {
-        if sight.deleted {
+    judge.history(history, None, served, &published, |known: &Option<String>, view| {
+        if view.deleted {
             return (known.clone(), None);
         }
-        let facts = sight_facts(sight, named);
-        let news = match known {
+        let facts = view_facts(view, named);
+        let expected = match known {
             None => Some(format!("AgentAdded {facts}")),
             Some(known) if *known != facts => Some(format!("AgentUpdated {facts}")),
             Some(_) => None,
         };
-        (Some(facts), news)
+        (Some(facts), expected)
     });
 }
 
-/// Whether the account of an agent is switched on. What it is at first is no news.
+/// Whether the account of an agent is active. The first value is not a change.
 fn switches(
     kind: &'static str,
     truth: &DirectoryTruth,
     id: &str,
-    served: &Served<Sight>,
+    served: &Served<AgentView>,
     histories: &Histories<'_>,
     judge: &mut Judge,
 ) {
@@ -123,34 +125,35 @@ fn switches(
         histories.of("agent", id, &["AgentActivated", "AgentDeactivated"]).collect();
     for event in &events {
         let active = event.event_type == "AgentActivated";
-        let seen = |sight: &Sight| (sight.active == active).then_some(sight.active_since);
-        window(event, served, seen, truth, judge);
+        let visible_since =
+            |view: &AgentView| (view.active == active).then_some(view.active_visible_since);
+        check_window(event, served, visible_since, truth, judge);
     }
-    let told: Vec<_> = events.iter().map(|event| event.event_type.clone()).collect();
+    let published: Vec<_> = events.iter().map(|event| event.event_type.clone()).collect();
     let history = History { kind, of: &format!("agent {id}") };
-    judge.history(history, None, served, &told, |known, sight| {
-        if sight.deleted {
+    judge.history(history, None, served, &published, |known, view| {
+        if view.deleted {
             return (*known, None);
         }
-        let name = if sight.active { "AgentActivated" } else { "AgentDeactivated" };
-        let news = known.is_some_and(|known| known != sight.active).then(|| String::from(name));
-        (Some(sight.active), news)
+        let name = if view.active { "AgentActivated" } else { "AgentDeactivated" };
+        let expected = known.is_some_and(|known| known != view.active).then(|| String::from(name));
+        (Some(view.active), expected)
     });
 }
 
-/// The states of one agent: each by its word, and at its start where that was served.
+/// The states of one agent: each by its name, and with its start where that was served.
 fn states(
     kinds: &Kinds,
     truth: &DirectoryTruth,
     id: &str,
-    served: &Served<Sight>,
+    served: &Served<AgentView>,
     histories: &Histories<'_>,
     judge: &mut Judge,
 ) {
     let events: Vec<_> = histories.of("agent", id, &["AgentStatusChanged"]).collect();
-    let has_start = |sight: &Sight| matches!(sight.state, Some((_, Some(_))));
-    let stamped = served.versions().any(|version| has_start(&version.shown));
-    let told: Vec<_> = events
+    let has_start = |view: &AgentView| matches!(view.state, Some((_, Some(_))));
+    let stamped = served.versions().any(|version| has_start(&version.value));
+    let published: Vec<_> = events
         .iter()
         .map(|event| {
             let current = &event.value["current"];
@@ -162,16 +165,16 @@ fn states(
             }
         })
         .collect();
-    let has_state = served.versions().any(|version| version.shown.state.is_some());
-    if has_state || !told.is_empty() {
+    let has_state = served.versions().any(|version| version.value.state.is_some());
+    if has_state || !published.is_empty() {
         let history = History { kind: kinds.states, of: &format!("agent {id}") };
         let explained =
-            judge.history(history, None, served, &told, |known: &Option<State>, sight| {
-                next_state(known.as_ref(), sight)
+            judge.history(history, None, served, &published, |known: &Option<State>, view| {
+                next_state(known.as_ref(), view)
             });
-        let unseen = told.iter().filter(|told| *told == UNSEEN).count();
+        let unseen = published.iter().filter(|change| *change == UNSEEN).count();
         if explained && unseen > 0 {
-            judge.told(kinds.hidden, unseen);
+            judge.add_published(kinds.hidden, unseen);
         }
     }
     let mut before = Value::Null;
@@ -186,11 +189,11 @@ fn states(
             judge.problem(format!("agent {id}: {before} between {after:?} and {at:?}"));
         }
         if before != "unknown" {
-            let seen = |sight: &Sight| {
-                let (state, _) = sight.state.as_ref()?;
-                (before == state.as_str()).then_some(sight.state_since)
+            let visible_since = |view: &AgentView| {
+                let (state, _) = view.state.as_ref()?;
+                (before == state.as_str()).then_some(view.state_visible_since)
             };
-            window(event, served, seen, truth, judge);
+            check_window(event, served, visible_since, truth, judge);
         }
         let live = meta["origin"] == "LIVE" && stamped && before != "unknown";
         if let (true, Some(at), Some(observed)) = (live, at, meta["observed_at"].as_i64()) {
@@ -201,54 +204,55 @@ fn states(
 
 type State = (String, Option<i64>);
 
-/// What is known of a state after a row, and what has to be told.
-fn next_state(known: Option<&State>, sight: &Sight) -> (Option<State>, Vec<String>) {
-    let Some((state, since)) = sight.state.as_ref().filter(|_| !sight.deleted) else {
+/// The state after a row, and what has to be published.
+fn next_state(known: Option<&State>, view: &AgentView) -> (Option<State>, Vec<String>) {
+    let Some((state, since)) = view.state.as_ref().filter(|_| !view.deleted) else {
         return (known.cloned(), Vec::new());
     };
-    let told = match since {
+    let change = match since {
         Some(since) => format!("{state} {} at {since}", presence(state)),
         None => format!("{state} {}", presence(state)),
     };
-    let news = match known {
-        Some((before, _)) if before != state => vec![told],
-        // Away and back while nobody looked.
-        Some((_, before)) if before < since => vec![String::from(UNSEEN), told],
+    let expected = match known {
+        Some((before, _)) if before != state => vec![change],
+        // Away and back between two polls.
+        Some((_, before)) if before < since => vec![String::from(UNSEEN), change],
         Some(_) => Vec::new(),
-        None => vec![told],
+        None => vec![change],
     };
-    (sight.state.clone(), news)
+    (view.state.clone(), expected)
 }
 
-/// A change that is told to lie between two readings could be seen, at one of these times, after
-/// the earlier reading and before it was told.
-fn window(
+/// A change that is published as being between two polls became visible, at one of these times,
+/// after the earlier poll and before it was observed.
+fn check_window(
     event: &Published,
-    served: &Served<Sight>,
-    seen: impl Fn(&Sight) -> Option<i64>,
+    served: &Served<AgentView>,
+    visible_since: impl Fn(&AgentView) -> Option<i64>,
     truth: &DirectoryTruth,
     judge: &mut Judge,
 ) {
     let meta = &event.value["meta"];
     let after = meta["occurred_after"].as_i64();
     let (Some(after), Some(observed)) = (after, meta["observed_at"].as_i64()) else { return };
-    // Of somebody who had another's id, and of the return from that, there is no time.
-    let sights: Vec<_> = served.versions().map(|version| &version.shown).collect();
-    if sights.iter().any(|sight| sight.of_somebody_else) {
+    // There is no such time where another person had the agent's id.
+    let views: Vec<_> = served.versions().map(|version| &version.value).collect();
+    if views.iter().any(|view| view.of_other_person) {
         return;
     }
     let until = observed + truth.clock_offset_millis + CLOCK_ERROR_MILLIS;
-    let is_between = |seen: i64| after <= seen + CLOCK_ERROR_MILLIS && seen <= until;
-    let seen: Vec<_> = sights.into_iter().filter(|sight| !sight.deleted).filter_map(seen).collect();
-    if !seen.iter().copied().any(is_between) {
+    let is_between = |time: i64| after <= time + CLOCK_ERROR_MILLIS && time <= until;
+    let times: Vec<_> =
+        views.into_iter().filter(|view| !view.deleted).filter_map(visible_since).collect();
+    if !times.iter().copied().any(is_between) {
         let of = format!("{} of {}", event.event_type, event.key);
-        let seen: Vec<_> = seen.into_iter().map(|seen| seen - after).collect();
-        judge.problem(format!("not between the readings: {of}: seen {seen:?} ms after the first"));
+        let times: Vec<_> = times.into_iter().map(|time| time - after).collect();
+        judge.problem(format!("not between the polls: {of}: visible {times:?} ms after the first"));
     }
 }
 
-/// An agent is added before anything else is told, and nothing is told after the removal.
-fn life(id: &str, histories: &Histories<'_>, judge: &mut Judge) {
+/// `AgentAdded` is the first event of an agent, and nothing follows `AgentRemoved`.
+fn first_and_last(id: &str, histories: &Histories<'_>, judge: &mut Judge) {
     let types = [
         "AgentAdded",
         "AgentUpdated",
@@ -257,28 +261,29 @@ fn life(id: &str, histories: &Histories<'_>, judge: &mut Judge) {
         "AgentDeactivated",
         "AgentRemoved",
     ];
-    let told: Vec<_> = histories.of("agent", id, &types).map(|event| &event.event_type).collect();
-    let begins = told.first().is_none_or(|first| *first == "AgentAdded");
-    let ended = told.iter().position(|name| *name == "AgentRemoved");
-    if !begins || ended.is_some_and(|place| place + 1 < told.len()) {
-        judge.problem(format!("not from added to removed: agent {id}: {told:?}"));
+    let published: Vec<_> =
+        histories.of("agent", id, &types).map(|event| &event.event_type).collect();
+    let begins = published.first().is_none_or(|first| *first == "AgentAdded");
+    let ended = published.iter().position(|name| *name == "AgentRemoved");
+    if !begins || ended.is_some_and(|index| index + 1 < published.len()) {
+        judge.problem(format!("not from added to removed: agent {id}: {published:?}"));
     }
 }
 
-/// Everybody who left and was shown before has to be told as gone, and nobody else.
+/// `AgentRemoved` is published of every agent who left and was served before, and of no other.
 fn removals(truth: &DirectoryTruth, kinds: &Kinds, histories: &Histories<'_>, judge: &mut Judge) {
     for (id, served) in &truth.served {
         let events = histories.of("agent", id, &["AgentRemoved"]);
-        let told: Vec<_> = events.map(|event| event.event_type.clone()).collect();
-        let alive = || served.versions().filter(|version| !version.shown.deleted);
-        let certainly = alive().any(|version| !version.doubtful);
-        let possibly = alive().next().is_some() && !told.is_empty();
+        let published: Vec<_> = events.map(|event| event.event_type.clone()).collect();
+        let not_deleted = || served.versions().filter(|version| !version.value.deleted);
+        let certainly = not_deleted().any(|version| !version.uncertain);
+        let possibly = not_deleted().next().is_some() && !published.is_empty();
         let left = truth.removed.contains(id) && (certainly || possibly);
-        if left || !told.is_empty() {
+        if left || !published.is_empty() {
             let served: Served<_> =
                 left.then(|| String::from("AgentRemoved")).into_iter().collect();
             let history = History { kind: kinds.removals, of: &format!("agent {id}") };
-            judge.history(history, (), &served, &told, |(), name| ((), Some(name.clone())));
+            judge.history(history, (), &served, &published, |(), name| ((), Some(name.clone())));
         }
     }
 }
@@ -287,15 +292,15 @@ fn is_compared(name: &str, named: bool) -> bool {
     named || !PERSONAL.contains(&name)
 }
 
-/// The facts of a sight that are compared.
-fn sight_facts(sight: &Sight, named: bool) -> String {
-    let facts = sight.facts.iter().filter(|(name, _)| is_compared(name, named));
+/// The compared facts of a view.
+fn view_facts(view: &AgentView, named: bool) -> String {
+    let facts = view.facts.iter().filter(|(name, _)| is_compared(name, named));
     facts.map(|(name, fact)| format!("{name}={fact}")).collect::<Vec<_>>().join(" ")
 }
 
-/// The same facts of an event: those that a sight told.
-fn event_facts(sight: &Sight, after: &Value, named: bool) -> String {
-    let names = sight.facts.keys();
+/// The same facts of an event: those that the view has.
+fn event_facts(view: &AgentView, after: &Value, named: bool) -> String {
+    let names = view.facts.keys();
     let facts = names.filter(|name| is_compared(name, named)).map(|name| {
         let fact = match *name {
             "roles" => rows(after, "roles").map(text).collect::<Vec<_>>().join(", "),
@@ -323,7 +328,7 @@ fn event_facts(sight: &Sight, after: &Value, named: bool) -> String {
     facts.collect::<Vec<_>>().join(" ")
 }
 
-/// What a word for a state means.
+/// The presence that a state means.
 fn presence(state: &str) -> &'static str {
     match state {
         "ACTIVE" | "Available" => "AVAILABLE",

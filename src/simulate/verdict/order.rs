@@ -1,16 +1,16 @@
-//! Order: revisions and sequences without a gap, and each key in one partition.
+//! Order: revisions and sequences without gaps, each key in one partition, and each event id once.
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Judge, Published};
+use super::judge::Judge;
+use super::published::Published;
 
-/// Revisions and sequences without a gap, keys in one partition, ids once.
 pub(super) fn check(published: &[Published], judge: &mut Judge) {
     let mut ids = HashSet::new();
     let mut revisions: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     // Partition, offset, revision.
-    type Place = (i32, i64, i64);
-    let mut in_topic: BTreeMap<(&str, &str), Vec<Place>> = BTreeMap::new();
+    type Position = (i32, i64, i64);
+    let mut in_topic: BTreeMap<(&str, &str), Vec<Position>> = BTreeMap::new();
     let mut sequences: BTreeMap<(&str, &str), Vec<i64>> = BTreeMap::new();
     for event in published {
         let meta = &event.value["meta"];
@@ -42,10 +42,10 @@ pub(super) fn check(published: &[Published], judge: &mut Judge) {
             judge.problem(format!("sequence with a gap: {account} on {topic}"));
         }
     }
-    for ((topic, key), mut places) in in_topic {
-        places.sort_by_key(|(_, offset, _)| *offset);
-        let one_partition = places.iter().all(|(partition, _, _)| *partition == places[0].0);
-        if !one_partition || !places.iter().map(|(_, _, revision)| revision).is_sorted() {
+    for ((topic, key), mut positions) in in_topic {
+        positions.sort_by_key(|(_, offset, _)| *offset);
+        let one_partition = positions.iter().all(|(partition, _, _)| *partition == positions[0].0);
+        if !one_partition || !positions.iter().map(|(_, _, revision)| revision).is_sorted() {
             judge.problem(format!("out of order: {key} on {topic}"));
         }
     }

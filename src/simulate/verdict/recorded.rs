@@ -1,36 +1,53 @@
-//! What the vendor recorded: each of its stamps and rows is a fact that one event has to tell.
+//! What the vendor recorded: each of its timestamps and rows is a fact that one event has to state.
 
 use serde_json::Value;
 
-use super::{Fact, Published, is_yes, millis, rows, text};
-use crate::simulate::server::has_id;
-use crate::simulate::world::Truth;
+use super::judge::Fact;
+use super::published::Published;
+use crate::simulate::json::{has_id, is_set, millis, rows, text};
+use crate::simulate::truth::Truth;
 
 /// All facts that were recorded since the first answer.
 pub(super) fn facts(truth: &Truth) -> Vec<Fact> {
     let mut facts = Vec::new();
     let Some(since) = truth.first_answer.map(crate::model::Timestamp::millis) else { return facts };
     activities(truth, since, &mut facts);
-    for call in told(&truth.calls, since) {
-        call_facts(&mut Life { truth, since, record: call, kind: "call", facts: &mut facts });
+    for call in published_interactions(&truth.calls, since) {
+        call_facts(&mut Interaction {
+            truth,
+            since,
+            record: call,
+            kind: "call",
+            facts: &mut facts,
+        });
     }
-    for chat in told(&truth.chats, since) {
-        chat_facts(&mut Life { truth, since, record: chat, kind: "chat", facts: &mut facts });
+    for chat in published_interactions(&truth.chats, since) {
+        chat_facts(&mut Interaction {
+            truth,
+            since,
+            record: chat,
+            kind: "chat",
+            facts: &mut facts,
+        });
     }
     facts
 }
 
-/// The interactions that had not ended before the first answer and moved since.
-pub(super) fn told(records: &[Value], since: i64) -> impl Iterator<Item = &Value> {
+/// The interactions that have to be published: those that had not ended before the first answer
+/// and were updated since.
+pub(super) fn published_interactions(
+    records: &[Value],
+    since: i64,
+) -> impl Iterator<Item = &Value> {
     records.iter().filter(move |record| {
         let ended_before = millis(&record["ends_at"]).is_some_and(|ended| ended < since);
-        !ended_before && millis(&record["updated_at"]).is_some_and(|moved| moved >= since)
+        !ended_before && millis(&record["updated_at"]).is_some_and(|updated| updated >= since)
     })
 }
 
 fn activities(truth: &Truth, since: i64, facts: &mut Vec<Fact>) {
     for row in &truth.activities {
-        ended(truth, since, row, facts);
+        activity_end(truth, since, row, facts);
         let stamp = millis(&row["started_at"]);
         if stamp.is_none_or(|stamp| stamp < since) {
             continue;
@@ -52,10 +69,10 @@ fn activities(truth: &Truth, since: i64, facts: &mut Vec<Fact>) {
     }
 }
 
-/// The end of a row of the log, wherever it began. Logins and logouts have none.
-fn ended(truth: &Truth, since: i64, row: &Value, facts: &mut Vec<Fact>) {
+/// The end of a row of the log, whenever it began. Logins and logouts have none.
+fn activity_end(truth: &Truth, since: i64, row: &Value, facts: &mut Vec<Fact>) {
     let stamp = millis(&row["ended_at"]);
-    if is_point(row) || stamp.is_none_or(|stamp| stamp < since) {
+    if has_no_end(row) || stamp.is_none_or(|stamp| stamp < since) {
         return;
     }
     let name = format!("ended {}", row["id"]);
@@ -63,12 +80,12 @@ fn ended(truth: &Truth, since: i64, row: &Value, facts: &mut Vec<Fact>) {
     facts.push(Fact { kind: "ends of activities", name, stamp, happened });
 }
 
-fn is_point(row: &Value) -> bool {
+fn has_no_end(row: &Value) -> bool {
     row["activity"] == "login" || row["activity"] == "logout"
 }
 
-/// One call or chat, whose facts are gathered.
-struct Life<'a> {
+/// A call or chat whose facts are collected.
+struct Interaction<'a> {
     truth: &'a Truth,
     since: i64,
     record: &'a Value,
@@ -76,9 +93,9 @@ struct Life<'a> {
     facts: &'a mut Vec<Fact>,
 }
 
-impl Life<'_> {
-    /// A fact: the event that tells it, the part of the record that it is about, the step's name
-    /// in the world's own diary, and its stamp.
+impl Interaction<'_> {
+    /// Adds a fact: the event that states it, the part of the record that it is about, the step's
+    /// name in [`Truth::happened`], and its timestamp.
     fn add(
         &mut self,
         kind: &'static str,
@@ -91,17 +108,17 @@ impl Life<'_> {
         let part = part.map_or_else(String::new, |part| format!(" {}", text(part)));
         let happened = self.truth.happened.get(&format!("{} {id} {step}", self.kind));
         let happened = happened.map(|time| time.millis()).filter(|time| {
-            // What happened before the first look cannot have been seen sooner.
+            // The delay of what happened before the first answer says nothing about the bridge.
             *time + self.truth.clock_offset_millis >= self.since
         });
         self.facts.push(Fact { kind, name: format!("{event} {id}{part}"), stamp, happened });
     }
 
-    fn at(&self, column: &str) -> Option<i64> {
+    fn millis_of(&self, column: &str) -> Option<i64> {
         millis(&self.record[column])
     }
 
-    /// After-call work and rating, which both have.
+    /// After-call work and the rating, which calls and chats have.
     fn afterwards(&mut self, wrap_up: &str, rated: &str) {
         let record = self.record;
         for row in rows(record, "handle_durations") {
@@ -117,25 +134,25 @@ impl Life<'_> {
     }
 }
 
-fn call_facts(life: &mut Life<'_>) {
-    let (call, steps) = (life.record, "call steps");
-    let created = life.at("created_at");
-    life.add(steps, "CallCreated", None, "created", created);
+fn call_facts(interaction: &mut Interaction<'_>) {
+    let (call, steps) = (interaction.record, "call steps");
+    let created = interaction.millis_of("created_at");
+    interaction.add(steps, "CallCreated", None, "created", created);
     if !call["scheduled_at"].is_null() {
-        life.add(steps, "CallScheduled", None, "scheduled", created);
+        interaction.add(steps, "CallScheduled", None, "scheduled", created);
     }
     for (event, step, column) in [
         ("CallQueued", "queued", "queued_at"),
         ("CallAssigned", "assigned", "assigned_at"),
         ("CallConnected", "connected", "connected_at"),
     ] {
-        if let Some(at) = life.at(column) {
-            life.add(steps, event, None, step, Some(at));
+        if let Some(at) = interaction.millis_of(column) {
+            interaction.add(steps, event, None, step, Some(at));
         }
     }
-    for row in rows(call, "queue_durations").filter(|row| is_yes(&row["transfer"])) {
+    for row in rows(call, "queue_durations").filter(|row| is_set(&row["transfer"])) {
         let (row_id, at) = (&row["id"], millis(&row["started_at"]));
-        life.add(steps, "CallQueued", Some(row_id), &format!("queued {row_id}"), at);
+        interaction.add(steps, "CallQueued", Some(row_id), &format!("queued {row_id}"), at);
     }
     for transfer in rows(call, "transfers") {
         let id = &transfer["id"];
@@ -146,12 +163,12 @@ fn call_facts(life: &mut Life<'_>) {
         ] {
             let at = millis(&transfer[column]);
             if always || at.is_some() {
-                life.add(steps, event, Some(id), &format!("{step} {id}"), at);
+                interaction.add(steps, event, Some(id), &format!("{step} {id}"), at);
             }
         }
     }
     if call["deflection"] != "no_deflection" {
-        life.add(steps, "CallDeflected", None, "deflected", None);
+        interaction.add(steps, "CallDeflected", None, "deflected", None);
     }
     let end = match call["status"].as_str() {
         Some("finished") => Some("CallFinished"),
@@ -160,34 +177,34 @@ fn call_facts(life: &mut Life<'_>) {
         _ => None,
     };
     if let Some(end) = end {
-        life.add("call ends", end, None, "ended", life.at("ends_at"));
+        interaction.add("call ends", end, None, "ended", interaction.millis_of("ends_at"));
     }
     if call["status"] == "voicemail_read" {
-        life.add(steps, "CallVoicemailRead", None, "voicemail_read", None);
+        interaction.add(steps, "CallVoicemailRead", None, "voicemail_read", None);
     }
-    life.afterwards("CallWrapUpEnded", "CallRated");
+    interaction.afterwards("CallWrapUpEnded", "CallRated");
 }
 
-fn chat_facts(life: &mut Life<'_>) {
-    let (chat, steps) = (life.record, "chat steps");
+fn chat_facts(interaction: &mut Interaction<'_>) {
+    let (chat, steps) = (interaction.record, "chat steps");
     for row in rows(chat, "queue_durations") {
         let (row_id, at) = (&row["id"], millis(&row["started_at"]));
-        if is_yes(&row["transfer"]) {
-            life.add(steps, "ChatQueued", Some(row_id), &format!("queued {row_id}"), at);
+        if is_set(&row["transfer"]) {
+            interaction.add(steps, "ChatQueued", Some(row_id), &format!("queued {row_id}"), at);
         } else {
-            life.add(steps, "ChatQueued", None, "queued", at);
+            interaction.add(steps, "ChatQueued", None, "queued", at);
         }
     }
-    if let Some(at) = life.at("assigned_at") {
-        life.add(steps, "ChatAssigned", None, "assigned", Some(at));
+    if let Some(at) = interaction.millis_of("assigned_at") {
+        interaction.add(steps, "ChatAssigned", None, "assigned", Some(at));
     }
     for transfer in rows(chat, "transfers") {
         let (id, at) = (&transfer["id"], millis(&transfer["created_at"]));
-        life.add(steps, "ChatTransferred", Some(id), &format!("transferred {id}"), at);
+        interaction.add(steps, "ChatTransferred", Some(id), &format!("transferred {id}"), at);
         let mut handled = rows(chat, "handle_durations");
         if let Some(row) = handled.find(|row| row["transfer_id"] == *id) {
             let at = millis(&row["started_at"]);
-            life.add(steps, "ChatAssigned", Some(id), &format!("assigned {id}"), at);
+            interaction.add(steps, "ChatAssigned", Some(id), &format!("assigned {id}"), at);
         }
     }
     let end = match chat["status"].as_str() {
@@ -198,12 +215,12 @@ fn chat_facts(life: &mut Life<'_>) {
         _ => None,
     };
     if let Some(end) = end {
-        life.add("chat ends", end, None, "ended", life.at("ends_at"));
+        interaction.add("chat ends", end, None, "ended", interaction.millis_of("ends_at"));
     }
-    life.afterwards("ChatWrapUpEnded", "ChatRated");
+    interaction.afterwards("ChatWrapUpEnded", "ChatRated");
 }
 
-/// What fact an event tells; `None` for what only a reading can show.
+/// The name of the fact that an event states; `None` for what the vendor does not record.
 pub(super) fn name_of(event: &Published) -> Option<String> {
     let value = &event.value;
     let name = event.event_type.as_str();
@@ -214,7 +231,7 @@ pub(super) fn name_of(event: &Published) -> Option<String> {
     };
     Some(match name {
         "AgentStatusChanged" | "AgentStatusRecovered" => {
-            // Without a row it is the first look's, or a snapshot's that took over.
+            // Without a row it comes from the baseline, or from a snapshot in place of the log.
             format!("user_status_changed {}", value["activity_id"].as_str()?)
         }
         "AgentLoggedIn" => format!("login {}", value["activity_id"].as_str()?),
@@ -234,12 +251,12 @@ pub(super) fn name_of(event: &Published) -> Option<String> {
     })
 }
 
-/// Whether nothing that was recorded explains an event. Interactions that had ended, or did not
-/// move, since the first answer may be told of, too.
+/// Whether nothing that was recorded explains an event. Interactions that had ended or were last
+/// updated before the first answer may be published, too.
 pub(super) fn is_invented(truth: &Truth, name: &str) -> bool {
     let id = name.split(' ').nth(1).unwrap_or_default();
     let is_end = name.starts_with("ended ");
-    let has_end = |row: &Value| !is_point(row) && !row["ended_at"].is_null();
+    let has_end = |row: &Value| !has_no_end(row) && !row["ended_at"].is_null();
     let known_row = truth.activities.iter().any(|row| has_id(row, id) && (!is_end || has_end(row)));
     let before = truth.calls.iter().chain(&truth.chats).any(|record| {
         has_id(record, id)

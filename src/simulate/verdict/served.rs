@@ -1,12 +1,14 @@
-//! What only a reading can show: everything that was served has to be told, in its order.
+//! What the vendor does not record: everything that was served has to be published, in its order.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Histories, History, Judge, Published, rows, text};
+use super::judge::{History, Judge};
+use super::published::{Histories, Published};
+use crate::simulate::json::{rows, text};
 use crate::simulate::served::Served;
-use crate::simulate::world::Truth;
+use crate::simulate::truth::Truth;
 
 /// The roster, after-call work, hold and removals of agents.
 pub(super) fn agents(
@@ -17,42 +19,42 @@ pub(super) fn agents(
 ) {
     for (id, versions) in &truth.served_agents {
         let events = histories.of("agent", id, &["AgentAdded", "AgentUpdated"]);
-        let told: Vec<_> = events.map(|event| agent_facts(&event.value["after"])).collect();
+        let published: Vec<_> = events.map(|event| agent_facts(&event.value["after"])).collect();
         let history = History { kind: "roster", of: &format!("agent {id}") };
-        judge.history(history, None, versions, &told, |known, row| {
-            // Every difference is told; compared are a few facts.
+        judge.history(history, None, versions, &published, |known, row| {
+            // Every difference is published; only some facts are compared.
             let shown = row.to_string();
-            let news = (known.as_ref() != Some(&shown)).then(|| agent_facts(row));
-            (Some(shown), news)
+            let expected = (known.as_ref() != Some(&shown)).then(|| agent_facts(row));
+            (Some(shown), expected)
         });
     }
-    for (kind, flips, begun, ended) in [
+    for (kind, changes, begun, ended) in [
         ("wrap-up", &truth.served_wrap_ups, "AgentWrapUpStarted", "AgentWrapUpEnded"),
         ("hold", &truth.served_holds, "AgentHoldStarted", "AgentHoldEnded"),
     ] {
-        for (id, flips) in flips {
+        for (id, changes) in changes {
             let events = histories.of("agent", id, &[begun, ended]);
-            let told: Vec<_> = events.map(|event| event.event_type.clone()).collect();
+            let published: Vec<_> = events.map(|event| event.event_type.clone()).collect();
             let history = History { kind, of: &format!("agent {id}") };
-            judge.history(history, false, flips, &told, |known, on| {
-                let news = (known != on).then(|| String::from(if *on { begun } else { ended }));
-                (*on, news)
+            judge.history(history, false, changes, &published, |known, on| {
+                let expected = (known != on).then(|| String::from(if *on { begun } else { ended }));
+                (*on, expected)
             });
         }
     }
     removals(truth, published, judge);
 }
 
-/// Agents who left. One that left before it was ever shown is not missed.
+/// Agents who left. An agent that left before they were ever served need not be published.
 fn removals(truth: &Truth, published: &[Published], judge: &mut Judge) {
     let removed = published.iter().filter(|event| event.event_type == "AgentRemoved");
     let removed: Vec<_> = removed.map(|event| text(&event.value["meta"]["entity_id"])).collect();
-    let is_told = |id: &&String| removed.contains(*id);
+    let is_published = |id: &&String| removed.contains(*id);
     let mut left: Vec<_> = truth
         .removed_agents
         .iter()
         .filter(|id| match truth.served_agents.get(*id) {
-            Some(served) => served.is_certain() || is_told(id),
+            Some(served) => served.is_certain() || is_published(id),
             None => false,
         })
         .cloned()
@@ -65,7 +67,7 @@ fn removals(truth: &Truth, published: &[Published], judge: &mut Judge) {
     judge.history(history, (), &left, &removed, |(), id| ((), Some(id.clone())));
 }
 
-/// The facts of a roster row that are compared, in one form for the vendor's and the event's.
+/// The compared facts of a roster row, in one form for the vendor's row and the event's.
 fn agent_facts(row: &Value) -> String {
     let teams: Vec<_> = rows(row, "teams").map(|team| text(&team["id"])).collect();
     let roles: BTreeSet<_> = rows(row, "roles").map(text).collect();
@@ -90,30 +92,30 @@ pub(super) fn definitions(truth: &Truth, histories: &Histories<'_>, judge: &mut 
             ),
         };
         let events = histories.of(kind, id, &[added, updated, removed]);
-        let told = events.map(|event| {
+        let published = events.map(|event| {
             if event.event_type == removed {
                 return event.event_type.clone();
             }
             format!("{} {}", event.event_type, definition_facts(kind, &event.value["after"]))
         });
-        let told: Vec<_> = told.collect();
+        let published: Vec<_> = published.collect();
         let history = History { kind: row, of: &format!("{kind} {id}") };
-        judge.history(history, None, versions, &told, |known: &Option<String>, version| {
+        judge.history(history, None, versions, &published, |known: &Option<String>, version| {
             let facts = definition_facts(kind, version);
             let gone = version["deleted"] == true;
-            let news = match known {
+            let expected = match known {
                 None if !gone => Some(format!("{added} {facts}")),
                 Some(_) if gone => Some(String::from(removed)),
                 Some(before) if *before != facts => Some(format!("{updated} {facts}")),
                 _ => None,
             };
-            ((!gone).then_some(facts), news)
+            ((!gone).then_some(facts), expected)
         });
     }
 }
 
-/// The facts that are compared, in one form for the vendor's and the event's. Who belongs to a
-/// team that serves a queue is the team's fact.
+/// The compared facts, in one form for the vendor's row and the event's. The members of a team
+/// that serves a queue are a fact of the team.
 fn definition_facts(kind: &str, row: &Value) -> String {
     let assignee = |row: &Value| text(&row["assignee"]["id"]);
     match kind {
@@ -135,25 +137,25 @@ fn definition_facts(kind: &str, row: &Value) -> String {
     }
 }
 
-/// How many wait, and the service levels.
+/// Queue depths and service levels.
 pub(super) fn queues(truth: &Truth, histories: &Histories<'_>, judge: &mut Judge) {
     for (path, depths) in &truth.served_depths {
         let events = histories.of("queue_path", path, &["QueueDepthChanged"]);
-        let told: Vec<_> = events.map(|event| event.value["depth"].to_string()).collect();
+        let published: Vec<_> = events.map(|event| event.value["depth"].to_string()).collect();
         let history = History { kind: "queue depth", of: path };
-        judge.history(history, 0, depths, &told, |known, depth| {
+        judge.history(history, 0, depths, &published, |known, depth| {
             (*depth, (known != depth).then(|| depth.to_string()))
         });
     }
     for (of, levels) in &truth.served_levels {
         let (kind, id) = of.split_once(' ').unwrap_or_default();
         let events = histories.of(kind, id, &["ServiceLevelChanged"]);
-        let told: Vec<_> = events.map(|event| level(&event.value["current"])).collect();
+        let published: Vec<_> = events.map(|event| level(&event.value["current"])).collect();
         let history = History { kind: "service levels", of };
-        judge.history(history, level(&Value::Null), levels, &told, |known, value| {
+        judge.history(history, level(&Value::Null), levels, &published, |known, value| {
             let now = level(value);
-            let news = (*known != now).then(|| now.clone());
-            (now, news)
+            let expected = (*known != now).then(|| now.clone());
+            (now, expected)
         });
     }
     for (kind, id) in histories.entities(&["QueueDepthChanged", "ServiceLevelChanged"]) {
@@ -165,7 +167,7 @@ pub(super) fn queues(truth: &Truth, histories: &Histories<'_>, judge: &mut Judge
     }
 }
 
-/// Null is not 0, and 0 is 0.0.
+/// A level as text: null differs from 0, and 0 equals 0.0.
 fn level(value: &Value) -> String {
     value.as_f64().map_or_else(|| String::from("nothing"), |percent| format!("{percent:.1}"))
 }

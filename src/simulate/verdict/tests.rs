@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::Timestamp;
+use crate::simulate::json::millis;
+use crate::simulate::served::Served;
 
 const NOON: &str = "2026-03-01T12:00:00.000Z";
 
@@ -16,7 +18,7 @@ fn noon() -> i64 {
     millis(&json!(NOON)).unwrap()
 }
 
-/// Events of one vendor in the making: revisions, sequences and places follow from their order.
+/// Events of one vendor under construction: revisions, sequences and offsets follow from their order.
 #[derive(Clone, Default)]
 struct Topics(Vec<Published>, &'static str);
 
@@ -40,7 +42,7 @@ impl Topics {
         });
     }
 
-    /// The same without the events that a rule names, numbered as if they had never been there.
+    /// The same without the events that match, numbered as if they had never been there.
     fn without(&self, gone: impl Fn(&Published) -> bool) -> Self {
         let mut left = Self(Vec::new(), self.1);
         for event in self.0.iter().filter(|event| !gone(event)) {
@@ -52,7 +54,7 @@ impl Topics {
     }
 }
 
-/// A chat that was answered too late, one that was given up in time, and what was served.
+/// A chat that was answered too late, one that was cancelled in time, and what was served.
 fn truth() -> Truth {
     let wait = |id: u64, ended: i64, verdict: &str| {
         json!({"id": id, "transfer": 0, "started_at": at(1), "ended_at": at(ended),
@@ -145,7 +147,7 @@ fn problems(truth: &Truth, topics: &Topics) -> Vec<String> {
 }
 
 #[test]
-fn topics_that_tell_everything_once_pass() {
+fn topics_with_every_fact_once_pass() {
     let verdict = judge(&truth(), &topics().0);
     assert!(verdict.passed(), "{verdict}");
     let row = |kind| verdict.rows.iter().find(|row| row.kind == kind).unwrap().facts;
@@ -157,22 +159,22 @@ fn topics_that_tell_everything_once_pass() {
     assert_eq!(row("queue depth"), 3);
     assert_eq!(row("service levels"), 5);
     assert_eq!(row("breaches of levels"), 2);
-    assert_eq!(row("rows set aside"), 1);
+    assert_eq!(row("quarantined rows"), 1);
 }
 
 #[test]
-fn a_broken_row_may_be_set_aside_by_each_stream_that_showed_it_and_no_other_row_may() {
-    let set_aside = |entity: &str, hash: &str| {
+fn an_undecodable_row_may_be_quarantined_by_each_stream_that_showed_it_and_no_other_row_may() {
+    let quarantined = |entity: &str, hash: &str| {
         let mut more = topics();
         more.add("quarantine", entity, "RecordQuarantined", 8, json!({ "hash": hash }));
         problems(&truth(), &more)
     };
-    assert_eq!(set_aside("record:waiting/5eed", "5eed"), [""; 0]);
+    assert_eq!(quarantined("record:waiting/5eed", "5eed"), [""; 0]);
     assert_eq!(
-        set_aside("record:chats/5eed", "5eed"),
-        ["2 times: acme:record:chats/5eed was set aside"]
+        quarantined("record:chats/5eed", "5eed"),
+        ["2 times: acme:record:chats/5eed was quarantined"]
     );
-    assert_eq!(set_aside("record:chats/0dd", "0dd"), ["invented: row 0dd was set aside"]);
+    assert_eq!(quarantined("record:chats/0dd", "0dd"), ["invented: row 0dd was quarantined"]);
 }
 
 #[test]
@@ -235,7 +237,7 @@ fn another_time_or_another_order_is_noticed() {
         ["breached at another time than its deadline: chat 8 41234"]
     );
     let mut wrong = topics();
-    // Two steps of one chat change places on the topic.
+    // Two steps of one chat change their offsets.
     let (queued, assigned) = (wrong.0[0].offset, wrong.0[5].offset);
     wrong.0[0].offset = assigned;
     wrong.0[5].offset = queued;
@@ -259,10 +261,10 @@ fn a_breach_that_the_vendor_never_stated_is_noticed() {
 }
 
 #[test]
-fn what_only_those_saw_who_died_may_be_missing_but_nothing_else() {
+fn what_was_served_only_to_bridges_that_died_may_be_missing_and_nothing_else() {
     let at = Timestamp::from_millis;
     let path = String::from("5/en/chat");
-    let told = |depths: &[i64]| {
+    let published = |depths: &[i64]| {
         let mut topics = topics().without(|event| event.event_type == "QueueDepthChanged");
         for depth in depths {
             let value = json!({"depth": depth});
@@ -270,24 +272,24 @@ fn what_only_those_saw_who_died_may_be_missing_but_nothing_else() {
         }
         topics
     };
-    // 1 was seen; 2, 0 and 1 only by a reader who died; 0 and 3 by another one.
+    // 1 was served to a bridge that lives; 2, 0 and 1 only to one that died; 0 and 3 to another one.
     let mut served = Served::default();
     for (millis, depth) in [(1, 1), (10, 2), (11, 0), (12, 1)] {
-        served.show_from(&0, depth, at(millis));
+        served.record_change(&0, depth, at(millis));
     }
-    served.doubt(at(10));
+    served.mark_uncertain_since(at(10));
     for (millis, depth) in [(20, 0), (21, 3)] {
-        served.show_from(&0, depth, at(millis));
+        served.record_change(&0, depth, at(millis));
     }
     let mut truth = truth();
     truth.served_depths.insert(path, served);
     for passes in [&[1, 2, 0, 1, 0, 3][..], &[1, 0, 3], &[1, 2, 1, 0, 3], &[1, 2, 0, 3]] {
-        let verdict = judge(&truth, &told(passes).0);
+        let verdict = judge(&truth, &published(passes).0);
         assert!(verdict.passed(), "{passes:?}: {verdict}");
         let row = verdict.rows.iter().find(|row| row.kind == "queue depth").unwrap();
-        assert_eq!((row.facts, row.excused), (6, 6 - passes.len()));
+        assert_eq!((row.facts, row.uncertain), (6, 6 - passes.len()));
     }
     for fails in [&[0, 3][..], &[2, 0, 1, 0, 3], &[1, 0], &[1, 3], &[1, 0, 0, 3], &[1, 0, 3, 3]] {
-        assert!(!judge(&truth, &told(fails).0).passed(), "{fails:?}");
+        assert!(!judge(&truth, &published(fails).0).passed(), "{fails:?}");
     }
 }

@@ -321,18 +321,18 @@ impl Timestamped for Activity {
 
 impl Timestamped for Call {
     fn id(&self) -> &EntityId {
-        &self.id
+        &self.interaction.id
     }
     fn timestamp(&self) -> Option<Timestamp> {
-        self.updated_at
+        self.interaction.updated_at
     }
 }
 
 impl Timestamped for Chat {
     fn id(&self) -> &EntityId {
-        &self.id
+        &self.interaction.id
     }
     fn timestamp(&self) -> Option<Timestamp> {
-        self.updated_at
+        self.interaction.updated_at
     }
 }

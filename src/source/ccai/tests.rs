@@ -139,7 +139,7 @@ trait Shown {
 
 impl Shown for IncrementalRows<Call> {
     fn ids(&self) -> Vec<&str> {
-        self.rows.iter().map(|call| call.id.as_str()).collect()
+        self.rows.iter().map(|call| call.interaction.id.as_str()).collect()
     }
 }
 
@@ -152,8 +152,12 @@ impl Shown for IncrementalRows<Activity> {
 impl Shown for LookupRows {
     fn ids(&self) -> Vec<&str> {
         match self {
-            Self::Calls(calls) => calls.rows.iter().map(|call| call.id.as_str()).collect(),
-            Self::Chats(chats) => chats.rows.iter().map(|chat| chat.id.as_str()).collect(),
+            Self::Calls(calls) => {
+                calls.rows.iter().map(|call| call.interaction.id.as_str()).collect()
+            }
+            Self::Chats(chats) => {
+                chats.rows.iter().map(|chat| chat.interaction.id.as_str()).collect()
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! From the vendor's fields to the model: every field of the document and of its example, but for
-//! the passwords, which are gone by then.
+//! From the vendor's fields to the model: every field of the document and of its example, except the
+//! passwords, which were removed before.
 
 use crate::model::{Agent, Destination, EntityId, GroupReference, WorkingHours};
 use crate::source::fields::Fields;
@@ -7,8 +7,8 @@ use crate::source::{QuarantineReason, UnknownValue};
 
 type Result<T> = std::result::Result<T, QuarantineReason>;
 
-/// What the document lists for every agent. A row that lacks one of them is of another shape (that
-/// of `quick`, which is never asked for): what it lacks is not told, and so not lost.
+/// What the document lists for every agent. A row that lacks one of them is of another form (that of
+/// `quick`, which is never requested): the missing fields are unknown, not removed.
 const ALWAYS: [&str; 6] = ["email", "phone", "dest_type", "dest_value", "group", "status"];
 
 /// Where calls to an agent may go (vendor's document, "Response Details").
@@ -17,7 +17,7 @@ const DESTINATIONS: [&str; 2] = ["MOBILE", "SIP"];
 /// A row of the list.
 pub(super) fn agent(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Result<Agent> {
     let id = row.required_id("unique_id")?;
-    // Whether it says yes was looked at before.
+    // Its value was checked before.
     let _ = row.flag("isDeleted");
     let name = if row.is_there("name") { "name" } else { "nm" };
     for field in ALWAYS.into_iter().chain([name]) {
@@ -44,7 +44,7 @@ pub(super) fn agent(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Result<Age
         created_by: owner(row, "create_by")?,
         created_by_type: filled(row, "create_by_type")?,
         working_hours: row.list("working", |hours| {
-            // It is the agent's own id again.
+            // It repeats the agent's own id.
             let _ = hours.id("agentId");
             Ok(WorkingHours {
                 days: hours.texts("wDays")?,
@@ -59,17 +59,17 @@ pub(super) fn agent(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Result<Age
     })
 }
 
-/// A text, where the vendor's empty one is none.
+/// A text; the vendor's empty text is none.
 fn filled(row: &Fields, name: &str) -> Result<Option<String>> {
     Ok(row.text(name)?.filter(|text| !text.is_empty()))
 }
 
-/// An id, where the vendor's empty one is none.
+/// An id; the vendor's empty text is none.
 fn owner(row: &Fields, name: &str) -> Result<Option<EntityId>> {
     if filled(row, name).is_ok_and(|text| text.is_none()) { Ok(None) } else { row.id(name) }
 }
 
-/// Whether the account of the agent is switched on: 1 or 0. Anything else says neither.
+/// Whether the agent's account is switched on: 1 or 0. Any other value is unknown, and counted.
 fn active(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Option<bool> {
     match row.integer("status") {
         Ok(Some(1)) => Some(true),
@@ -82,7 +82,7 @@ fn active(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Option<bool> {
     }
 }
 
-/// The groups by their ids, each with its name where the list beside has one.
+/// The groups by their ids, each with its name where the list of names has one.
 fn groups(row: &Fields) -> Result<Vec<GroupReference>> {
     let names = row.text_entries("groupNames")?;
     let name = |id: &EntityId| names.iter().find(|(known, _)| known == id.as_str());
@@ -122,7 +122,7 @@ fn allowed_dids(row: &Fields) -> Result<Vec<String>> {
     Ok(dids)
 }
 
-/// `""` in the example, and described nowhere: whatever it is, as a text.
+/// `""` in the example, and not described: any value, as a text.
 fn favorite(row: &Fields) -> Option<String> {
     match filled(row, "favorite") {
         Ok(text) => text,

@@ -9,7 +9,7 @@ const STATUSES: &[(&str, Presence)] = &[
     ("ACTIVE", Presence::Available),
     ("BUSY", Presence::Busy),
     ("AWAY", Presence::Away),
-    // Whoever is invisible is shown to nobody as being there.
+    // An invisible agent is shown to others as absent.
     ("INVISIBLE", Presence::Offline),
 ];
 /// The roles of the filter `role`.

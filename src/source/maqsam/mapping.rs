@@ -8,7 +8,7 @@ use crate::source::{QuarantineReason, UnknownValue};
 
 type Result<T> = std::result::Result<T, QuarantineReason>;
 
-/// The states of the vendor. Accounts define others, which mean whatever they mean.
+/// The vendor's own states. Accounts define others, whose meaning is not known.
 const STATES: &[(&str, Presence)] =
     &[("available", Presence::Available), ("busy", Presence::Busy), ("absent", Presence::Away)];
 
@@ -30,8 +30,8 @@ pub(super) fn agent(row: &Fields, unknown: &mut Vec<UnknownValue>) -> Result<Age
     })
 }
 
-/// The state and its start. The document says that they come together and not how: as an object,
-/// as a list of two, or as the state alone. A form that nobody knows says nothing, and is counted.
+/// The state and its start. The document says that they come together and not how: as an object, as
+/// a list of two, or as the state alone. Any other form gives no state, and is counted.
 fn state(
     row: &Fields,
     unknown: &mut Vec<UnknownValue>,
@@ -70,7 +70,7 @@ fn status(word: &str) -> AgentStatus {
     AgentStatus::of_word(word.to_owned(), known.map_or(Presence::Other, |(_, presence)| *presence))
 }
 
-/// The groups, by name or as objects: the document says no more than that there are some.
+/// The groups, by name or as objects: the document does not say which.
 fn groups(row: &Fields) -> Result<Vec<GroupReference>> {
     let mut groups = match row.raw("groups") {
         Some(Value::Array(items)) if items.iter().any(Value::is_object) => {

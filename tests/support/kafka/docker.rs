@@ -1,4 +1,4 @@
-//! A broker from Apache's image, where a Docker engine answers.
+//! A broker from Apache's image, by a Docker engine.
 
 use std::future::Future;
 use std::sync::LazyLock;
@@ -41,20 +41,20 @@ impl Container {
     /// Starts it. It does not answer yet.
     ///
     /// # Errors
-    /// What the engine says.
+    /// The error of the engine.
     pub(crate) fn start_new(ports: Ports, advertised: u16) -> Result<Self, String> {
-        // Ports of our own choosing: those the engine chooses change with every start.
+        // Fixed ports: those that the engine chooses change with every start.
         let mut request = GenericImage::new(IMAGE, TAG)
             .with_mapped_port(ports.client, ContainerPort::Tcp(INSIDE.client))
             .with_mapped_port(ports.direct, ContainerPort::Tcp(INSIDE.direct));
         for (name, value) in properties("0.0.0.0", INSIDE, advertised, ports.direct) {
-            // The image's own rule from properties to variables.
+            // The image's rule for the names of variables.
             let variable = format!("KAFKA_{}", name.to_uppercase().replace('.', "_"));
             request = request.with_env_var(variable, value);
         }
         let container =
             wait_for(async { request.start().await }).map_err(|error| error.to_string())?;
-        // Dropping a container is no help when this process is killed.
+        // A container is not dropped when this process is killed.
         let guard = Guard::new("docker rm -f -v \"$1\"", &[container.id()]);
         Ok(Self { running: Some(container), guard: Some(guard), ports })
     }
@@ -64,18 +64,18 @@ impl Container {
     }
 
     pub(crate) fn stop(&mut self) {
-        let container = self.running.as_ref().expect("it is there until it is dropped");
+        let container = self.running.as_ref().expect("it exists until it is dropped");
         wait_for(async { container.stop().await }).expect("the engine stops it");
     }
 
     pub(crate) fn kill(&mut self) {
-        let container = self.running.as_ref().expect("it is there until it is dropped");
+        let container = self.running.as_ref().expect("it exists until it is dropped");
         wait_for(async { container.stop_with_timeout(Some(0)).await })
             .expect("the engine kills it");
     }
 
     pub(crate) fn start(&mut self) {
-        let container = self.running.as_ref().expect("it is there until it is dropped");
+        let container = self.running.as_ref().expect("it exists until it is dropped");
         wait_for(async { container.start().await }).expect("the engine starts it");
     }
 }
@@ -90,8 +90,8 @@ impl Drop for Container {
     }
 }
 
-/// Runs a future on the one runtime that keeps the connections to the engine, from a thread of its
-/// own: the test may already be inside a runtime.
+/// Runs a future on the runtime that keeps the connections to the engine, from a separate thread: the
+/// test may already be inside a runtime.
 pub(crate) fn wait_for<T: Send>(future: impl Future<Output = T> + Send) -> T {
     static RUNTIME: LazyLock<Runtime> =
         LazyLock::new(|| Runtime::new().expect("a runtime can be made"));

@@ -1,4 +1,4 @@
-//! A broker from Apache's own jars: Maven fetches them once, Java runs them.
+//! A broker from Apache's jars: Maven downloads them once, Java runs them.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -14,10 +14,10 @@ use super::properties::{Guarding, Ports, properties};
 use crate::support::guard::{self, Guard};
 use crate::support::{cached, repository_file, run, wait_until};
 
-/// What makes a small broker start fast.
+/// Options for a fast start and a small heap.
 const JAVA: &[&str] = &["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];
 
-/// Only what goes wrong is logged, and kept for the message of a failing start.
+/// Only warnings are logged, for the message of a failing start.
 const LOGGING: &str = "\
 status = error
 appender.console.type = Console
@@ -28,7 +28,7 @@ rootLogger.level = warn
 rootLogger.appenderRef.console.ref = console
 ";
 
-/// The directory with the jars, fetched if they are not there yet.
+/// The directory with the jars, which are downloaded if they are missing.
 ///
 /// # Errors
 /// What is missing.
@@ -44,7 +44,7 @@ pub(crate) fn libraries() -> Result<PathBuf, String> {
             .arg(&project)
             .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
             .arg(target))
-        .map_err(|error| format!("the jars could not be fetched: {error}"))?;
+        .map_err(|error| format!("the jars could not be downloaded: {error}"))?;
         Ok(())
     })
 }
@@ -62,18 +62,22 @@ impl Server {
     /// Formats its storage and starts it. It does not answer yet.
     ///
     /// # Errors
-    /// What Java says.
+    /// The error of Java.
     pub(crate) fn start_new(
         libraries: &Path,
         ports: Ports,
         advertised: u16,
         guarding: Option<&Guarding>,
     ) -> Result<Self, String> {
-        let in_vain = |error: std::io::Error| format!("no place for its data: {error}");
-        let directory =
-            tempfile::Builder::new().prefix("floorcast-kafka-").tempdir().map_err(in_vain)?.keep();
+        let not_writable =
+            |error: std::io::Error| format!("its directory cannot be written: {error}");
+        let directory = tempfile::Builder::new()
+            .prefix("floorcast-kafka-")
+            .tempdir()
+            .map_err(not_writable)?
+            .keep();
         let mut server = Self { libraries: libraries.to_owned(), directory, ports, running: None };
-        server.configure(advertised, guarding).map_err(in_vain)?;
+        server.configure(advertised, guarding).map_err(not_writable)?;
         let cluster = URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4().as_bytes());
         let mut format = server.java("kafka.tools.StorageTool");
         format
@@ -96,7 +100,7 @@ impl Server {
     }
 
     pub(crate) fn start(&mut self) {
-        assert!(self.running.is_none(), "the broker runs already");
+        assert!(self.running.is_none(), "the broker is already running");
         self.try_start().expect("java started before");
     }
 
@@ -111,7 +115,7 @@ impl Server {
 
     pub(crate) fn kill(&mut self) {
         let Some((mut child, guard)) = self.running.take() else { return };
-        // It may be gone already; `wait` reaps it either way.
+        // It may have ended; `wait` reaps it either way.
         let _ = child.kill();
         let _ = child.wait();
         guard.release();
@@ -151,10 +155,10 @@ impl Server {
         std::fs::write(self.directory.join("log4j2.properties"), LOGGING)
     }
 
-    /// Runs one of Kafka's own tools to its end.
+    /// Runs one of Kafka's command line tools to its end.
     ///
     /// # Errors
-    /// What it says.
+    /// The end of its output.
     pub(crate) fn tool(&self, main_class: &str, arguments: &[String]) -> Result<String, String> {
         run(self.java(main_class).args(arguments))
     }
@@ -188,7 +192,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
-        // What cannot be removed is a temporary directory.
+        // It is a temporary directory: a failure does not matter.
         let _ = std::fs::remove_dir_all(&self.directory);
     }
 }

@@ -1,5 +1,5 @@
-//! How a broker of the tests is configured: one node that is broker and controller, replication
-//! factors of 1, nothing made by accident.
+//! The configuration of a test broker: one node that is broker and controller, replication factors of
+//! 1, no automatic creation of topics.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -7,11 +7,11 @@ use std::path::Path;
 /// The ports of a broker on this machine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ports {
-    /// For the clients under test, who may be sent through a proxy.
+    /// For the clients under test, possibly through a proxy.
     pub(crate) client: u16,
-    /// For the tests themselves, past any proxy.
+    /// For the tests themselves, without a proxy.
     pub(crate) direct: u16,
-    /// For the broker to talk with itself.
+    /// For connections of the broker to itself.
     pub(crate) internal: u16,
     /// For the controller.
     pub(crate) controller: u16,
@@ -20,7 +20,7 @@ pub(crate) struct Ports {
 impl Ports {
     /// Four ports that are free now. Another process may take one before the broker does.
     pub(crate) fn free() -> std::io::Result<Self> {
-        // All are held until all are known, so that no two are the same.
+        // All are held until all are known, so that all are different.
         let held = [(); 4].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
         let mut ports = [0; 4];
         for (port, listener) in ports.iter_mut().zip(held) {
@@ -31,8 +31,8 @@ impl Ports {
     }
 }
 
-/// The broker's properties. `listen` are the addresses it binds, `reached` those of the two outer
-/// listeners as clients see them.
+/// The broker's properties. `listen` are the ports that it binds, the advertised ones those of the two
+/// outer listeners as clients see them.
 pub(crate) fn properties(
     host: &str,
     listen: Ports,
@@ -77,25 +77,24 @@ pub(crate) fn properties(
     ]
 }
 
-/// What guards a broker's outer listener: TLS, a password, and rights that were granted.
+/// The security of a broker's client listener: TLS, a SASL user, and ACLs.
 #[derive(Debug)]
 pub(crate) struct Guarding {
     /// The server's key and certificates, as PEM.
     pub(crate) key_store: String,
-    /// The one who may come in.
+    /// The user.
     pub(crate) username: &'static str,
-    /// The password of theirs.
+    /// The user's password.
     pub(crate) password: &'static str,
 }
 
 impl Guarding {
-    /// The user as the broker's storage is told of them.
+    /// The SCRAM credentials, as the broker's storage is formatted with.
     pub(crate) fn user(&self) -> String {
         format!("SCRAM-SHA-512=[name={},password={}]", self.username, self.password)
     }
 
-    /// What differs in the broker's properties. Whoever comes by the inner listeners is nobody by
-    /// name, and may do everything.
+    /// The properties that differ. Clients of the other listeners are anonymous, and may do everything.
     pub(crate) fn properties(key_store: &Path) -> Vec<(&'static str, String)> {
         vec![
             (

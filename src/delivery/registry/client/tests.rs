@@ -9,18 +9,18 @@ use super::*;
 use crate::kafka::Remedy;
 use crate::secret::Secret;
 
-/// Method and path, and the header that says who asks.
-type Asked = (String, Option<String>);
+/// Method and path, and the `Authorization` header.
+type Received = (String, Option<String>);
 
-/// A registry that gives one answer after the other, and remembers what it was asked.
-struct Answering {
+/// A registry that gives one answer after the other, and records the requests.
+struct StubRegistry {
     url: Url,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Received>>>,
 }
 
-async fn answering(answers: Vec<(u16, &'static str)>) -> Answering {
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&asked);
+async fn stub_registry(answers: Vec<(u16, &'static str)>) -> StubRegistry {
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&requests);
     let app = Router::new().fallback(move |request: Request| {
         let mut log = log.lock().unwrap();
         let header = request.headers().get("authorization");
@@ -33,7 +33,7 @@ async fn answering(answers: Vec<(u16, &'static str)>) -> Answering {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}/apis/v7", listener.local_addr().unwrap())).unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    Answering { url, asked }
+    StubRegistry { url, requests }
 }
 
 fn client(url: &Url, credentials: Option<RegistryCredentials>) -> Client {
@@ -44,7 +44,7 @@ fn client(url: &Url, credentials: Option<RegistryCredentials>) -> Client {
 
 #[tokio::test]
 async fn each_answer_to_a_registration_means_what_the_table_says() {
-    let away = |problem: &str| format!("does not answer: {problem}");
+    let unavailable = |problem: &str| format!("does not answer: {problem}");
     let cases = [
         (200, r#"{"id":7,"version":3}"#, None),
         (
@@ -63,50 +63,50 @@ async fn each_answer_to_a_registration_means_what_the_table_says() {
         (302, "", Some("is no schema registry (status 302)".to_owned())),
         (401, "", Some("refuses us (401)".to_owned())),
         (403, "", Some("refuses us (403)".to_owned())),
-        (500, r#"{"error_code":50001}"#, Some(away("status 500"))),
-        (429, "", Some(away("status 429"))),
+        (500, r#"{"error_code":50001}"#, Some(unavailable("status 500"))),
+        (429, "", Some(unavailable("status 429"))),
     ];
     for (status, body, expected) in cases {
-        let registry = answering(vec![(status, body)]).await;
+        let registry = stub_registry(vec![(status, body)]).await;
         let answer = client(&registry.url, None).register("floor.calls-x", "{}").await;
         match (answer, expected) {
             (Ok(id), None) => assert_eq!(id, 7),
             (Err(error), Some(expected)) => {
                 assert!(error.to_string().contains(&expected), "{status}: {error}");
-                let tries = if error.remedy() == Remedy::Time { 3 } else { 1 };
-                assert_eq!(registry.asked.lock().unwrap().len(), tries, "{status}");
+                let tries = if error.remedy() == Remedy::Retry { 3 } else { 1 };
+                assert_eq!(registry.requests.lock().unwrap().len(), tries, "{status}");
             }
             (answer, expected) => panic!("{status}: {answer:?}, not {expected:?}"),
         }
-        let asked = registry.asked.lock().unwrap()[0].0.clone();
-        assert_eq!(asked, "POST /apis/v7/subjects/floor.calls-x/versions");
+        let received = registry.requests.lock().unwrap()[0].0.clone();
+        assert_eq!(received, "POST /apis/v7/subjects/floor.calls-x/versions");
     }
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_told_from_a_server_that_knows_no_such_path() {
+async fn a_missing_schema_is_distinguished_from_a_server_that_knows_no_such_path() {
     let unknown = r#"{"error_code":40403,"message":"no such schema"}"#;
-    let registry = answering(vec![(404, unknown)]).await;
-    let asking = client(&registry.url, None);
-    let missing = asking.look_up("s", "{}").await.unwrap_err();
+    let registry = stub_registry(vec![(404, unknown)]).await;
+    let lookup_client = client(&registry.url, None);
+    let missing = lookup_client.look_up("s", "{}").await.unwrap_err();
     assert_eq!(missing, Error::Missing { subject: String::from("s") });
-    assert_eq!(asking.compatibility("s", "{}").await, Ok(Compatibility::New));
-    assert_eq!(asking.schema(4).await, Err(Error::NoSuchId { id: 4 }));
-    let registry = answering(vec![(404, r#"{"message":"no such path"}"#)]).await;
-    let asking = client(&registry.url, None);
+    assert_eq!(lookup_client.compatibility("s", "{}").await, Ok(Compatibility::New));
+    assert_eq!(lookup_client.schema(4).await, Err(Error::NoSuchId { id: 4 }));
+    let registry = stub_registry(vec![(404, r#"{"message":"no such path"}"#)]).await;
+    let lookup_client = client(&registry.url, None);
     for error in [
-        asking.look_up("s", "{}").await.unwrap_err(),
-        asking.compatibility("s", "{}").await.unwrap_err(),
-        asking.schema(4).await.unwrap_err(),
-        asking.answers().await.unwrap_err(),
+        lookup_client.look_up("s", "{}").await.unwrap_err(),
+        lookup_client.compatibility("s", "{}").await.unwrap_err(),
+        lookup_client.schema(4).await.unwrap_err(),
+        lookup_client.answers().await.unwrap_err(),
     ] {
         assert!(matches!(error, Error::NoRegistry { status: 404, .. }), "{error}");
     }
 }
 
 #[tokio::test]
-async fn an_accident_is_asked_again() {
-    let registry = answering(vec![(503, ""), (200, r#"{"id":9}"#)]).await;
+async fn a_request_is_retried_after_a_status_of_5xx() {
+    let registry = stub_registry(vec![(503, ""), (200, r#"{"id":9}"#)]).await;
     assert_eq!(client(&registry.url, None).register("s", "{}").await, Ok(9));
 }
 
@@ -121,25 +121,25 @@ async fn credentials_are_sent_and_never_shown() {
     for (credentials, sent) in
         [(basic, format!("Basic {encoded}")), (bearer, String::from("Bearer nobody-sees-this"))]
     {
-        let registry = answering(vec![(401, "")]).await;
+        let registry = stub_registry(vec![(401, "")]).await;
         let client = client(&registry.url, Some(credentials));
         let error = client.answers().await.unwrap_err();
-        let asked = registry.asked.lock().unwrap()[0].clone();
-        assert_eq!(asked, (String::from("GET /apis/v7/subjects"), Some(sent)));
-        let said = format!("{client:?} {error:?} {error}");
-        assert!(!said.contains("nobody-sees-this") && !said.contains(&encoded), "{said}");
+        let received = registry.requests.lock().unwrap()[0].clone();
+        assert_eq!(received, (String::from("GET /apis/v7/subjects"), Some(sent)));
+        let shown = format!("{client:?} {error:?} {error}");
+        assert!(!shown.contains("nobody-sees-this") && !shown.contains(&encoded), "{shown}");
     }
 }
 
 #[tokio::test]
-async fn an_endless_answer_and_nobody_are_errors() {
-    let endless = " ".repeat(LARGEST + 1).leak();
-    let registry = answering(vec![(200, endless)]).await;
+async fn an_answer_without_an_end_and_a_port_without_a_server_are_errors() {
+    let endless = " ".repeat(LARGEST_ANSWER + 1).leak();
+    let registry = stub_registry(vec![(200, endless)]).await;
     let error = client(&registry.url, None).answers().await.unwrap_err();
     assert!(matches!(error, Error::NoRegistry { .. }), "{error}");
-    let nobody = Url::parse("http://127.0.0.1:1/").unwrap();
-    let error = client(&nobody, None).answers().await.unwrap_err();
-    assert!(matches!(error, Error::Away { .. }), "{error}");
+    let closed_port = Url::parse("http://127.0.0.1:1/").unwrap();
+    let error = client(&closed_port, None).answers().await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error}");
     assert!(error.to_string().starts_with("the schema registry at 127.0.0.1:1 does not answer"));
 }
 

@@ -43,8 +43,8 @@ pub(super) fn sample(event: EventType, extent: Extent) -> Body {
     Body::from_json(event, Samples { extent, count: 0 }.value("", &schema)).unwrap()
 }
 
-/// Makes a value for each field of a schema, by its type. No two fields have the same value, so
-/// that none can stand in for another unseen.
+/// Generates a value for each field of a schema, by its type. No two fields have the same value, so
+/// that a test notices when two are swapped.
 struct Samples {
     extent: Extent,
     count: i64,
@@ -83,7 +83,7 @@ impl Samples {
                 "string" => json!("01234567-89ab-cdef-0123-456789abcdef"),
                 _ => json!(TIME + self.next()),
             },
-            // An option of an empty sample.
+            // An optional field of an empty sample.
             _ => Value::Null,
         }
     }

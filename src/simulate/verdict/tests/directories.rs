@@ -1,15 +1,15 @@
-//! Directories of agents: what was served has to be told, and nothing else.
+//! Directories of agents: what was served has to be published, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
 use super::*;
-use crate::simulate::directory::{DirectoryTruth, Sight};
 use crate::simulate::system::System;
+use crate::simulate::truth::{AgentView, DirectoryTruth};
 
-/// A row that shows this name, switch and state, and since how many seconds after noon.
-fn sight(name: &str, active: bool, state: &str, since: i64) -> Sight {
+/// A row with this name, switch and state, and the start of the state in seconds after noon.
+fn view(name: &str, active: bool, state: &str, since: i64) -> AgentView {
     let facts = [
         ("created_at", noon().to_string()),
         ("email", String::from("isa@example.com")),
@@ -21,27 +21,27 @@ fn sight(name: &str, active: bool, state: &str, since: i64) -> Sight {
     ];
     let state = Some((String::from(state), Some(noon() + since * 1000)));
     let shown = noon() + since * 1000;
-    Sight {
+    AgentView {
         facts: BTreeMap::from(facts),
         active,
-        active_since: shown,
+        active_visible_since: shown,
         state,
-        state_since: shown,
-        ..Sight::default()
+        state_visible_since: shown,
+        ..AgentView::default()
     }
 }
 
-/// One agent who is renamed, switched off and on, busy, away unseen and busy again, and gone;
-/// another one of whom a reading told two things at once.
+/// One agent who is renamed, switched off and on, busy, away between two polls and busy again, and
+/// removed; another one with two contradicting rows in one poll.
 fn truth() -> Truth {
     let first = Served::from_iter([
-        sight("Isa Hollin", true, "Available", 1),
-        sight("Isa Kestrel", false, "Busy", 5),
-        sight("Isa Kestrel", true, "Busy", 9),
+        view("Isa Hollin", true, "Available", 1),
+        view("Isa Kestrel", false, "Busy", 5),
+        view("Isa Kestrel", true, "Busy", 9),
     ]);
-    let mut second = Served::from_iter([sight("Jorn Hollin", true, "Absent", 2)]);
-    second.show_doubtful(sight("Jorn Hollin", true, "Lunch", 7), Timestamp::default());
-    second.show(sight("Jorn Hollin", true, "Available", 8), Timestamp::default());
+    let mut second = Served::from_iter([view("Jorn Hollin", true, "Absent", 2)]);
+    second.record_uncertain(view("Jorn Hollin", true, "Lunch", 7), Timestamp::default());
+    second.record(view("Jorn Hollin", true, "Available", 8), Timestamp::default());
     let served = BTreeMap::from([(String::from("7001"), first), (String::from("agent-2"), second)]);
     let removed = BTreeSet::from([String::from("7001"), String::from("never-shown")]);
     let directory = DirectoryTruth { served, removed, ..DirectoryTruth::default() };
@@ -84,13 +84,13 @@ fn topics() -> Topics {
 }
 
 #[test]
-fn a_directory_that_is_told_as_it_was_served_passes() {
+fn a_directory_that_is_published_as_it_was_served_passes() {
     let verdict = judge(&truth(), &topics().0);
     assert!(verdict.passed(), "{verdict}");
     let row = |kind| verdict.rows.iter().find(|row| row.kind == kind).unwrap().facts;
     assert_eq!(row("maqsam roster"), 3);
     assert_eq!(row("maqsam activations"), 2);
-    // Two of them are the hidden one; one was doubtful, and is not told.
+    // Two of them are the hidden change; one was uncertain, and is not published.
     assert_eq!(row("maqsam status changes"), 7);
     assert_eq!(row("maqsam hidden changes"), 1);
     assert_eq!(row("maqsam removals"), 1);
@@ -163,17 +163,17 @@ fn a_state_at_another_time_or_with_another_meaning_is_noticed() {
 }
 
 #[test]
-fn a_change_is_between_a_reading_that_did_not_show_it_and_one_that_did() {
+fn a_change_is_between_a_poll_that_did_not_show_it_and_one_that_did() {
     let between = |after: i64, observed: i64| {
-        let mut told = topics();
-        let meta = &mut told.0[5].value["meta"];
+        let mut published = topics();
+        let meta = &mut published.0[5].value["meta"];
         meta["occurred_after"] = json!(noon() + after);
         meta["observed_at"] = json!(noon() + observed);
-        problems(&truth(), &told)
+        problems(&truth(), &published)
     };
     assert_eq!(between(4_000, 6_000), [""; 0]);
-    let wrong = "not between the readings: AgentDeactivated of acme:agent:7001: seen";
-    // It was to be seen five seconds after noon.
+    let wrong = "not between the polls: AgentDeactivated of acme:agent:7001: visible";
+    // It became visible five seconds after noon.
     let later = "[-1600] ms after the first";
     assert_eq!(between(6_600, 7_000), [format!("{wrong} {later}")]);
     let earlier = "[4000] ms after the first";
@@ -192,29 +192,29 @@ fn what_no_row_showed_is_called_invented() {
     let mut more = topics();
     more.add("agents", "agent:agent-2", "AgentRemoved", 30, json!({"after": null}));
     assert!(!problems(&truth(), &more).is_empty());
-    // Somebody else's name.
+    // The name of another person.
     let mut more = topics();
     more.add("agents", "agent:agent-2", "AgentUpdated", 30, json!({"after": row("Somebody Else")}));
     assert!(!problems(&truth(), &more).is_empty());
 }
 
 #[test]
-fn what_only_a_doubtful_row_showed_may_be_told_or_not() {
-    let mut told = topics();
+fn what_only_an_uncertain_row_showed_may_be_published_or_not() {
+    let mut published = topics();
     let (lunch, absent) = (state("Lunch", "OTHER"), state("Absent", "AWAY"));
-    let back = told.0.remove(10);
-    let gone = told.0.remove(10);
+    let back = published.0.remove(10);
+    let gone = published.0.remove(10);
     let to_lunch = json!({"previous": absent, "current": lunch});
-    told.add("agents", "agent:agent-2", "AgentStatusChanged", 7, to_lunch);
+    published.add("agents", "agent:agent-2", "AgentStatusChanged", 7, to_lunch);
     let mut back = back.value;
     back["previous"] = lunch;
-    told.add("agents", "agent:agent-2", "AgentStatusChanged", 8, back);
-    told.add("agents", "agent:7001", "AgentRemoved", 12, gone.value);
-    assert_eq!(problems(&truth(), &told), [""; 0]);
+    published.add("agents", "agent:agent-2", "AgentStatusChanged", 8, back);
+    published.add("agents", "agent:7001", "AgentRemoved", 12, gone.value);
+    assert_eq!(problems(&truth(), &published), [""; 0]);
 }
 
 #[test]
-fn without_names_a_new_name_is_no_news() {
+fn a_new_name_is_no_change_when_names_are_not_published() {
     let mut closed = topics().without(|event| event.value["after"]["name"] == "Isa Kestrel");
     for event in &mut closed.0 {
         if event.value["after"].is_object() {
@@ -226,13 +226,13 @@ fn without_names_a_new_name_is_no_news() {
 }
 
 #[test]
-fn a_row_that_was_deleted_before_it_was_ever_shown_is_no_news() {
+fn an_agent_that_was_deleted_before_it_was_served_is_no_change() {
     let mut truth = truth();
     let directory = truth.directories.get_mut(&System::Maqsam).unwrap();
-    let deleted = Sight { deleted: true, ..sight("Kaia Juniper", true, "Busy", 1) };
+    let deleted = AgentView { deleted: true, ..view("Kaia Juniper", true, "Busy", 1) };
     directory.served.insert(String::from("9"), Served::from_iter([deleted.clone()]));
-    // One that was shown before is gone, once.
-    directory.served.get_mut("7001").unwrap().show(deleted, Timestamp::default());
+    // An agent that was served before is removed, once.
+    directory.served.get_mut("7001").unwrap().record(deleted, Timestamp::default());
     assert_eq!(problems(&truth, &topics()), [""; 0]);
     let mut more = topics();
     more.add("agents", "agent:9", "AgentRemoved", 3, json!({"after": null}));

@@ -1,6 +1,6 @@
 //! Queues, service levels, teams and statuses.
 
-use super::{Result, agent_reference, check};
+use super::parts::{Result, agent_reference, check};
 use crate::model::{
     AgentAssignment, EntityId, Queue, QueuePath, QueueStatus, StatusDefinition, Team,
     TeamAssignment,
@@ -117,7 +117,7 @@ pub(in crate::source::ccai) fn queue_status(
     })
 }
 
-/// A row of `menus/sla` or `menus/sla_by_queue_groups`; the channel is the question's.
+/// A row of `menus/sla` or `menus/sla_by_queue_groups`; the channel is a parameter of the request.
 pub(in crate::source::ccai) struct LevelRow {
     /// The path's id or the group's.
     pub(in crate::source::ccai) id: EntityId,

@@ -115,8 +115,11 @@ fn every_field_of_a_call_reaches_the_model() {
     // A rating of 0 means none.
     check(fixture!("calls_model.json"), mapping::call, &["row.rating"]);
     let call = &check(fixture!("calls.json"), mapping::call, &[])[0];
-    assert_eq!(call.handle_durations.len(), 3);
-    assert_eq!(call.queue_durations[1].service_level_event.as_deref(), Some("not_in_sla"));
+    assert_eq!(call.interaction.handle_durations.len(), 3);
+    assert_eq!(
+        call.interaction.queue_durations[1].service_level_event.as_deref(),
+        Some("not_in_sla")
+    );
 }
 
 #[test]
@@ -124,7 +127,7 @@ fn every_field_of_a_chat_reaches_the_model() {
     check(fixture!("chats_model.json"), mapping::chat, &["row.rating"]);
     let chats = check(fixture!("chats.json"), mapping::chat, &[]);
     assert_eq!(chats.len(), 2);
-    assert_eq!(chats[1].handle_durations[0].response_time_total, Some(259));
+    assert_eq!(chats[1].interaction.handle_durations[0].response_time_total, Some(259));
 }
 
 #[test]

@@ -10,8 +10,8 @@ use super::super::mapping;
 use super::super::rows::{DecodeRow, decode};
 use crate::model::Chat;
 use crate::model::{
-    Agent, Call, Destination, EntityId, GroupReference, Mode, Privacy, PseudonymKey, WorkingHours,
-    personal_fields,
+    Agent, Call, Destination, Direction, EntityId, GroupReference, Mode, Privacy, PseudonymKey,
+    VendorWord, WorkingHours, personal_fields,
 };
 use crate::secret::Secret;
 
@@ -178,7 +178,7 @@ planted!(Team, "team", "teams", team, mapping::team, NOT_PERSONAL_IN_A_TEAM);
 
 /// The participants of chats are read as those of calls, which have one field more.
 fn plant_what_calls_have(mut chat: Chat) -> Chat {
-    for participant in &mut chat.participants {
+    for participant in &mut chat.interaction.participants {
         participant.adapter_fail_message = Some(String::from(PLANTED));
     }
     chat
@@ -360,14 +360,14 @@ fn pseudonyms_stand_where_texts_stood_and_nothing_shows_through() {
 fn a_customer_has_one_pseudonym_wherever_the_customer_is_named() {
     let mut call = Call::row();
     call.close(&pseudonyms());
-    let user = call.end_user.unwrap();
-    assert_eq!(user.id, call.participants[0].end_user_id, "equal ids stay equal");
+    let user = call.interaction.end_user.unwrap();
+    assert_eq!(user.id, call.interaction.participants[0].end_user_id, "equal ids stay equal");
 }
 
 #[test]
 fn the_number_that_a_customer_called_is_the_contact_centres_own() {
     let mut call = Call::row();
-    call.call_type = Some(String::from("IvrCall"));
+    call.call_type = Some(VendorWord::new("IvrCall", Direction::Inbound));
     call.close(&NOTHING);
     assert_eq!(call.support_number.as_deref(), Some(PLANTED));
 }

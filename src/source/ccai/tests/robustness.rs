@@ -52,7 +52,7 @@ proptest! {
         let row = json!({"id": 1, "updated_at": text});
         let raw = to_raw_value(&row).unwrap();
         if let Ok(call) = decode(&raw, mapping::call, &mut Vec::new()) {
-            let time = call.updated_at.unwrap();
+            let time = call.interaction.updated_at.unwrap();
             prop_assert!((Timestamp::EARLIEST..=Timestamp::LATEST).contains(&time));
         }
     }

@@ -92,9 +92,12 @@ fn one_fact_in_many_forms_has_one_type() {
             "agent_info": {"id": 1, "agent_number": text}}))
     });
     let first = calls.next().unwrap();
-    assert_eq!(first.fail_reason, None);
-    assert!(first.queue_durations[0].transfer && first.handle_durations[0].transfer);
-    assert_eq!(first.agent_info.as_ref().unwrap().agent_number.as_deref(), Some("123"));
+    assert_eq!(first.interaction.fail_reason, None);
+    assert!(
+        first.interaction.queue_durations[0].transfer
+            && first.interaction.handle_durations[0].transfer
+    );
+    assert_eq!(first.interaction.agent_info.as_ref().unwrap().agent_number.as_deref(), Some("123"));
     for other in calls {
         assert_eq!(other, first);
     }
@@ -112,7 +115,7 @@ fn a_fraction_of_a_second_is_rounded_and_quarantines_no_row() {
         "handle_durations": [{"id": 1, "response_time_avg": 3.6}]});
     let chat = read(&row, mapping::chat).0.unwrap();
     assert_eq!(chat.average_response_time, Some(7));
-    assert_eq!(chat.handle_durations[0].response_time_avg, Some(4));
+    assert_eq!(chat.interaction.handle_durations[0].response_time_avg, Some(4));
 }
 
 #[test]
@@ -120,9 +123,12 @@ fn a_menu_path_is_an_object_at_the_top_and_a_text_in_the_rows() {
     let call = call(&json!({"id": 1,
         "menu_path": {"items_count": 1, "name": "Parcels", "materialized_path": "Acme/Parcels"},
         "queue_durations": [{"menu_path_id": 5, "menu_path": "Acme/Parcels"}]}));
-    assert_eq!(call.menu_path.unwrap().materialized_path.as_deref(), Some("Acme/Parcels"));
-    assert_eq!(call.queue_durations[0].menu_path.as_deref(), Some("Acme/Parcels"));
-    assert_eq!(call.queue_durations[0].menu_path_id.as_ref().unwrap().as_str(), "5");
+    assert_eq!(
+        call.interaction.menu_path.unwrap().materialized_path.as_deref(),
+        Some("Acme/Parcels")
+    );
+    assert_eq!(call.interaction.queue_durations[0].menu_path.as_deref(), Some("Acme/Parcels"));
+    assert_eq!(call.interaction.queue_durations[0].menu_path_id.as_ref().unwrap().as_str(), "5");
 }
 
 #[test]
@@ -130,16 +136,19 @@ fn the_verdict_passes_through_whatever_the_times_say() {
     let call = call(&json!({"id": 1, "queue_duration": 22, "queue_durations": [{
         "queue_duration": 10, "service_level_event": "not_in_sla",
         "service_level_target_time": 60}]}));
-    assert_eq!(call.queue_duration, Some(22));
-    assert_eq!(call.queue_durations[0].queue_duration, Some(10));
-    assert_eq!(call.queue_durations[0].service_level_event.as_deref(), Some("not_in_sla"));
+    assert_eq!(call.interaction.queue_duration, Some(22));
+    assert_eq!(call.interaction.queue_durations[0].queue_duration, Some(10));
+    assert_eq!(
+        call.interaction.queue_durations[0].service_level_event.as_deref(),
+        Some("not_in_sla")
+    );
 }
 
 #[test]
 fn a_deprecated_wait_is_not_read() {
     let row = json!({"id": 1, "wait_duration": 99, "queue_duration": 22});
-    assert_eq!(call(&row).queue_duration, Some(22));
-    assert_eq!(call(&json!({"id": 1, "wait_duration": 99})).queue_duration, None);
+    assert_eq!(call(&row).interaction.queue_duration, Some(22));
+    assert_eq!(call(&json!({"id": 1, "wait_duration": 99})).interaction.queue_duration, None);
 }
 
 #[test]
@@ -176,7 +185,7 @@ fn one_number_as_queue_path_and_group_names_three_things() {
 fn names_are_never_composed_and_swapped_ones_stay_as_they_are() {
     let call = call(&json!({"id": 1, "agent_info": {"id": 2, "name": "Tara Probe",
         "first_name": "Probe", "last_name": "Tara"}}));
-    let agent = call.agent_info.unwrap();
+    let agent = call.interaction.agent_info.unwrap();
     assert_eq!(agent.first_name.as_deref(), Some("Probe"));
     assert_eq!(agent.name.as_deref(), Some("Tara Probe"));
 }
@@ -184,8 +193,8 @@ fn names_are_never_composed_and_swapped_ones_stay_as_they_are() {
 #[test]
 fn a_participant_that_names_another_call_belongs_to_the_one_it_is_in() {
     let call = call(&json!({"id": 1, "participants": [{"id": 5, "call_id": 3}]}));
-    assert_eq!(call.id.as_str(), "1");
-    assert_eq!(call.participants[0].call_id.as_ref().unwrap().as_str(), "3");
+    assert_eq!(call.interaction.id.as_str(), "1");
+    assert_eq!(call.interaction.participants[0].call_id.as_ref().unwrap().as_str(), "3");
 }
 
 fn unknown<T>(row: &Value, decoder: DecodeRow<T>) -> Vec<&'static str> {
@@ -217,10 +226,10 @@ fn values_that_no_table_knows_pass_through_and_are_counted() {
         ]
     );
     let call = call(&row);
-    assert_eq!(call.status.as_deref(), Some("teleported"));
-    assert_eq!(call.fail_reason.as_deref(), Some("ag_asleep"));
+    assert_eq!(call.interaction.status.as_deref(), Some("teleported"));
+    assert_eq!(call.interaction.fail_reason.as_deref(), Some("ag_asleep"));
     assert_eq!(call.adapter_fail_code, Some(99999));
-    assert_eq!(call.transfers[0].fail_reason.as_deref(), Some("lost_on_the_way"));
+    assert_eq!(call.interaction.transfers[0].fail_reason.as_deref(), Some("lost_on_the_way"));
 
     let row = json!({"id": 1, "status": "dreamt", "chat_type": "Messaging (Pigeon)",
         "fail_reason": "rained_off", "queue_durations": [{"service_level_event": "maybe"}],
