@@ -29,7 +29,7 @@ use crate::source::{
 };
 use crate::telemetry::Metrics;
 
-const PASSWORD: &str = "token-that-nobody-may-see";
+const PASSWORD: &str = "token-that-must-not-leak";
 
 struct Account {
     ccai: Ccai,

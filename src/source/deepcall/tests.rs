@@ -21,8 +21,8 @@ use crate::source::{
     RowMemory,
 };
 
-const SSID: &str = "session-that-nobody-may-see";
-const TOKEN: &str = "token-that-nobody-may-see";
+const SSID: &str = "session-that-must-not-leak";
+const TOKEN: &str = "token-that-must-not-leak";
 
 fn account_as(vendor: &VendorServer, credentials: Credentials, privacy: Privacy) -> Deepcall {
     let settings = DeepcallSettings {

@@ -20,7 +20,7 @@ use crate::source::{
     RowMemory,
 };
 
-const API_KEY: &str = "key-that-nobody-may-see";
+const API_KEY: &str = "key-that-must-not-leak";
 
 fn account(vendor: &VendorServer) -> Infobip {
     account_by(vendor, Authorization::key("App", &Secret::new(API_KEY)).unwrap())
@@ -151,12 +151,12 @@ async fn one_id_on_two_different_people_makes_the_scan_partial_and_neither_is_us
     let scan = agents(&poll_result);
     assert_eq!(scan.partial(), Some(Partial::ConflictingDuplicate));
     assert_eq!((scan.rows().len(), scan.present().len(), poll_result.requests), (4, 5, 1));
-    let set_aside: Vec<_> = poll_result
+    let quarantined: Vec<_> = poll_result
         .quarantined
         .iter()
         .map(|row| (row.id.as_ref().unwrap().as_str(), row.reason.label()))
         .collect();
-    assert_eq!(set_aside, [("4D6D67327326FCCB027BEAA916B94504", "conflicting_duplicate"); 2]);
+    assert_eq!(quarantined, [("4D6D67327326FCCB027BEAA916B94504", "conflicting_duplicate"); 2]);
     // They are reported once.
     let again = scan_of(&account, &poll_result.memory).await.unwrap();
     assert_eq!((again.quarantined.len(), agents(&again).rows().len()), (0, 4));

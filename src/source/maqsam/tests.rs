@@ -20,7 +20,7 @@ use crate::source::{
     RowMemory,
 };
 
-const ACCESS_SECRET: &str = "secret-that-nobody-may-see";
+const ACCESS_SECRET: &str = "secret-that-must-not-leak";
 
 fn account(vendor: &VendorServer) -> Maqsam {
     let authorization = Authorization::basic("key", &Secret::new(ACCESS_SECRET)).unwrap();

@@ -27,10 +27,10 @@ macro_rules! fixture {
 
 /// Holds the rows of an answer against what every endpoint promises.
 fn endpoint<T: Serialize>(bytes: &[u8], read: DecodeRow<T>, detect: fn(&T)) -> Outcome {
-    let told = |outcome: &str| Outcome { class: outcome.to_owned(), whole: outcome.to_owned() };
+    let failed = |outcome: &str| Outcome { class: outcome.to_owned(), whole: outcome.to_owned() };
     let rows = match split(bytes) {
         Ok(rows) => rows,
-        Err(problem) => return told(problem),
+        Err(problem) => return failed(problem),
     };
     let (mut class, mut whole) = (String::new(), String::new());
     let bad = to_raw_value(&serde_json::json!({"id": {}, "status": [PLANTED]})).unwrap();

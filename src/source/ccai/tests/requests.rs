@@ -53,9 +53,9 @@ async fn the_log_is_also_polled_by_end_because_ends_are_filled_in_later() {
     rows[2]["ended_at"] = json!(null);
     let vendor = VendorServer::answering(move |request| page(&rows, request, "ended_at")).await;
     let poll_result = account(&vendor).poll::<ActivityEnds>(since(-60)).await.unwrap();
-    let tail = &poll_result.rows;
-    let ids: Vec<_> = tail.rows.iter().map(|row| row.id.as_str()).collect();
-    assert_eq!((ids, tail.cursor), (vec!["1"], Some(NOON.plus_millis(-30_000))));
+    let rows = &poll_result.rows;
+    let ids: Vec<_> = rows.rows.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!((ids, rows.cursor), (vec!["1"], Some(NOON.plus_millis(-30_000))));
     let request = &vendor.requests()[0];
     assert_eq!(request.path, "/manager/api/v1/agent_activity_logs");
     assert_eq!(request.query("ended_at[from]"), Some(timestamp(-60)));
@@ -97,7 +97,7 @@ async fn one_path_in_two_languages_on_two_channels_has_four_levels_and_null_is_n
     })
     .await;
     let poll_result = account(&vendor).poll::<ServiceLevels>(SnapshotRequest).await.unwrap();
-    let told: Vec<_> = poll_result
+    let levels: Vec<_> = poll_result
         .rows
         .iter()
         .map(|level| match &level.of {
@@ -111,7 +111,7 @@ async fn one_path_in_two_languages_on_two_channels_has_four_levels_and_null_is_n
         ("5/en/chat", None),
         ("5/es/chat", None),
     ];
-    assert_eq!(told, expected.map(|(id, percent)| (id.to_owned(), percent)));
+    assert_eq!(levels, expected.map(|(id, percent)| (id.to_owned(), percent)));
 }
 
 #[tokio::test]

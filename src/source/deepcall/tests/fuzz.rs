@@ -33,7 +33,7 @@ fn check(bytes: &[u8]) -> Outcome {
     assert!(!error.contains(PLANTED), "{error}");
     match scanned(bytes) {
         Err(problem) => Outcome { class: format!("{error} {problem}"), whole: error },
-        Ok((scan, told)) => {
+        Ok((scan, besides)) => {
             let mut ids = BTreeSet::new();
             for row in scan.rows() {
                 let id = match row {
@@ -54,7 +54,7 @@ fn check(bytes: &[u8]) -> Outcome {
             let deleted =
                 scan.rows().iter().filter(|row| matches!(row, FullScanRow::Deleted(_))).count();
             let class = format!("{error} {} {deleted} {:?}", ids.len(), scan.partial());
-            Outcome { class, whole: format!("{:?} {told}", scan.rows()) }
+            Outcome { class, whole: format!("{:?} {besides}", scan.rows()) }
         }
     }
 }
@@ -82,12 +82,12 @@ proptest! {
         let fields: Vec<_> = row.as_object().unwrap().keys().cloned().collect();
         let Some(name) = fields.get(field) else { return Ok(()) };
         row[name] = new;
-        let (scan, told) = scanned(list(&[row, agent(99)]).to_string().as_bytes()).unwrap();
+        let (scan, besides) = scanned(list(&[row, agent(99)]).to_string().as_bytes()).unwrap();
         // The row beside it is decoded, and no value is shown.
         let ids: Vec<_> = scan.present().iter().map(crate::model::EntityId::as_str).collect();
         assert!(ids.contains(&"99") && (ids.contains(&"6") || name == "unique_id"), "{name} {ids:?}");
-        assert!(!told.contains("SECRET"), "{told}");
-        assert!(scan.rows().len() + told.matches("reason").count() >= 2, "{name} {told}");
+        assert!(!besides.contains("SECRET"), "{besides}");
+        assert!(scan.rows().len() + besides.matches("reason").count() >= 2, "{name} {besides}");
     }
 
     #[test]

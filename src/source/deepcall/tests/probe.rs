@@ -54,8 +54,8 @@ async fn a_report_on_deepcall_follows_from_the_answers_and_contains_no_personal_
         assert_eq!(answer(&report, "fields that are not read"), "mood (2)");
         let unknown = answer(&report, "fields with values that no table knows");
         assert_eq!(unknown, "agent.dest_type (1)");
-        let nobody = answer(&report, "what is returned for an agent that does not exist");
-        assert_eq!(nobody, "a map of 0 rows");
+        let missing = answer(&report, "what is returned for an agent that does not exist");
+        assert_eq!(missing, "a map of 0 rows");
         let text = format!("{report} {report:?}");
         for planted in PLANTED {
             assert!(!text.contains(planted), "{planted}: {text}");

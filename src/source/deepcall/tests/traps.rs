@@ -274,9 +274,9 @@ async fn an_agent_that_is_marked_deleted_is_gone_and_the_count_may_leave_it_out(
 
 #[tokio::test]
 async fn a_row_without_an_id_makes_a_full_scan_partial() {
-    let mut nobody = agent(2);
-    nobody.as_object_mut().unwrap().remove("unique_id");
-    let poll_result = reading_of(Answer::json(&list(&[nobody, agent(3)]))).await.unwrap();
+    let mut without_id = agent(2);
+    without_id.as_object_mut().unwrap().remove("unique_id");
+    let poll_result = reading_of(Answer::json(&list(&[without_id, agent(3)]))).await.unwrap();
     assert_eq!(scan(&poll_result).partial(), Some(Partial::RowWithoutId));
     assert_eq!(agents(&poll_result).len(), 1);
 }

@@ -26,7 +26,7 @@ pub(super) fn read(document: &str) -> (Vec<Agent>, Option<u64>) {
 fn every_field_of_an_agent_of_infobip_reaches_the_model() {
     let (agents, total) = read(AGENTS);
     assert_eq!((agents.len(), total), (6, Some(6)));
-    let told: Vec<_> = agents
+    let statuses: Vec<_> = agents
         .iter()
         .map(|agent| {
             let status = agent.status.as_ref().unwrap();
@@ -47,7 +47,7 @@ fn every_field_of_an_agent_of_infobip_reaches_the_model() {
         ("Rita Example", "ACTIVE", Presence::Available, "AGENT", true),
         ("Noah Sample", "ACTIVE", Presence::Available, "AGENT", false),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(statuses, expected);
     let last = &agents[5];
     // 38 digits: an id is a text, whatever it looks like.
     assert_eq!(last.id, EntityId::new("5E77AB97457D13B1FC79AF3C1A1096AE7E7705"));
