@@ -1,11 +1,13 @@
 //! What to read next: the account's rate limit as a budget, a supervisor for each account and a
 //! poller for each of its streams.
 
+mod account_permits;
 mod account_supervisor;
 mod arbiter;
 mod budget;
 mod stream_poller;
 
+pub use account_permits::AccountPermits;
 pub use account_supervisor::{AccountPlan, AccountSupervisor};
 pub use budget::{Budget, BudgetSettings, BudgetState, Share, Turn};
 pub use stream_poller::{PollerContext, StreamPlan};
