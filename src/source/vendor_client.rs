@@ -62,7 +62,7 @@ pub type Polled<S> = Result<PollResult<<S as StreamType>::Rows>, Error>;
 /// use std::sync::Arc;
 /// use std::time::Duration;
 /// use floorcast::source::*;
-/// use floorcast::source::stream::{Agents, Calls};
+/// use floorcast::source::stream::{Agents, Queues};
 ///
 /// #[derive(Debug)]
 /// struct Client;
@@ -98,7 +98,7 @@ pub type Polled<S> = Result<PollResult<<S as StreamType>::Rows>, Error>;
 /// use std::sync::Arc;
 /// use std::time::Duration;
 /// use floorcast::source::*;
-/// use floorcast::source::stream::{Agents, Calls, Queues};
+/// use floorcast::source::stream::{Agents, Queues};
 ///
 /// #[derive(Debug)]
 /// struct Client;
