@@ -1,7 +1,9 @@
-//! What to read next: the account's rate limit as a budget, and a task for each stream.
+//! What to read next: the account's rate limit as a budget, a plan of how often each stream is
+//! polled, and a task for each stream.
 
 mod arbiter;
 mod budget;
+pub mod planner;
 mod stream_poller;
 
 pub use budget::{Budget, BudgetSettings, BudgetState, Share, Turn};
