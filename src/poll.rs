@@ -1,11 +1,15 @@
-//! What to read next: the account's rate limit as a budget, a supervisor for each account and a
-//! poller for each of its streams.
+//! What to read next: the account's rate limit as a budget, a plan of how often each stream is
+//! polled, a supervisor for each account and a poller for each of its streams.
 
+mod account_permits;
 mod account_supervisor;
 mod arbiter;
 mod budget;
+pub mod planner;
 mod stream_poller;
 
+pub use account_permits::AccountPermits;
 pub use account_supervisor::{AccountPlan, AccountSupervisor};
-pub use budget::{Budget, BudgetSettings, BudgetState, Share, Turn};
+pub use arbiter::{BudgetSettings, BudgetState, Share};
+pub use budget::{Budget, Turn};
 pub use stream_poller::{PollerContext, StreamPlan};

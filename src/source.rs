@@ -15,6 +15,7 @@ mod error;
 mod fields;
 mod full_scan;
 mod full_scan_in_progress;
+mod future;
 mod http;
 mod infobip;
 #[cfg(test)]
@@ -26,30 +27,35 @@ mod pages;
 mod parley;
 mod poll_result;
 mod poll_result_builder;
+mod poll_settings;
 mod probe;
+mod request_permits;
 mod requests;
 mod rows;
 mod settings;
 pub mod stream;
+mod stream_spec;
 mod vendor_client;
-mod vendor_stream;
 mod vendors;
 
-pub use account_source::{AccountStream, BoxFuture, PollStream, Source, StreamPoll};
+pub use account_source::{AccountStream, PollStream, Source, StreamPoll};
 pub use error::{Disposition, Error, Refusal};
 pub use full_scan::{FullScan, FullScanBuilder, FullScanRow, Partial};
+pub use future::BoxFuture;
 pub use http::{Connection, Limits};
 pub use memory::{Fingerprint, RowMemory};
 pub use poll_result::{
     IncrementalRows, LookupRows, PollResult, QuarantineReason, Quarantined, Rows, RowsById,
     UnknownValue, WaitingRows,
 };
+pub use poll_settings::PollSettings;
 pub use probe::{Finding, Report};
+pub use request_permits::RequestPermits;
 pub use requests::{
     ActivityLogRequest, FullScanRequest, IncrementalRequest, LookupRequest, SnapshotRequest,
     WaitingRequest,
 };
-pub use settings::{Access, ConnectError, PollSettings, SettingsReader};
-pub use vendor_client::{Poll, Polled, VendorClient};
-pub use vendor_stream::{Pace, StreamSpec, VendorStream};
+pub use settings::{Access, ConnectError, SettingsReader};
+pub use stream_spec::{Pace, StreamSpec};
+pub use vendor_client::{Poll, Polled, VendorClient, VendorStream};
 pub use vendors::{VENDORS, Vendor};

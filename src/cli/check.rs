@@ -15,7 +15,7 @@ use crate::delivery::{TopicPlan, TopicsError, ensure_topics, preflight, registry
 use crate::kafka::KafkaSettings;
 use crate::model::Privacy;
 use crate::ownership::Lease;
-use crate::poll::Budget;
+use crate::poll::{AccountPermits, Budget};
 use crate::source::{
     AccountStream, ActivityLogRequest, Connection, FullScanRequest, IncrementalRequest, Limits,
     LookupRequest, RowMemory, SnapshotRequest, StreamPoll, WaitingRequest,
@@ -196,8 +196,10 @@ async fn one_request(
 ) -> Result<String, String> {
     let connection = Connection {
         account: parts.name.clone(),
-        budget: Arc::new(Budget::new(parts.budget)),
-        lease: Arc::new(Lease::unlimited()),
+        permits: Arc::new(AccountPermits {
+            budget: Arc::new(Budget::new(parts.budget)),
+            lease: Arc::new(Lease::unlimited()),
+        }),
         metrics: Arc::new(Metrics::new().map_err(|error| error.to_string())?),
         clock: Arc::new(SystemClock),
         limits: Limits { head: Duration::from_secs(10), ..Limits::default() },

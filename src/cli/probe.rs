@@ -12,7 +12,7 @@ use crate::clock::SystemClock;
 use crate::config::Environment;
 use crate::model::Privacy;
 use crate::ownership::Lease;
-use crate::poll::Budget;
+use crate::poll::{AccountPermits, Budget};
 use crate::source::{Connection, Limits};
 use crate::telemetry::Metrics;
 
@@ -42,8 +42,10 @@ pub(super) async fn probe(
     let parts = account_parts(account, &Arc::new(environment.clone()))?;
     let connection = Connection {
         account: parts.name.clone(),
-        budget: Arc::new(Budget::new(parts.budget)),
-        lease: Arc::new(Lease::unlimited()),
+        permits: Arc::new(AccountPermits {
+            budget: Arc::new(Budget::new(parts.budget)),
+            lease: Arc::new(Lease::unlimited()),
+        }),
         metrics: Arc::new(Metrics::new().map_err(Failure::failed)?),
         clock: Arc::new(SystemClock),
         limits: Limits { head: Duration::from_secs(20), ..Limits::default() },

@@ -20,7 +20,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::budget::{BudgetSettings, BudgetState, Share};
 use crate::model::StreamName;
 
 /// The part of the vendor's limit that is used.
@@ -39,6 +38,41 @@ const WINDOW: Duration = Duration::from_mins(1);
 const LONGEST_SPACING: Duration = Duration::from_hours(24);
 /// The weights that are told apart. Beyond them, virtual time would lose its precision.
 const WEIGHTS: (f64, f64) = (1e-6, 1e6);
+
+/// How many requests an account may send.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BudgetSettings {
+    /// The vendor's limit, in requests per second.
+    pub requests_per_second: f64,
+    /// The longest pause a vendor's `Retry-After` may impose.
+    pub longest_pause: Duration,
+}
+
+/// What a stream may claim of the budget.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share {
+    /// Its part beside the others' that wait at the same time.
+    pub weight: f64,
+    /// After this long without a request it goes before the others.
+    pub ceiling: Duration,
+}
+
+impl Default for Share {
+    fn default() -> Self {
+        Self { weight: 1.0, ceiling: Duration::from_mins(1) }
+    }
+}
+
+/// What the budget does at the moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BudgetState {
+    /// The working rate, in requests per second.
+    pub working_rate: f64,
+    /// The part of the working rate that the last minute left unspent, 0 to 1.
+    pub unspent: f64,
+    /// How long the account still pauses after a refusal.
+    pub pause: Option<Duration>,
+}
 
 /// What is to be done at an instant.
 #[derive(Clone, Debug, PartialEq)]

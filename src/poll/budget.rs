@@ -17,51 +17,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::arbiter::{Arbiter, Decision};
+use super::arbiter::{Arbiter, BudgetSettings, BudgetState, Decision, Share};
 use crate::model::StreamName;
 
 /// How long an appointed task may stay away before another one is appointed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How many requests an account may send.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BudgetSettings {
-    /// The vendor's limit, in requests per second.
-    pub requests_per_second: f64,
-    /// The longest pause a vendor's `Retry-After` may impose.
-    pub longest_pause: Duration,
-}
-
-/// What a stream may claim of the budget.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Share {
-    /// Its part beside the others' that wait at the same time.
-    pub weight: f64,
-    /// After this long without a request it goes before the others.
-    pub ceiling: Duration,
-}
-
-impl Default for Share {
-    fn default() -> Self {
-        Self { weight: 1.0, ceiling: Duration::from_mins(1) }
-    }
-}
-
 /// The right to send one request.
 #[derive(Debug)]
 #[must_use = "a turn that is not used is a request that is not sent"]
 pub struct Turn(());
-
-/// What the budget does at the moment.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BudgetState {
-    /// The working rate, in requests per second.
-    pub working_rate: f64,
-    /// The part of the working rate that the last minute left unspent, 0 to 1.
-    pub unspent: f64,
-    /// How long the account still pauses after a refusal.
-    pub pause: Option<Duration>,
-}
 
 /// One account's budget.
 #[derive(Debug)]

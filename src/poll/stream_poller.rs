@@ -10,7 +10,8 @@ use rand::Rng;
 use tokio::sync::{Notify, RwLock, watch};
 use tokio::time::Instant;
 
-use super::budget::{Budget, Share};
+use super::arbiter::Share;
+use super::budget::Budget;
 use crate::admin::Health;
 use crate::clock::Clock;
 use crate::engine::{ChooseRequest, EngineHandle};

@@ -21,7 +21,7 @@ use crate::engine::{Engine, EngineAccount, EngineError, Output, spawn_engine};
 use crate::event::avro::Encoders;
 use crate::model::{AccountName, Privacy};
 use crate::ownership::Lease;
-use crate::poll::{AccountPlan, AccountSupervisor, Budget, PollerContext};
+use crate::poll::{AccountPermits, AccountPlan, AccountSupervisor, Budget, PollerContext};
 use crate::source::{Connection, Limits};
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -245,8 +245,7 @@ fn plan_of(
 ) -> AccountPlan {
     let connection = Connection {
         account: account.name.clone(),
-        budget: Arc::clone(&budget),
-        lease: Arc::clone(lease),
+        permits: Arc::new(AccountPermits { budget: Arc::clone(&budget), lease: Arc::clone(lease) }),
         metrics: Arc::clone(&context.metrics),
         clock: Arc::clone(&context.clock),
         limits: context.limits,

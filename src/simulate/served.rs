@@ -10,7 +10,7 @@ use crate::model::Timestamp;
 pub struct Version<T> {
     /// What was shown.
     pub value: T,
-    /// Whether nobody has to publish it.
+    /// Whether it need not be published.
     pub uncertain: bool,
     /// Since when it is served to a bridge of which no failure is known.
     since: Timestamp,

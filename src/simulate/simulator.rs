@@ -182,7 +182,7 @@ impl Simulator {
         }
     }
 
-    /// The truth as it stands.
+    /// The present truth.
     #[must_use]
     pub fn truth(&self) -> Truth {
         let now = self.shared.clock.now();

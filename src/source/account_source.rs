@@ -2,12 +2,11 @@
 //! object that takes the requests of its kind and no others.
 
 use std::fmt;
-use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::Error;
+use super::future::BoxFuture;
 use super::memory::RowMemory;
 use super::poll_result::PollResult;
 use super::probe::Report;
@@ -15,10 +14,6 @@ use super::requests::{
     ActivityLogRequest, FullScanRequest, IncrementalRequest, LookupRequest, SnapshotRequest,
     WaitingRequest,
 };
-use super::settings::PollSettings;
-use super::stream::StreamType;
-use super::vendor_client::{Poll, VendorClient};
-use super::vendor_stream::{StreamSpec, VendorStream};
 use crate::model::StreamName;
 
 /// A stream of an account, by the kind of its requests.
@@ -48,9 +43,6 @@ pub enum StreamPoll {
     Waiting(Arc<dyn PollStream<WaitingRequest>>),
 }
 
-/// A future on the heap.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
 /// A stream of an account that takes requests of type `R`, of whatever vendor. It promises what
 /// [`Poll`] promises.
 pub trait PollStream<R>: fmt::Debug + Send + Sync {
@@ -63,39 +55,6 @@ pub trait PollStream<R>: fmt::Debug + Send + Sync {
         request: R,
         memory: &'a RowMemory,
     ) -> BoxFuture<'a, Result<PollResult, Error>>;
-}
-
-/// A client, as one that polls a stream of type `S`.
-struct Bound<C, S> {
-    client: Arc<C>,
-    stream: PhantomData<fn() -> S>,
-}
-
-pub(super) fn bound<C, S>(client: Arc<C>) -> Arc<dyn PollStream<S::Request>>
-where
-    C: Poll<S>,
-    S: StreamType,
-{
-    Arc::new(Bound::<C, S> { client, stream: PhantomData })
-}
-
-impl<C: fmt::Debug, S: StreamType> fmt::Debug for Bound<C, S> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Bound").field(&S::NAME.as_str()).field(&self.client).finish()
-    }
-}
-
-impl<C: Poll<S>, S: StreamType> PollStream<S::Request> for Bound<C, S> {
-    fn poll<'a>(
-        &'a self,
-        request: S::Request,
-        memory: &'a RowMemory,
-    ) -> BoxFuture<'a, Result<PollResult, Error>> {
-        Box::pin(async move {
-            let polled = Poll::<S>::poll(&*self.client, request, memory).await;
-            polled.map(|result| result.with_rows(S::ROWS))
-        })
-    }
 }
 
 /// A stream of an account.
@@ -115,16 +74,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// The account that this client reaches.
-    #[must_use]
-    pub fn new<C: VendorClient>(client: C, settings: PollSettings) -> Self {
-        let client = Arc::new(client);
-        let stream = |stream: &VendorStream<C>| {
-            let StreamSpec { name, overlap, .. } = stream.spec();
-            let overlap = settings.overlap.or(*overlap).unwrap_or_default();
-            AccountStream { name: name.clone(), poll: (stream.bind)(Arc::clone(&client), overlap) }
-        };
-        let streams = C::STREAMS.iter().map(stream).collect();
+    /// The streams of an account, and the client that answers `floorcast probe`.
+    pub(super) const fn of(streams: Vec<AccountStream>, client: Arc<dyn Probe>) -> Self {
         Self { streams, client }
     }
 
@@ -144,12 +95,6 @@ impl Source {
 }
 
 /// [`VendorClient::probe`] for a client whose type is not known.
-trait Probe: fmt::Debug + Send + Sync {
+pub(super) trait Probe: fmt::Debug + Send + Sync {
     fn probe_boxed(&self) -> BoxFuture<'_, Result<Report, Error>>;
-}
-
-impl<C: VendorClient> Probe for C {
-    fn probe_boxed(&self) -> BoxFuture<'_, Result<Report, Error>> {
-        Box::pin(self.probe())
-    }
 }

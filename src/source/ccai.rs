@@ -13,28 +13,29 @@ mod probe;
 mod rows;
 mod settings;
 mod snapshots;
-mod streams;
+mod vendor_client;
 mod vocabulary;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
 use super::error::Error;
 use super::http::{Authorization, Client, Connection};
-use super::{Access, PollSettings, Report, SettingsReader, VendorClient, VendorStream};
-use crate::model::{Privacy, Vocabulary};
-use crate::secret::Secret;
+use super::{Access, ConnectError, PollSettings, Source};
+use crate::model::Privacy;
+use crate::secret::{Environment, Secret, SecretSource};
 
 use self::settings::CcaiSettings;
-use self::streams::{OVERLAP, STREAMS};
-use self::vocabulary::VOCABULARY;
 
 pub use self::rows::scan_agents_page;
 
 /// Rows of a page, the vendor's maximum.
 pub(super) const PER_PAGE: usize = 100;
+
+/// How far before its cursor an incremental poll begins: rows become visible a little after their
+/// timestamp.
+const OVERLAP: Duration = Duration::from_secs(10);
 
 /// One account.
 #[derive(Debug)]
@@ -44,21 +45,6 @@ pub(super) struct Ccai {
     privacy: Privacy,
     service_level_minutes: i64,
     overlap: Duration,
-}
-
-impl VendorClient for Ccai {
-    const NAME: &'static str = "ccai";
-    const REQUESTS_PER_SECOND: f64 = 1.0;
-    const VOCABULARY: &'static Vocabulary = &VOCABULARY;
-    const STREAMS: &'static [VendorStream<Self>] = STREAMS;
-
-    fn settings(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
-        settings::read(keys)
-    }
-
-    async fn probe(&self) -> Result<Report, Error> {
-        self.report().await
-    }
 }
 
 impl Ccai {
@@ -90,6 +76,23 @@ impl Ccai {
             url.query_pairs_mut().extend_pairs(query);
         }
         url
+    }
+}
+
+impl Access for CcaiSettings {
+    fn secrets(&self) -> Vec<&SecretSource> {
+        vec![&self.password]
+    }
+
+    fn connect(
+        &self,
+        environment: &Environment,
+        settings: PollSettings,
+        connection: Connection,
+    ) -> Result<Source, ConnectError> {
+        let password = self.password.fetch(environment)?;
+        let client = Ccai::new(self, &password, settings, connection)?;
+        Ok(Source::new(client, settings))
     }
 }
 

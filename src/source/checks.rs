@@ -18,23 +18,32 @@ use crate::event::{Draft, Event, EventMeta, Origin};
 use crate::fuzz::{Outcome, PLANTED, run};
 use crate::model::{AccountName, Agent, EntityId, Precision, Privacy, Timestamp};
 use crate::ownership::Lease;
-use crate::poll::{Budget, BudgetSettings};
+use crate::poll::{AccountPermits, Budget, BudgetSettings};
 use crate::telemetry::Metrics;
 
 /// 2026-03-01T12:00:00Z, the time of the clock in these tests.
 pub(super) const NOON: Timestamp = Timestamp::from_millis(1_772_366_400_000);
 
+/// A large budget.
+pub(super) fn budget() -> Arc<Budget> {
+    Arc::new(Budget::new(BudgetSettings {
+        requests_per_second: 10_000.0,
+        longest_pause: Duration::from_millis(20),
+    }))
+}
+
+/// Permits of a budget, with a lease that does not end.
+pub(super) fn permits(budget: Arc<Budget>) -> Arc<AccountPermits> {
+    Arc::new(AccountPermits { budget, lease: Arc::new(Lease::unlimited()) })
+}
+
 /// The connection of a client in tests, with short waits and a large budget.
 pub(super) fn connection(limits: Limits) -> Connection {
     Connection {
         account: AccountName::new("acme").unwrap(),
-        budget: Arc::new(Budget::new(BudgetSettings {
-            requests_per_second: 10_000.0,
-            longest_pause: Duration::from_millis(20),
-        })),
+        permits: permits(budget()),
         metrics: Arc::new(Metrics::new().unwrap()),
         clock: Arc::new(ManualClock::at(NOON)),
-        lease: Arc::new(Lease::unlimited()),
         limits,
     }
 }

@@ -26,13 +26,13 @@ use super::full_scan_in_progress::FullScanInProgress;
 use super::http::{Authorization, Client, Connection, JsonBody};
 use super::stream::{Agents, StreamType};
 use super::{
-    Access, FullScanRequest, Pace, Poll, Polled, Report, RowMemory, SettingsReader, VendorClient,
-    VendorStream,
+    Access, ConnectError, FullScanRequest, Pace, Poll, PollSettings, Polled, Report, RowMemory,
+    SettingsReader, Source, VendorClient, VendorStream,
 };
 use crate::model::Privacy;
-use crate::secret::Secret;
+use crate::secret::{Environment, Secret, SecretSource};
 
-use self::settings::DeepcallSettings;
+use self::settings::{CredentialSource, DeepcallSettings};
 
 /// One account.
 #[derive(Debug)]
@@ -141,6 +141,36 @@ impl Poll<Agents> for Deepcall {
             scan.decoded(added, &answer)?;
         }
         Ok(scan.finish())
+    }
+}
+
+impl Access for DeepcallSettings {
+    fn secrets(&self) -> Vec<&SecretSource> {
+        match &self.credentials {
+            CredentialSource::Session { ssid } => vec![ssid],
+            CredentialSource::User { token, .. } => vec![token],
+        }
+    }
+
+    fn connect(
+        &self,
+        environment: &Environment,
+        settings: PollSettings,
+        connection: Connection,
+    ) -> Result<Source, ConnectError> {
+        let secret;
+        let credentials = match &self.credentials {
+            CredentialSource::Session { ssid } => {
+                secret = ssid.fetch(environment)?;
+                Credentials::Session { ssid: &secret }
+            }
+            CredentialSource::User { user_id, token } => {
+                secret = token.fetch(environment)?;
+                Credentials::User { user_id, token: &secret }
+            }
+        };
+        let client = Deepcall::new(self, credentials, settings.privacy, connection)?;
+        Ok(Source::new(client, settings))
     }
 }
 

@@ -11,7 +11,7 @@ mod headers;
 mod request;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rand::Rng;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, USER_AGENT};
@@ -23,10 +23,9 @@ use self::encoding::decompress;
 use self::headers::{count, date, has_next, retry_after};
 use self::request::Request;
 use super::error::{Disposition, Error, Refusal};
+use super::request_permits::RequestPermits;
 use crate::clock::Clock;
 use crate::model::{AccountName, StreamName, Timestamp};
-use crate::ownership::Lease;
-use crate::poll::Budget;
 use crate::telemetry::{Metrics, RequestOutcome};
 
 pub(super) use self::request::{Authorization, JsonBody};
@@ -78,10 +77,8 @@ impl Default for Limits {
 pub struct Connection {
     /// The account.
     pub account: AccountName,
-    /// Its budget, which every request spends from.
-    pub budget: Arc<Budget>,
-    /// The right to poll, which is checked before each request.
-    pub lease: Arc<Lease>,
+    /// What permits each of its requests.
+    pub permits: Arc<dyn RequestPermits>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
     /// The clock.
@@ -193,11 +190,7 @@ impl Client {
     }
 
     async fn attempt(&self, stream: &StreamName, request: Request<'_>) -> Result<Answer, Error> {
-        let _turn = self.connection.budget.turn(stream).await;
-        // The turn may have taken long, or the process was paused meanwhile.
-        if !self.connection.lease.holds(Instant::now()) {
-            return Err(Error::NotOwner);
-        }
+        self.connection.permits.acquire(stream).await?;
         let answer = self.send(request).await;
         let outcome = match &answer {
             Ok(_) => RequestOutcome::Answered,
@@ -370,7 +363,7 @@ impl Client {
     fn count_rate_limit(&self, error: Error, headers: &HeaderMap) -> Error {
         if matches!(error, Error::RateLimited) {
             let now = self.connection.clock.now();
-            self.connection.budget.refused(retry_after(headers, now));
+            self.connection.permits.rate_limited(retry_after(headers, now));
         }
         error
     }

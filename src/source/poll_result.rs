@@ -2,10 +2,9 @@
 
 use super::full_scan::{FullScan, Partial};
 use super::memory::RowMemory;
-use super::stream::{self, StreamType};
 use crate::model::{
     Activity, Agent, Call, Chat, CurrentStatus, EntityId, Queue, QueueStatus, ServiceLevel,
-    StatusDefinition, StreamName, Team, Timestamp,
+    StatusDefinition, Team, Timestamp,
 };
 
 /// The rows of an incremental poll.
@@ -51,58 +50,37 @@ pub struct WaitingRows {
 /// The rows of any stream, by its type.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rows {
-    /// Of [`stream::Agents`].
+    /// Of [`super::stream::Agents`].
     Agents(FullScan<Agent>),
-    /// Of [`stream::AgentStatuses`].
+    /// Of [`super::stream::AgentStatuses`].
     AgentStatuses(FullScan<CurrentStatus>),
-    /// Of [`stream::AgentActivity`].
+    /// Of [`super::stream::AgentActivity`].
     AgentActivity(IncrementalRows<Activity>),
-    /// Of [`stream::ActivityEnds`].
+    /// Of [`super::stream::ActivityEnds`].
     ActivityEnds(IncrementalRows<Activity>),
-    /// Of [`stream::Calls`].
+    /// Of [`super::stream::Calls`].
     Calls(IncrementalRows<Call>),
-    /// Of [`stream::Chats`].
+    /// Of [`super::stream::Chats`].
     Chats(IncrementalRows<Chat>),
-    /// Of [`stream::Recent`].
+    /// Of [`super::stream::Recent`].
     Recent(LookupRows),
-    /// Of [`stream::Waiting`].
+    /// Of [`super::stream::Waiting`].
     Waiting(WaitingRows),
-    /// Of [`stream::Queues`].
+    /// Of [`super::stream::Queues`].
     Queues(FullScan<Queue>),
-    /// Of [`stream::QueueStatuses`].
+    /// Of [`super::stream::QueueStatuses`].
     QueueStatuses(FullScan<QueueStatus>),
-    /// Of [`stream::ServiceLevels`].
+    /// Of [`super::stream::ServiceLevels`].
     ServiceLevels(Vec<ServiceLevel>),
-    /// Of [`stream::QueueGroupServiceLevels`].
+    /// Of [`super::stream::QueueGroupServiceLevels`].
     QueueGroupServiceLevels(Vec<ServiceLevel>),
-    /// Of [`stream::Teams`].
+    /// Of [`super::stream::Teams`].
     Teams(FullScan<Team>),
-    /// Of [`stream::StatusDefinitions`].
+    /// Of [`super::stream::StatusDefinitions`].
     StatusDefinitions(FullScan<StatusDefinition>),
 }
 
 impl Rows {
-    /// The stream that these rows are of.
-    #[must_use]
-    pub const fn stream(&self) -> StreamName {
-        match self {
-            Self::Agents(_) => stream::Agents::NAME,
-            Self::AgentStatuses(_) => stream::AgentStatuses::NAME,
-            Self::AgentActivity(_) => stream::AgentActivity::NAME,
-            Self::ActivityEnds(_) => stream::ActivityEnds::NAME,
-            Self::Calls(_) => stream::Calls::NAME,
-            Self::Chats(_) => stream::Chats::NAME,
-            Self::Recent(_) => stream::Recent::NAME,
-            Self::Waiting(_) => stream::Waiting::NAME,
-            Self::Queues(_) => stream::Queues::NAME,
-            Self::QueueStatuses(_) => stream::QueueStatuses::NAME,
-            Self::ServiceLevels(_) => stream::ServiceLevels::NAME,
-            Self::QueueGroupServiceLevels(_) => stream::QueueGroupServiceLevels::NAME,
-            Self::Teams(_) => stream::Teams::NAME,
-            Self::StatusDefinitions(_) => stream::StatusDefinitions::NAME,
-        }
-    }
-
     /// Why absence proves nothing, where these rows could prove it and do not.
     #[must_use]
     pub const fn partial(&self) -> Option<Partial> {

@@ -4,14 +4,13 @@
 //! vendor's folder, which makes a client of them.
 
 use std::fmt;
-use std::time::Duration;
 
 use url::Url;
 
 use super::account_source::Source;
 use super::error::Error;
 use super::http::Connection;
-use crate::model::Privacy;
+use super::poll_settings::PollSettings;
 use crate::secret::{Environment, SecretError, SecretSource};
 
 /// Reads the keys of an account, and collects mistakes in them.
@@ -31,17 +30,6 @@ pub trait SettingsReader {
     /// The URL under `base_url`, which may have no path; `path_key` is the key for that, if there is
     /// one. Without a default, a missing URL is a mistake.
     fn base_url(&mut self, default: Option<&str>, path_key: Option<&str>) -> Option<Url>;
-}
-
-/// Settings of polling that accounts of every vendor have.
-#[derive(Clone, Copy, Debug)]
-pub struct PollSettings {
-    /// What becomes of personal data.
-    pub privacy: Privacy,
-    /// How many minutes a service level looks back.
-    pub service_level_minutes: i64,
-    /// How far before its cursor an incremental poll begins; `None` for the vendor's default.
-    pub overlap: Option<Duration>,
 }
 
 /// How an account is reached: a vendor's settings, with the places of secrets but no secrets. Its

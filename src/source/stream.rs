@@ -199,3 +199,26 @@ impl StreamType for StatusDefinitions {
     type Rows = FullScan<StatusDefinition>;
     const ROWS: fn(Self::Rows) -> Rows = Rows::StatusDefinitions;
 }
+
+impl Rows {
+    /// The stream that these rows are of.
+    #[must_use]
+    pub const fn stream(&self) -> StreamName {
+        match self {
+            Self::Agents(_) => Agents::NAME,
+            Self::AgentStatuses(_) => AgentStatuses::NAME,
+            Self::AgentActivity(_) => AgentActivity::NAME,
+            Self::ActivityEnds(_) => ActivityEnds::NAME,
+            Self::Calls(_) => Calls::NAME,
+            Self::Chats(_) => Chats::NAME,
+            Self::Recent(_) => Recent::NAME,
+            Self::Waiting(_) => Waiting::NAME,
+            Self::Queues(_) => Queues::NAME,
+            Self::QueueStatuses(_) => QueueStatuses::NAME,
+            Self::ServiceLevels(_) => ServiceLevels::NAME,
+            Self::QueueGroupServiceLevels(_) => QueueGroupServiceLevels::NAME,
+            Self::Teams(_) => Teams::NAME,
+            Self::StatusDefinitions(_) => StatusDefinitions::NAME,
+        }
+    }
+}

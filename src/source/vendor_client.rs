@@ -1,15 +1,24 @@
 //! The contract of a vendor: what its client implements.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::account_source::{AccountStream, PollStream, Probe, Source, StreamPoll};
 use super::error::Error;
+use super::future::BoxFuture;
 use super::memory::RowMemory;
 use super::poll_result::PollResult;
+use super::poll_settings::PollSettings;
 use super::probe::Report;
+use super::requests::{
+    ActivityLogRequest, FullScanRequest, IncrementalRequest, LookupRequest, SnapshotRequest,
+    WaitingRequest,
+};
 use super::settings::{Access, SettingsReader};
 use super::stream::StreamType;
-use super::vendor_stream::VendorStream;
+use super::stream_spec::{Pace, StreamSpec};
 use crate::model::Vocabulary;
 
 /// A vendor's client for one account. It implements [`Poll`] for each of its streams besides.
@@ -153,4 +162,148 @@ pub trait Poll<S: StreamType>: VendorClient {
         request: S::Request,
         memory: &RowMemory,
     ) -> impl Future<Output = Polled<S>> + Send;
+}
+
+/// A line of a vendor's table of streams: its defaults, and the implementation that polls it.
+#[derive(Debug)]
+pub struct VendorStream<C> {
+    spec: StreamSpec,
+    bind: fn(Arc<C>, overlap: Duration) -> StreamPoll,
+}
+
+impl<C: VendorClient> VendorStream<C> {
+    /// A stream that is read by full scans.
+    #[must_use]
+    pub const fn full_scan<S: StreamType<Request = FullScanRequest>>(pace: Pace) -> Self
+    where
+        C: Poll<S>,
+    {
+        let spec = StreamSpec { name: S::NAME, overlap: None, pace };
+        Self { spec, bind: |client, _| StreamPoll::FullScan(bound::<C, S>(client)) }
+    }
+
+    /// A stream that is read by snapshots.
+    #[must_use]
+    pub const fn snapshot<S: StreamType<Request = SnapshotRequest>>(pace: Pace) -> Self
+    where
+        C: Poll<S>,
+    {
+        let spec = StreamSpec { name: S::NAME, overlap: None, pace };
+        Self { spec, bind: |client, _| StreamPoll::Snapshot(bound::<C, S>(client)) }
+    }
+
+    /// A stream that is read by incremental polls, each of which begins `overlap` before the cursor
+    /// unless the configuration says otherwise.
+    #[must_use]
+    pub const fn incremental<S>(overlap: Duration, pace: Pace) -> Self
+    where
+        S: StreamType<Request = IncrementalRequest>,
+        C: Poll<S>,
+    {
+        let spec = StreamSpec { name: S::NAME, overlap: Some(overlap), pace };
+        Self {
+            spec,
+            bind: |client, overlap| StreamPoll::Incremental {
+                poll: bound::<C, S>(client),
+                overlap,
+            },
+        }
+    }
+
+    /// The activity log of agents, which is read by incremental polls.
+    #[must_use]
+    pub const fn activity_log<S>(overlap: Duration, pace: Pace) -> Self
+    where
+        S: StreamType<Request = ActivityLogRequest>,
+        C: Poll<S>,
+    {
+        let spec = StreamSpec { name: S::NAME, overlap: Some(overlap), pace };
+        Self {
+            spec,
+            bind: |client, overlap| StreamPoll::ActivityLog {
+                poll: bound::<C, S>(client),
+                overlap,
+            },
+        }
+    }
+
+    /// A stream that is read by lookups.
+    #[must_use]
+    pub const fn lookup<S: StreamType<Request = LookupRequest>>(pace: Pace) -> Self
+    where
+        C: Poll<S>,
+    {
+        let spec = StreamSpec { name: S::NAME, overlap: None, pace };
+        Self { spec, bind: |client, _| StreamPoll::Lookup(bound::<C, S>(client)) }
+    }
+
+    /// The interactions that wait.
+    #[must_use]
+    pub const fn waiting<S: StreamType<Request = WaitingRequest>>(pace: Pace) -> Self
+    where
+        C: Poll<S>,
+    {
+        let spec = StreamSpec { name: S::NAME, overlap: None, pace };
+        Self { spec, bind: |client, _| StreamPoll::Waiting(bound::<C, S>(client)) }
+    }
+
+    /// The stream's defaults.
+    #[must_use]
+    pub const fn spec(&self) -> &StreamSpec {
+        &self.spec
+    }
+}
+
+impl Source {
+    /// The account that this client reaches.
+    #[must_use]
+    pub fn new<C: VendorClient>(client: C, settings: PollSettings) -> Self {
+        let client = Arc::new(client);
+        let stream = |stream: &VendorStream<C>| {
+            let StreamSpec { name, overlap, .. } = stream.spec();
+            let overlap = settings.overlap.or(*overlap).unwrap_or_default();
+            AccountStream { name: name.clone(), poll: (stream.bind)(Arc::clone(&client), overlap) }
+        };
+        let streams = C::STREAMS.iter().map(stream).collect();
+        Self::of(streams, client)
+    }
+}
+
+impl<C: VendorClient> Probe for C {
+    fn probe_boxed(&self) -> BoxFuture<'_, Result<Report, Error>> {
+        Box::pin(self.probe())
+    }
+}
+
+/// A client, as one that polls a stream of type `S`.
+struct Bound<C, S> {
+    client: Arc<C>,
+    stream: PhantomData<fn() -> S>,
+}
+
+fn bound<C, S>(client: Arc<C>) -> Arc<dyn PollStream<S::Request>>
+where
+    C: Poll<S>,
+    S: StreamType,
+{
+    Arc::new(Bound::<C, S> { client, stream: PhantomData })
+}
+
+impl<C: fmt::Debug, S: StreamType> fmt::Debug for Bound<C, S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Bound").field(&S::NAME.as_str()).field(&self.client).finish()
+    }
+}
+
+impl<C: Poll<S>, S: StreamType> PollStream<S::Request> for Bound<C, S> {
+    fn poll<'a>(
+        &'a self,
+        request: S::Request,
+        memory: &'a RowMemory,
+    ) -> BoxFuture<'a, Result<PollResult, Error>> {
+        Box::pin(async move {
+            let polled = Poll::<S>::poll(&*self.client, request, memory).await;
+            polled.map(|result| result.with_rows(S::ROWS))
+        })
+    }
 }

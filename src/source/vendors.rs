@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::parley;
 use super::settings::{Access, SettingsReader};
 use super::stream::{AgentActivity, StreamType};
-use super::vendor_client::VendorClient;
-use super::vendor_stream::{StreamSpec, VendorStream};
+use super::stream_spec::StreamSpec;
+use super::vendor_client::{VendorClient, VendorStream};
 use super::{ccai, deepcall, infobip, maqsam};
 use crate::model::Vocabulary;
 

@@ -120,3 +120,25 @@ impl World {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_history_and_another_seed_another_one() {
+        let noon = Timestamp::from_millis(1_772_366_400_000);
+        let history = |seed, step: i64| {
+            let mut world = World::new(WorldSettings { seed, ..WorldSettings::default() }, noon);
+            for second in (step..=120).step_by(usize::try_from(step).unwrap()) {
+                world.advance(noon.plus_millis(second * 1_000));
+            }
+            let truth = world.truth();
+            (truth.activities, truth.calls, truth.chats, truth.happened)
+        };
+        let first = history(1, 1);
+        assert!(first.0.len() > 100 && first.1.len() > 20 && first.2.len() > 10);
+        assert!(first == history(1, 60), "the history depends on the steps of time");
+        assert!(first != history(2, 1), "the history does not depend on the seed");
+    }
+}

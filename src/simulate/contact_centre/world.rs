@@ -37,7 +37,7 @@ pub(in crate::simulate) struct World {
 }
 
 impl World {
-    /// The truth as it stands.
+    /// The present truth.
     pub(in crate::simulate) fn truth(&self) -> Truth {
         let mut truth = self.truth.clone();
         truth.activities = self.log.iter().filter_map(|row| row.shown.latest().cloned()).collect();

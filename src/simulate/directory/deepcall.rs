@@ -36,8 +36,8 @@ pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Res
     let sparse = traps.sparse_maps;
     let map = sparse || (traps.other_forms && directory.chance(0.5));
     let hidden = traps.hidden_pages && directory.chance(0.1);
-    let nobody = directory.shows_nobody();
-    let mut members = if nobody { Vec::new() } else { directory.visible() };
+    let empty = directory.draw_empty_answer();
+    let mut members = if empty { Vec::new() } else { directory.visible() };
     members.sort_by_key(|member| member.number);
     if sparse {
         // A sparse row does not show that an agent is deleted.

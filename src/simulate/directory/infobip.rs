@@ -68,9 +68,9 @@ pub(super) fn page(
     let traps = directory.settings.traps;
     let most = if traps.small_pages { SMALL_LIMIT } else { MAX_LIMIT };
     let limit = limit.min(most);
-    let nobody = number == 0 && directory.shows_nobody();
-    let mut members = if nobody { Vec::new() } else { directory.visible() };
-    let shared = directory.id_duplicate.clone().filter(|_| !nobody);
+    let empty = number == 0 && directory.draw_empty_answer();
+    let mut members = if empty { Vec::new() } else { directory.visible() };
+    let shared = directory.id_duplicate.clone().filter(|_| !empty);
     if traps.other_order {
         // An arbitrary order, which changes now and then.
         let period = directory.now.millis() / ORDER_MILLIS;

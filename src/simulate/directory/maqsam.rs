@@ -42,8 +42,8 @@ pub(super) fn page(
     };
     let traps = directory.settings.traps;
     let per_page = if traps.small_pages { SMALL_PAGE } else { PER_PAGE };
-    let nobody = number == 1 && directory.shows_nobody();
-    let mut members = if nobody { Vec::new() } else { directory.visible() };
+    let empty = number == 1 && directory.draw_empty_answer();
+    let mut members = if empty { Vec::new() } else { directory.visible() };
     members.sort_by_key(|member| member.number);
     let last = members.len().div_ceil(per_page).max(1);
     let repeats = traps.last_page_repeats && number > last && directory.chance(0.5);

@@ -70,7 +70,7 @@ impl Directory {
         self.served.mark_uncertain_since(longest_poll_before(since));
     }
 
-    /// The truth as it stands.
+    /// The present truth.
     pub(in crate::simulate) fn truth(&self) -> DirectoryTruth {
         DirectoryTruth {
             clock_offset_millis: self.clock_offset_millis,
@@ -106,21 +106,21 @@ impl Directory {
         self.entries.values_mut().filter_map(|entry| entry.shown.visible_at(now)).cloned().collect()
     }
 
-    /// Whether this answer is empty by [`Traps::empty_answers`]. Never shortly after a departure,
+    /// Decides whether this answer is empty by [`Traps::empty_answers`]. Never shortly after a departure,
     /// and not before anybody was shown: a client would have to take it for the truth.
     ///
     /// [`Traps::empty_answers`]: crate::simulate::settings::Traps::empty_answers
-    pub(super) fn shows_nobody(&mut self) -> bool {
+    pub(super) fn draw_empty_answer(&mut self) -> bool {
         if self.served.by_id().is_empty() {
             return false;
         }
         let calm = self.now.millis_since(self.last_departure) > APART_MILLIS
             && self.now.millis_since(self.last_empty) > APART_MILLIS
             && !self.stopped;
-        let shows_nobody = self.settings.traps.empty_answers && calm && self.chance(0.06);
-        if shows_nobody {
+        let is_empty = self.settings.traps.empty_answers && calm && self.chance(0.06);
+        if is_empty {
             self.last_empty = self.now;
         }
-        shows_nobody
+        is_empty
     }
 }

@@ -29,9 +29,9 @@ fn everything_happens_in_a_minute_and_again_with_the_same_seed() {
                 .iter()
                 .any(|before| later().any(|after| after.id == before.id && differs(before, after)))
         };
-        assert!(differs(|a, b| a.name != b.name), "{system:?}: nobody is renamed");
-        assert!(differs(|a, b| a.active != b.active), "{system:?}: nobody is switched off");
-        assert!(differs(|a, b| a.groups != b.groups), "{system:?}: nobody moves");
+        assert!(differs(|a, b| a.name != b.name), "{system:?}: no agent is renamed");
+        assert!(differs(|a, b| a.active != b.active), "{system:?}: no agent is deactivated");
+        assert!(differs(|a, b| a.groups != b.groups), "{system:?}: no agent changes groups");
         let has_states = system != System::DeepCall;
         assert_eq!(differs(|a, b| a.state != b.state), has_states, "{system:?}");
         assert_eq!(differs(|a, b| a.state == b.state && a.since != b.since), has_states);

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::Ccai;
-use crate::secret::{Environment, SecretSource};
-use crate::source::{Access, ConnectError, Connection, PollSettings, SettingsReader, Source};
+use crate::secret::SecretSource;
+use crate::source::{Access, SettingsReader};
 
 /// How an account of this vendor is reached.
 #[derive(Clone, Debug)]
@@ -39,22 +38,5 @@ impl fmt::Display for CcaiSettings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { base_url, api_prefix, .. } = self;
         write!(out, "{}{api_prefix}", base_url.as_str().trim_end_matches('/'))
-    }
-}
-
-impl Access for CcaiSettings {
-    fn secrets(&self) -> Vec<&SecretSource> {
-        vec![&self.password]
-    }
-
-    fn connect(
-        &self,
-        environment: &Environment,
-        settings: PollSettings,
-        connection: Connection,
-    ) -> Result<Source, ConnectError> {
-        let password = self.password.fetch(environment)?;
-        let client = Ccai::new(self, &password, settings, connection)?;
-        Ok(Source::new(client, settings))
     }
 }

@@ -19,11 +19,11 @@ use super::{Ccai, CcaiSettings};
 use crate::model::{Activity, Agent, Call, EntityId, Privacy, Timestamp};
 use crate::poll::Budget;
 use crate::secret::{Secret, SecretSource};
-use crate::source::checks::{NOON, connection, limits};
+use crate::source::checks::{NOON, budget, connection, limits, permits};
 use crate::source::loopback::{Answer, ReceivedRequest, VendorServer};
 use crate::source::stream::{AgentStatuses, Agents, Recent, StreamType};
 use crate::source::{
-    ActivityLogRequest, FullScan, FullScanRequest, FullScanRow, IncrementalRequest,
+    ActivityLogRequest, Connection, FullScan, FullScanRequest, FullScanRow, IncrementalRequest,
     IncrementalRows, Limits, LookupRequest, LookupRows, Partial, Poll, PollResult, PollSettings,
     Polled, RowMemory, SnapshotRequest,
 };
@@ -44,8 +44,9 @@ fn account(vendor: &VendorServer) -> Account {
 fn account_with(vendor: &VendorServer, change: impl FnOnce(&mut Limits)) -> Account {
     let mut limits = limits();
     change(&mut limits);
-    let connection = connection(limits);
-    let (metrics, budget) = (Arc::clone(&connection.metrics), Arc::clone(&connection.budget));
+    let budget = budget();
+    let connection = Connection { permits: permits(Arc::clone(&budget)), ..connection(limits) };
+    let metrics = Arc::clone(&connection.metrics);
     let (settings, password) = (settings(vendor), Secret::new(PASSWORD));
     let poll_settings =
         PollSettings { privacy: Privacy::default(), service_level_minutes: 30, overlap: None };

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::{Credentials, Deepcall};
-use crate::secret::{Environment, SecretSource};
-use crate::source::{Access, ConnectError, Connection, PollSettings, SettingsReader, Source};
+use crate::secret::SecretSource;
+use crate::source::{Access, SettingsReader};
 
 /// Where the list of agents is, unless `path` says otherwise.
 const PATH: &str = "/api/v2/Agent/list";
@@ -81,35 +80,5 @@ impl fmt::Display for DeepcallSettings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { base_url, path, .. } = self;
         write!(out, "{}{path}", base_url.as_str().trim_end_matches('/'))
-    }
-}
-
-impl Access for DeepcallSettings {
-    fn secrets(&self) -> Vec<&SecretSource> {
-        match &self.credentials {
-            CredentialSource::Session { ssid } => vec![ssid],
-            CredentialSource::User { token, .. } => vec![token],
-        }
-    }
-
-    fn connect(
-        &self,
-        environment: &Environment,
-        settings: PollSettings,
-        connection: Connection,
-    ) -> Result<Source, ConnectError> {
-        let secret;
-        let credentials = match &self.credentials {
-            CredentialSource::Session { ssid } => {
-                secret = ssid.fetch(environment)?;
-                Credentials::Session { ssid: &secret }
-            }
-            CredentialSource::User { user_id, token } => {
-                secret = token.fetch(environment)?;
-                Credentials::User { user_id, token: &secret }
-            }
-        };
-        let client = Deepcall::new(self, credentials, settings.privacy, connection)?;
-        Ok(Source::new(client, settings))
     }
 }

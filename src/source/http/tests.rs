@@ -4,20 +4,22 @@ use serde_json::json;
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::poll::BudgetSettings;
+use crate::poll::Budget;
 use crate::secret::Secret;
+use crate::source::checks::{budget, permits};
 use crate::source::loopback::{Answer as ServerAnswer, ReceivedRequest, VendorServer};
 
 const STREAM: StreamName = StreamName::new("agents");
 const NOON: Timestamp = Timestamp::from_millis(1_772_366_400_000);
 
 fn client(authorization: Authorization, find_error: FindError) -> Client {
-    let budget =
-        BudgetSettings { requests_per_second: 10_000.0, longest_pause: Duration::from_millis(20) };
+    client_with(authorization, find_error, budget())
+}
+
+fn client_with(authorization: Authorization, find_error: FindError, budget: Arc<Budget>) -> Client {
     let connection = Connection {
         account: AccountName::new("acme").unwrap(),
-        budget: Arc::new(Budget::new(budget)),
-        lease: Arc::new(Lease::unlimited()),
+        permits: permits(budget),
         metrics: Arc::new(Metrics::new().unwrap()),
         clock: Arc::new(ManualClock::at(NOON)),
         limits: Limits { pause: Duration::from_millis(1), ..Limits::default() },
@@ -136,8 +138,9 @@ async fn a_refusal_for_too_many_requests_pauses_the_budget_also_where_only_the_b
     for status in [200, 429, 500] {
         let refused = ServerAnswer::json(&json!({"code": 3})).with_status(status);
         let vendor = VendorServer::answering(move |_| refused.clone()).await;
-        let client = client(Authorization::in_body(), by_number);
+        let budget = budget();
+        let client = client_with(Authorization::in_body(), by_number, Arc::clone(&budget));
         client.get(&STREAM, &vendor.url()).await.unwrap_err();
-        assert!(client.connection.budget.state().working_rate < 9_000.0, "{status}");
+        assert!(budget.state().working_rate < 9_000.0, "{status}");
     }
 }

@@ -1,20 +1,20 @@
-//! The streams of this vendor, with their defaults.
+//! What this vendor is to the rest of the program: its name, its limit and its streams.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Ccai;
+use super::settings;
+use super::vocabulary::VOCABULARY;
+use super::{Ccai, OVERLAP};
+use crate::model::Vocabulary;
 use crate::source::stream::{
     ActivityEnds, AgentActivity, AgentStatuses, Agents, Calls, Chats, QueueGroupServiceLevels,
     QueueStatuses, Queues, Recent, ServiceLevels, StatusDefinitions, Teams, Waiting,
 };
-use crate::source::{Pace, VendorStream};
-
-/// How far before its cursor an incremental poll begins: rows become visible a little after their
-/// timestamp.
-pub(super) const OVERLAP: Duration = Duration::from_secs(10);
+use crate::source::{Access, Error, Pace, Report, SettingsReader, VendorClient, VendorStream};
 
 /// The streams, with their defaults.
-pub(super) const STREAMS: &[VendorStream<Ccai>] = &[
+const STREAMS: &[VendorStream<Ccai>] = &[
     VendorStream::activity_log::<AgentActivity>(
         OVERLAP,
         Pace {
@@ -98,3 +98,18 @@ pub(super) const STREAMS: &[VendorStream<Ccai>] = &[
         min_interval: Duration::from_secs(10),
     }),
 ];
+
+impl VendorClient for Ccai {
+    const NAME: &'static str = "ccai";
+    const REQUESTS_PER_SECOND: f64 = 1.0;
+    const VOCABULARY: &'static Vocabulary = &VOCABULARY;
+    const STREAMS: &'static [VendorStream<Self>] = STREAMS;
+
+    fn settings(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
+        settings::read(keys)
+    }
+
+    async fn probe(&self) -> Result<Report, Error> {
+        self.report().await
+    }
+}
