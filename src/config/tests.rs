@@ -260,6 +260,7 @@ fn the_environment_beats_the_file() {
             ("FLOORCAST_ACCOUNT__ACME__REQUESTS_PER_SECOND", "7.5"),
             ("FLOORCAST_ACCOUNT__ACME__STREAMS__CALLS__WEIGHT", "9"),
             ("FLOORCAST_LOG", "debug"),
+            ("FLOORCAST_LOG_FORMAT", "json"),
             ("FLOORCAST_TEST_KAFKA", "x:1"),
             ("PATH", "/bin"),
         ],
@@ -291,6 +292,25 @@ fn a_variable_that_means_nothing_is_a_mistake_that_names_it() {
     for (name, expected) in cases {
         let mistakes = read(MINIMAL, &[(name, "x")]).unwrap_err();
         assert!(mistakes[0].starts_with(expected), "{mistakes:?}");
+    }
+}
+
+#[test]
+fn addresses_of_kubernetes_services_are_no_keys() {
+    for name in [
+        "FLOORCAST_SERVICE_HOST",
+        "FLOORCAST_SERVICE_PORT",
+        "FLOORCAST_SERVICE_PORT_FLOORCAST_ADMIN",
+        "FLOORCAST_PORT",
+        "FLOORCAST_PORT_9464_TCP",
+        "FLOORCAST_PORT_9464_TCP_ADDR",
+        "FLOORCAST_METRICS_SERVICE_HOST",
+        "FLOORCAST_METRICS_PORT_9464_UDP_PROTO",
+    ] {
+        assert!(read(MINIMAL, &[(name, "tcp://10.0.0.1:9464")]).is_ok(), "{name}");
+    }
+    for name in ["FLOORCAST_PORTS", "FLOORCAST_SERVICE", "FLOORCAST_PORT_9464", "FLOORCAST_X"] {
+        assert!(read(MINIMAL, &[(name, "x")]).is_err(), "{name}");
     }
 }
 
