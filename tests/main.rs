@@ -13,6 +13,7 @@ mod bridge;
 mod documents;
 mod hostile;
 mod kafka;
+mod kubernetes;
 mod registry;
 mod structure;
 mod support;
