@@ -167,9 +167,13 @@ fn health_fails_in_one_line_when_the_answer_is_another_or_none() {
             stream.write_all(answer.as_bytes()).unwrap();
             String::from_utf8_lossy(&request[..read]).into_owned()
         });
-        // A proxy of the environment is not asked.
-        let (status, said) =
-            health(&["--address", &address], &[("http_proxy", "http://127.0.0.1:9")]);
+        // A proxy of the environment is not asked, and no authority is read.
+        let variables = [
+            ("http_proxy", "http://127.0.0.1:9"),
+            ("SSL_CERT_FILE", "/nowhere"),
+            ("SSL_CERT_DIR", "/nowhere"),
+        ];
+        let (status, said) = health(&["--address", &address], &variables);
         assert_eq!((status, said.len()), (1, 1), "{said:?}");
         assert!(said[0].contains(expected), "{said:?}");
         assert!(server.join().unwrap().starts_with("GET /healthz "));
