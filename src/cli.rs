@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod health;
 mod probe;
 mod run;
 pub mod schemas;
@@ -41,6 +42,8 @@ enum Command {
     Check(check::CheckArguments),
     /// Measure what a vendor's documents leave open, as a report without personal data
     Probe(probe::ProbeArguments),
+    /// Ask a running bridge on this machine whether it is healthy: exit status 0 or 1
+    Health(health::HealthArguments),
     /// Print events from the topics, decoded, one per line
     Tail(Box<tail::TailArguments>),
     /// Show what the local store holds, or compare it with the state topic
@@ -116,6 +119,7 @@ async fn dispatch(command: Command, environment: Environment) -> Result<(), Fail
         Command::Simulate(arguments) => simulate::simulate(&arguments).await,
         Command::Check(arguments) => check::check(&arguments, &environment).await,
         Command::Probe(arguments) => probe::probe(&arguments, &environment).await,
+        Command::Health(arguments) => health::health(&arguments, &environment).await,
         Command::Tail(arguments) => tail::tail(*arguments, &environment).await,
         Command::State { command } => state::state(command, &environment).await,
         Command::Schemas { command: schemas::Command::Register { config, check } } => {
@@ -136,6 +140,7 @@ fn log_to_stderr(command: &Command, environment: &Environment) {
         Command::Demo(_)
         | Command::Check(_)
         | Command::Probe(_)
+        | Command::Health(_)
         | Command::State { .. }
         | Command::Schemas { .. } => "error",
         // It reconnects by itself; the log says why no events come meanwhile.

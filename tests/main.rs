@@ -14,6 +14,7 @@ mod documents;
 mod hostile;
 mod imports;
 mod kafka;
+mod kubernetes;
 mod registry;
 mod structure;
 mod support;

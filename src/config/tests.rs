@@ -296,6 +296,25 @@ fn an_unknown_variable_is_a_mistake_that_names_it() {
 }
 
 #[test]
+fn addresses_of_kubernetes_services_are_no_keys() {
+    for name in [
+        "FLOORCAST_SERVICE_HOST",
+        "FLOORCAST_SERVICE_PORT",
+        "FLOORCAST_SERVICE_PORT_FLOORCAST_ADMIN",
+        "FLOORCAST_PORT",
+        "FLOORCAST_PORT_9464_TCP",
+        "FLOORCAST_PORT_9464_TCP_ADDR",
+        "FLOORCAST_METRICS_SERVICE_HOST",
+        "FLOORCAST_METRICS_PORT_9464_UDP_PROTO",
+    ] {
+        assert!(read(MINIMAL, &[(name, "tcp://10.0.0.1:9464")]).is_ok(), "{name}");
+    }
+    for name in ["FLOORCAST_PORTS", "FLOORCAST_SERVICE", "FLOORCAST_PORT_9464", "FLOORCAST_X"] {
+        assert!(read(MINIMAL, &[(name, "x")]).is_err(), "{name}");
+    }
+}
+
+#[test]
 fn secrets_are_read_from_their_source_and_never_shown() {
     let config = read(MINIMAL, &[]).unwrap();
     let password = config.accounts[0].access.secrets()[0];

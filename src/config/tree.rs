@@ -57,13 +57,29 @@ pub(super) fn read(
     let mut root = Node { location: at(None), value: table(document.as_table(), &at) };
     for (name, value) in environment.range(PREFIX.to_owned()..) {
         let Some(path) = name.strip_prefix(PREFIX) else { break };
-        if OTHER_VARIABLES.contains(&name.as_str()) || name.starts_with(TEST_PREFIX) {
+        let other = OTHER_VARIABLES.contains(&name.as_str()) || name.starts_with(TEST_PREFIX);
+        if other || is_service_link(path) {
             continue;
         }
         let path: Vec<_> = path.split("__").map(str::to_ascii_lowercase).collect();
         overlay(&mut root, &path, name, value, mistakes);
     }
     Some(root)
+}
+
+/// Whether Kubernetes set the variable: every pod gets the address of each Service of its
+/// namespace as `{SERVICE}_SERVICE_HOST`, `{SERVICE}_SERVICE_PORT`, `{SERVICE}_PORT`,
+/// `{SERVICE}_PORT_{NUMBER}_TCP`, …, and a Service may be named floorcast or floorcast-metrics. No
+/// key of the configuration has such a name.
+fn is_service_link(path: &str) -> bool {
+    let words: Vec<_> = path.split('_').collect();
+    (0..words.len()).any(|at| match &words[at..] {
+        ["SERVICE", "HOST"] | ["SERVICE", "PORT", ..] | ["PORT"] => true,
+        ["PORT", number, "TCP" | "UDP" | "SCTP", rest @ ..] => {
+            number.parse::<u16>().is_ok() && matches!(rest, [] | ["PROTO" | "PORT" | "ADDR"])
+        }
+        _ => false,
+    })
 }
 
 fn table(
