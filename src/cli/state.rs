@@ -95,7 +95,7 @@ fn show_positions(store: &Store, account: &AccountName) -> Result<(), Failure> {
             Some(Timestamp::from_millis(millis).to_rfc3339())
         };
         let cursor = time("cursor").map_or_else(String::new, |at| format!(", cursor {at}"));
-        let polled = time("requested_at").unwrap_or_else(|| String::from("never"));
+        let polled = time("asked_at").unwrap_or_else(|| String::from("never"));
         say(format_args!("    {stream}: last polled {polled}{cursor}"));
     }
     Ok(())

@@ -59,6 +59,7 @@ pub(super) struct AccountRecord {
     /// From when on changes are published, in the vendor's clock.
     pub(super) start: Timestamp,
     /// When the account was polled for the first time, in the vendor's clock.
+    #[serde(rename = "first_look")]
     pub(super) baseline_at: Timestamp,
 }
 
@@ -68,12 +69,13 @@ pub(super) struct Position {
     /// The cursor of an incremental poll, in the vendor's clock.
     pub(super) cursor: Option<Timestamp>,
     /// When the last committed poll was requested, in the vendor's clock.
+    #[serde(rename = "asked_at")]
     pub(super) requested_at: Option<Timestamp>,
     /// Whether there was a complete full scan.
     #[serde(default)]
     pub(super) complete: bool,
     /// When the last complete full scan was requested, in the vendor's clock.
-    #[serde(default)]
+    #[serde(default, rename = "complete_asked_at")]
     pub(super) complete_requested_at: Option<Timestamp>,
 }
 
@@ -306,7 +308,30 @@ fn smoothed(before: Option<i64>, measured: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn stored_records_of_accounts_and_streams_keep_the_names_of_their_fields() {
+        let at = Timestamp::from_millis;
+        let record = AccountRecord { start: at(1), baseline_at: at(2) };
+        let stored = json!({"start": 1, "first_look": 2});
+        assert_eq!(serde_json::to_value(record).unwrap(), stored);
+        assert_eq!(serde_json::from_value::<AccountRecord>(stored).unwrap(), record);
+
+        let position = Position {
+            cursor: Some(at(1)),
+            requested_at: Some(at(2)),
+            complete: true,
+            complete_requested_at: Some(at(3)),
+        };
+        let stored = json!({
+            "cursor": 1, "asked_at": 2, "complete": true, "complete_asked_at": 3,
+        });
+        assert_eq!(serde_json::to_value(position).unwrap(), stored);
+        assert_eq!(serde_json::from_value::<Position>(stored).unwrap(), position);
+    }
 
     #[test]
     fn the_clock_offset_is_averaged_and_follows_a_jump() {
