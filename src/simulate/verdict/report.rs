@@ -59,7 +59,7 @@ impl fmt::Display for Verdict {
         for row in &self.rows {
             let uncertain = match row.uncertain {
                 0 => String::new(),
-                count => format!("   {count} in doubt"),
+                count => format!("   {count} uncertain"),
             };
             writeln!(
                 out,
