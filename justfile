@@ -52,3 +52,13 @@ bench *FILTER:
 # Everything that CI does
 ci:
     .ci/run
+
+# Check the Kubernetes manifests and the Helm chart (Go, Python)
+kubernetes:
+    .ci/kubernetes
+
+# Check what the image and the systemd unit promise (root, strace, systemd)
+packaging:
+    cargo build --release
+    packaging/check-rootfs
+    packaging/check-service target/release/floorcast
