@@ -19,3 +19,4 @@ mod registry;
 mod structure;
 mod support;
 mod torture;
+mod vocabulary;

@@ -36,7 +36,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const WINDOW: Duration = Duration::from_mins(1);
 /// The longest time between two requests, however low the limit is.
 const LONGEST_SPACING: Duration = Duration::from_hours(24);
-/// The weights that are told apart. Beyond them, virtual time would lose its precision.
+/// The range that weights are clamped to: beyond it, virtual time would lose its precision.
 const WEIGHTS: (f64, f64) = (1e-6, 1e6);
 
 /// How many requests an account may send.
