@@ -255,7 +255,7 @@ impl Producer {
             let record = BaseRecord::with_opaque_to(&topic, Box::new(MessageKind::Event))
                 .key(event.key.as_bytes())
                 .payload(payload.as_slice())
-                // Retention goes by it: an old change that is backfilled today is kept as long.
+                // Kafka's retention uses this timestamp: a backfilled old change is kept as long as a new one.
                 .timestamp(event.observed_at.millis())
                 .headers(self.headers(event));
             self.send(record, deadline)?;
@@ -366,12 +366,12 @@ impl Producer {
         while self.reports.try_recv().is_ok() {}
     }
 
-    /// Why the producer can never send again, if it cannot.
+    /// The error after which the producer can never send again, if there was one.
     pub(crate) fn fatal_error(&self) -> Option<(Code, String)> {
         self.client.client().fatal_error()
     }
 
-    /// Gives up all that is in the buffer or in flight.
+    /// Discards all messages in the buffer or in flight.
     pub(crate) fn abandon(self) {
         self.client.purge(PurgeConfig::default().queue().inflight());
         // Dropping it joins its poll thread, which serves the last reports.
@@ -388,7 +388,7 @@ enum SendError {
 }
 
 impl From<SendError> for DeliveryFailure {
-    /// The failure of a batch of which nothing is published, or nothing counts.
+    /// The failure of a batch that is to be sent again whole.
     fn from(error: SendError) -> Self {
         let error = match error {
             SendError::GivenUp => return Self::GivenUp,

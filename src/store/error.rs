@@ -16,7 +16,7 @@ pub enum Error {
     },
     /// The disk failed or is full. What was committed before is kept.
     #[error(
-        "the state directory cannot be written: {0}; free space or mend the disk, then restart"
+        "the state directory cannot be written: {0}; free space or repair the disk, then restart"
     )]
     Io(#[source] std::io::Error),
     /// The store found damage while it was open.

@@ -73,7 +73,7 @@ impl SchemaIds {
         runtime: Handle,
     ) -> Result<Self, Error> {
         let client = {
-            // The HTTP client needs a runtime when it is made.
+            // The HTTP client needs a runtime when it is created.
             let _runtime = runtime.enter();
             Arc::new(Client::new(settings)?)
         };
