@@ -184,7 +184,7 @@ impl Health {
     /// Whether the engines respond.
     ///
     /// # Errors
-    /// One line that says since when an engine does not respond.
+    /// One line: for how long an engine has not responded.
     pub fn healthy(&self, now: Timestamp) -> Result<(), String> {
         let statuses = self.lock();
         let heartbeats = statuses.shards.values().filter_map(|shard| shard.alive_at);

@@ -61,7 +61,7 @@ pub enum Error {
     Output(#[from] io::Error),
 }
 
-/// What a registry knows of the schema of a subject.
+/// The status of a subject's schema in a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SubjectStatus {
     /// It is registered under this id.

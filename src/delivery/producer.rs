@@ -63,7 +63,7 @@ pub(crate) enum DeliveryFailure {
     Undelivered(KafkaError),
     /// It is not known whether it is published: a new producer has to settle it.
     Unknown(KafkaError),
-    /// The broker refuses a message of it for good.
+    /// The broker permanently refuses a message of it.
     Refused(Code),
     /// The deadline passed.
     GivenUp,
@@ -83,7 +83,7 @@ pub(crate) struct Producer {
 
 impl Producer {
     /// A producer for a shard. With transactions it has fenced every other producer of the shard when
-    /// this returns. Blocks for some seconds at most.
+    /// this returns. Blocks for a few seconds at most.
     pub(crate) fn new(
         settings: &KafkaSettings,
         delivery: Delivery,
@@ -138,7 +138,7 @@ impl Producer {
     }
 
     /// Checks that transactions of this deployment may be begun, with a transactional id of its own
-    /// that fences nobody. Blocks for some seconds at most.
+    /// that fences nobody. Blocks for a few seconds at most.
     pub(crate) fn check_transactions(settings: &KafkaSettings) -> Result<(), KafkaError> {
         let mut config = settings.client_config();
         config
@@ -160,7 +160,7 @@ impl Producer {
         match self.delivery {
             Delivery::ExactlyOnce => {
                 self.transact(batch, owner, deadline).map_err(|failure| match self.fatal_error() {
-                    // The error of a call may hide why the producer failed for good.
+                    // The error of a call may hide the fatal error of the producer.
                     Some((code, _)) if ErrorClass::of_code(code) == ErrorClass::Fenced => {
                         DeliveryFailure::Fenced
                     }
@@ -309,7 +309,7 @@ impl Producer {
         }
     }
 
-    /// Waits for the reports of so many messages; returns the last offset on the state topic.
+    /// Waits for the reports of this many messages; returns the last offset on the state topic.
     fn await_reports(&self, messages: usize, deadline: Deadline) -> Result<i64, SendError> {
         let (mut left, mut state_offset) = (messages, -1);
         while left > 0 {
@@ -361,7 +361,7 @@ impl Producer {
         self.context.take_outage()
     }
 
-    /// Drops reports that nobody waits for.
+    /// Drops reports of earlier batches.
     fn discard_reports(&self) {
         while self.reports.try_recv().is_ok() {}
     }

@@ -1,4 +1,4 @@
-//! What to do about a message that the broker refuses for good.
+//! What to do about a message that the broker refuses permanently.
 //!
 //! The broker refuses a whole delivery, and does not say because of which message. The entry is found
 //! by halving the delivery repeatedly; then its events are replaced by placeholders, the largest first,

@@ -53,7 +53,7 @@ pub enum Error {
     Unavailable {
         /// The registry's host.
         host: String,
-        /// What the system says, or the status.
+        /// The system's error, or the status.
         problem: String,
     },
     /// 401 or 403.
@@ -77,7 +77,7 @@ pub enum Error {
         subject: String,
         /// The status code.
         status: u16,
-        /// What the registry says, shortened.
+        /// The registry's message, shortened.
         reason: String,
     },
     /// The schema is not registered, and is not to be registered from here.

@@ -33,7 +33,7 @@ pub struct TopicPlan {
 }
 
 /// What the state topic is created with: compacted, and tombstones stay for a week, so that a bridge
-/// which was down for less learns what was removed.
+/// which was down for less reads what was removed.
 const STATE_CONFIG: [(&str, &str); 3] = [
     ("cleanup.policy", "compact"),
     ("delete.retention.ms", "604800000"),
@@ -101,7 +101,7 @@ pub enum TopicsError {
     Refused(Vec<String>),
 }
 
-/// What the broker says of a topic.
+/// The broker's metadata of a topic.
 enum TopicPresence {
     Exists { partitions: usize, replicas: usize },
     Missing,

@@ -25,7 +25,7 @@ pub struct StoreClaim {
     pub lineage: Uuid,
     /// The generation that is known to be committed; `None` before the first one.
     pub held: Option<Generation>,
-    /// A generation that was about to be committed; the topic says whether it was.
+    /// A generation that was about to be committed; the topic shows whether it was.
     pub claimed: Option<Generation>,
 }
 

@@ -1,6 +1,6 @@
 //! The errors of the store.
 
-/// What can go wrong with the store.
+/// Why an operation on the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another process has the directory open.

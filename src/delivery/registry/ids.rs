@@ -169,7 +169,7 @@ impl SchemaIds {
         let (answer, answered) = channel();
         let client = Arc::clone(&self.client);
         let request = self.runtime.spawn(async move {
-            // After the timeout nobody waits for it.
+            // The receiver is gone after the timeout.
             let _ = answer.send(client.id(&subject, &schema).await);
         });
         // It also ends when the runtime does, which drops the request.
