@@ -117,7 +117,7 @@ impl PublisherThread {
                 Interruption::ReopenStore(error) => {
                     let shard = self.parts.shard;
                     tracing::error!(shard, %error, "the local store failed; reopening it");
-                    self.parts.observer.store_failed(&error);
+                    self.parts.observer.shard_state(shard, ShardState::TakingOver);
                     if self.inbox.wait(RETRY_WAIT) == Wait::Finish {
                         return;
                     }
