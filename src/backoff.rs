@@ -8,8 +8,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-/// The part of a wait that is waited, for [`Backoff::next_part`]: random, so that those who failed
-/// together do not retry together.
+/// Jitter factor range for [`Backoff::next_part`]: clients that failed together do not retry together.
 pub(crate) const JITTER: Range<f64> = 0.5..1.0;
 
 /// Waits that double.

@@ -45,7 +45,7 @@ pub struct Publishing {
     pub topics: Option<TopicPlan>,
     /// How events are delivered.
     pub delivery: Delivery,
-    /// Whether another bridge may own the accounts, and is waited for.
+    /// Whether to wait on standby while another bridge owns the accounts.
     pub standby: bool,
     /// Partitions of the state topic.
     pub shards: u32,
@@ -255,7 +255,7 @@ impl Bridge {
                     let (started, notifier) = oneshot::channel();
                     let fail = fail.clone();
                     let task = tokio::spawn(async move {
-                        // Without a publisher there is nothing to follow, and nothing to end.
+                        // Without a publisher there is nothing to run and nothing to stop.
                         let Ok(notifier) = notifier.await else { return None };
                         shard.follow(followed, notifier, fail, stopped).await
                     });
@@ -299,8 +299,8 @@ impl Bridge {
         self.admin_address
     }
 
-    /// Waits until the bridge cannot do its work before an operator has acted: one line that says why.
-    /// Otherwise it waits for ever.
+    /// Waits until the bridge needs an operator, and returns the reason in one line. Otherwise it never
+    /// returns.
     pub async fn failed(&self) -> String {
         let mut failed = self.failed.clone();
         match failed.wait_for(Option::is_some).await.map(|reason| reason.clone()) {
@@ -372,8 +372,8 @@ async fn wait_for_topics(
     loop {
         match ensure_topics(settings, plan).await {
             Ok(topics) => {
-                if !topics.made.is_empty() {
-                    tracing::info!(topics = topics.made.join(", "), "topics made");
+                if !topics.created.is_empty() {
+                    tracing::info!(topics = topics.created.join(", "), "topics created");
                 }
                 for difference in &topics.differences {
                     tracing::warn!("{difference}");
@@ -381,12 +381,12 @@ async fn wait_for_topics(
                 reporter.connection(&BrokerConnection::Up);
                 return Ok(());
             }
-            // Retrying does not help, and another number of shards would lose accounts.
+            // Retrying does not help: with another number of shards accounts would be in other ones.
             Err(error @ TopicsError::Shards { .. }) => return Err(error),
             Err(error) => {
                 let reason = error.to_string();
                 if reason != logged {
-                    tracing::warn!(%reason, "kafka is not ready; nothing is polled before it is");
+                    tracing::warn!(%reason, "kafka is not ready; polling has not started");
                     logged.clone_from(&reason);
                 }
                 reporter.connection(&BrokerConnection::Down(reason));

@@ -146,7 +146,7 @@ fn log_to_stderr(command: &Command, environment: &Environment) {
         // It reconnects by itself; the log says why no events come meanwhile.
         Command::Tail(_) => "floorcast=warn,error",
     };
-    // This library logs what the returned error says as well.
+    // This library also logs the errors that it returns.
     let default = format!("{default},rustls_platform_verifier=off");
     let wanted = environment.get("FLOORCAST_LOG").unwrap_or(&default);
     let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new(&default));

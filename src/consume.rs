@@ -13,6 +13,7 @@ mod reader;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use crate::kafka::RefusedProperty;
 use crate::model::Timestamp;
 
 pub use reader::{Reader, read_all};
@@ -98,9 +99,9 @@ pub enum Step {
 /// Why topics cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// librdkafka does not take a property. Its own message quotes the value, this does not.
-    #[error("kafka does not take the property \"{0}\": correct it in [kafka.properties]")]
-    Property(String),
+    /// librdkafka refuses a property.
+    #[error(transparent)]
+    Property(RefusedProperty),
     /// The client cannot be created or used.
     #[error("kafka's client cannot be used: {0}")]
     Client(#[source] KafkaError),

@@ -2,7 +2,7 @@
 //!
 //! The engine is synchronous and has a thread of its own: it takes one poll result at a time, detects
 //! the changes, and commits state, cursor and outbox in one batch. A poll result that fails at any
-//! point leaves nothing behind, and the next one makes up for it.
+//! point leaves nothing in the store, and the next poll reads the same rows again.
 
 mod account;
 mod apply;

@@ -1,7 +1,7 @@
 //! Failpoints at which the torture tests kill the process, and faults that they enable to check that
 //! they are detected. Without the feature `failpoints` none of it is in the program.
 
-/// A place at which `FAILPOINTS` may abort the process:
+/// A failpoint at which `FAILPOINTS` may abort the process:
 /// `FAILPOINTS="publish::after_commit=3*off->1*return"` aborts at the fourth passage.
 #[cfg(feature = "failpoints")]
 pub(crate) fn failpoint(name: &str) {

@@ -8,5 +8,5 @@ mod settings;
 pub use context::BrokerConnection;
 pub(crate) use context::{DeliveryReport, KafkaContext, MessageKind};
 pub(crate) use problem::{ErrorClass, explain, explain_error, refused_property};
-pub use problem::{KafkaProblem, Remedy};
+pub use problem::{KafkaProblem, RefusedProperty, Remedy};
 pub use settings::KafkaSettings;

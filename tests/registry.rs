@@ -255,7 +255,7 @@ fn a_registry_that_never_answers_delays_neither_events_nor_the_end() {
     bridge.wait_for_line("admin pages at", Duration::from_secs(30));
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
-    assert_eq!(lines_with(&bridge, "left behind"), 0, "{}", bridge.said());
+    assert_eq!(lines_with(&bridge, "abandoned"), 0, "{}", bridge.said());
 
     let mut bridge = place.run();
     bridge.wait_for_line("stored schema ids are used", Duration::from_secs(60));
@@ -263,7 +263,7 @@ fn a_registry_that_never_answers_delays_neither_events_nor_the_end() {
     settle_and_compare(&centre, &mut bridge, broker, &prefix, registry);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
-    assert_eq!(lines_with(&bridge, "left behind"), 0, "{}", bridge.said());
+    assert_eq!(lines_with(&bridge, "abandoned"), 0, "{}", bridge.said());
 }
 
 fn lines_with(bridge: &Floorcast, text: &str) -> usize {

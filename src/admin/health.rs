@@ -116,7 +116,7 @@ impl Health {
     }
 
     fn lock(&self) -> MutexGuard<'_, Statuses> {
-        // The values are independent: a panic while one was written leaves the others right.
+        // The values are independent: a panic while one was written leaves the others valid.
         self.statuses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -184,13 +184,14 @@ impl Health {
     /// Whether the engines respond.
     ///
     /// # Errors
-    /// One line that says since when an engine does not respond.
+    /// One line: for how long an engine has not responded.
     pub fn healthy(&self, now: Timestamp) -> Result<(), String> {
         let statuses = self.lock();
         let heartbeats = statuses.shards.values().filter_map(|shard| shard.alive_at);
-        let silent = heartbeats.map(|alive_at| now.millis_since(alive_at)).max().unwrap_or(0);
-        if silent > i64::try_from(STUCK_AFTER.as_millis()).unwrap_or(i64::MAX) {
-            return Err(format!("an engine has not responded for {} s", silent / 1000));
+        let since_heartbeat =
+            heartbeats.map(|alive_at| now.millis_since(alive_at)).max().unwrap_or(0);
+        if since_heartbeat > i64::try_from(STUCK_AFTER.as_millis()).unwrap_or(i64::MAX) {
+            return Err(format!("an engine has not responded for {} s", since_heartbeat / 1000));
         }
         Ok(())
     }

@@ -103,7 +103,7 @@ pub(super) async fn check(
     }
 }
 
-/// What is to be said of the topics, and the client's settings when all of them exist.
+/// The line about the topics, and the client's settings when all of them exist.
 struct CheckedTopics {
     text: String,
     complete: Option<KafkaSettings>,

@@ -124,7 +124,7 @@ fn cause(error: &reqwest::Error) -> String {
 mod tests {
     use super::*;
 
-    fn asked(arguments: &[&str], listen: Option<&str>) -> Result<SocketAddr, String> {
+    fn address_of(arguments: &[&str], listen: Option<&str>) -> Result<SocketAddr, String> {
         #[derive(Debug, clap::Parser)]
         struct Line {
             #[command(flatten)]
@@ -140,12 +140,12 @@ mod tests {
     #[test]
     fn the_address_is_the_arguments_or_the_environments_or_the_default() {
         let address = |text: &str| Ok(text.parse().unwrap());
-        assert_eq!(asked(&[], None), address("127.0.0.1:9464"));
-        assert_eq!(asked(&[], Some("0.0.0.0:9000")), address("0.0.0.0:9000"));
-        assert_eq!(asked(&["--address", "[::1]:1"], Some("0.0.0.0:9000")), address("[::1]:1"));
-        assert!(asked(&[], Some("9464")).unwrap_err().contains("FLOORCAST_ADMIN__LISTEN"));
-        assert!(asked(&["--address", "127.0.0.1:1", "--config", "x"], None).is_err());
-        assert!(asked(&["--timeout", "0"], None).is_err());
+        assert_eq!(address_of(&[], None), address("127.0.0.1:9464"));
+        assert_eq!(address_of(&[], Some("0.0.0.0:9000")), address("0.0.0.0:9000"));
+        assert_eq!(address_of(&["--address", "[::1]:1"], Some("0.0.0.0:9000")), address("[::1]:1"));
+        assert!(address_of(&[], Some("9464")).unwrap_err().contains("FLOORCAST_ADMIN__LISTEN"));
+        assert!(address_of(&["--address", "127.0.0.1:1", "--config", "x"], None).is_err());
+        assert!(address_of(&["--timeout", "0"], None).is_err());
     }
 
     #[test]

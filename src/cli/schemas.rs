@@ -61,7 +61,7 @@ pub enum Error {
     Output(#[from] io::Error),
 }
 
-/// What a registry knows of the schema of a subject.
+/// The status of a subject's schema in a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SubjectStatus {
     /// It is registered under this id.
@@ -270,9 +270,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let first = directory.path().join("first/new");
         let command = Command::Export { directory: first.clone(), joined: false };
-        let said = run(&command);
+        let output = run(&command);
         let count = EventType::ALL.len();
-        assert_eq!(said, format!("{count} schemas written to {}\n", first.display()));
+        assert_eq!(output, format!("{count} schemas written to {}\n", first.display()));
         let files = directory_files(&first);
         assert_eq!(files.len(), count);
         for (name, text) in &files {

@@ -336,7 +336,7 @@ fn client(cluster: &Cluster, finish: Finish) -> Result<BaseConsumer<KafkaContext
     }
     config.create_with_context(KafkaContext::default()).map_err(|error| {
         match refused_property(&error) {
-            Some(property) => Error::Property(property.to_owned()),
+            Some(property) => Error::Property(property),
             None => Error::Client(error),
         }
     })

@@ -19,7 +19,7 @@ const OPERATOR_WAIT: Duration = Duration::from_secs(10);
 enum Form {
     /// Avro single objects.
     SingleObject,
-    /// A registry whose client is not made yet.
+    /// A registry whose client is not created yet.
     Unprepared(registry::RegistrySettings),
     /// A registry.
     Registry(Box<SchemaIds>),
@@ -41,7 +41,7 @@ pub(super) struct Framing<'a> {
     observer: &'a Arc<dyn Observer>,
     /// Runs the registry's client.
     runtime: &'a Handle,
-    /// Why events cannot be framed, as it was reported last.
+    /// Why events cannot be framed, as last reported.
     problem: Option<registry::Error>,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Framing<'a> {
         Self { form, store, topic_prefix, observer, runtime, problem: None }
     }
 
-    /// Makes the registry's client, and has it resolve the ids of all events, some at each call.
+    /// Creates the registry's client, and requests the ids of all events, some at each call.
     pub(super) fn prepare(&mut self) -> Result<Preparation, store::Error> {
         if let Form::Unprepared(settings) = &self.form {
             let store = self.store.clone();
@@ -72,7 +72,7 @@ impl<'a> Framing<'a> {
         if let Form::Registry(ids) = &mut self.form
             && !ids.is_prepared()
         {
-            // Events whose schemas have ids are sent; the others wait when they come.
+            // Not fatal: only an event whose own schema has no id has to wait.
             if let [first, rest @ ..] = &ids.prepare(Instant::now())?[..] {
                 tracing::warn!(error = %first, further = rest.len(), "not every schema has an id");
             }

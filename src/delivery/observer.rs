@@ -55,7 +55,7 @@ pub trait Observer: Send + Sync {
     fn published(&self, seconds: f64);
     /// Events cannot be framed for now, and why; `None` when they can be again.
     fn schemas(&self, problem: Option<&str>);
-    /// The store failed: publishing has ended.
+    /// The store failed, and publishing has ended.
     fn store_failed(&self, error: &store::Error);
     /// A transaction ended.
     fn transaction(&self, shard: i32, outcome: TransactionOutcome);

@@ -1,4 +1,4 @@
-//! The placeholder of an event that the broker refuses for good.
+//! The placeholder of an event that the broker refuses permanently.
 
 use crate::event::avro::{Decoder, Encoders, Error, single_object};
 use crate::event::body::OmittedEvent;
@@ -6,8 +6,8 @@ use crate::event::{Body, EventMeta, EventType, event_id};
 use crate::model::{AccountName, EntityId, EntityKey, EntityKind};
 use crate::store::OutboxEvent;
 
-/// An `EventOmitted` with the key, revision and sequence of this event, so that a consumer who counts
-/// finds no gap.
+/// An `EventOmitted` with the key, revision and sequence of this event, so that a
+/// consumer that checks sequences finds no gap.
 ///
 /// # Errors
 /// When the event cannot be decoded, which does not happen to one that was encoded here.

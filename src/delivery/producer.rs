@@ -63,7 +63,7 @@ pub(crate) enum DeliveryFailure {
     Undelivered(KafkaError),
     /// It is not known whether it is published: a new producer has to settle it.
     Unknown(KafkaError),
-    /// The broker refuses a message of it for good.
+    /// The broker permanently refuses a message of it.
     Refused(Code),
     /// The deadline passed.
     GivenUp,
@@ -83,7 +83,7 @@ pub(crate) struct Producer {
 
 impl Producer {
     /// A producer for a shard. With transactions it has fenced every other producer of the shard when
-    /// this returns. Blocks for some seconds at most.
+    /// this returns. Blocks for a few seconds at most.
     pub(crate) fn new(
         settings: &KafkaSettings,
         delivery: Delivery,
@@ -138,7 +138,7 @@ impl Producer {
     }
 
     /// Checks that transactions of this deployment may be begun, with a transactional id of its own
-    /// that fences nobody. Blocks for some seconds at most.
+    /// that fences nobody. Blocks for a few seconds at most.
     pub(crate) fn check_transactions(settings: &KafkaSettings) -> Result<(), KafkaError> {
         let mut config = settings.client_config();
         config
@@ -160,7 +160,7 @@ impl Producer {
         match self.delivery {
             Delivery::ExactlyOnce => {
                 self.transact(batch, owner, deadline).map_err(|failure| match self.fatal_error() {
-                    // The error of a call may hide why the producer failed for good.
+                    // The error of a call may hide the fatal error of the producer.
                     Some((code, _)) if ErrorClass::of_code(code) == ErrorClass::Fenced => {
                         DeliveryFailure::Fenced
                     }
@@ -255,7 +255,7 @@ impl Producer {
             let record = BaseRecord::with_opaque_to(&topic, Box::new(MessageKind::Event))
                 .key(event.key.as_bytes())
                 .payload(payload.as_slice())
-                // Retention goes by it: an old change that is backfilled today is kept as long.
+                // Kafka's retention uses this timestamp: a backfilled old change is kept as long as a new one.
                 .timestamp(event.observed_at.millis())
                 .headers(self.headers(event));
             self.send(record, deadline)?;
@@ -309,7 +309,7 @@ impl Producer {
         }
     }
 
-    /// Waits for the reports of so many messages; returns the last offset on the state topic.
+    /// Waits for the reports of this many messages; returns the last offset on the state topic.
     fn await_reports(&self, messages: usize, deadline: Deadline) -> Result<i64, SendError> {
         let (mut left, mut state_offset) = (messages, -1);
         while left > 0 {
@@ -361,17 +361,17 @@ impl Producer {
         self.context.take_outage()
     }
 
-    /// Drops reports that nobody waits for.
+    /// Drops reports of earlier batches.
     fn discard_reports(&self) {
         while self.reports.try_recv().is_ok() {}
     }
 
-    /// Why the producer can never send again, if it cannot.
+    /// The error after which the producer can never send again, if there was one.
     pub(crate) fn fatal_error(&self) -> Option<(Code, String)> {
         self.client.client().fatal_error()
     }
 
-    /// Gives up all that is in the buffer or in flight.
+    /// Discards all messages in the buffer or in flight.
     pub(crate) fn abandon(self) {
         self.client.purge(PurgeConfig::default().queue().inflight());
         // Dropping it joins its poll thread, which serves the last reports.
@@ -388,7 +388,7 @@ enum SendError {
 }
 
 impl From<SendError> for DeliveryFailure {
-    /// The failure of a batch of which nothing is published, or nothing counts.
+    /// The failure of a batch that is to be sent again whole.
     fn from(error: SendError) -> Self {
         let error = match error {
             SendError::GivenUp => return Self::GivenUp,

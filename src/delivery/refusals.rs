@@ -1,8 +1,8 @@
-//! What to do about a message that the broker refuses for good.
+//! What to do about a message that the broker refuses permanently.
 //!
 //! The broker refuses a whole delivery, and does not say because of which message. The entry is found
-//! by delivering half as many, again and again; then its events are replaced by placeholders, the
-//! largest first, and at last its state is left out. What is behind it goes on.
+//! by halving the delivery repeatedly; then its events are replaced by placeholders, the largest first,
+//! and last its state is left out. Later entries are delivered.
 
 use std::collections::{HashMap, HashSet};
 
@@ -109,7 +109,7 @@ impl Refusals {
     }
 }
 
-/// The placeholder of an event; the event itself where none can be made.
+/// The placeholder of an event; the event itself where none can be created.
 fn replace(event: &OutboxEvent, code: RDKafkaErrorCode) -> OutboxEvent {
     let reason = format!("refused by the broker: {}", explain(Some(code), "").text);
     match placeholder_of(event, &reason) {

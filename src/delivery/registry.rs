@@ -53,12 +53,12 @@ pub enum Error {
     Unavailable {
         /// The registry's host.
         host: String,
-        /// What the system says, or the status.
+        /// The system's error, or the status.
         problem: String,
     },
     /// 401 or 403.
     #[error(
-        "the schema registry at {host} refuses us ({status}): check username and password, or \
+        "the schema registry at {host} refuses the credentials ({status}): check username and password, or \
          token, in [registry], and their rights"
     )]
     Unauthorized {
@@ -77,7 +77,7 @@ pub enum Error {
         subject: String,
         /// The status code.
         status: u16,
-        /// What the registry says, shortened.
+        /// The registry's message, shortened.
         reason: String,
     },
     /// The schema is not registered, and is not to be registered from here.
@@ -106,13 +106,13 @@ pub enum Error {
         /// The status code.
         status: u16,
     },
-    /// The client cannot be made.
-    #[error("the client of the schema registry cannot be made: {0}")]
+    /// The client cannot be created.
+    #[error("the client of the schema registry cannot be created: {0}")]
     Client(String),
     /// An event in the outbox was encoded with a schema that this version does not know.
     #[error(
         "an event of type {event} was stored by another version, whose schema this one does not \
-         know: start that version once, so that it sends what it stored"
+         know: run that version until its outbox is empty"
     )]
     UnknownSchema {
         /// The event's type.

@@ -1,7 +1,7 @@
 //! The outbox relay: from the outbox to the broker, in order, and out of the outbox once published.
 //!
-//! What is read at once goes into one delivery: events, the records of state that they led to, and how
-//! far the outbox is published by it. An entry is sent only when the store is durable up to it, and
+//! One delivery contains events, the records of state after them, and how far the outbox is published
+//! with it. An entry is sent only when the store is durable up to it, and
 //! removed only when its delivery is known to be committed. While Kafka is down entries wait, in order.
 //!
 //! Every delivery carries the owner record and so is the owner's heartbeat; without entries there is
@@ -46,7 +46,7 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Why the relay ended.
 #[derive(Debug)]
 pub(crate) enum RelayEnd {
-    /// It was asked to finish.
+    /// A stop was requested.
     Finished,
     /// Another owner has the shard.
     ShardLost,
@@ -102,18 +102,18 @@ pub(crate) struct OutboxRelay<'a> {
     finish: Option<Instant>,
 }
 
-/// What one step of the relay came to.
+/// The outcome of one step of the relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     /// A delivery was committed.
     Delivered,
     /// There is nothing to deliver.
     Idle,
-    /// There is, but not yet: after a failure, for a schema, or for more entries.
+    /// Entries wait: for a retry after a failure, for a schema, or for more entries to send with them.
     Waiting,
-    /// The broker refused a message; the next delivery is made otherwise.
+    /// The broker refused a message; the next delivery is smaller or replaces it.
     Refused,
-    /// The time to finish passed during a delivery.
+    /// The deadline of the stop passed during a delivery.
     GivenUp,
     /// Another owner has the shard.
     ShardLost,
@@ -161,7 +161,7 @@ impl<'a> OutboxRelay<'a> {
         }
     }
 
-    /// Publishes until it is asked to finish, loses the shard, or the store fails.
+    /// Publishes until a stop is requested, the shard is lost, or the store fails.
     pub(crate) fn run(mut self, inbox: &Receiver<Signal>) -> RelayEnd {
         let end = loop {
             match self.step() {
@@ -252,7 +252,7 @@ impl<'a> OutboxRelay<'a> {
         if let Some(reason) = self.producer.as_ref().and_then(Producer::take_outage) {
             self.report_connection(BrokerConnection::Down(reason));
         }
-        // While it waits for a producer, entries are framed and made durable all the same.
+        // Without a producer entries are framed and made durable nevertheless.
         if self.producer.is_none() && self.resume()? == Resumption::ShardLost {
             return Ok(Step::ShardLost);
         }
@@ -452,7 +452,7 @@ impl<'a> OutboxRelay<'a> {
         let outage = self.producer.as_ref().and_then(Producer::take_outage);
         let is_fatal = fatal.is_some();
         let reason = match (fatal, outage) {
-            // Why the producer failed says more than what became of the messages behind it.
+            // The producer's own failure is the cause of its messages' errors.
             (Some((code, words)), _) => explain(Some(code), &words).text,
             (None, Some(reason)) => reason,
             (None, None) => explain_error(error).text,

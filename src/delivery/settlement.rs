@@ -1,5 +1,5 @@
-//! What became of a delivery whose outcome is not known: found out with a new producer, which ends
-//! whatever was in flight, and by what is then on the state topic.
+//! Settles a delivery whose outcome is not known: a new producer ends the open transaction, and the
+//! state topic then shows whether it was committed.
 
 use std::ops::ControlFlow;
 
@@ -42,8 +42,8 @@ impl UnknownDelivery<'_> {
             return Ok(Settlement::Settled { producer, progress: self.owner.progress });
         }
         let ignore_others = fault_enabled("fencing_ignored");
-        // Read before, so that an owner which has begun meanwhile is not fenced for nothing, and
-        // again after, when nobody else can write any more.
+        // Checked before fencing, so that a new owner is not fenced, and again after it, when no other
+        // producer can write any more.
         if !ignore_others && self.last_owner()?.generation != self.owner.generation {
             return Ok(Settlement::ShardLost);
         }

@@ -1,4 +1,4 @@
-//! What a publisher's thread is asked to do: look at the outbox, or finish.
+//! The signals to a publisher's thread: the outbox has grown, or a stop is requested.
 
 use std::sync::mpsc::Sender;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use std::time::Instant;
 pub(crate) enum Signal {
     /// The outbox may have grown.
     Wake,
-    /// Send what is in the outbox, and end by this time.
+    /// A stop is requested: send what is in the outbox, and end by this time.
     Finish(Instant),
 }
 
@@ -25,7 +25,7 @@ impl OutboxNotifier {
 
     /// The outbox has grown.
     pub fn notify(&self) {
-        // The publisher may have ended: then there is nobody to wake.
+        // The publisher may have ended.
         let _ = self.signals.send(Signal::Wake);
     }
 }

@@ -10,13 +10,14 @@ use rdkafka::metadata::MetadataTopic;
 
 use crate::event::Topic;
 use crate::kafka::{
-    ErrorClass, KafkaContext, KafkaProblem, KafkaSettings, explain, explain_error, refused_property,
+    ErrorClass, KafkaContext, KafkaProblem, KafkaSettings, RefusedProperty, explain, explain_error,
+    refused_property,
 };
 
 /// How long the broker may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How topics are to be.
+/// Settings of the topics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicPlan {
     /// Whether missing topics are created.
@@ -32,7 +33,7 @@ pub struct TopicPlan {
 }
 
 /// What the state topic is created with: compacted, and tombstones stay for a week, so that a bridge
-/// which was down for less learns what was removed.
+/// which was down for less reads what was removed.
 const STATE_CONFIG: [(&str, &str); 3] = [
     ("cleanup.policy", "compact"),
     ("delete.retention.ms", "604800000"),
@@ -43,12 +44,12 @@ const STATE_CONFIG: [(&str, &str); 3] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Topics {
     /// Topics that were created.
-    pub made: Vec<String>,
-    /// Topics that exist otherwise than configured, a line each. They are left as they are.
+    pub created: Vec<String>,
+    /// Topics that differ from the configuration, a line each. They are not changed.
     pub differences: Vec<String>,
 }
 
-/// Why topics are not there.
+/// Why the topics do not all exist.
 #[derive(Debug, thiserror::Error)]
 pub enum TopicsError {
     /// The broker does not answer, or refuses the connection.
@@ -59,12 +60,12 @@ pub enum TopicsError {
         /// Why.
         problem: KafkaProblem,
     },
-    /// The client cannot be created. librdkafka's message would quote the property's value.
-    #[error("kafka's client takes no property {0:?}: correct it in [kafka.properties]")]
-    Property(String),
+    /// The client cannot be created.
+    #[error(transparent)]
+    Property(RefusedProperty),
     /// Topics are missing and may not be created.
     #[error(
-        "missing topics: {}; set [kafka] create_topics = true, or make each: {how}",
+        "missing topics: {}; set [kafka] create_topics = true, or create each: {how}",
         .topics.join(", ")
     )]
     Missing {
@@ -96,11 +97,11 @@ pub enum TopicsError {
         wanted: u32,
     },
     /// The broker refused to create them.
-    #[error("topics cannot be made: {}", .0.join("; "))]
+    #[error("topics cannot be created: {}", .0.join("; "))]
     Refused(Vec<String>),
 }
 
-/// What the broker says of a topic.
+/// The broker's metadata of a topic.
 enum TopicPresence {
     Exists { partitions: usize, replicas: usize },
     Missing,
@@ -180,7 +181,7 @@ pub async fn ensure_topics(
             |(reason, names): (String, Vec<String>)| format!("{}: {reason}", names.join(", "));
         return Err(TopicsError::Refused(refused.into_iter().map(line).collect()));
     }
-    topics.made = missing;
+    topics.created = missing;
     Ok(topics)
 }
 
@@ -193,7 +194,7 @@ fn metadata_client(
     // A request for a topic must not create it.
     config.set("allow.auto.create.topics", "false");
     config.create_with_context(context.clone()).map_err(|error| match refused_property(&error) {
-        Some(name) => TopicsError::Property(name.to_owned()),
+        Some(property) => TopicsError::Property(property),
         None => TopicsError::Unreachable {
             servers: settings.bootstrap_servers.clone(),
             problem: explain_error(&error),

@@ -25,7 +25,7 @@ use crate::source::{FullScan, PollResult};
 /// key.
 pub(super) const DEDUPLICATION_KEPT: Duration = Duration::from_mins(15);
 /// How long the log's deduplication keys are kept for a stream whose cursor does not move.
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
+const LONGEST_KEPT: Duration = Duration::from_hours(24);
 
 /// From when on an account's changes are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub(super) struct Position {
 }
 
 impl Position {
-    /// Takes note of a full scan that was requested then.
+    /// Records a full scan that was requested at this time.
     pub(super) fn scanned<T>(&mut self, scan: &FullScan<T>, requested_at: Timestamp) {
         if scan.is_complete() {
             self.complete = true;
@@ -89,7 +89,7 @@ impl Position {
     }
 }
 
-/// What the index has of an agent.
+/// The indexed fields of an agent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct AgentBrief {
     pub(super) on_roster: bool,
@@ -191,7 +191,7 @@ impl AccountState {
         let streams = Self::LOG_STREAMS;
         let positions = streams.iter().filter_map(|stream| self.positions.get(stream));
         let reached = positions.map(|position| position.cursor.unwrap_or(start));
-        Some(reached.fold(read_at, Timestamp::min).max(read_at - LONGEST_WAIT) - DEDUPLICATION_KEPT)
+        Some(reached.fold(read_at, Timestamp::min).max(read_at - LONGEST_KEPT) - DEDUPLICATION_KEPT)
     }
 
     /// The starts that the log's incremental poll has passed and whose deduplication keys are kept.
@@ -244,7 +244,7 @@ impl AccountState {
     ) -> PollContext {
         let complete = || self.positions.get(stream)?.complete_requested_at;
         let shown = self.shown_at(kind, id);
-        // Before the first complete full scan it is not known whom the others left out.
+        // Partial full scans before the first complete one may have left this entity out.
         let previous = context.previous_requested_at.filter(|_| !context.first_full_scan);
         let previous_requested_at = shown.or_else(complete).or(previous);
         PollContext { previous_requested_at, ..*context }
@@ -265,7 +265,7 @@ impl AccountState {
         self.last_shown.get(&kind)?.get(id).copied()
     }
 
-    /// Takes note that a full scan that was requested then shows an entity.
+    /// Records that a full scan that was requested at this time shows an entity.
     pub(super) fn set_shown(&mut self, kind: EntityKind, id: &EntityId, requested_at: Timestamp) {
         let shown = self.last_shown.entry(kind).or_default();
         // Entities beyond the quota are not remembered.

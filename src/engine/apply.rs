@@ -1,8 +1,8 @@
 //! The engine: it applies a poll result as one batch of state, cursor and events.
 //!
-//! It has one owner. What it keeps in memory are indexes of the store, which change only together
-//! with it. After any error of the store the engine refuses everything, so that nothing depends on
-//! a batch that may not have been written.
+//! Its memory holds indexes of the store, which change only together with it. After any error of
+//! the store the engine refuses every call, so that nothing depends on a batch that may not have
+//! been written.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::account::{AccountRecord, AccountState, AgentBrief, EngineAccount, Pos
 use super::output::{EngineError, Output};
 use super::privacy_migration::migrate_privacy;
 use super::rows::{
-    activities, activity_ends, current_statuses, interactions, looked_up, quarantined,
+    LogPoll, activities, activity_ends, current_statuses, interactions, looked_up, quarantined,
     queue_statuses, records, roster, service_levels, waiting,
 };
 use super::unit_of_work::UnitOfWork;
@@ -30,8 +30,8 @@ use crate::source::{LookupRows, PollResult, Rows, WaitingRows};
 use crate::store::{Key, Store};
 use crate::telemetry::Metrics;
 
-/// How often a position that moved alone is published.
-const CARRY_POSITIONS: Duration = Duration::from_secs(30);
+/// How often a cursor is published that moved without an event.
+const PUBLISH_CURSOR_EVERY: Duration = Duration::from_secs(30);
 
 /// The outcome of a committed poll result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -142,7 +142,7 @@ impl Engine {
             let Some(record) = &state.record else { continue };
             account.targets.learn(&**record);
             if let Some(ended_at) = state.ended_at {
-                // It counts as read at its end, so that it is looked up soon.
+                // Read at its end as far as lookups go, so that the first one is due at once.
                 account.recently_ended.read(I::KIND, &id, ended_at, ended_at);
             }
             let deadline = SlaDeadline::of(&**record, &account.targets);
@@ -226,33 +226,33 @@ impl Engine {
             stream.clone(),
             poll_result.answered_at,
         );
-        let mut poll_log_now = false;
+        let mut log_poll = LogPoll::WhenDue;
         match poll_result.rows {
             Rows::Agents(scan) => {
                 position.scanned(&scan, context.requested_at);
-                poll_log_now = roster(&mut work, &scan, &context)?;
+                log_poll = roster(&mut work, &scan, &context)?;
             }
             Rows::AgentStatuses(scan) => {
                 position.scanned(&scan, context.requested_at);
-                poll_log_now = current_statuses(&mut work, &scan, &context)?;
+                log_poll = current_statuses(&mut work, &scan, &context)?;
             }
-            Rows::AgentActivity(tail) => {
-                position.cursor = position.cursor.max(tail.cursor);
-                work.account.log_read_from = Some(tail.from);
-                activities(&mut work, tail, &context)?;
+            Rows::AgentActivity(incremental) => {
+                position.cursor = position.cursor.max(incremental.cursor);
+                work.account.log_read_from = Some(incremental.from);
+                activities(&mut work, incremental, &context)?;
             }
-            Rows::ActivityEnds(tail) => {
-                position.cursor = position.cursor.max(tail.cursor);
+            Rows::ActivityEnds(incremental) => {
+                position.cursor = position.cursor.max(incremental.cursor);
                 let passed = work.account.passed_log_starts();
-                activity_ends(&mut work, tail, passed, &context)?;
+                activity_ends(&mut work, incremental, passed, &context)?;
             }
-            Rows::Calls(tail) => {
-                position.cursor = position.cursor.max(tail.cursor);
-                interactions(&mut work, &tail.rows, &context)?;
+            Rows::Calls(incremental) => {
+                position.cursor = position.cursor.max(incremental.cursor);
+                interactions(&mut work, &incremental.rows, &context)?;
             }
-            Rows::Chats(tail) => {
-                position.cursor = position.cursor.max(tail.cursor);
-                interactions(&mut work, &tail.rows, &context)?;
+            Rows::Chats(incremental) => {
+                position.cursor = position.cursor.max(incremental.cursor);
+                interactions(&mut work, &incremental.rows, &context)?;
             }
             Rows::Recent(LookupRows::Calls(calls)) => looked_up(&mut work, &calls, &context)?,
             Rows::Recent(LookupRows::Chats(chats)) => looked_up(&mut work, &chats, &context)?,
@@ -289,9 +289,9 @@ impl Engine {
         if work.account.record.is_none() {
             work.put(Key::account(name), &record)?;
         }
-        let carried = work.account.positions_published.get(&stream).copied();
-        let due = carried.is_none_or(|last| {
-            poll_result.answered_at < last || last + CARRY_POSITIONS <= poll_result.answered_at
+        let published_at = work.account.positions_published.get(&stream).copied();
+        let due = published_at.is_none_or(|last| {
+            poll_result.answered_at < last || last + PUBLISH_CURSOR_EVERY <= poll_result.answered_at
         });
         if work.put_position(Key::cursor(name, &stream), &position, due)? {
             work.account.positions_published.insert(stream.clone(), poll_result.answered_at);
@@ -310,7 +310,7 @@ impl Engine {
         }
         #[allow(clippy::cast_precision_loss, reason = "an offset of days is far below 2^52 ms")]
         self.metrics.clock_offset(name, account.offset_millis() as f64 / 1000.0);
-        Ok(Applied { events, poll_log_now })
+        Ok(Applied { events, poll_log_now: log_poll == LogPoll::Now })
     }
 
     /// Sets other entity quotas.

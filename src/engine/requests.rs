@@ -121,10 +121,10 @@ impl ChooseRequest for ActivityLogRequest {
     ) -> Result<Option<Self>, EngineError> {
         let position = engine.position(account, stream)?;
         let account = engine.account(account)?;
-        let disputed = account.discrepancies.values().filter_map(|open| open.shown.since).min();
+        let discrepancy = account.discrepancies.values().filter_map(|open| open.shown.since).min();
         Ok(account.record.map(|record| {
             let mut from = position.cursor.map_or(record.start, |cursor| cursor - overlap);
-            if let (Some(since), Some(cursor)) = (disputed, position.cursor) {
+            if let (Some(since), Some(cursor)) = (discrepancy, position.cursor) {
                 // The row may have come later than the overlap reaches.
                 from = from.min(since - overlap).max(cursor - LOOK_BACK);
             }
@@ -163,9 +163,9 @@ impl ChooseRequest for WaitingRequest {
         now: Timestamp,
     ) -> Result<Option<Self>, EngineError> {
         let vendor_now = engine.vendor_now(account, now)?;
-        let waits = &engine.account(account)?.sla_deadlines;
-        let calls = waits.is_due(EntityKind::Call, vendor_now);
-        let chats = waits.is_due(EntityKind::Chat, vendor_now);
+        let deadlines = &engine.account(account)?.sla_deadlines;
+        let calls = deadlines.is_due(EntityKind::Call, vendor_now);
+        let chats = deadlines.is_due(EntityKind::Chat, vendor_now);
         Ok(match (calls, chats) {
             (true, true) => Some(Self::CallsAndChats),
             (true, false) => Some(Self::Calls),

@@ -42,8 +42,8 @@ impl Engine {
         let mut batch = self.output.batch(&self.store);
         for (kind, id) in account.recently_ended.take_expired(now) {
             match kind {
-                EntityKind::Chat => settle_record::<Chat>(&self.store, name, id, &mut batch)?,
-                _ => settle_record::<Call>(&self.store, name, id, &mut batch)?,
+                EntityKind::Chat => drop_record::<Chat>(&self.store, name, id, &mut batch)?,
+                _ => drop_record::<Call>(&self.store, name, id, &mut batch)?,
             }
         }
         if let Some(old) = account.deduplicated_from() {
@@ -158,8 +158,8 @@ fn state_key(name: &AccountName, kind: EntityKind, id: EntityId) -> Key {
     Key::state(&EntityKey { account: name.clone(), kind, id })
 }
 
-/// Removes the record of an interaction that ended.
-fn settle_record<I: Interaction>(
+/// Drops the vendor's record from the state of an interaction that ended.
+fn drop_record<I: Interaction>(
     store: &Store,
     name: &AccountName,
     id: EntityId,

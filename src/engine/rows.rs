@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::output::EngineError;
-use super::unit_of_work::UnitOfWork;
+use super::unit_of_work::{Deduplicated, UnitOfWork};
 use crate::detect::{
     AgentState, Change, EmptySnapshot, Interaction, LevelState, LogProgress, PollContext, Record,
     RecordState, ShownStatus, SlaDeadline, SnapshotComparison, StatusSource, activity_end,
@@ -20,14 +20,32 @@ use crate::model::{
 };
 use crate::source::{FullScan, FullScanRow, IncrementalRows, Quarantined, RowsById};
 
-/// The roster: rows, statuses that disagree with the log, and removed agents. Returns whether the
-/// log is to be polled now.
+/// When the activity log is polled after this poll result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LogPoll {
+    /// At once: a snapshot disagrees with the log.
+    Now,
+    /// When its stream is due.
+    WhenDue,
+}
+
+impl LogPoll {
+    const fn or(self, other: Self) -> Self {
+        match self {
+            Self::Now => Self::Now,
+            Self::WhenDue => other,
+        }
+    }
+}
+
+/// The roster: rows, statuses that disagree with the log, and removed agents. Returns when the
+/// log is to be polled.
 pub(super) fn roster(
     work: &mut UnitOfWork,
     scan: &FullScan<Agent>,
     context: &PollContext,
-) -> Result<bool, EngineError> {
-    let mut poll_log = false;
+) -> Result<LogPoll, EngineError> {
+    let mut log_poll = LogPoll::WhenDue;
     let source = work.account.status_source;
     for row in scan.rows() {
         match row {
@@ -42,7 +60,8 @@ pub(super) fn roster(
                 if let (StatusSource::Log, Some(status)) = (source, &agent.status) {
                     let shown =
                         ShownStatus { value: status.value(), since: agent.status_updated_at };
-                    poll_log |= compare_with_log(work, &agent.id, &state, shown, context)?;
+                    log_poll =
+                        log_poll.or(compare_with_log(work, &agent.id, &state, shown, context)?);
                 }
             }
             FullScanRow::Unchanged(id) => {
@@ -50,7 +69,13 @@ pub(super) fn roster(
                 if let Some(open) = work.account.discrepancies.get(id).cloned()
                     && let Some(versioned) = work.agent(id)?
                 {
-                    poll_log |= compare_with_log(work, id, &versioned.state, open.shown, context)?;
+                    log_poll = log_poll.or(compare_with_log(
+                        work,
+                        id,
+                        &versioned.state,
+                        open.shown,
+                        context,
+                    )?);
                 }
             }
             // One that was never shown before it was deleted is ignored.
@@ -72,7 +97,7 @@ pub(super) fn roster(
             remove_agent(work, &id, &context)?;
         }
     }
-    Ok(poll_log)
+    Ok(log_poll)
 }
 
 /// The context of an entity that the full scan shows.
@@ -104,13 +129,13 @@ fn remove_agent(
 }
 
 /// The status snapshot: hold, statuses that disagree with the log, and agents who are not logged
-/// in. Returns whether the log is to be polled now.
+/// in. Returns when the log is to be polled.
 pub(super) fn current_statuses(
     work: &mut UnitOfWork,
     scan: &FullScan<CurrentStatus>,
     context: &PollContext,
-) -> Result<bool, EngineError> {
-    let mut poll_log = false;
+) -> Result<LogPoll, EngineError> {
+    let mut log_poll = LogPoll::WhenDue;
     for row in scan.rows() {
         let FullScanRow::Seen(status) = row else { continue };
         let id = &status.agent_id;
@@ -123,7 +148,7 @@ pub(super) fn current_statuses(
             work.change_agent(id, before, change)?;
         }
         let shown = ShownStatus { value: status.status.value(), since: status.status_updated_at };
-        poll_log |= compare_with_log(work, id, &state, shown, context)?;
+        log_poll = log_poll.or(compare_with_log(work, id, &state, shown, context)?);
     }
     if scan.is_complete() {
         let empty =
@@ -141,32 +166,34 @@ pub(super) fn current_statuses(
                 work.change_agent(&id, Some(before), change)?;
             }
             // An agent who is absent is not logged in; the log will have the row.
-            poll_log |= agent.is_logged_in()
-                && agent.since.is_some_and(|since| since < context.requested_at);
+            if agent.is_logged_in() && agent.since.is_some_and(|since| since < context.requested_at)
+            {
+                log_poll = LogPoll::Now;
+            }
         }
     }
-    Ok(poll_log)
+    Ok(log_poll)
 }
 
-/// Compares the status of a snapshot with the log's. Returns whether the log is to be polled now.
+/// Compares the status of a snapshot with the log's. Returns when the log is to be polled.
 fn compare_with_log(
     work: &mut UnitOfWork,
     id: &EntityId,
     state: &AgentState,
     shown: ShownStatus,
     context: &PollContext,
-) -> Result<bool, EngineError> {
+) -> Result<LogPoll, EngineError> {
     let log = LogProgress { read_at: work.account.log_read_at };
     let open = work.account.discrepancies.get(id);
     match compare_snapshot(id, state, shown, open, log, context) {
         SnapshotComparison::Agrees => {
             work.account.discrepancies.remove(id);
-            Ok(false)
+            Ok(LogPoll::WhenDue)
         }
         SnapshotComparison::Disagrees(discrepancy) => {
-            let new = open != Some(&discrepancy);
+            let is_new = open != Some(&discrepancy);
             work.account.discrepancies.insert(id.clone(), discrepancy);
-            Ok(new)
+            Ok(if is_new { LogPoll::Now } else { LogPoll::WhenDue })
         }
         SnapshotComparison::TakesOver { state, draft } => {
             work.account.discrepancies.remove(id);
@@ -174,7 +201,7 @@ fn compare_with_log(
             let before = work.agent(id)?;
             let change = Change { state: *state, drafts: vec![*draft] };
             work.change_agent(id, before, change)?;
-            Ok(false)
+            Ok(LogPoll::WhenDue)
         }
     }
 }
@@ -182,10 +209,10 @@ fn compare_with_log(
 /// Rows of the activity log, each emitted once.
 pub(super) fn activities(
     work: &mut UnitOfWork,
-    tail: IncrementalRows<Activity>,
+    incremental: IncrementalRows<Activity>,
     context: &PollContext,
 ) -> Result<(), EngineError> {
-    for row in tail.rows {
+    for row in incremental.rows {
         start_of_activity(work, &row, context)?;
         end_of_activity(work, &row, context)?;
     }
@@ -197,11 +224,11 @@ pub(super) fn activities(
 /// incremental poll had passed it is emitted here, as long as its deduplication key would be kept.
 pub(super) fn activity_ends(
     work: &mut UnitOfWork,
-    tail: IncrementalRows<Activity>,
+    incremental: IncrementalRows<Activity>,
     passed: Option<Range<Timestamp>>,
     context: &PollContext,
 ) -> Result<(), EngineError> {
-    for row in tail.rows {
+    for row in incremental.rows {
         if passed.as_ref().is_some_and(|passed| passed.contains(&row.started_at)) {
             start_of_activity(work, &row, context)?;
         }
@@ -215,7 +242,10 @@ fn start_of_activity(
     row: &Activity,
     context: &PollContext,
 ) -> Result<(), EngineError> {
-    if !is_activity_wanted(row, context) || !work.deduplicate_activity(row.started_at, &row.id)? {
+    if !is_activity_wanted(row, context) {
+        return Ok(());
+    }
+    if work.deduplicate_activity(row.started_at, &row.id)? == Deduplicated::Emitted {
         return Ok(());
     }
     let before = work.agent(&row.agent_id)?;
@@ -230,7 +260,7 @@ fn end_of_activity(
 ) -> Result<(), EngineError> {
     let wanted = is_activity_end_wanted(row, context);
     let Some(ended_at) = row.ended_at.filter(|_| wanted) else { return Ok(()) };
-    if !work.deduplicate_activity_end(ended_at, &row.id)? {
+    if work.deduplicate_activity_end(ended_at, &row.id)? == Deduplicated::Emitted {
         return Ok(());
     }
     let before = work.agent(&row.agent_id)?;

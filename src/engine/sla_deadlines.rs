@@ -5,20 +5,21 @@ use std::collections::HashMap;
 
 use crate::model::{EntityId, EntityKind, Timestamp};
 
-/// How many waits are remembered at most. Breaches of others are found by incremental polls, later.
+/// How many deadlines are remembered at most. Breaches of others are found later, by incremental
+/// polls.
 const MOST: usize = 50_000;
 
 /// The deadlines of one account. Times are in the vendor's clock.
 #[derive(Debug, Default)]
 pub(super) struct SlaDeadlines {
-    waits: HashMap<(EntityKind, EntityId), Wait>,
+    open: HashMap<(EntityKind, EntityId), OpenDeadline>,
 }
 
-/// A wait that goes on, as far as is known.
+/// The deadline of an interaction that still waits, as far as is known.
 #[derive(Clone, Copy, Debug)]
-struct Wait {
+struct OpenDeadline {
     overdue_at: Timestamp,
-    /// Whether a poll that should have shown it did not.
+    /// Whether the last poll that should have shown the interaction did not.
     missed: bool,
 }
 
@@ -28,27 +29,27 @@ impl SlaDeadlines {
     pub(super) fn set(&mut self, kind: EntityKind, id: &EntityId, overdue_at: Option<Timestamp>) {
         let key = (kind, id.clone());
         match overdue_at {
-            Some(at) if self.waits.len() < MOST || self.waits.contains_key(&key) => {
-                self.waits.insert(key, Wait { overdue_at: at, missed: false });
+            Some(at) if self.open.len() < MOST || self.open.contains_key(&key) => {
+                self.open.insert(key, OpenDeadline { overdue_at: at, missed: false });
             }
             _ => {
-                self.waits.remove(&key);
+                self.open.remove(&key);
             }
         }
     }
 
     /// Whether an interaction of this kind is overdue.
     pub(super) fn is_due(&self, kind: EntityKind, now: Timestamp) -> bool {
-        self.waits.iter().any(|((of, _), wait)| *of == kind && wait.overdue_at <= now)
+        self.open.iter().any(|((of, _), deadline)| *of == kind && deadline.overdue_at <= now)
     }
 
     /// A poll of this time returned the interactions that wait, and [`SlaDeadlines::set`] has taken
     /// them. One that was overdue and that two polls did not return no longer waits; the
     /// incremental poll will show the rest. A single poll may be empty for another reason.
     pub(super) fn polled(&mut self, kind: EntityKind, now: Timestamp) {
-        self.waits.retain(|(of, _), wait| {
-            let overdue = *of == kind && wait.overdue_at <= now;
-            !(overdue && std::mem::replace(&mut wait.missed, overdue))
+        self.open.retain(|(of, _), deadline| {
+            let overdue = *of == kind && deadline.overdue_at <= now;
+            !(overdue && std::mem::replace(&mut deadline.missed, overdue))
         });
     }
 }
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_is_due_when_it_is_overdue_until_two_polls_do_not_return_it() {
+    fn a_deadline_is_due_when_it_is_overdue_until_two_polls_do_not_return_it() {
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
         let mut deadlines = SlaDeadlines::default();
         deadlines.set(EntityKind::Call, &EntityId::new("1"), Some(at(20)));

@@ -25,7 +25,7 @@ const ROUND: Duration = Duration::from_secs(1);
 /// State is removed by retention once in this many rounds.
 const RETENTION_EVERY: u32 = 10;
 
-/// Chooses a request of some type and sends it to whoever waits for it.
+/// Chooses a request of some type and replies with it.
 type Choice = Box<dyn FnOnce(&mut Engine, Timestamp) + Send>;
 
 enum Command {
@@ -56,7 +56,7 @@ impl EngineHandle {
     ) -> Result<Option<R>, EngineError> {
         let (reply, answer) = oneshot::channel();
         let choose = move |engine: &mut Engine, now| {
-            // An answer nobody waits for any more belongs to a poll that was cut off.
+            // The receiver is gone when the poll was cancelled.
             let _ = reply.send(engine.request(&account, &stream, parameters, now));
         };
         self.send(Command::Request(Box::new(choose))).await?;
@@ -123,7 +123,6 @@ fn run(
     let mut rounds = 0_u32;
     let mut last_round = clock.now();
     loop {
-        // A reply that nobody awaits belongs to a poll that was cancelled.
         match queue.recv_timeout(ROUND) {
             Ok(Command::Request(choose)) => choose(engine, clock.now()),
             Ok(Command::Apply { account, poll_result, reply }) => {

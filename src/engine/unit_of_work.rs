@@ -35,6 +35,15 @@ const BATCH_BYTES: usize = 1 << 20;
 /// How old a state of an entity that rows still show may become before it is written again.
 const TOUCHED_EVERY: Duration = Duration::from_hours(24);
 
+/// Whether a row of the activity log was emitted before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deduplicated {
+    /// It was not; its deduplication key is in the batch now.
+    New,
+    /// It was.
+    Emitted,
+}
+
 /// The writes of a poll result.
 pub(super) struct UnitOfWork<'a> {
     store: &'a Store,
@@ -251,13 +260,13 @@ impl<'a> UnitOfWork<'a> {
         Ok(revision)
     }
 
-    /// Stores the deduplication key of a log row. `false` when it was emitted before, also by this
-    /// poll result: a row may change between two of its pages and be shown in both forms.
+    /// Stores the deduplication key of a log row, unless it was emitted before, also by this poll
+    /// result: a row may change between two of its pages and be shown in both forms.
     pub(super) fn deduplicate_activity(
         &mut self,
         started_at: Timestamp,
         id: &EntityId,
-    ) -> Result<bool, EngineError> {
+    ) -> Result<Deduplicated, EngineError> {
         self.deduplicate(Key::activity_deduplication(&self.account.name, started_at, id))
     }
 
@@ -267,17 +276,17 @@ impl<'a> UnitOfWork<'a> {
         &mut self,
         ended_at: Timestamp,
         id: &EntityId,
-    ) -> Result<bool, EngineError> {
+    ) -> Result<Deduplicated, EngineError> {
         self.deduplicate(Key::activity_end_deduplication(&self.account.name, ended_at, id))
     }
 
-    fn deduplicate(&mut self, key: Key) -> Result<bool, EngineError> {
+    fn deduplicate(&mut self, key: Key) -> Result<Deduplicated, EngineError> {
         if self.emitted.contains(&key) || self.store.get::<()>(&key)?.is_some() {
-            return Ok(false);
+            return Ok(Deduplicated::Emitted);
         }
         self.batch.put(key.clone(), &())?;
         self.emitted.insert(key);
-        Ok(true)
+        Ok(Deduplicated::New)
     }
 
     pub(super) fn put<T: Serialize>(&mut self, key: Key, value: &T) -> Result<(), EngineError> {
@@ -285,8 +294,9 @@ impl<'a> UnitOfWork<'a> {
         Ok(())
     }
 
-    /// Stores the stream's position. With events it is published with the last of them; alone only
-    /// when `due`, so that an account without changes does not write to the topic at every poll.
+    /// Stores the stream's position. It is published with this poll result's events; without any
+    /// only when `due`, so that an account without changes does not write to the topic at every
+    /// poll. Returns whether it is published.
     pub(super) fn put_position(
         &mut self,
         key: Key,

@@ -40,7 +40,7 @@ pub(crate) enum DeliveryReport {
         /// Its offset.
         offset: i64,
     },
-    /// It was refused, or the producer gave it up.
+    /// It was refused, or the producer discarded it.
     Failed(KafkaError),
 }
 
@@ -128,7 +128,7 @@ impl ProducerContext for KafkaContext {
 
     fn delivery(&self, result: &DeliveryResult<'_>, kind: Self::DeliveryOpaque) {
         let Some(deliveries) = &self.deliveries else { return };
-        // The receiver may be gone: then nobody waits for the report.
+        // The receiver is gone when the producer is dropped.
         let _ = deliveries.send(match result {
             Ok(message) => DeliveryReport::Acknowledged { kind: *kind, offset: message.offset() },
             Err((error, _)) => DeliveryReport::Failed(error.clone()),

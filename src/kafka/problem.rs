@@ -6,12 +6,12 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-/// What ends a problem. Meanwhile events wait, and none is lost.
+/// What resolves a problem. Until then events wait in the outbox, and none is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// Retrying does.
+    /// Retry resolves it.
     Retry,
-    /// An operator does.
+    /// It needs an operator.
     Operator,
 }
 
@@ -32,11 +32,11 @@ pub(crate) enum ErrorClass {
     TransactionAccessDenied,
     /// There is no such topic.
     UnknownTopic,
-    /// The broker does not make a topic with these settings.
+    /// The broker creates no topic with these settings.
     TopicSettings,
     /// The broker refuses this message each time it is sent.
     MessageRefused,
-    /// The broker does not take the message's timestamp.
+    /// The broker refuses the message's timestamp.
     Timestamp,
     /// No broker can be reached.
     Unreachable,
@@ -66,7 +66,7 @@ impl ErrorClass {
         row.map_or(Self::Other, |row| row.class)
     }
 
-    /// Whether a client that reports it on its own can do nothing for now.
+    /// Whether the client that reports it cannot reach the cluster until it is resolved.
     pub(crate) const fn is_outage(self) -> bool {
         matches!(self, Self::Tls | Self::Authentication | Self::Unreachable | Self::ClientFailed)
     }
@@ -78,7 +78,7 @@ struct Row {
     codes: &'static [Code],
     /// Parts of librdkafka's texts about it, for where it gives no code.
     texts: &'static [&'static str],
-    /// What ends it and what to do; `None` where librdkafka's text has to do.
+    /// Its remedy and what to do; `None` where librdkafka's text is shown alone.
     advice: Option<Advice>,
 }
 
@@ -145,7 +145,7 @@ const TABLE: &[Row] = &[
         class: ErrorClass::UnknownTopic,
         codes: &[Code::UnknownTopic, Code::UnknownTopicOrPartition],
         texts: &[],
-        advice: Some(operator("make the topic, or set [kafka] create_topics = true and restart")),
+        advice: Some(operator("create the topic, or set [kafka] create_topics = true and restart")),
     },
     Row {
         class: ErrorClass::TopicSettings,
@@ -219,7 +219,7 @@ const TABLE: &[Row] = &[
 pub struct KafkaProblem {
     /// What is wrong and what to do. It holds no secret.
     pub text: String,
-    /// What ends it.
+    /// What resolves it.
     pub remedy: Remedy,
 }
 
@@ -257,11 +257,19 @@ pub(crate) fn explain_error(error: &KafkaError) -> KafkaProblem {
     }
 }
 
-/// The property that librdkafka does not take, if that is the error. Its own text would quote the
-/// property's value, which may be a secret.
-pub(crate) fn refused_property(error: &KafkaError) -> Option<&str> {
+/// A property that librdkafka refuses. librdkafka's own text would quote its value, which may be a
+/// secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("kafka's client refuses the property {name:?}: correct it in [kafka.properties]")]
+pub struct RefusedProperty {
+    /// The property's name.
+    pub name: String,
+}
+
+/// The property that librdkafka refuses, if that is the error.
+pub(crate) fn refused_property(error: &KafkaError) -> Option<RefusedProperty> {
     match error {
-        KafkaError::ClientConfig(_, _, name, _) => Some(name),
+        KafkaError::ClientConfig(_, _, name, _) => Some(RefusedProperty { name: name.clone() }),
         _ => None,
     }
 }
@@ -333,7 +341,7 @@ mod tests {
                 Some(Code::UnknownTopicOrPartition),
                 String::new(),
                 Remedy::Operator,
-                "make the topic",
+                "create the topic",
             ),
             (Some(Code::MessageSizeTooLarge), String::new(), Remedy::Operator, "max.message.bytes"),
             (

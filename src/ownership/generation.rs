@@ -1,8 +1,8 @@
-//! The generation of an owner, and what a store says of its own: which state topic it belongs to, and
-//! up to which owner.
+//! The generation of an owner, and the claim in a local store: its state topic and its owner's
+//! generation.
 //!
-//! A store may be trusted only while its generation is the last one on the topic: once somebody else
-//! has owned the shard, they may have found and published again what is left in this outbox.
+//! A store may be reused only while its generation is the last one on the topic: a later owner may have
+//! detected and published the changes that are still in this outbox.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -18,19 +18,19 @@ pub struct Generation {
     pub owner: Uuid,
 }
 
-/// What a store says of its owner. Stored as JSON: the fields' names are part of the format.
+/// The ownership that a store records. Stored as JSON: the fields' names are part of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreClaim {
     /// The state topic that it belongs to.
     pub lineage: Uuid,
     /// The generation that is known to be committed; `None` before the first one.
     pub held: Option<Generation>,
-    /// A generation that was about to be committed; the topic says whether it was.
+    /// A generation that was about to be committed; the topic shows whether it was.
     pub claimed: Option<Generation>,
 }
 
 impl StoreClaim {
-    /// The claim in a store; `None` where it has none, and so cannot be trusted.
+    /// The claim in a store; `None` where it has none, and cannot be reused.
     ///
     /// # Errors
     /// When the store fails.

@@ -22,7 +22,7 @@ const TAKEOVER_FROM_ITSELF: Duration = Duration::from_secs(6);
 pub(crate) enum StandbyDecision {
     /// Another bridge owns the shard.
     Wait,
-    /// Nobody does.
+    /// No bridge owns it.
     TakeOver,
 }
 

@@ -1,4 +1,5 @@
-//! The state topic: compacted, one partition per shard, and the truth. A store is a cache of it.
+//! The state topic: compacted, one partition per shard, the source of truth. A local store is a cache
+//! of it.
 //!
 //! It holds the store's records under the store's keys, and under a key of its own the owner record,
 //! which every transaction writes: who owns the shard, and how far its outbox is published. Each one
@@ -49,18 +50,18 @@ pub fn shard_of(account: &AccountName, shards: u32) -> u32 {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OwnerRecord {
     version: u32,
-    /// The identity of the state topic's contents.
+    /// Identifies the state topic's contents.
     pub(crate) lineage: Uuid,
     /// Who owns the shard.
     pub(crate) generation: Generation,
     /// The number of the last outbox entry that is published.
     pub(crate) progress: u64,
-    /// Whether the owner has left: then nobody has to wait for missing heartbeats.
+    /// Whether the owner has released the shard: a standby then need not wait for missing heartbeats.
     pub(crate) released: bool,
     /// The accounts of which the shard holds state.
     pub(crate) accounts: Vec<AccountName>,
-    /// When it was written, by the owner's clock, in milliseconds. Shown to people and compared with
-    /// nothing.
+    /// When it was written, by the owner's clock, in milliseconds. Displayed
+    /// only, never compared.
     written_at: i64,
 }
 
@@ -89,7 +90,7 @@ impl OwnerRecord {
         Self { progress, written_at: now.millis(), ..self.clone() }
     }
 
-    /// The owner's last record: it leaves.
+    /// The owner's last record: it releases the shard.
     pub(crate) fn release(&self, now: Timestamp) -> Self {
         Self { released: true, written_at: now.millis(), ..self.clone() }
     }
@@ -100,7 +101,7 @@ impl OwnerRecord {
     }
 
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        // Numbers, ids and names: there is nothing that JSON could refuse.
+        // Numbers, ids and names always have a form in JSON.
         serde_json::to_vec(self).unwrap_or_default()
     }
 
@@ -176,12 +177,8 @@ impl StateReader {
             // An empty answer reports the end of the partition: the broker is not to delay it.
             .set("fetch.wait.max.ms", "20");
         let consumer = config.create_with_context(context.clone()).map_err(|error| {
-            Error::Kafka(match refused_property(&error) {
-                Some(name) => format!(
-                    "kafka's client takes no property {name:?}: correct it in [kafka.properties]"
-                ),
-                None => error.to_string(),
-            })
+            let refused = refused_property(&error).map(|refused| refused.to_string());
+            Error::Kafka(refused.unwrap_or_else(|| error.to_string()))
         })?;
         Ok(Self { consumer, context, topic: settings.state_topic(), shard })
     }
@@ -234,7 +231,7 @@ impl StateReader {
                 break Read::CutShort(next);
             }
         };
-        // An assigned partition would go on being fetched.
+        // Stops fetching.
         let _ = self.consumer.unassign();
         Ok(read)
     }

@@ -1,5 +1,5 @@
-//! What a new owner may believe of its local store: it is kept only if nobody else has owned the shard
-//! since, and nothing that was published is missing in it.
+//! Decides whether the local store may be reused: only if no other bridge has owned the shard since,
+//! and nothing that was published is missing in it.
 
 use super::generation::StoreClaim;
 use super::state_topic::OwnerRecord;

@@ -20,7 +20,7 @@ const MOST_LISTED: usize = 100;
 /// What does not agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// Nobody has ever owned the shard on the topic, or the store never belonged to it.
+    /// The topic has no owner record, or the store no claim to it.
     NotOwned,
     /// The store belongs to another state topic.
     Lineage,
@@ -31,7 +31,7 @@ pub enum Difference {
         /// The store's.
         store: u64,
     },
-    /// More is published than the store knows of: it was rolled back.
+    /// More is published than the store contains: it was rolled back.
     RolledBack {
         /// The last published entry.
         published: u64,

@@ -1,4 +1,4 @@
-//! The signals to a publisher's thread, and the time to finish that came with them.
+//! The signals to a publisher's thread, and the deadline of a requested stop.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -9,9 +9,9 @@ use crate::delivery::Signal;
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// The time is over.
+    /// The time has passed.
     Elapsed,
-    /// The thread is asked to finish.
+    /// A stop is requested.
     Finish,
 }
 
@@ -27,7 +27,7 @@ impl Inbox {
         Self { signals, finish: None }
     }
 
-    /// By when to finish, once that was asked.
+    /// The deadline of the requested stop; none before that.
     pub(super) fn deadline(&self) -> Deadline {
         self.finish.map_or(Deadline::NONE, Deadline::at)
     }
@@ -37,7 +37,7 @@ impl Inbox {
         &self.signals
     }
 
-    /// Waits for so long, unless the thread is asked to finish. Notifications of the outbox are ignored.
+    /// Waits for this long, or until a stop is requested. Notifications of the outbox are ignored.
     pub(super) fn wait(&mut self, length: Duration) -> Wait {
         let until = Instant::now() + length;
         loop {

@@ -10,7 +10,7 @@ use crate::store;
 /// What interrupts a publisher.
 #[derive(Debug)]
 pub(super) enum Interruption {
-    /// It is asked to finish.
+    /// A stop is requested.
     Finish,
     /// Another owner has begun: back to standby.
     Fenced,
@@ -18,8 +18,11 @@ pub(super) enum Interruption {
     Retry(String),
     /// An operator is needed.
     Refused(String),
-    /// The store failed.
+    /// The store failed, and reopening it does not help.
     Store(store::Error),
+    /// The store is damaged or closed: to be opened again, which checks it; a damaged one is replaced
+    /// and restored from the state topic.
+    ReopenStore(store::Error),
 }
 
 impl From<StateTopicError> for Interruption {
@@ -50,7 +53,7 @@ impl From<KafkaError> for Interruption {
 }
 
 impl Interruption {
-    /// By a delivery that failed; an outage that the producer has reported says more.
+    /// From a failed delivery. An outage that the producer has reported is the cause, and goes first.
     pub(super) fn of_delivery(failure: DeliveryFailure, producer: &Producer) -> Self {
         match (failure, producer.take_outage()) {
             (DeliveryFailure::Fenced, _) => Self::Fenced,

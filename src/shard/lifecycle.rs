@@ -56,7 +56,7 @@ pub(crate) struct ShardContext {
     pub(crate) outbox_limit: u64,
 }
 
-/// A shard, and what runs of it.
+/// A shard and its running parts.
 pub(crate) struct Shard {
     number: i32,
     context: Arc<ShardContext>,
@@ -69,8 +69,8 @@ pub(crate) struct Shard {
 struct Running {
     store: Store,
     tasks: JoinSet<()>,
-    /// Held by every poll while it lasts.
-    turns: Arc<RwLock<()>>,
+    /// Read-locked during each poll.
+    polls_in_flight: Arc<RwLock<()>>,
     engine: JoinHandle<()>,
 }
 
@@ -115,7 +115,7 @@ impl Shard {
                         let reason = error.to_string();
                         tracing::error!(shard = self.number, %reason, "the engine cannot start");
                         health.store_failed(&reason);
-                        // An owner that does not poll would only keep others from polling.
+                        // An owner that does not poll blocks the standby.
                         failed.send_replace(Some(reason));
                     }
                 }
@@ -174,14 +174,14 @@ impl Shard {
             },
         )?;
         let (poll_gate, may_poll) = watch::channel(true);
-        let turns = Arc::new(RwLock::new(()));
+        let polls_in_flight = Arc::new(RwLock::new(()));
         let polling = Arc::new(PollerContext {
             engine: handle,
             health: Arc::clone(health),
             metrics: Arc::clone(metrics),
             clock: Arc::clone(clock),
             gate: may_poll,
-            turns: Arc::clone(&turns),
+            turns: Arc::clone(&polls_in_flight),
             first_pause: self.context.limits.pause,
         });
         let mut tasks = JoinSet::new();
@@ -203,18 +203,18 @@ impl Shard {
             poll_gate,
         };
         tasks.spawn(monitor.run());
-        self.running = Some(Running { store, tasks, turns, engine: thread });
+        self.running = Some(Running { store, tasks, polls_in_flight, engine: thread });
         Ok(())
     }
 
     /// Stops polling, lets polls in flight end for a moment, and commits what they read. Returns the
     /// store, which nothing of this shard uses any more.
     async fn end(&mut self, polls: Duration, engine_end: Duration) -> Option<Store> {
-        let Running { store, mut tasks, turns, engine } = self.running.take()?;
+        let Running { store, mut tasks, polls_in_flight, engine } = self.running.take()?;
         let until = Instant::now() + engine_end;
-        // Otherwise answers that the vendor has given would be dropped with the tasks, and what they
-        // show might never be emitted.
-        let no_polls = tokio::time::timeout(polls, turns.write()).await;
+        // The shutdown drops the tasks: an answer that was received and not yet applied would be lost,
+        // and its changes might never be emitted.
+        let no_polls = tokio::time::timeout(polls, polls_in_flight.write()).await;
         tasks.shutdown().await;
         drop(no_polls);
         let ended = tokio::task::spawn_blocking(move || {
@@ -223,7 +223,7 @@ impl Shard {
                 std::thread::sleep(JOIN_INTERVAL);
             }
             if !engine.is_finished() {
-                tracing::error!("the engine does not end; it is left behind");
+                tracing::error!("the engine did not stop in time; abandoned");
             } else if engine.join().is_err() {
                 tracing::error!("the engine panicked");
             }

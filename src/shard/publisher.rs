@@ -1,9 +1,9 @@
 //! The publisher of a shard: standby, takeover, the outbox relay, and standby again when another owner
 //! has taken over.
 //!
-//! It runs on a thread of its own, because the store and librdkafka block. The rest of the shard follows
-//! its changes: only after [`OwnershipChange::Owning`] may vendors be polled, and the thread goes on
-//! after [`OwnershipChange::Left`] only when nobody uses the store any more.
+//! It runs on a thread of its own, because the store and librdkafka block. It reports each
+//! [`OwnershipChange`] to the rest of the shard: polling starts after [`OwnershipChange::Owning`], and
+//! after [`OwnershipChange::Left`] the thread waits until the store is no longer in use.
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -20,7 +20,7 @@ use crate::delivery::{
 use crate::kafka::BrokerConnection;
 use crate::store;
 
-/// The wait after Kafka did not answer.
+/// The wait after Kafka did not answer or the store failed.
 const RETRY_WAIT: Duration = Duration::from_secs(2);
 /// How long the thread may take beyond the grace time: a flush of the store, the release.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(4);
@@ -59,7 +59,7 @@ impl Publisher {
     pub fn finish(self, grace: Duration) {
         let _ = self.signals.send(Signal::Finish(Instant::now() + grace));
         if self.ended.recv_timeout(grace + FINISH_TIMEOUT) == Err(RecvTimeoutError::Timeout) {
-            tracing::error!("the publisher does not end; it is left behind");
+            tracing::error!("the publisher did not stop in time; abandoned");
         }
     }
 }
@@ -105,11 +105,19 @@ impl PublisherThread {
                     if reason != self.last_reason {
                         tracing::warn!(
                             %reason,
-                            "kafka is not ready; nothing is polled before it is"
+                            "kafka is not ready; polling has not started"
                         );
                         self.last_reason.clone_from(&reason);
                     }
                     self.parts.observer.connection(&BrokerConnection::Down(reason));
+                    if self.inbox.wait(RETRY_WAIT) == Wait::Finish {
+                        return;
+                    }
+                }
+                Interruption::ReopenStore(error) => {
+                    let shard = self.parts.shard;
+                    tracing::error!(shard, %error, "the local store failed; reopening it");
+                    self.parts.observer.shard_state(shard, ShardState::TakingOver);
                     if self.inbox.wait(RETRY_WAIT) == Wait::Finish {
                         return;
                     }
@@ -127,7 +135,7 @@ impl PublisherThread {
         }
     }
 
-    /// Publishes until it is to finish (`Ok`), or the shard or the store is lost.
+    /// Publishes until a stop is requested (`Ok`), the shard is lost, or the store fails.
     fn publish(&self, owned: OwnedShard) -> Result<(), Interruption> {
         let OwnedShard { store, producer, owner, state_offset } = owned;
         let PublisherParts { shard, standby, observer, lease, changes, .. } = &self.parts;
@@ -165,16 +173,14 @@ impl PublisherThread {
         let interruption = match end {
             RelayEnd::Finished => return Ok(()),
             RelayEnd::ShardLost => Interruption::Fenced,
-            // Opening it again checks it; what is damaged is replaced and restored from the topic.
             RelayEnd::StoreFailed(error @ (store::Error::Damaged(_) | store::Error::Closed)) => {
-                tracing::error!(shard, %error, "the local store failed; it is opened again");
-                Interruption::Retry(error.to_string())
+                Interruption::ReopenStore(error)
             }
             RelayEnd::StoreFailed(error) => Interruption::Store(error),
         };
         let (left, answered) = channel();
         if changes.send(OwnershipChange::Left(left)).is_ok() {
-            // A closed channel is an answer, too: nobody uses the store.
+            // A closed channel also means that the store is no longer in use.
             let _ = answered.recv();
         }
         Err(interruption)

@@ -19,7 +19,7 @@ use crate::store::Store;
 pub enum OwnershipChange {
     /// The shard is owned; this is its store.
     Owning(Store),
-    /// It is owned no more. Whoever uses the store stops using it and then answers.
+    /// It is no longer owned. The receiver stops using the store and then answers.
     Left(Sender<()>),
     /// It cannot be owned before an operator has acted: one line that says why.
     Refused(String),
@@ -31,7 +31,7 @@ pub struct PublisherParts {
     pub shard: i32,
     /// How events are delivered.
     pub delivery: Delivery,
-    /// Whether another bridge may own the shard, and is waited for.
+    /// Whether to wait on standby while another bridge owns the shard.
     pub standby: bool,
     /// The directory of the shard's store.
     pub state_dir: PathBuf,

@@ -53,7 +53,8 @@ pub(super) fn wait_for_takeover(
             logged = true;
         }
         observer.shard_state(*shard, ShardState::Standby);
-        // A topic that cannot be read says nothing about the owner: only a read counts.
+        // Liveness is decided after successful reads only: while the topic cannot be read, heartbeats
+        // may be on it.
         next = loop {
             // The random part keeps two bridges that started together from deciding together.
             let interval = READ_INTERVAL.mul_f64(rand::rng().random_range(0.5..1.5));
@@ -77,7 +78,7 @@ pub(super) fn wait_for_takeover(
     }
 }
 
-/// Refuses a shard with state of accounts that this configuration does not have.
+/// Refuses a shard that holds state of accounts that this configuration does not have.
 fn refuse_orphans(parts: &PublisherParts, last: Option<&OwnerRecord>) -> Result<(), Interruption> {
     let Some(owner) = last else { return Ok(()) };
     let orphans = orphans(&owner.accounts, &parts.accounts, &parts.retired);
@@ -88,7 +89,7 @@ fn refuse_orphans(parts: &PublisherParts, last: Option<&OwnerRecord>) -> Result<
     let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
     Err(Interruption::Refused(format!(
         "the deployment {} owns accounts that this configuration does not have: {}; add them, \
-         choose another deployment, or give their state up: [kafka] retire = [{}]",
+         choose another deployment, or delete their state: [kafka] retire = [{}]",
         parts.settings.deployment,
         names.join(", "),
         quoted.join(", ")

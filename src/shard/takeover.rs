@@ -30,7 +30,7 @@ pub(super) struct OwnedShard {
 /// Takes the shard over.
 ///
 /// With [`TakeoverMode::WhenFree`] it goes on only if the last owner record is still the one that was
-/// `seen`: of two bridges that miss the same heartbeats the other one has begun first, and polls.
+/// `seen`: if two bridges miss the same heartbeats, the one that took over first polls already.
 pub(super) fn take_over(
     parts: &PublisherParts,
     deadline: Deadline,
@@ -41,8 +41,8 @@ pub(super) fn take_over(
     observer.shard_state(*shard, ShardState::TakingOver);
     let reader = StateReader::new(settings, *shard)?;
     let must_be_free = mode == TakeoverMode::WhenFree;
-    // Read before, so that an owner which has begun meanwhile is not fenced for nothing, and again
-    // after, when nobody else can write any more.
+    // Checked before fencing, so that a new owner is not fenced, and again after it, when no other
+    // producer can write any more.
     if must_be_free && reader.last_owner(deadline)?.0.as_ref() != seen {
         return Err(Interruption::Fenced);
     }
@@ -126,13 +126,13 @@ fn next_owner(last: Option<OwnerRecord>, now: crate::model::Timestamp) -> OwnerR
     OwnerRecord::new(lineage, generation, progress, accounts, now)
 }
 
-/// Why a published store is not used with an empty topic.
+/// The error of a published store whose topic is empty.
 fn lost_topic(parts: &PublisherParts) -> String {
     let topic = parts.settings.state_topic();
     let dir = parts.state_dir.display();
     format!(
         "the topic {topic} is empty, but the store in {dir} was published there: is this \
-         another cluster, or was the topic deleted? To begin anew, remove the directory"
+         another cluster, or was the topic deleted? To start empty, delete the directory"
     )
 }
 

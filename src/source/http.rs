@@ -24,6 +24,7 @@ use self::headers::{count, date, has_next, retry_after};
 use self::request::Request;
 use super::error::{Disposition, Error, Refusal};
 use super::request_permits::RequestPermits;
+use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::model::{AccountName, StreamName, Timestamp};
 use crate::telemetry::{Metrics, RequestOutcome};
@@ -171,6 +172,7 @@ impl Client {
 
     async fn request(&self, stream: &StreamName, request: Request<'_>) -> Result<Answer, Error> {
         let mut attempt = 1;
+        let mut backoff = retry_backoff(self.connection.limits.pause);
         loop {
             let error = match self.attempt(stream, request).await {
                 Ok(mut answer) => {
@@ -184,7 +186,7 @@ impl Client {
             }
             tracing::debug!(stream = %stream, %error, attempt, "retrying a request");
             let random = rand::rng().random_range(0.0..1.0);
-            tokio::time::sleep(retry_wait(self.connection.limits.pause, attempt, random)).await;
+            tokio::time::sleep(backoff.next_part(random)).await;
             attempt += 1;
         }
     }
@@ -403,10 +405,10 @@ fn without_url(error: &reqwest::Error) -> String {
     text
 }
 
-/// The wait before another attempt: a random part of the longest one, so that clients that failed
-/// together do not retry together.
-fn retry_wait(longest: Duration, attempt: u32, random: f64) -> Duration {
-    longest.saturating_mul(1 << attempt.saturating_sub(1).min(6)).mul_f64(random)
+/// The waits before further attempts, of which a random part is waited: clients that failed together
+/// do not retry together.
+fn retry_backoff(first: Duration) -> Backoff {
+    Backoff::new(first, first.saturating_mul(64))
 }
 
 #[cfg(test)]

@@ -127,12 +127,6 @@ impl Batch {
         self.puts.is_empty() && self.open.is_empty() && self.entries.is_empty()
     }
 
-    /// Whether it has an event.
-    #[must_use]
-    pub fn has_events(&self) -> bool {
-        self.entries.iter().chain([&self.open]).any(|entry| !entry.events.is_empty())
-    }
-
     pub(super) fn into_parts(mut self) -> (Puts, Vec<OutboxEntry>) {
         self.close_entry();
         (self.puts, self.entries)

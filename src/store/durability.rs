@@ -1,4 +1,4 @@
-//! The durability marker: a small file beside sled's that says up to which batch the store was once
+//! The durability marker: a small file beside sled's that records a batch up to which the store was
 //! durable.
 //!
 //! sled, when its log is damaged, may open an older state of itself, or an empty one, without an error
@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Lineage (16 bytes), batch (8 bytes), their hash (8 bytes).
 const SLOT: usize = 32;
 
-/// What a marker says.
+/// The content of a marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DurableBatch {
     /// The store's identity.
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_torn_write_leaves_the_slot_before() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("mark");
+        let path = dir.path().join("marker");
         let lineage = Uuid::from_u128(5);
         assert!(DurabilityMarker::open(&path).unwrap().is_none());
         let mut marker =

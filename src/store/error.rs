@@ -1,6 +1,6 @@
 //! The errors of the store.
 
-/// What can go wrong with the store.
+/// Why an operation on the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another process has the directory open.
@@ -16,7 +16,7 @@ pub enum Error {
     },
     /// The disk failed or is full. What was committed before is kept.
     #[error(
-        "the state directory cannot be written: {0}; free space or mend the disk, then restart"
+        "the state directory cannot be written: {0}; free space or repair the disk, then restart"
     )]
     Io(#[source] std::io::Error),
     /// The store found damage while it was open.

@@ -94,27 +94,27 @@ fn fuzzed_states_are_refused_or_read_with_their_header() {
     let stored = store.shared.database.get(state("1").bytes()).unwrap().unwrap();
     run("states", &[&stored], &["\"roster\"", "revision"], |bytes| {
         let read = super::value::decode::<crate::detect::AgentState>(bytes);
-        let said = super::value::decode::<serde_json::Value>(bytes);
+        let json = super::value::decode::<serde_json::Value>(bytes);
         let header = (bytes[..bytes.len().min(13)]).to_vec();
         for (version, privacy) in [
             read.as_ref().map(|read| (read.model_version, read.privacy)),
-            said.as_ref().map(|said| (said.model_version, said.privacy)),
+            json.as_ref().map(|json| (json.model_version, json.privacy)),
         ]
         .into_iter()
         .flatten()
         {
-            let said = [&[VALUE_VERSION][..], &version.to_be_bytes(), &privacy.to_be_bytes()];
-            assert_eq!(said.concat(), header);
+            let expected = [&[VALUE_VERSION][..], &version.to_be_bytes(), &privacy.to_be_bytes()];
+            assert_eq!(expected.concat(), header);
         }
         let read = read.map(|read| read.value);
-        let said = said.map(|said| (said.model_version, said.privacy, said.value.to_string()));
-        let class = match (&read, &said) {
+        let json = json.map(|json| (json.model_version, json.privacy, json.value.to_string()));
+        let class = match (&read, &json) {
             (None, None) => format!("refused {}", bytes.len().min(16)),
             (Some(_), None) => String::from("with something skipped that is no JSON"),
             (None, Some(_)) => String::from("of another form"),
             (Some(_), Some((version, ..))) => format!("version {version}"),
         };
-        Outcome { class, whole: format!("{read:?} {said:?}") }
+        Outcome { class, whole: format!("{read:?} {json:?}") }
     });
 }
 

@@ -37,7 +37,7 @@ fn without_a_broker_the_bridge_sends_no_vendor_requests_and_reports_why() {
     // Nothing listens on this port.
     let fixture = BridgeFixture::new(&centre, "127.0.0.1:1", "nobody");
     let mut bridge = fixture.run();
-    bridge.wait_for_line("nothing is polled before it is", Duration::from_mins(1));
+    bridge.wait_for_line("kafka is not ready; polling has not started", Duration::from_mins(1));
     let ready = page(&mut bridge, "/readyz");
     assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("kafka"), "{ready}");
     let status = page(&mut bridge, "/status");

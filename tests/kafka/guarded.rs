@@ -154,10 +154,10 @@ fn events_reach_a_guarded_kafka_once_each_right_is_granted_and_each_lack_is_one_
     let place = place(&url, broker.bootstrap(), &prefix, &authority.pem, "");
     let mut bridge = place.run_with(&[("ACME_TOKEN", TOKEN), ("KAFKA_PASSWORD", PASSWORD)]);
     let line = bridge.wait_for_line("kafka is not ready", Duration::from_mins(1));
-    assert!(line.contains("topics cannot be made: ") && line.contains(&hidden), "{line}");
+    assert!(line.contains("topics cannot be created: ") && line.contains(&hidden), "{line}");
     assert!(line.contains("Topic authorization failed; grant the rights"), "{line}");
     grant(&broker, &prefix, "Create", "--topic");
-    bridge.wait_for_line("topics made", Duration::from_mins(1));
+    bridge.wait_for_line("topics created", Duration::from_mins(1));
     let lacks = [
         ("Topic authorization failed", "Read", "--topic"),
         ("Transactional Id authorization failed", "Write", "--transactional-id"),

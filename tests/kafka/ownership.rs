@@ -379,7 +379,7 @@ fn accounts_that_are_not_configured_are_refused_before_their_owner_is_disturbed(
     assert_eq!(
         reason,
         "the deployment tests owns accounts that this configuration does not have: acme; add \
-         them, choose another deployment, or give their state up: [kafka] retire = [\"acme\"]"
+         them, choose another deployment, or delete their state: [kafka] retire = [\"acme\"]"
     );
     stranger.finish();
     owner.emit(&store, 3..5);
@@ -413,7 +413,7 @@ fn a_store_whose_topic_is_empty_is_refused_and_one_of_another_topic_is_restored(
         panic!("not refused")
     };
     assert!(reason.contains("is empty, but the store in"), "{reason}");
-    assert!(reason.ends_with("To begin anew, remove the directory"), "{reason}");
+    assert!(reason.ends_with("To start empty, delete the directory"), "{reason}");
     lost.finish();
     // Another bridge has begun there meanwhile: what it published is the truth there.
     let mut native = abroad.bridge(&dirs.path().join("native"));

@@ -98,5 +98,5 @@ fn a_bridge_that_may_make_no_topics_lists_what_is_missing_and_goes_on_once_all_a
     assert!(verdict.passed() && verdict.events > 0, "{verdict}\n{}", bridge.said());
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
-    assert!(!bridge.said().contains("topics made"), "{}", bridge.said());
+    assert!(!bridge.said().contains("topics created"), "{}", bridge.said());
 }

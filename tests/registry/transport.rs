@@ -114,7 +114,7 @@ fn wrong_credentials_and_an_authority_that_is_not_trusted_are_one_readable_line(
     assert_eq!(status, 1, "{output}");
     let host = format!("127.0.0.1:{}", server.port);
     assert!(
-        output.contains(&format!("the schema registry at {host} refuses us (401)")),
+        output.contains(&format!("the schema registry at {host} refuses the credentials (401)")),
         "{output}"
     );
     assert!(!output.contains("nobody-sees-this"), "{output}");

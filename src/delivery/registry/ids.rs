@@ -73,7 +73,7 @@ impl SchemaIds {
         runtime: Handle,
     ) -> Result<Self, Error> {
         let client = {
-            // The HTTP client needs a runtime when it is made.
+            // The HTTP client needs a runtime when it is created.
             let _runtime = runtime.enter();
             Arc::new(Client::new(settings)?)
         };
@@ -169,7 +169,7 @@ impl SchemaIds {
         let (answer, answered) = channel();
         let client = Arc::clone(&self.client);
         let request = self.runtime.spawn(async move {
-            // After the timeout nobody waits for it.
+            // The receiver is gone after the timeout.
             let _ = answer.send(client.id(&subject, &schema).await);
         });
         // It also ends when the runtime does, which drops the request.

@@ -50,10 +50,12 @@ fn by_number(status: u16, body: &[u8]) -> Option<Error> {
 
 #[test]
 fn attempts_are_spread_and_bounded() {
-    let longest = Duration::from_millis(500);
-    assert_eq!(retry_wait(longest, 1, 1.0), longest);
-    assert_eq!(retry_wait(longest, 2, 0.5), longest);
-    assert_eq!(retry_wait(longest, 99, 1.0), Duration::from_secs(32));
+    let first = Duration::from_millis(500);
+    let mut backoff = retry_backoff(first);
+    assert_eq!(backoff.next_part(1.0), first);
+    assert_eq!(backoff.next_part(0.5), first);
+    let last = (3..=99).map(|_| backoff.next_part(1.0)).last();
+    assert_eq!(last, Some(Duration::from_secs(32)));
 }
 
 #[tokio::test]

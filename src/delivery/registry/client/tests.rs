@@ -61,8 +61,8 @@ async fn each_answer_to_a_registration_means_what_the_table_says() {
         (200, "<html>log in</html>", Some("is no schema registry (status 200)".to_owned())),
         (200, r#"{"id":-1}"#, Some("is no schema registry".to_owned())),
         (302, "", Some("is no schema registry (status 302)".to_owned())),
-        (401, "", Some("refuses us (401)".to_owned())),
-        (403, "", Some("refuses us (403)".to_owned())),
+        (401, "", Some("refuses the credentials (401)".to_owned())),
+        (403, "", Some("refuses the credentials (403)".to_owned())),
         (500, r#"{"error_code":50001}"#, Some(unavailable("status 500"))),
         (429, "", Some(unavailable("status 429"))),
     ];
