@@ -100,16 +100,16 @@ fn outside_its_folder_nothing_knows_a_vendors_name_or_its_words() {
     files(&root, "rs", &mut sources);
     let mut searched = 0;
     for path in sources {
-        let place = path.strip_prefix(&root).unwrap().display().to_string();
-        let knows = ["source/", "source.rs", "simulate/"].iter().any(|at| place.starts_with(at));
-        let is_test = place.ends_with("tests.rs") || place.contains("/tests/");
+        let below = path.strip_prefix(&root).unwrap().display().to_string();
+        let knows = ["source/", "source.rs", "simulate/"].iter().any(|at| below.starts_with(at));
+        let is_test = below.ends_with("tests.rs") || below.contains("/tests/");
         if knows || is_test {
             continue;
         }
         searched += 1;
         let text = std::fs::read_to_string(&path).unwrap();
         let named = naming(&text, &words);
-        assert!(named.is_none(), "{place} names a vendor: {named:?}");
+        assert!(named.is_none(), "{below} names a vendor: {named:?}");
     }
     assert!(searched > 80, "only {searched} files were searched");
 }
@@ -172,8 +172,8 @@ fn words_of_all_vendors() -> BTreeSet<String> {
     let mut sources = Vec::new();
     files(&root.join("src/source"), "rs", &mut sources);
     sources.retain(|path| {
-        let place = path.display().to_string();
-        place.contains("/mapping") || place.ends_with("/vocabulary.rs")
+        let below = path.display().to_string();
+        below.contains("/mapping") || below.ends_with("/vocabulary.rs")
     });
     assert!(sources.len() >= 6, "only {} mappings were read", sources.len());
     for path in sources {
@@ -227,14 +227,14 @@ fn detection_the_engine_and_the_model_know_no_vendors_word() {
         let mut sources = vec![root.join(format!("{folder}.rs"))];
         files(&root.join(folder), "rs", &mut sources);
         for path in sources {
-            let place = path.strip_prefix(&root).unwrap().display().to_string();
-            if place.ends_with("tests.rs") || place.contains("/tests/") {
+            let below = path.strip_prefix(&root).unwrap().display().to_string();
+            if below.ends_with("tests.rs") || below.contains("/tests/") {
                 continue;
             }
             searched += 1;
             for literal in literals(&std::fs::read_to_string(&path).unwrap()) {
                 let word = vendors_word(&literal, &words);
-                assert!(word.is_none(), "{place} has {word:?} in {literal:?}");
+                assert!(word.is_none(), "{below} has {word:?} in {literal:?}");
             }
         }
     }

@@ -90,7 +90,7 @@ fn address(arguments: &HealthArguments, environment: &Environment) -> Result<Soc
     }
     let Some(text) = environment.get(LISTEN) else { return Ok(DEFAULT) };
     text.parse().map_err(|_| {
-        Failure::Misused(format!("{LISTEN}: write an address such as \"127.0.0.1:9464\""))
+        Failure::Usage(format!("{LISTEN}: write an address such as \"127.0.0.1:9464\""))
     })
 }
 

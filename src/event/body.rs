@@ -65,7 +65,7 @@ pub struct InteractionReference {
 /// A queue in an interaction's context. The vendor's three id spaces stay apart.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct QueueReference {
-    /// The queue the customer chose (at CCAI: the menu).
+    /// The queue the customer chose.
     pub id: Option<EntityId>,
     /// The path through menus.
     pub path_id: Option<EntityId>,
@@ -239,7 +239,7 @@ bodies! {
     CallFailure {
         /// The call.
         call: InteractionContext,
-        /// Why, in the vendor's words, such as `eu_abandoned`.
+        /// Why, in the vendor's words.
         reason: Option<String>,
         /// Whether the customer hung up before an agent answered.
         abandoned: bool,
@@ -462,7 +462,7 @@ bodies! {
         queue: Option<QueueReference>,
         /// The vendor's row that reports it.
         row_id: Option<EntityId>,
-        /// The vendor's verdict: `in_sla` or `excluded`.
+        /// The vendor's verdict, in the vendor's words: in time, or not measured.
         verdict: String,
     }
     /// A queue's service level reached its target again.

@@ -274,7 +274,7 @@ impl PageDecoder<'_> {
                                 }
                                 scan.present(id.clone());
                             }
-                            None => scan.mark(Partial::RowWithoutId),
+                            None => scan.make_partial(Partial::RowWithoutId),
                         }
                         quarantine.push(quarantined);
                         continue;

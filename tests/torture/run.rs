@@ -414,12 +414,12 @@ impl<'t> EpochRun<'t> {
     }
 
     fn generation(&self) -> Option<String> {
-        self.owners.records().last().map(|word| word.generation.clone())
+        self.owners.records().last().map(|record| record.generation.clone())
     }
 
     fn owners_so_far(&self) -> usize {
         let mut generations: Vec<_> =
-            self.owners.records().into_iter().map(|word| word.generation).collect();
+            self.owners.records().into_iter().map(|record| record.generation).collect();
         generations.dedup();
         generations.len()
     }
@@ -498,7 +498,7 @@ impl<'t> EpochRun<'t> {
     fn save_logs(&self, epoch: usize) {
         for (number, bridge) in self.bridges.iter().enumerate() {
             let file = self.torture.logs.join(format!("epoch-{epoch}-bridge-{number}.log"));
-            std::fs::write(&file, bridge.said()).expect("a directory below target is writable");
+            std::fs::write(&file, bridge.output()).expect("a directory below target is writable");
             (self.torture.say)(&format!("       its log is in {}", file.display()));
         }
     }

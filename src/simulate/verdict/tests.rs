@@ -202,7 +202,7 @@ fn each_event_that_comes_twice_is_noticed() {
 }
 
 #[test]
-fn a_fact_that_was_never_recorded_is_called_invented() {
+fn a_fact_that_was_never_recorded_is_reported_as_invented() {
     let mut more = topics();
     more.add("chats", "chat:9", "ChatFinished", 3, json!({}));
     assert_eq!(problems(&truth(), &more), ["invented: ChatFinished 9"]);

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_start_of_a_state_is_shown_by_its_place_and_form() {
+    fn the_start_of_a_state_is_shown_by_its_position_and_format() {
         let rows: Vec<_> = [
             json!("Busy"),
             json!({"name": "Busy", "since": 1_772_366_400}),

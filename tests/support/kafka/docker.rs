@@ -21,8 +21,8 @@ const INSIDE: Ports = Ports { client: 9092, direct: 9093, internal: 9094, contro
 /// Whether a Docker engine answers.
 pub(crate) fn answers() -> bool {
     wait_for(async {
-        let asked = testcontainers::bollard::Docker::connect_with_defaults();
-        match asked {
+        let response = testcontainers::bollard::Docker::connect_with_defaults();
+        match response {
             Ok(engine) => engine.ping().await.is_ok(),
             Err(_) => false,
         }

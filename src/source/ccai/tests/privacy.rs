@@ -352,7 +352,7 @@ fn pseudonyms_stand_in_place<T: Planted>() {
 }
 
 #[test]
-fn pseudonyms_stand_where_texts_stood_and_nothing_shows_through() {
+fn pseudonyms_replace_texts_completely() {
     for_each_kind!(pseudonyms_stand_in_place);
 }
 

@@ -91,7 +91,7 @@ async fn an_error_on_a_later_page_stops_only_what_it_has_to() {
 }
 
 #[tokio::test]
-async fn a_redirect_takes_the_credentials_of_infobip_nowhere() {
+async fn a_redirect_never_receives_the_credentials_of_infobip() {
     for status in [302, 307] {
         let elsewhere = VendorServer::answering(|_| Answer::status(200)).await;
         let target = elsewhere.url().join("/v1/agents").unwrap().to_string();

@@ -83,7 +83,7 @@ async fn a_fault_of_the_vendors_is_retried() {
 }
 
 #[tokio::test]
-async fn a_redirect_takes_the_credentials_of_maqsam_nowhere() {
+async fn a_redirect_never_receives_the_credentials_of_maqsam() {
     for status in [302, 307] {
         let elsewhere = VendorServer::answering(|_| Answer::status(200)).await;
         let target = elsewhere.url().join("/v1/agents").unwrap().to_string();
