@@ -1,12 +1,12 @@
-//! Reading topics back, for `floorcast tail` and for checks that compare the topics with the truth. The
-//! bridge itself does not use it.
+//! Reading topics back, for `floorcast tail` and for checks that compare the topics with the truth.
+//! The bridge itself does not use it.
 //!
 //! It promises:
 //! - Committed records only, in order within each partition.
 //! - No trace at the broker: partitions are assigned manually, no group is joined and no offset
 //!   committed.
-//! - A bounded read ends at the offsets that were the ends when it began, however busy the topics are
-//!   meanwhile; it goes partition by partition.
+//! - A bounded read ends at the offsets that were the ends when it began, however busy the topics
+//!   are meanwhile; it goes partition by partition.
 //! - Bounded memory: librdkafka's read-ahead has a limit, and so has [`read_all`].
 
 mod reader;

@@ -1,4 +1,5 @@
-//! Events that are framed for a schema registry: a real registry, a real Kafka, and independent readers.
+//! Events that are framed for a schema registry: a real registry, a real Kafka, and independent
+//! readers.
 
 use std::collections::BTreeMap;
 use std::path::Path;

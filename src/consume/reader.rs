@@ -111,7 +111,7 @@ impl Reader {
                 (self.interrupted, self.idle_since) = (false, None);
                 Ok(self.advance(record))
             }
-            // The end that is visible: what is behind it is not committed.
+            // The visible end: records after it are not committed.
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 if let Remaining::Bounded { current, .. } = &mut self.remaining {
                     current.take_if(|span| span.partition == partition);
@@ -165,7 +165,7 @@ impl Reader {
             }
             // Also an unknown topic: a broker that has just started may not know it yet.
             _ => {
-                // librdkafka goes on trying.
+                // librdkafka retries by itself.
                 if !self.interrupted {
                     tracing::warn!(servers = self.servers, %error, "reading is interrupted");
                 }
@@ -260,7 +260,7 @@ impl Reader {
     ) -> Result<TopicPartitionList, Error> {
         let mut times = TopicPartitionList::new();
         for (topic, partition) in partitions {
-            // In this request the offsets stand for times.
+            // In this request the offsets are times.
             times
                 .add_partition_offset(topic, *partition, Offset::Offset(time.millis().max(0)))
                 .map_err(Error::Client)?;
@@ -324,7 +324,8 @@ fn client(cluster: &Cluster, finish: Finish) -> Result<BaseConsumer<KafkaContext
         .set("group.id", "floorcast-tail")
         .set("enable.auto.commit", "false")
         .set("allow.auto.create.topics", "false")
-        // Where retention has removed a record meanwhile, go on with the next and not at the end.
+        // Where retention has removed a record meanwhile, continue with the next one, not at the
+        // end.
         .set("auto.offset.reset", "earliest")
         .set("queued.max.messages.kbytes", READ_AHEAD_KIB.to_string())
         .set("reconnect.backoff.max.ms", "1000")

@@ -75,7 +75,7 @@ pub fn queue_status_row(
     Change { state: next, drafts }
 }
 
-/// Nobody waits on a path that a complete snapshot does not show.
+/// No interaction waits on a path that a complete snapshot does not show.
 #[must_use]
 pub fn queue_status_absence(
     state: &LevelState,

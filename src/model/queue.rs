@@ -90,7 +90,7 @@ pub struct QueueStatus {
     pub path: Option<String>,
     /// How many wait.
     pub depth: i64,
-    /// Since when the longest wait goes on.
+    /// When the longest wait began.
     pub oldest_queued_at: Option<Timestamp>,
     /// The longest wait.
     pub oldest_duration: Option<i64>,

@@ -137,8 +137,8 @@ impl<T> FullScanBuilder<T> {
         }
     }
 
-    /// Adds a row. `false` when its id is there already: rows shift between pages, so the second one
-    /// is dropped, and the count shows whether another was missed.
+    /// Adds a row. `false` when its id is there already: rows shift between pages, so the second
+    /// one is dropped, and the count shows whether another was missed.
     pub fn row(&mut self, id: &EntityId, row: FullScanRow<T>) -> bool {
         let new = self.present.insert(id.clone());
         if new {
@@ -152,8 +152,8 @@ impl<T> FullScanBuilder<T> {
         self.present.insert(id);
     }
 
-    /// The rows of an id contradict each other: it is present, none of its rows is used, and the scan
-    /// is partial. `false` when that was known.
+    /// The rows of an id contradict each other: it is present, none of its rows is used, and the
+    /// scan is partial. `false` when that was known.
     pub fn conflict(&mut self, id: EntityId) -> bool {
         self.make_partial(Partial::ConflictingDuplicate);
         self.conflicting.insert(id)

@@ -50,8 +50,8 @@ impl<'a, T: EntityRow> FullScanInProgress<'a, T> {
         self.scan.make_partial(reason);
     }
 
-    /// Takes the answer to the request for the next page. `None`: the scan ends here, with the pages
-    /// before.
+    /// Takes the answer to the request for the next page. `None`: the scan ends here, with the
+    /// pages before.
     pub(super) fn answered(
         &mut self,
         answered: Result<Answer, Error>,

@@ -1,5 +1,5 @@
-//! Who owns a shard, when a new owner trusts its store, and that whatever becomes of a store the topics
-//! stay right: they are the truth.
+//! Who owns a shard, when a new owner trusts its store, and that whatever becomes of a store the
+//! topics stay right: they are the truth.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -51,8 +51,8 @@ fn entries_are_published_once_and_a_restart_continues_after_them() {
     assert_eq!(deployment.numbers(), (0..40).collect::<Vec<_>>());
 }
 
-/// A kind of loss or damage: its name, what it does to a store's directory (an older copy is in the other
-/// one), and why the store is then restored; `*` for any reason.
+/// A kind of loss or damage: its name, what it does to a store's directory (an older copy is in the
+/// other one), and why the store is then restored; `*` for any reason.
 type Damage = (&'static str, fn(&Path, &Path), Option<&'static str>);
 
 fn damages() -> Vec<Damage> {

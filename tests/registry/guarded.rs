@@ -13,8 +13,8 @@ use crate::support::{kafka, python, registry};
 
 const SECRET: &str = "nobody-sees-this";
 
-/// Runs a bridge and `tail` through a gateway that requires this header, and that redirects every request
-/// to another host at first.
+/// Runs a bridge and `tail` through a gateway that requires this header, and that redirects every
+/// request to another host at first.
 fn publish_and_read_through_a_gateway(seed: u64, credentials: &str, header: &str) {
     let (broker, registry) = (kafka::shared(), registry::shared());
     let (pem, tls) = authority();

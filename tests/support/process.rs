@@ -54,8 +54,8 @@ impl Output {
 }
 
 impl Floorcast {
-    /// Starts the program with these arguments, and these variables in addition to the environment of
-    /// the tests, except for variables that would configure it.
+    /// Starts the program with these arguments, and these variables in addition to the environment
+    /// of the tests, except for variables that would configure it.
     pub(crate) fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(super::program());
         for (name, _) in std::env::vars_os() {

@@ -1,5 +1,5 @@
-//! The final state: the state that the events lead to, compared with what the vendor's API returns at
-//! the end.
+//! The final state: the state that the events lead to, compared with what the vendor's API returns
+//! at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};

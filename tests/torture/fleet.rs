@@ -67,7 +67,8 @@ impl Vendor {
         self.simulator.set_faults(Faults::default());
     }
 
-    /// When each request came, in milliseconds since the epoch, and the host that it was addressed to.
+    /// When each request came, in milliseconds since the epoch, and the host that it was addressed
+    /// to.
     pub(crate) fn requests(&self) -> Vec<(i64, String)> {
         self.simulator.hosts().into_iter().map(|(at, host)| (at.millis(), host)).collect()
     }

@@ -145,8 +145,8 @@ impl<'t> EpochRun<'t> {
         Self { torture, vendor, bridges, owners, prefix, pair, kills, problems, last_owner }
     }
 
-    /// Waits until every stream was polled once and the baseline is committed: what happens from now
-    /// on has to be published, whatever fault is injected.
+    /// Waits until every stream was polled once and the baseline is committed: what happens from
+    /// now on has to be published, whatever fault is injected.
     fn wait_for_baseline(&mut self) -> Result<(), String> {
         let mut ended = false;
         let begun = self.wait(RECOVERY_TIMEOUT, |run| {
@@ -379,8 +379,8 @@ impl<'t> EpochRun<'t> {
         Ok(())
     }
 
-    /// Either of two bridges may become the owner: after a change of the owner, what was served to the
-    /// other one since may be lost.
+    /// Either of two bridges may become the owner: after a change of the owner, what was served to
+    /// the other one since may be lost.
     fn note_change_of_owner(&mut self) {
         let generation = self.generation();
         if self.pair && generation != self.last_owner.1 {
@@ -446,8 +446,8 @@ impl<'t> EpochRun<'t> {
         Ok(())
     }
 
-    /// Stops the simulation, waits until the bridges have published the rest, stops them, and checks
-    /// everything.
+    /// Stops the simulation, waits until the bridges have published the rest, stops them, and
+    /// checks everything.
     fn settle(&mut self) -> Findings {
         for bridge in 0..self.bridges.len() {
             if self.bridges[bridge].failpoint.is_some() {

@@ -89,7 +89,8 @@ fn sparse_row(member: &Member) -> Value {
 
 fn row(member: &Member, names: u64, map: bool) -> Value {
     let name = |id: &u64| {
-        // One group has no name and one is renamed now and then: groups are identified by their ids.
+        // One group has no name and one is renamed now and then: groups are identified by their
+        // ids.
         let name = match id {
             4 => String::from("Unknown group (4)"),
             10 => format!("Parcels {names}"),
@@ -105,7 +106,8 @@ fn row(member: &Member, names: u64, map: bool) -> Value {
         "address": member.address,
         "dest_type": "MOBILE",
         "dest_value": member.destination,
-        // Invented passwords: they are in the vendor's answers, and must not be found anywhere else.
+        // Invented passwords: they are in the vendor's answers, and must not be found anywhere
+        // else.
         "call_pass": format!("{:08}", 52_000_000 + number),
         "password": format!("invented-password-{number}"),
         "role": (member.role + 1).to_string(),

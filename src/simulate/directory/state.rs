@@ -106,8 +106,8 @@ impl Directory {
         self.entries.values_mut().filter_map(|entry| entry.shown.visible_at(now)).cloned().collect()
     }
 
-    /// Decides whether this answer is empty by [`Traps::empty_answers`]. Never shortly after a departure,
-    /// and not before anybody was shown: a client would have to take it for the truth.
+    /// Decides whether this answer is empty by [`Traps::empty_answers`]. Never shortly after a
+    /// departure, and not before anybody was shown: a client would have to take it for the truth.
     ///
     /// [`Traps::empty_answers`]: crate::simulate::settings::Traps::empty_answers
     pub(super) fn draw_empty_answer(&mut self) -> bool {

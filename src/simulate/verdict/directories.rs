@@ -41,7 +41,7 @@ const fn kinds(system: System) -> Kinds {
     }
 }
 
-/// The state that is published in place of one that was never served.
+/// The state that is published instead of one that was never served.
 const UNSEEN: &str = "unknown OTHER";
 /// Personal facts, which privacy settings may leave out.
 const PERSONAL: &[&str] = &["name", "email", "phone", "destination"];

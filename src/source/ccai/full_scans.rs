@@ -18,7 +18,7 @@ use crate::source::{
 
 /// Pages of one full scan, at most: two hundred thousand agents.
 const MOST_PAGES: u32 = 2_000;
-/// Shows the deleted entities too: a row that says so is better than a missing one.
+/// Requests deleted entities too: a row marked deleted proves the removal, a missing row does not.
 const WITH_DELETED: [(&str, &str); 1] = [("with_deleted", "true")];
 
 impl Poll<Agents> for Ccai {

@@ -44,8 +44,8 @@ pub(super) fn add_rows(
     match envelope.total_records() {
         Count::Missing => {}
         Count::Unreadable => scan.make_partial(Partial::CountDisagrees),
-        // Whether deleted agents are counted is not documented. When the others alone reach the count,
-        // all are shown: if the deleted ones were counted, others would be missing.
+        // Whether deleted agents are counted is not documented. When the others alone reach the
+        // count, all are shown: if the deleted ones were counted, others would be missing.
         Count::Of(total) if total + deleted.len() as u64 == scan.len() as u64 => {
             scan.counted(scan.len() as u64);
         }

@@ -90,8 +90,8 @@ impl Drop for Container {
     }
 }
 
-/// Runs a future on the runtime that keeps the connections to the engine, from a separate thread: the
-/// test may already be inside a runtime.
+/// Runs a future on the runtime that keeps the connections to the engine, from a separate thread:
+/// the test may already be inside a runtime.
 pub(crate) fn wait_for<T: Send>(future: impl Future<Output = T> + Send) -> T {
     static RUNTIME: LazyLock<Runtime> =
         LazyLock::new(|| Runtime::new().expect("a runtime can be made"));

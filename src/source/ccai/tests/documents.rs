@@ -1,5 +1,5 @@
-//! Every model and example of the vendor's document, none of which loses a field on the way to the model.
-//! The people are invented; the formats are the vendor's.
+//! Every model and example of the vendor's document, none of which loses a field on the way to the
+//! model. The people are invented; the formats are the vendor's.
 
 use chrono::DateTime;
 use serde::Serialize;

@@ -1,6 +1,5 @@
-//! For any bytes of an answer: rows are decoded or quarantined, good rows beside a bad one are unchanged,
-//! no error shows a value, and detection emits nothing for a row
-//! that comes again.
+//! For any bytes of an answer: rows are decoded or quarantined, good rows beside a bad one are
+//! unchanged, no error shows a value, and detection emits nothing for a row that comes again.
 
 use std::fmt::Write;
 
@@ -25,7 +24,7 @@ macro_rules! fixture {
     };
 }
 
-/// Holds the rows of an answer against what every endpoint promises.
+/// Checks the rows of an answer against what every endpoint promises.
 fn endpoint<T: Serialize>(bytes: &[u8], read: DecodeRow<T>, detect: fn(&T)) -> Outcome {
     let failed = |outcome: &str| Outcome { class: outcome.to_owned(), whole: outcome.to_owned() };
     let rows = match split(bytes) {

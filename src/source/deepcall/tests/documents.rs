@@ -1,5 +1,5 @@
-//! The examples of the vendor's document, which lose only the intended fields on the way to the model. The
-//! people are invented; the formats are the vendor's.
+//! The examples of the vendor's document, which lose only the intended fields on the way to the
+//! model. The people are invented; the formats are the vendor's.
 
 use std::collections::BTreeSet;
 

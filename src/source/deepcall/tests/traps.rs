@@ -1,4 +1,4 @@
-//! Where the document says nothing, or something else than the API does.
+//! Cases that the document omits, or in which the API differs from it.
 
 use super::{
     Answer, Credentials, Disposition, EntityId, Error, FullScanRow, Partial, Privacy, SSID, Secret,

@@ -34,7 +34,7 @@ fn both_forms_of_an_error_are_known_with_any_status_code() {
         (200, json!({"requestError": "Ada Sample"}).to_string(), Some("refused")),
         (400, newer("BAD_REQUEST"), Some("refused")),
         (500, newer("UNAUTHORIZED"), Some("unauthorized")),
-        // The status code says more than an unknown error.
+        // An unknown error falls back to the status code.
         (503, newer("SOMETHING_NEW"), None),
         (401, older("Ada Sample"), None),
         // No errors.

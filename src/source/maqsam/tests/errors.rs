@@ -26,7 +26,7 @@ fn an_error_is_known_by_its_flag_whatever_the_status_code_is() {
         (200, body(json!({"error": true, "message": [{"name": "Ada"}]})), Some("refused")),
         (200, body(json!({"error": true})), Some("refused")),
         (200, body(json!({"result": "failure", "message": "Ada"})), Some("refused")),
-        // The status code says more than an unknown error.
+        // An unknown error falls back to the status code.
         (404, body(json!({"error": true, "message": "Ada Sample"})), None),
         // No errors.
         (200, body(json!({"error": false, "message": []})), None),
