@@ -38,10 +38,10 @@ impl std::fmt::Debug for Cluster {
 
 /// Where reading begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub enum ReadFrom {
     /// At the oldest record there is.
     Beginning,
-    /// Behind the newest record.
+    /// After the newest record.
     End,
     /// At the first record of that time or later, by the records' own times.
     At(Timestamp),
@@ -86,7 +86,7 @@ pub struct Record {
 
 /// One step of a read, see [`Reader::next`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum ReadStep {
     /// The next record.
     Record(Record),
     /// Nothing yet.

@@ -62,7 +62,7 @@ fn settle_and_compare(
 ) {
     centre.simulator.stop_world();
     let settled = centre.requests() + 60;
-    wait_until(Duration::from_mins(1), "the bridge goes on polling", || {
+    wait_until(Duration::from_mins(1), "the bridge continues polling", || {
         centre.requests() > settled
     });
     let read = || published(python::read_framed(broker.bootstrap(), prefix, registry.url()));

@@ -140,7 +140,7 @@ fn what_cannot_be_decoded_is_reported_and_the_rest_is_printed() {
     let prefix = kafka::unique_prefix("unknown");
     topics(broker, &prefix);
     let mut samples = samples(&prefix);
-    // Behind its two fixed bytes a single object names its schema.
+    // After its two fixed bytes a single object names its schema.
     samples[1].value[2] ^= 0xFF;
     publish(broker, &samples);
     let words = ["--prefix", &prefix, "--until-end", "--topic", "calls"];

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use super::member::{Entry, Member};
+use super::member::{DirectoryEntry, Member};
 use super::served_agents::ServedAgents;
 use crate::model::Timestamp;
 use crate::simulate::schedule::Schedule;
@@ -41,7 +41,7 @@ pub(in crate::simulate) struct Directory {
     pub(super) clock_offset_millis: i64,
     pub(super) random: StdRng,
     pub(super) now: Timestamp,
-    pub(super) entries: BTreeMap<String, Entry>,
+    pub(super) entries: BTreeMap<String, DirectoryEntry>,
     /// Another person who has the id of an agent for a while.
     pub(super) id_duplicate: Option<Member>,
     /// Counts renamed groups: a name is not part of a group's identity.

@@ -27,7 +27,7 @@ struct Envelope<'a> {
 
 /// One page of the list.
 #[derive(Debug)]
-pub(super) struct Page<'a> {
+pub(super) struct AgentPage<'a> {
     /// Its rows.
     pub(super) rows: Vec<&'a RawValue>,
     /// How many agents there are in all, where the vendor says.
@@ -35,11 +35,11 @@ pub(super) struct Page<'a> {
 }
 
 /// The page in an answer.
-pub(super) fn page(body: &[u8]) -> Result<Page<'_>, &'static str> {
+pub(super) fn page(body: &[u8]) -> Result<AgentPage<'_>, &'static str> {
     let envelope: Envelope = parts(body)?;
     let agents = envelope.agents.ok_or("it has no list of agents")?;
     let rows = split(agents.get().as_bytes())?;
-    Ok(Page { rows, total: envelope.pagination.and_then(total_items) })
+    Ok(AgentPage { rows, total: envelope.pagination.and_then(total_items) })
 }
 
 fn total_items(pagination: &RawValue) -> Option<u64> {

@@ -165,11 +165,11 @@ fn every_field_of_a_status_definition_reaches_the_model() {
 fn every_field_of_a_queues_status_reaches_the_model() {
     // The model has the path as an object, one spelling of the channel, and names of its own.
     let moved = [
+        "row.menu_id",
         "row.lang",
         "row.menu_path_id",
-        "row.comm_type",
-        "row.menu_id",
         "row.menu_path",
+        "row.comm_type",
         "row.in_queue_count",
         "row.oldest_in_queue",
         "row.oldest_duration_in_queue",

@@ -15,7 +15,7 @@ const SHORT_TIMEOUT: Duration = Duration::from_millis(150);
 const FEW_REQUESTS: usize = 3;
 
 /// Defines a test of each bad answer, and a list of their names.
-macro_rules! forms {
+macro_rules! cases {
     ($( $name:ident: $bad_answer:expr $(, $field:ident = $value:expr)*; )*) => {
         $(
             #[test]
@@ -30,7 +30,7 @@ macro_rules! forms {
     };
 }
 
-forms! {
+cases! {
     a_redirect_302_to_another_host_is_not_followed:
         |request, wire| redirects::to_another_host("302 Found", request, wire),
         until_conditional_requests = true;
