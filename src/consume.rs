@@ -1,12 +1,12 @@
-//! Reading topics back, for `floorcast tail` and for checks that compare the topics with the truth. The
-//! bridge itself does not use it.
+//! Reading topics back, for `floorcast tail` and for checks that compare the topics with the truth.
+//! The bridge itself does not use it.
 //!
 //! It promises:
 //! - Committed records only, in order within each partition.
 //! - No trace at the broker: partitions are assigned manually, no group is joined and no offset
 //!   committed.
-//! - A bounded read ends at the offsets that were the ends when it began, however busy the topics are
-//!   meanwhile; it goes partition by partition.
+//! - A bounded read ends at the offsets that were the ends when it began, however busy the topics
+//!   are meanwhile; it goes partition by partition.
 //! - Bounded memory: librdkafka's read-ahead has a limit, and so has [`read_all`].
 
 mod reader;
@@ -39,10 +39,10 @@ impl std::fmt::Debug for Cluster {
 
 /// Where reading begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub enum ReadFrom {
     /// At the oldest record there is.
     Beginning,
-    /// Behind the newest record.
+    /// After the newest record.
     End,
     /// At the first record of that time or later, by the records' own times.
     At(Timestamp),
@@ -87,7 +87,7 @@ pub struct Record {
 
 /// One step of a read, see [`Reader::next`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum ReadStep {
     /// The next record.
     Record(Record),
     /// Nothing yet.

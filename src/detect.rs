@@ -1,7 +1,7 @@
 //! What changed: the difference between a row of a poll and what was last committed.
 //!
-//! Everything here is pure: no clock, no I/O, no async. A function takes the state of one entity,
-//! a row, and the [`PollContext`] of the poll that returned it, and returns the [`Change`]: the next
+//! Everything here is pure: no clock, no I/O, no async. A function takes the state of one entity, a
+//! row, and the [`PollContext`] of the poll that returned it, and returns the [`Change`]: the next
 //! state and the drafts of the events. The same row again gives no draft; the next state is what
 //! the row says, so that the next poll makes up for one that was lost.
 //!

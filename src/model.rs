@@ -1,12 +1,12 @@
 //! The vendor-neutral entities of a contact centre.
 //!
 //! Every type here is plain data. It is decoded from a vendor's response by `source`, compared by
-//! `detect`, stored by `store` and encoded into events by `event`; the Avro records of the same name
-//! under `schemas/` have the same fields in the same order.
+//! `detect`, stored by `store` and encoded into events by `event`; the Avro records of the same
+//! name under `schemas/` have the same fields in the same order.
 //!
-//! Vendors' enumerations stay strings, because they are open: an unknown value passes through. Where
-//! detection depends on one, it is a [`VendorWord`] with its normal form beside it. Vendors' ids are
-//! opaque strings for the same reason.
+//! Vendors' enumerations stay strings, because they are open: an unknown value passes through.
+//! Where detection depends on one, it is a [`VendorWord`] with its normal form beside it. Vendors'
+//! ids are opaque strings for the same reason.
 
 mod activity;
 mod agent;
@@ -56,8 +56,8 @@ pub use time::{Precision, Timestamp};
 pub use vendor_word::VendorWord;
 pub use vocabulary::{Normalise, Vocabulary, Words};
 
-/// The version of the model's fields, stored with every value, so that a field that an older version
-/// lacked is adopted instead of being emitted as a change.
+/// The version of the model's fields, stored with every value, so that a field that an older
+/// version lacked is adopted instead of being emitted as a change.
 ///
 /// Raise it when a field is added to an entity, and list the field here.
 ///

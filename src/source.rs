@@ -2,9 +2,9 @@
 //!
 //! A vendor is a [`VendorClient`] that implements [`Poll`] for the type of each of its streams
 //! (module [`stream`]): its name, its request and its rows belong together. A [`PollResult`] says
-//! what it proves: a [`FullScan`] is complete only when its count agreed, an incremental poll carries
-//! the cursor that the vendor's own timestamps give. Nothing outside this folder knows a vendor's
-//! name but the table of vendors.
+//! what it proves: a [`FullScan`] is complete only when its count agreed, an incremental poll
+//! carries the cursor that the vendor's own timestamps give. Nothing outside this folder knows a
+//! vendor's name but the table of vendors.
 
 mod account_source;
 pub mod ccai;

@@ -1,8 +1,8 @@
-//! The Avro libraries of Java and Python read the exported schemas and the golden messages: the same
-//! fingerprints, the same values, no bytes left over.
+//! The Avro libraries of Java and Python read the exported schemas and the golden messages: the
+//! same fingerprints, the same values, no bytes left over.
 //!
-//! The libraries come from Maven Central and the Python Package Index and are cached under `target/`.
-//! A missing tool fails the test and names what to install; nothing is skipped.
+//! The libraries come from Maven Central and the Python Package Index and are cached under
+//! `target/`. A missing tool fails the test and names what to install; nothing is skipped.
 
 use std::error::Error;
 use std::fs;
@@ -34,8 +34,8 @@ fn run(command: &mut Command, remedy: &str) -> Outcome<String> {
     }
 }
 
-/// A test's folder under `target/` with the libraries it needs. It is up to date when it was filled for
-/// the same contents of the file that lists them.
+/// A test's folder under `target/` with the libraries it needs. It is up to date when it was filled
+/// for the same contents of the file that lists them.
 struct LibraryFolder {
     path: PathBuf,
     requirements: String,
@@ -74,8 +74,8 @@ fn golden() -> PathBuf {
     Path::new(ROOT).join("tests/avro/golden")
 }
 
-/// Whether a check reports that everything agrees. The numbers are counted here, so that it cannot pass
-/// by checking nothing.
+/// Whether a check reports that everything agrees. The numbers are counted here, so that it cannot
+/// pass by checking nothing.
 fn agree(output: &str) -> Outcome {
     let fingerprints = fs::read_to_string(golden().join("fingerprints.txt"))?.lines().count();
     let messages = fs::read_dir(golden())?

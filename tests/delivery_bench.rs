@@ -1,9 +1,9 @@
 //! What delivery costs, beside its limit: `cargo bench --bench delivery`.
 //!
 //! The limit is a bare transactional producer of librdkafka that sends the same bytes in the same
-//! batches, awaits their reports, commits, and stores nothing. Both run in turn against the same broker,
-//! and the ratio is printed. Then a steady stream of events shows how long one waits between the outbox
-//! and its commit.
+//! batches, awaits their reports, commits, and stores nothing. Both run in turn against the same
+//! broker, and the ratio is printed. Then a steady stream of events shows how long one waits
+//! between the outbox and its commit.
 
 #![allow(
     dead_code,
@@ -111,7 +111,8 @@ impl ProducerContext for Reports {
     }
 }
 
-/// The same bytes in the same batches, by a producer that stores nothing. Returns seconds and bytes.
+/// The same bytes in the same batches, by a producer that stores nothing. Returns seconds and
+/// bytes.
 fn bare_seconds(deployment: &Deployment, entries: &[NumberedEntry]) -> (f64, usize) {
     let context = Reports::default();
     let reported = Arc::clone(&context.0);

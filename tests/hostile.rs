@@ -4,8 +4,8 @@
 //! `docs/hostile.md` lists the bad answers.
 
 mod bad_answers;
+mod cases;
 mod footprint;
-mod forms;
 mod recovery;
 mod rosters;
 mod vendor;
@@ -50,14 +50,14 @@ fn the_page_on_hostile_vendors_names_every_test_and_only_existing_ones() {
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
     };
     let named: BTreeSet<_> = quoted.filter(is_name).collect();
-    let missing: Vec<_> = forms::NAMES.iter().filter(|name| !named.contains(*name)).collect();
+    let missing: Vec<_> = cases::NAMES.iter().filter(|name| !named.contains(*name)).collect();
     assert!(missing.is_empty(), "the page lacks {missing:?}");
     let mut all = String::new();
     sources(&repository_file("src"), &mut all);
     sources(&repository_file("tests/hostile"), &mut all);
-    // Macros define the forms and the tests of endpoints.
+    // Macros define the cases and the tests of endpoints.
     let declared = |name: &str| {
-        forms::NAMES.contains(&name)
+        cases::NAMES.contains(&name)
             || is_test_function(&all, name)
             || all.contains(&format!("    {name}, \""))
     };

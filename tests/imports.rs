@@ -145,31 +145,67 @@ fn target(path: &[String], modules: &BTreeMap<Module, String>) -> Option<Module>
     Some(at)
 }
 
+/// The paths in the code outside `use` declarations, such as `crate::a::b(1)` and `super::C`;
+/// those that only limit who sees an item are left out.
+fn inline_paths(text: &str) -> Vec<Vec<String>> {
+    let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let mut all = Vec::new();
+    for beginning in ["crate::", "super::", "self::"] {
+        for (at, _) in text.match_indices(beginning) {
+            let before = &text[..at];
+            if before.ends_with(is_name) || before.ends_with("::") || before.ends_with("(in ") {
+                continue;
+            }
+            let parts = text[at..].split("::").map(|part| {
+                let end = part.find(|letter| !is_name(letter)).unwrap_or(part.len());
+                (part[..end].to_owned(), end == part.len())
+            });
+            let mut path = Vec::new();
+            for (name, may_continue) in parts {
+                if !name.is_empty() {
+                    path.push(name);
+                }
+                if !may_continue {
+                    break;
+                }
+            }
+            all.push(path);
+        }
+    }
+    all
+}
+
+/// Where a path of a module leads; `None` for one that leaves the crate.
+fn resolve(
+    module: &Module,
+    mut path: Vec<String>,
+    modules: &BTreeMap<Module, String>,
+) -> Option<Module> {
+    let mut base = module.clone();
+    match path.first().map(String::as_str) {
+        Some("crate") => base.clear(),
+        Some("super") => {
+            base.pop();
+        }
+        Some("self") => {}
+        _ => return None,
+    }
+    path.remove(0);
+    while path.first().is_some_and(|part| part == "super") {
+        base.pop();
+        path.remove(0);
+    }
+    target(&[base, path].concat(), modules)
+}
+
 /// Which module uses which.
 fn imports(modules: &BTreeMap<Module, String>) -> BTreeMap<Module, BTreeSet<Module>> {
     let mut edges = BTreeMap::new();
     for (module, text) in modules {
-        let mut to = BTreeSet::new();
-        for beginning in ["use ", "    use ", "        use "] {
-            for path in used(text, beginning) {
-                let mut base = module.clone();
-                let mut path = path;
-                match path.first().map(String::as_str) {
-                    Some("crate") => base.clear(),
-                    Some("super") => {
-                        base.pop();
-                    }
-                    Some("self") => {}
-                    _ => continue,
-                }
-                path.remove(0);
-                while path.first().is_some_and(|part| part == "super") {
-                    base.pop();
-                    path.remove(0);
-                }
-                to.extend(target(&[base, path].concat(), modules));
-            }
-        }
+        let declared =
+            ["use ", "    use ", "        use "].map(|beginning| used(text, beginning)).concat();
+        let paths = declared.into_iter().chain(inline_paths(text));
+        let mut to: BTreeSet<_> = paths.filter_map(|path| resolve(module, path, modules)).collect();
         to.remove(module);
         to.remove(&Module::new());
         edges.insert(module.clone(), to);
@@ -191,18 +227,18 @@ fn reachable(module: &Module, edges: &BTreeMap<Module, BTreeSet<Module>>) -> BTr
 
 #[test]
 fn folders_use_only_those_before_them() {
-    let place = |folder: &str| ORDER.iter().position(|known| *known == folder);
+    let position = |folder: &str| ORDER.iter().position(|known| *known == folder);
     let modules = modules();
     let mut seen = 0;
     for (module, text) in &modules {
         let Some(folder) = module.first() else { continue };
-        let own = place(folder).unwrap_or_else(|| panic!("{folder} is not in the order"));
+        let own = position(folder).unwrap_or_else(|| panic!("{folder} is not in the order"));
         for (at, _) in text.match_indices("crate::") {
             let name = text[at + "crate::".len()..]
                 .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
                 .next()
                 .unwrap_or_default();
-            let Some(used) = place(name) else { continue };
+            let Some(used) = position(name) else { continue };
             assert!(used <= own, "src/{} uses {name}", module.join("/"));
             seen += 1;
         }
@@ -235,4 +271,12 @@ fn a_use_declaration_is_written_out() {
     let text = "use crate::a::{b::{self, C}, D as E};\nuse super::f;\n";
     let paths: Vec<_> = used(text, "use ").iter().map(|path| path.join("::")).collect();
     assert_eq!(paths, ["crate::a::b", "crate::a::b::C", "crate::a::D", "super::f"]);
+}
+
+#[test]
+fn a_path_outside_use_declarations_is_read() {
+    let text =
+        "pub(in crate::a) fn f(x: super::b::C<u8>) { crate::d::e(self::g); other::crate_::h }";
+    let paths: Vec<_> = inline_paths(text).iter().map(|path| path.join("::")).collect();
+    assert_eq!(paths, ["crate::d::e", "super::b::C", "self::g"]);
 }

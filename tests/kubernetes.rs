@@ -128,7 +128,7 @@ fn the_arguments_of_the_manifests_start_a_bridge_that_is_healthy_without_kafka_o
         let line = bridge.wait_for_line("admin pages at", DEADLINE);
         assert!(line.starts_with('{'), "the log is no JSON: {line}");
 
-        // As the image asks: by the variable alone.
+        // As the image requests it: by the variable alone.
         let (status, said) = health(&[], &[("FLOORCAST_ADMIN__LISTEN", &listen)]);
         assert_eq!((status, said.len()), (0, 1), "{said:?}");
         assert_eq!(said[0], format!("healthy: http://127.0.0.1:{port}/healthz: ok"));
@@ -167,7 +167,7 @@ fn health_fails_in_one_line_when_the_answer_is_another_or_none() {
             stream.write_all(answer.as_bytes()).unwrap();
             String::from_utf8_lossy(&request[..read]).into_owned()
         });
-        // A proxy of the environment is not asked, and no authority is read.
+        // A proxy of the environment is not used, and no certificate authority is read.
         let variables = [
             ("http_proxy", "http://127.0.0.1:9"),
             ("SSL_CERT_FILE", "/nowhere"),

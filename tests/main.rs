@@ -1,5 +1,5 @@
-//! The tests that use the public interface, and those that need other programs such as a broker: one
-//! binary, one module per subject. `support` holds what they share.
+//! The tests that use the public interface, and those that need other programs such as a broker:
+//! one binary, one module per subject. `support` holds what they share.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! Events that are framed for a schema registry: a real registry, a real Kafka, and independent readers.
+//! Events that are framed for a schema registry: a real registry, a real Kafka, and independent
+//! readers.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,14 +25,19 @@ fn centre(seed: u64) -> SimulatorFixture {
     SimulatorFixture::open(settings, Faults::default())
 }
 
-fn place(centre: &SimulatorFixture, broker: &Broker, prefix: &str, section: &str) -> BridgeFixture {
+fn fixture(
+    centre: &SimulatorFixture,
+    broker: &Broker,
+    prefix: &str,
+    section: &str,
+) -> BridgeFixture {
     let more = format!("[account.sla]\ntarget_percent = 80\n[registry]\n{section}\n");
     BridgeFixture::at(&centre.simulator.base_url(), broker.bootstrap(), prefix, &more)
 }
 
 /// Runs a command to its end: its status and its output.
-fn command(arguments: &[&str], place: &BridgeFixture) -> (i32, String) {
-    let config = place.config();
+fn command(arguments: &[&str], fixture: &BridgeFixture) -> (i32, String) {
+    let config = fixture.config();
     let arguments = [arguments, &["--config", &config]].concat();
     let mut command = Floorcast::start(&arguments, &[("ACME_TOKEN", "simulated-token")]);
     let status = command.wait(Duration::from_mins(1)).code().unwrap();
@@ -41,8 +47,8 @@ fn command(arguments: &[&str], place: &BridgeFixture) -> (i32, String) {
 /// The output of `check`, with another vendor: the truth begins with the first answer of this one.
 fn checked(broker: &Broker, prefix: &str, section: &str) -> String {
     let more = format!("[registry]\n{section}\n");
-    let place = BridgeFixture::at("http://127.0.0.1:1", broker.bootstrap(), prefix, &more);
-    command(&["check"], &place).1
+    let fixture = BridgeFixture::at("http://127.0.0.1:1", broker.bootstrap(), prefix, &more);
+    command(&["check"], &fixture).1
 }
 
 /// Stops the simulated world, lets the bridge read what is left, and compares the topics, as
@@ -56,13 +62,13 @@ fn settle_and_compare(
 ) {
     centre.simulator.stop_world();
     let settled = centre.requests() + 60;
-    wait_until(Duration::from_mins(1), "the bridge goes on polling", || {
+    wait_until(Duration::from_mins(1), "the bridge continues polling", || {
         centre.requests() > settled
     });
     let read = || published(python::read_framed(broker.bootstrap(), prefix, registry.url()));
     let verdict = verdict(centre, read);
     let status = page(bridge, "/status");
-    assert!(verdict.passed(), "{verdict}\n{status}\n{}", bridge.said());
+    assert!(verdict.passed(), "{verdict}\n{status}\n{}", bridge.output());
     assert!(verdict.events > 50, "{verdict}");
 }
 
@@ -101,11 +107,12 @@ fn read_in_java(broker: &Broker, prefix: &str, registry: &Registry) -> BTreeMap<
 }
 
 fn by_offset(records: impl Iterator<Item = Value>) -> BTreeMap<String, Value> {
-    let place = |record: &Value| {
+    let position = |record: &Value| {
         format!("{}/{}/{}", record["topic"], record["partition"], record["offset"])
     };
-    let all = records
-        .map(|record| (place(&record), json!({"type": record["type"], "event": record["event"]})));
+    let all = records.map(|record| {
+        (position(&record), json!({"type": record["type"], "event": record["event"]}))
+    });
     all.collect()
 }
 
@@ -113,10 +120,10 @@ fn by_offset(records: impl Iterator<Item = Value>) -> BTreeMap<String, Value> {
 fn events_are_registered_framed_and_read_alike_by_confluents_client_java_and_tail() {
     let (broker, registry) = (kafka::shared(), registry::shared());
     let (centre, prefix) = (centre(41), kafka::unique_prefix("framed"));
-    let place = place(&centre, broker, &prefix, &format!("url = \"{}\"", registry.url()));
+    let fixture = fixture(&centre, broker, &prefix, &format!("url = \"{}\"", registry.url()));
     let output = checked(broker, &prefix, &format!("url = \"{}\"", registry.url()));
     assert!(output.contains("✓ registry: answers; "), "{output}");
-    let mut bridge = place.run();
+    let mut bridge = fixture.run();
     let_calls_end(&centre, 15);
     settle_and_compare(&centre, &mut bridge, broker, &prefix, registry);
     bridge.terminate();
@@ -126,8 +133,8 @@ fn events_are_registered_framed_and_read_alike_by_confluents_client_java_and_tai
         by_offset(python::read_framed(broker.bootstrap(), &prefix, registry.url()).into_iter());
     let in_java = read_in_java(broker, &prefix, registry);
     assert_eq!(in_java.len(), in_python.len());
-    for (place, record) in &in_python {
-        assert_eq!(in_java.get(place), Some(record), "{place}");
+    for (position, record) in &in_python {
+        assert_eq!(in_java.get(position), Some(record), "{position}");
     }
     let tail = ["tail", "--until-end", "--format", "json", "--prefix", &prefix, "--brokers"];
     let tail = [&tail[..], &[broker.bootstrap(), "--registry", registry.url()]].concat();
@@ -140,12 +147,12 @@ fn events_are_registered_framed_and_read_alike_by_confluents_client_java_and_tai
         let fields = event.as_object_mut().unwrap();
         let event_type = fields.remove("_type").unwrap_or_else(|| panic!("{line}"));
         let at = fields.remove("_kafka").unwrap();
-        let place = format!("{}/{}/{}", at["topic"], at["partition"], at["offset"]);
-        assert_eq!(in_python[&place], json!({"type": event_type, "event": event}), "{line}");
+        let position = format!("{}/{}/{}", at["topic"], at["partition"], at["offset"]);
+        assert_eq!(in_python[&position], json!({"type": event_type, "event": event}), "{line}");
     }
 
     // Every schema is registered, also of events that have not occurred.
-    let (status, output) = command(&["schemas", "register", "--check"], &place);
+    let (status, output) = command(&["schemas", "register", "--check"], &fixture);
     assert_eq!(status, 0, "{output}");
     assert!(output.lines().all(|line| line.starts_with('✓')), "{output}");
     assert!(output.contains(&format!("✓ {prefix}.sla-floorcast.v1.SlaBreached: ")), "{output}");
@@ -156,16 +163,16 @@ fn a_missing_schema_is_reported_and_its_events_wait_until_it_is_registered() {
     let (broker, registry) = (kafka::shared(), registry::shared());
     let (centre, prefix) = (centre(42), kafka::unique_prefix("unregistered"));
     let section = format!("url = \"{}\"\nauto_register = false", registry.url());
-    let place = place(&centre, broker, &prefix, &section);
+    let fixture = fixture(&centre, broker, &prefix, &section);
     let output = checked(broker, &prefix, &section);
     assert!(output.contains("schemas are missing: run `floorcast schemas register`"), "{output}");
-    let mut bridge = place.run();
+    let mut bridge = fixture.run();
     let line = bridge.wait_for_line("events wait for a schema", Duration::from_secs(60));
     assert!(line.contains("run `floorcast schemas register`"), "{line}");
     let ready = page(&mut bridge, "/readyz");
     assert!(ready.contains("schemas: the schema registry has no such schema of"), "{ready}");
     let_calls_end(&centre, 5);
-    let (status, output) = command(&["schemas", "register"], &place);
+    let (status, output) = command(&["schemas", "register"], &fixture);
     assert_eq!(status, 0, "{output}");
     bridge.wait_for_line("events are sent again", Duration::from_secs(60));
     settle_and_compare(&centre, &mut bridge, broker, &prefix, registry);
@@ -173,18 +180,18 @@ fn a_missing_schema_is_reported_and_its_events_wait_until_it_is_registered() {
     assert!(ready.starts_with("HTTP/1.1 200"), "{ready}");
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
-    assert_eq!(lines_with(&bridge, "events wait for a schema"), 1, "{}", bridge.said());
+    assert_eq!(lines_with(&bridge, "events wait for a schema"), 1, "{}", bridge.output());
 }
 
 #[test]
-fn a_restart_while_the_registry_is_down_goes_on_with_the_stored_ids() {
+fn a_restart_while_the_registry_is_down_uses_the_stored_ids() {
     let (broker, registry) = (kafka::shared(), registry::shared());
     let (centre, prefix) = (centre(43), kafka::unique_prefix("down"));
     let proxy = Proxy::listen();
     let section = format!("url = \"{}\"", registry.behind(proxy.port()));
-    let place = place(&centre, broker, &prefix, &section);
+    let fixture = fixture(&centre, broker, &prefix, &section);
     // Down from the start: events wait, nothing is lost.
-    let mut bridge = place.run();
+    let mut bridge = fixture.run();
     let line = bridge.wait_for_line("events wait for a schema", Duration::from_secs(60));
     assert!(line.contains("does not answer"), "{line}");
     proxy.forward_to(registry.port());
@@ -195,13 +202,13 @@ fn a_restart_while_the_registry_is_down_goes_on_with_the_stored_ids() {
     assert!(bridge.wait(Duration::from_secs(30)).success());
 
     proxy.cut();
-    let mut bridge = place.run();
+    let mut bridge = fixture.run();
     bridge.wait_for_line("stored schema ids are used", Duration::from_secs(60));
     let_calls_end(&centre, 12);
     settle_and_compare(&centre, &mut bridge, broker, &prefix, registry);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
-    assert_eq!(lines_with(&bridge, "events wait for a schema"), 0, "{}", bridge.said());
+    assert_eq!(lines_with(&bridge, "events wait for a schema"), 0, "{}", bridge.output());
 }
 
 #[test]
@@ -212,22 +219,22 @@ fn a_schema_that_the_registry_refuses_is_a_readable_error_and_loses_no_event() {
     let other = r#"{"type":"record","name":"CallCreated","namespace":"floorcast.v1","fields":[{"name":"meta","type":"int"}]}"#;
     let body = json!({ "schema": other }).to_string();
     let versions = format!("/subjects/{subject}/versions");
-    assert_eq!(registry.ask("POST", &versions, Some(&body)).0, 200);
-    let place = place(&centre, broker, &prefix, &format!("url = \"{}\"", registry.url()));
+    assert_eq!(registry.request("POST", &versions, Some(&body)).0, 200);
+    let fixture = fixture(&centre, broker, &prefix, &format!("url = \"{}\"", registry.url()));
     let output = checked(broker, &prefix, &format!("url = \"{}\"", registry.url()));
     let expected = format!("✗ registry: the schema of {subject} is incompatible with the");
     assert!(output.contains(&expected), "{output}");
-    let (status, output) = command(&["schemas", "register", "--check"], &place);
+    let (status, output) = command(&["schemas", "register", "--check"], &fixture);
     assert_eq!((status, output.matches('✗').count()), (1, 1), "{output}");
 
-    let mut bridge = place.run();
+    let mut bridge = fixture.run();
     let line = bridge.wait_for_line("events wait for a schema", Duration::from_secs(60));
     let expected = format!("the schema registry refuses the schema of {subject} (409): ");
     assert!(line.contains(&expected), "{line}");
     assert!(line.contains("look at the subject's versions"), "{line}");
     let_calls_end(&centre, 5);
     for query in ["", "?permanent=true"] {
-        registry.ask("DELETE", &format!("/subjects/{subject}{query}"), None);
+        registry.request("DELETE", &format!("/subjects/{subject}{query}"), None);
     }
     bridge.wait_for_line("events are sent again", Duration::from_secs(60));
     settle_and_compare(&centre, &mut bridge, broker, &prefix, registry);
@@ -242,28 +249,28 @@ fn a_registry_that_never_answers_delays_neither_events_nor_the_end() {
     let proxy = Proxy::listen();
     proxy.forward_to(registry.port());
     let section = format!("url = \"{}\"", registry.behind(proxy.port()));
-    let place = place(&centre, broker, &prefix, &section);
-    let mut bridge = place.run();
+    let fixture = fixture(&centre, broker, &prefix, &section);
+    let mut bridge = fixture.run();
     bridge.wait_for_line("schema ids requested for every event type", Duration::from_mins(1));
     let_calls_end(&centre, 3);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
 
     proxy.hold();
-    let mut bridge = place.run();
+    let mut bridge = fixture.run();
     // During the first request.
     bridge.wait_for_line("admin pages at", Duration::from_secs(30));
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
-    assert_eq!(lines_with(&bridge, "abandoned"), 0, "{}", bridge.said());
+    assert_eq!(lines_with(&bridge, "abandoned"), 0, "{}", bridge.output());
 
-    let mut bridge = place.run();
+    let mut bridge = fixture.run();
     bridge.wait_for_line("stored schema ids are used", Duration::from_secs(60));
     let_calls_end(&centre, 12);
     settle_and_compare(&centre, &mut bridge, broker, &prefix, registry);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
-    assert_eq!(lines_with(&bridge, "abandoned"), 0, "{}", bridge.said());
+    assert_eq!(lines_with(&bridge, "abandoned"), 0, "{}", bridge.output());
 }
 
 fn lines_with(bridge: &Floorcast, text: &str) -> usize {
@@ -271,8 +278,8 @@ fn lines_with(bridge: &Floorcast, text: &str) -> usize {
 }
 
 /// A file with this text beside a configuration.
-fn file_beside(place: &Path, name: &str, text: &str) -> String {
-    let path = place.join(name);
+fn file_beside(directory: &Path, name: &str, text: &str) -> String {
+    let path = directory.join(name);
     std::fs::write(&path, text).unwrap();
     path.display().to_string()
 }

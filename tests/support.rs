@@ -9,7 +9,8 @@
 //! - [`process::Floorcast`]: the built program as a process.
 //! - [`wait_until`]: waits for a condition, not for a time.
 //!
-//! Every process that a test starts ends with it, also when the test binary is killed: see [`guard`].
+//! Every process that a test starts ends with it, also when the test binary is killed: see
+//! [`guard`].
 
 pub(crate) mod certificates;
 pub(crate) mod consumer;
@@ -63,8 +64,8 @@ pub(crate) fn repository_file(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// A directory that `make` fills once per input, also when several test binaries run at the same time.
-/// It is kept until the input changes.
+/// A directory that `make` fills once per input, also when several test binaries run at the same
+/// time. It is kept until the input changes.
 ///
 /// # Errors
 /// The error of `make`, or that the directory cannot be written.

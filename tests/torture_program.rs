@@ -5,9 +5,9 @@
 //! cargo run --release --features failpoints --example torture -- --planted generation_ignored
 //! ```
 //!
-//! It prints its seed; the same seed gives the same schedule. It exits with 1 when anything is lost,
-//! published twice, out of order, or otherwise wrong; with a planted fault, when the check does not
-//! notice it.
+//! It prints its seed; the same seed gives the same schedule. It exits with 1 when anything is
+//! lost, published twice, out of order, or otherwise wrong; with a planted fault, when the check
+//! does not notice it.
 
 #![allow(
     clippy::unwrap_used,

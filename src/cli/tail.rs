@@ -16,7 +16,7 @@ use self::line::KeyedRecord;
 use super::run::{kafka_settings, read_config, registry_settings};
 use super::{Failure, stop_signal};
 use crate::config::Environment;
-use crate::consume::{self, Cluster, Finish, Missing, Reader, Record, Start, Step};
+use crate::consume::{self, Cluster, Finish, Missing, ReadFrom, ReadStep, Reader, Record};
 use crate::delivery::registry;
 use crate::event::avro::{self, Decoder, FetchSchema};
 use crate::event::{EventType, Topic};
@@ -123,8 +123,8 @@ fn print(
     let names: Vec<_> = topics.iter().map(|topic| topic.full_name(&source.prefix)).collect();
     let finish = if arguments.until_end { Finish::End } else { Finish::Never };
     let start = arguments.from.unwrap_or(match finish {
-        Finish::End => Start::Beginning,
-        Finish::Never => Start::End,
+        Finish::End => ReadFrom::Beginning,
+        Finish::Never => ReadFrom::End,
     });
     let mut reader = Reader::open(&source.cluster, &names, missing, start, finish, stop)?;
     let mut printed = 0;
@@ -132,18 +132,18 @@ fn print(
     let mut timeout = Duration::ZERO;
     while !stop() && arguments.max.is_none_or(|max| printed < max.get()) {
         match reader.next(timeout)? {
-            Step::Record(record) => {
+            ReadStep::Record(record) => {
                 timeout = Duration::ZERO;
                 if let Some(line) = render(arguments, source, decoder, &record) {
                     writeln!(out, "{line}").map_err(Error::Write)?;
                     printed += 1;
                 }
             }
-            Step::Idle => {
+            ReadStep::Idle => {
                 out.flush().map_err(Error::Write)?;
                 timeout = STOP_CHECK_INTERVAL;
             }
-            Step::Finished => break,
+            ReadStep::Finished => break,
         }
     }
     out.flush().map_err(Error::Write)

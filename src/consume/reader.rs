@@ -9,7 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{Cluster, Error, Finish, Missing, Record, Start, Step};
+use super::{Cluster, Error, Finish, Missing, ReadFrom, ReadStep, Record};
 use crate::kafka::{ErrorClass, KafkaContext, refused_property};
 use crate::model::Timestamp;
 
@@ -66,7 +66,7 @@ impl Reader {
         cluster: &Cluster,
         topics: &[String],
         missing: Missing,
-        start: Start,
+        start: ReadFrom,
         finish: Finish,
         stop: &dyn Fn() -> bool,
     ) -> Result<Self, Error> {
@@ -99,9 +99,9 @@ impl Reader {
     ///
     /// # Errors
     /// When the broker refuses for good, or a bounded read gets no record for half a minute.
-    pub fn next(&mut self, timeout: Duration) -> Result<Step, Error> {
+    pub fn next(&mut self, timeout: Duration) -> Result<ReadStep, Error> {
         if let Remaining::Bounded { current: current @ None, rest } = &mut self.remaining {
-            let Some(span) = rest.pop_front() else { return Ok(Step::Finished) };
+            let Some(span) = rest.pop_front() else { return Ok(ReadStep::Finished) };
             *current = Some(span.clone());
             self.assign(&[span])?;
         }
@@ -111,13 +111,13 @@ impl Reader {
                 (self.interrupted, self.idle_since) = (false, None);
                 Ok(self.advance(record))
             }
-            // The end that is visible: what is behind it is not committed.
+            // The visible end: records after it are not committed.
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 if let Remaining::Bounded { current, .. } = &mut self.remaining {
                     current.take_if(|span| span.partition == partition);
                 }
                 self.idle_since = None;
-                Ok(Step::Idle)
+                Ok(ReadStep::Idle)
             }
             Some(Err(error)) => self.fail_if_final(error).and_then(|()| self.idle()),
             None => self.idle(),
@@ -125,7 +125,7 @@ impl Reader {
     }
 
     /// No record came. A bounded read does not wait for ever.
-    fn idle(&mut self) -> Result<Step, Error> {
+    fn idle(&mut self) -> Result<ReadStep, Error> {
         let since = *self.idle_since.get_or_insert_with(Instant::now);
         if matches!(self.remaining, Remaining::Bounded { .. })
             && since.elapsed() > self.stall_timeout
@@ -133,25 +133,25 @@ impl Reader {
             let (servers, seconds) = (self.servers.clone(), self.stall_timeout.as_secs());
             return Err(Error::Stalled { servers, seconds });
         }
-        Ok(Step::Idle)
+        Ok(ReadStep::Idle)
     }
 
     /// Advances a bounded read by this record.
-    fn advance(&mut self, record: Record) -> Step {
+    fn advance(&mut self, record: Record) -> ReadStep {
         if let Remaining::Bounded { current, .. } = &mut self.remaining {
-            let Some(span) = current else { return Step::Idle };
+            let Some(span) = current else { return ReadStep::Idle };
             if (record.topic.as_str(), record.partition) != (span.topic.as_str(), span.partition) {
-                return Step::Idle;
+                return ReadStep::Idle;
             }
             let (is_last, is_later) = (record.offset + 1 >= span.end, record.offset >= span.end);
             if is_last {
                 *current = None;
             }
             if is_later {
-                return Step::Idle;
+                return ReadStep::Idle;
             }
         }
-        Step::Record(record)
+        ReadStep::Record(record)
     }
 
     /// Fails for errors that do not pass; logs the others once.
@@ -165,7 +165,7 @@ impl Reader {
             }
             // Also an unknown topic: a broker that has just started may not know it yet.
             _ => {
-                // librdkafka goes on trying.
+                // librdkafka retries by itself.
                 if !self.interrupted {
                     tracing::warn!(servers = self.servers, %error, "reading is interrupted");
                 }
@@ -228,18 +228,18 @@ impl Reader {
     }
 
     /// Where reading starts and where the partitions end now.
-    fn spans(&self, partitions: &[(String, i32)], start: Start) -> Result<Vec<Span>, Error> {
+    fn spans(&self, partitions: &[(String, i32)], start: ReadFrom) -> Result<Vec<Span>, Error> {
         let since = match start {
-            Start::At(time) => Some(self.offsets_at(partitions, time)?),
-            Start::Beginning | Start::End => None,
+            ReadFrom::At(time) => Some(self.offsets_at(partitions, time)?),
+            ReadFrom::Beginning | ReadFrom::End => None,
         };
         let span = |(topic, partition): &(String, i32)| {
             let ends = self.consumer.fetch_watermarks(topic, *partition, TIMEOUT);
             let (first, end) = ends.map_err(|error| self.unreachable(&error))?;
             let start = match (start, &since) {
-                (Start::Beginning, _) => first,
-                (Start::End, _) => end,
-                (Start::At(_), offsets) => {
+                (ReadFrom::Beginning, _) => first,
+                (ReadFrom::End, _) => end,
+                (ReadFrom::At(_), offsets) => {
                     let found =
                         offsets.as_ref().and_then(|all| all.find_partition(topic, *partition));
                     match found.map(|found| found.offset()) {
@@ -260,7 +260,7 @@ impl Reader {
     ) -> Result<TopicPartitionList, Error> {
         let mut times = TopicPartitionList::new();
         for (topic, partition) in partitions {
-            // In this request the offsets stand for times.
+            // In this request the offsets are times.
             times
                 .add_partition_offset(topic, *partition, Offset::Offset(time.millis().max(0)))
                 .map_err(Error::Client)?;
@@ -295,19 +295,19 @@ impl Reader {
 pub fn read_all(cluster: &Cluster, topics: &[String]) -> Result<Vec<Record>, Error> {
     let stop = || false;
     let mut reader =
-        Reader::open(cluster, topics, Missing::Refuse, Start::Beginning, Finish::End, &stop)?;
+        Reader::open(cluster, topics, Missing::Refuse, ReadFrom::Beginning, Finish::End, &stop)?;
     let (mut records, mut bytes) = (vec![], 0);
     loop {
         match reader.next(Duration::from_millis(200))? {
-            Step::Record(record) => {
+            ReadStep::Record(record) => {
                 bytes += size(&record);
                 if bytes > MOST_BYTES {
                     return Err(Error::TooMuch { limit: MOST_BYTES });
                 }
                 records.push(record);
             }
-            Step::Idle => {}
-            Step::Finished => return Ok(records),
+            ReadStep::Idle => {}
+            ReadStep::Finished => return Ok(records),
         }
     }
 }
@@ -324,7 +324,8 @@ fn client(cluster: &Cluster, finish: Finish) -> Result<BaseConsumer<KafkaContext
         .set("group.id", "floorcast-tail")
         .set("enable.auto.commit", "false")
         .set("allow.auto.create.topics", "false")
-        // Where retention has removed a record meanwhile, go on with the next and not at the end.
+        // Where retention has removed a record meanwhile, continue with the next one, not at the
+        // end.
         .set("auto.offset.reset", "earliest")
         .set("queued.max.messages.kbytes", READ_AHEAD_KIB.to_string())
         .set("reconnect.backoff.max.ms", "1000")
@@ -397,7 +398,7 @@ mod tests {
         producer.flush(Duration::from_secs(20)).unwrap();
     }
 
-    fn open(cluster: &Cluster, start: Start, finish: Finish) -> Reader {
+    fn open(cluster: &Cluster, start: ReadFrom, finish: Finish) -> Reader {
         let topics = [String::from("floor.calls")];
         Reader::open(cluster, &topics, Missing::Refuse, start, finish, &|| false).unwrap()
     }
@@ -410,14 +411,14 @@ mod tests {
     fn a_bounded_read_ends_where_the_end_was_when_it_began() {
         let (_broker, cluster) = cluster();
         produce(&cluster, 3);
-        let mut reader = open(&cluster, Start::Beginning, Finish::End);
+        let mut reader = open(&cluster, ReadFrom::Beginning, Finish::End);
         produce(&cluster, 2);
         let mut records = vec![];
         loop {
             match reader.next(Duration::from_millis(100)).unwrap() {
-                Step::Record(record) => records.push(record),
-                Step::Idle => {}
-                Step::Finished => break,
+                ReadStep::Record(record) => records.push(record),
+                ReadStep::Idle => {}
+                ReadStep::Finished => break,
             }
         }
         assert_eq!(offsets(&records), [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]);
@@ -427,12 +428,12 @@ mod tests {
     fn a_read_from_the_end_gets_only_later_records() {
         let (_broker, cluster) = cluster();
         produce(&cluster, 3);
-        let mut reader = open(&cluster, Start::End, Finish::Never);
+        let mut reader = open(&cluster, ReadFrom::End, Finish::Never);
         produce(&cluster, 1);
         let mut records = vec![];
         let begun = Instant::now();
         while records.len() < 2 && begun.elapsed() < Duration::from_secs(20) {
-            if let Step::Record(record) = reader.next(Duration::from_millis(100)).unwrap() {
+            if let ReadStep::Record(record) = reader.next(Duration::from_millis(100)).unwrap() {
                 records.push(record);
             }
         }
@@ -445,14 +446,14 @@ mod tests {
     fn a_bounded_read_fails_when_the_broker_sends_nothing() {
         let (broker, cluster) = cluster();
         produce(&cluster, 3);
-        let mut reader = open(&cluster, Start::Beginning, Finish::End);
+        let mut reader = open(&cluster, ReadFrom::Beginning, Finish::End);
         reader.stall_timeout = Duration::from_secs(1);
         broker.broker_down(1).unwrap();
         let begun = Instant::now();
         let error = loop {
             assert!(begun.elapsed() < Duration::from_secs(20), "it goes on waiting");
             match reader.next(Duration::from_millis(100)) {
-                Ok(Step::Finished) => panic!("it claims to have reached the end"),
+                Ok(ReadStep::Finished) => panic!("it claims to have reached the end"),
                 Ok(_) => {}
                 Err(error) => break error,
             }

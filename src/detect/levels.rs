@@ -44,25 +44,25 @@ pub fn queue_status_row(
     let previous = next.depth;
     let QueuePath { path_id, lang, channel } = &row.queue;
     next.queue = QueueReference {
-        id: row.menu_id.clone(),
+        id: row.queue_id.clone(),
         path_id: Some(path_id.clone()),
-        path: row.menu_path.clone(),
+        path: row.path.clone(),
     };
     next.language.clone_from(lang);
     next.channel.clone_from(channel);
-    next.depth = Some(row.in_queue_count);
+    next.depth = Some(row.depth);
     let mut drafts = Vec::new();
-    if previous.unwrap_or(0) != row.in_queue_count {
+    if previous.unwrap_or(0) != row.depth {
         let body = Body::QueueDepthChanged(QueueDepthChange {
             queue: next.queue.clone(),
             language: lang.clone(),
             channel: channel.clone(),
             previous,
-            depth: row.in_queue_count,
-            oldest_queued_at: row.oldest_in_queue,
-            oldest_duration: row.oldest_duration_in_queue,
-            total_duration: row.total_queue_duration,
-            average_duration: row.average_queue_duration,
+            depth: row.depth,
+            oldest_queued_at: row.oldest_queued_at,
+            oldest_duration: row.oldest_duration,
+            total_duration: row.total_duration,
+            average_duration: row.average_duration,
         });
         drafts.push(draft(
             EntityKind::QueuePath,
@@ -75,7 +75,7 @@ pub fn queue_status_row(
     Change { state: next, drafts }
 }
 
-/// Nobody waits on a path that a complete snapshot does not show.
+/// No interaction waits on a path that a complete snapshot does not show.
 #[must_use]
 pub fn queue_status_absence(
     state: &LevelState,

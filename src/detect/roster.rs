@@ -121,7 +121,7 @@ fn addition(row: &Agent, context: &PollContext) -> (Occurrence, Origin) {
 
 /// An agent is removed: the roster no longer shows it, and that is confirmed.
 ///
-/// After-call work and hold that go on end with the agent, without an event.
+/// After-call work and hold that have not ended end with the agent, without an event.
 #[must_use]
 pub fn roster_absence(
     state: &AgentState,

@@ -160,7 +160,7 @@ fn scan(ids: &[&str], partial: bool) -> Rows {
         scan.row(&EntityId::new(*id), FullScanRow::Seen(agent));
     }
     if partial {
-        scan.mark(Partial::PageUnanswered);
+        scan.make_partial(Partial::PageUnanswered);
     } else {
         scan.counted(ids.len() as u64);
     }
@@ -228,7 +228,7 @@ fn a_snapshot_that_is_suddenly_empty_is_confirmed_by_the_next_one() {
         for path in paths {
             let status: QueueStatus = serde_json::from_value(json!({
                 "queue": {"path_id": path, "lang": "en", "channel": "call"},
-                "in_queue_count": 2}))
+                "depth": 2}))
             .unwrap();
             scan.row(&status.queue.id(), FullScanRow::Seen(status));
         }
@@ -282,7 +282,7 @@ fn an_agent_that_the_vendor_marks_as_deleted_is_removed_at_once_also_by_a_partia
             let id = EntityId::new(*id);
             scan.row(&id, FullScanRow::Deleted(id.clone()));
         }
-        scan.mark(Partial::CountDisagrees);
+        scan.make_partial(Partial::CountDisagrees);
         Rows::Agents(scan.finish())
     };
     // One that was never shown before it was deleted is ignored.

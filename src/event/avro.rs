@@ -1,7 +1,8 @@
 //! Events as Avro: a prepared writer for each event, single-object encoding, and the schemas.
 //!
-//! The files under `schemas/` reference shared records by name. Events are written, fingerprinted and
-//! exported by the self-contained form, in which every record is defined where it is first used.
+//! The files under `schemas/` reference shared records by name. Events are written, fingerprinted
+//! and exported by the self-contained form, in which every record is defined where it is first
+//! used.
 
 #[cfg(test)]
 mod compatibility;
@@ -205,8 +206,8 @@ impl Encoders {
     }
 }
 
-/// Where a value does not fit its schema. Only names of fields are taken from the crate's error: its
-/// text may quote values.
+/// Where a value does not fit its schema. Only names of fields are taken from the crate's error:
+/// its text may quote values.
 fn mismatch(error: &apache_avro::Error) -> String {
     match error.details() {
         Details::SerializeRecordFieldWithSchema { field_name, record_schema, .. } => {

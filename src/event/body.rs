@@ -1,8 +1,8 @@
-//! The bodies of the events: their own fields, behind `meta`. Several events may share a body; each has
-//! its own schema.
+//! The bodies of the events: their own fields, behind `meta`. Several events may share a body; each
+//! has its own schema.
 //!
-//! The body of a step holds the facts *at that step*: `CallQueued` names no agent, even when the poll
-//! that showed it already shows the call finished.
+//! The body of a step holds the facts *at that step*: `CallQueued` names no agent, even when the
+//! poll that showed it already shows the call finished.
 
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,8 @@ use crate::model::{
     StatusDefinition, Team, Timestamp, Transfer,
 };
 
-/// Declares bodies, and how each is serialized: `meta` first, then its fields in their order, which is
-/// that of the Avro record.
+/// Declares bodies, and how each is serialized: `meta` first, then its fields in their order, which
+/// is that of the Avro record.
 macro_rules! bodies {
     ($( $(#[$doc:meta])* $name:ident { $( $(#[$field_doc:meta])* $field:ident : $type:ty ),* $(,)? } )*) => {$(
         $(#[$doc])*
@@ -65,7 +65,7 @@ pub struct InteractionReference {
 /// A queue in an interaction's context. The vendor's three id spaces stay apart.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct QueueReference {
-    /// The queue the customer chose (at CCAI: the menu).
+    /// The queue the customer chose.
     pub id: Option<EntityId>,
     /// The path through menus.
     pub path_id: Option<EntityId>,
@@ -139,8 +139,8 @@ bodies! {
     AgentStatusChange {
         /// The status before; null when it is not known.
         previous: Option<StatusValue>,
-        /// The status now; [`StatusValue::unknown`] where a poll proves that there was another one in
-        /// between and nothing says which.
+        /// The status now; [`StatusValue::unknown`] where a poll proves that there was another one
+        /// in between and nothing says which.
         current: StatusValue,
         /// Milliseconds spent in the previous status; null when its start is not known.
         previous_duration_ms: Option<i64>,
@@ -239,7 +239,7 @@ bodies! {
     CallFailure {
         /// The call.
         call: InteractionContext,
-        /// Why, in the vendor's words, such as `eu_abandoned`.
+        /// Why, in the vendor's words.
         reason: Option<String>,
         /// Whether the customer hung up before an agent answered.
         abandoned: bool,
@@ -407,7 +407,7 @@ bodies! {
         oldest_queued_at: Option<Timestamp>,
         /// Seconds that the longest-waiting customer has waited.
         oldest_duration: Option<i64>,
-        /// Seconds that all have waited, added up.
+        /// The sum of all waits in seconds.
         total_duration: Option<i64>,
         /// Seconds that a customer has waited on average.
         average_duration: Option<i64>,
@@ -462,7 +462,7 @@ bodies! {
         queue: Option<QueueReference>,
         /// The vendor's row that reports it.
         row_id: Option<EntityId>,
-        /// The vendor's verdict: `in_sla` or `excluded`.
+        /// The vendor's verdict, in the vendor's words: in time, or not measured.
         verdict: String,
     }
     /// A queue's service level reached its target again.
@@ -497,7 +497,7 @@ bodies! {
         /// The row's size in bytes.
         size: i64,
     }
-    /// Takes the place of an event that could not be published.
+    /// Replaces an event that could not be published.
     OmittedEvent {
         /// The type of the missing event.
         event_type: String,

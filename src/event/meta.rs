@@ -56,8 +56,8 @@ fn event_id_namespace() -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_URL, b"urn:floorcast:event")
 }
 
-/// The id of an event: a version 5 UUID of account, kind, id, revision and type. Each ends with a NUL,
-/// so that two different events never have the same name.
+/// The id of an event: a version 5 UUID of account, kind, id, revision and type. Each ends with a
+/// NUL, so that two different events never have the same name.
 #[must_use]
 pub fn event_id(entity: &EntityKey, revision: u64, event_type: &str) -> Uuid {
     let name =

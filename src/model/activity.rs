@@ -31,7 +31,7 @@ pub struct Activity {
     pub call_id: Option<EntityId>,
     /// The chat it belongs to.
     pub chat_id: Option<EntityId>,
-    /// Who caused it, where it was somebody else.
+    /// Who caused it, where it was another person.
     pub whodunnit: Option<AgentReference>,
 }
 

@@ -52,7 +52,7 @@ pub struct Agent {
     /// Queues the agent is assigned to, sorted by channel and queue.
     #[serde(default)]
     pub channels: Vec<ChannelAssignment>,
-    /// Whether the agent's account is switched on. It says nothing about presence.
+    /// Whether the agent's account is switched on. It is independent of presence.
     pub active: Option<bool>,
     /// Groups the agent belongs to, sorted. They compare by their ids, or by their names where the
     /// vendor gives no ids.

@@ -90,7 +90,7 @@ pub enum EntityKind {
     Call,
     /// One chat.
     Chat,
-    /// A queue (at CCAI: a menu).
+    /// A queue.
     Queue,
     /// A path through menus that ends in a queue, in one language and on one channel.
     QueuePath,

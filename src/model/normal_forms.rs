@@ -24,7 +24,7 @@ pub enum InteractionPhase {
     Failed,
     /// Called back with success after a failure.
     Recovered,
-    /// Sent elsewhere: to a voicemail, a callback, a message.
+    /// Deflected: to a voicemail, a callback, a message.
     Deflected,
     /// The customer is leaving a voicemail.
     Voicemail,
@@ -42,7 +42,7 @@ pub enum InteractionPhase {
 }
 
 impl InteractionPhase {
-    /// Whether nothing more than after-call work, a rating or a voicemail's reading is to come.
+    /// Whether only after-call work, a rating or the opening of a voicemail can follow.
     #[must_use]
     pub const fn is_over(self) -> bool {
         matches!(
@@ -84,7 +84,7 @@ pub enum FailureCause {
     Other,
 }
 
-/// Whether a call was sent elsewhere.
+/// Whether a call was deflected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Deflection {
     /// The word says that it was not.

@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{AgentReference, EntityId, Team, Timestamp};
 
-/// A queue (at CCAI: a menu).
+/// A queue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Queue {
     /// The vendor's id; neither a path's nor a group's.
     pub id: EntityId,
     /// Its name.
     pub name: Option<String>,
-    /// The menu above it.
+    /// The queue above it.
     pub parent_id: Option<EntityId>,
     /// Its position among its siblings.
     pub position: Option<i64>,
@@ -61,7 +61,7 @@ pub struct TeamAssignment {
 /// levels are measured of it. Its id is `{path}/{language}/{channel}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct QueuePath {
-    /// The path's id; not the menu's.
+    /// The path's id; not the queue's.
     pub path_id: EntityId,
     /// Language code.
     pub lang: Option<String>,
@@ -85,19 +85,19 @@ pub struct QueueStatus {
     /// The path.
     pub queue: QueuePath,
     /// The queue's own id.
-    pub menu_id: Option<EntityId>,
+    pub queue_id: Option<EntityId>,
     /// The path's names, joined by `/`.
-    pub menu_path: Option<String>,
+    pub path: Option<String>,
     /// How many wait.
-    pub in_queue_count: i64,
-    /// Since when the longest wait goes on.
-    pub oldest_in_queue: Option<Timestamp>,
+    pub depth: i64,
+    /// When the longest wait began.
+    pub oldest_queued_at: Option<Timestamp>,
     /// The longest wait.
-    pub oldest_duration_in_queue: Option<i64>,
+    pub oldest_duration: Option<i64>,
     /// The sum of all waits.
-    pub total_queue_duration: Option<i64>,
+    pub total_duration: Option<i64>,
     /// The average wait.
-    pub average_queue_duration: Option<i64>,
+    pub average_duration: Option<i64>,
 }
 
 /// What a service level is measured of.

@@ -1,7 +1,7 @@
 //! A contact centre with agents, calls, chats, queues and an activity log.
 //!
-//! `world` holds the state. `agents`, `calls`, `chats` and `definitions` change it, and `event_loop`
-//! decides when. `endpoints` shows it as the vendor does.
+//! `world` holds the state. `agents`, `calls`, `chats` and `definitions` change it, and
+//! `event_loop` decides when. `endpoints` shows it as the vendor does.
 
 mod action;
 mod agents;

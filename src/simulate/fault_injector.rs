@@ -81,12 +81,12 @@ pub(super) struct AnswerFaults {
 #[derive(Debug)]
 pub(super) struct FaultInjector {
     limit: f64,
-    state: Mutex<State>,
+    state: Mutex<InjectorState>,
     faults: Mutex<Faults>,
 }
 
 #[derive(Debug)]
-struct State {
+struct InjectorState {
     random: StdRng,
     /// Requests that may come at present.
     tokens: f64,
@@ -110,7 +110,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl FaultInjector {
     /// Without faults, and with this limit in requests per second.
     pub(super) fn new(limit: f64, seed: u64, now: Timestamp) -> Self {
-        let state = State {
+        let state = InjectorState {
             random: StdRng::seed_from_u64(seed ^ 0xfa17),
             tokens: BURST,
             refilled_at: now,

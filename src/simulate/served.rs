@@ -113,7 +113,7 @@ mod tests {
         // It is served again, to another bridge.
         served.record('c', at(8));
         assert_eq!(versions(&served), [('a', false), ('b', true), ('c', false)]);
-        // That one dies, too.
+        // That bridge is killed, too.
         served.mark_uncertain_since(at(7));
         assert_eq!(versions(&served), [('a', false), ('b', true), ('c', true)]);
     }

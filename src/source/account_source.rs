@@ -1,5 +1,5 @@
-//! From a vendor's typed client to what the runtime polls: the streams of an account, each behind an
-//! object that takes the requests of its kind and no others.
+//! From a vendor's typed client to what the runtime polls: the streams of an account, each behind
+//! an object that takes the requests of its kind and no others.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Checks that every vendor's tests share: an account on the loopback interface, and properties of its
-//! rows that hold for any value in them.
+//! Checks that every vendor's tests share: an account on the loopback interface, and properties of
+//! its rows that hold for any value in them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,8 +111,8 @@ pub(super) struct Roster {
 }
 
 impl Roster {
-    /// For any bytes in an answer: rows are decoded or quarantined, no error shows a value, and a row
-    /// that comes again is no change.
+    /// For any bytes in an answer: rows are decoded or quarantined, no error shows a value, and a
+    /// row that comes again is no change.
     pub(super) fn fuzzed(&self, corpus: &[&[u8]]) {
         run(
             self.target,
@@ -229,8 +229,8 @@ fn replace(value: &mut Value, path: &str, left: &mut usize, new: &Value) -> Opti
     None
 }
 
-/// Asserts that a row with any value in one field is decoded or quarantined: nothing panics, the row's
-/// id is kept, and the reason has the path and not the value.
+/// Asserts that a row with any value in one field is decoded or quarantined: nothing panics, the
+/// row's id is kept, and the reason has the path and not the value.
 pub(super) fn assert_decoded_or_quarantined<T: Serialize>(
     mut row: Value,
     format: &RowFormat<T>,

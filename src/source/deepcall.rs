@@ -1,8 +1,8 @@
 //! DeepCall (Sarv), version 2: the list of agents (vendor's document, "List").
 //!
 //! One `POST` answers with all agents at once. The document has no parameter for pages and no limit
-//! of requests. There is no activity log and no presence: `status` says whether an agent's account is
-//! active.
+//! of requests. There is no activity log and no presence: `status` says whether an agent's account
+//! is active.
 //!
 //! The credentials are in the request's body, and the agents' passwords are in every answer: see
 //! [`scrub`].
@@ -61,8 +61,8 @@ enum Credentials<'a> {
     User { user_id: &'a str, token: &'a Secret },
 }
 
-/// The body of a request. Without a filter it is for all agents, with all fields; `quick`, which would
-/// leave fields out, is never sent.
+/// The body of a request. Without a filter it is for all agents, with all fields; `quick`, which
+/// would leave fields out, is never sent.
 #[derive(Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ListRequest<'a> {

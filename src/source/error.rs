@@ -117,7 +117,7 @@ pub enum Disposition {
     Retry,
     /// Give up this poll; the next one covers it.
     Skip,
-    /// Stop the account: a retry would only lock it.
+    /// Stop the account: retries can lock it at the vendor.
     Stop,
 }
 

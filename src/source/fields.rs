@@ -84,8 +84,8 @@ impl<'a> Fields<'a> {
         self.id(name)?.ok_or_else(|| expected("an id", self.path_of(name)))
     }
 
-    /// A whole number, also as a text. A fraction, which averages may have, is rounded, a half away from
-    /// zero: events count in whole seconds, and a fraction is no reason to quarantine a row.
+    /// A whole number, also as a text. A fraction, which averages may have, is rounded, a half away
+    /// from zero: events count in whole seconds, and a fraction is no reason to quarantine a row.
     pub(super) fn integer(&self, name: &str) -> Result<Option<i64>> {
         self.read(name, "a whole number", integer)
     }

@@ -101,12 +101,6 @@ impl<T> FullScan<T> {
     pub const fn was_counted(&self) -> bool {
         self.counted
     }
-
-    /// The rows, to be taken over.
-    #[must_use]
-    pub fn into_rows(self) -> Vec<FullScanRow<T>> {
-        self.rows
-    }
 }
 
 /// Collects the pages of a full scan. Only [`FullScanBuilder::finish`] makes a [`FullScan`], and
@@ -138,13 +132,13 @@ impl<T> FullScanBuilder<T> {
     /// The count that a page named. A count that changes between pages makes the scan partial.
     pub fn counted(&mut self, total: u64) {
         match self.total {
-            Some(before) if before != total => self.mark(Partial::CountMoved),
+            Some(before) if before != total => self.make_partial(Partial::CountMoved),
             _ => self.total = Some(total),
         }
     }
 
-    /// Adds a row. `false` when its id is there already: rows shift between pages, so the second one
-    /// is dropped, and the count shows whether another was missed.
+    /// Adds a row. `false` when its id is there already: rows shift between pages, so the second
+    /// one is dropped, and the count shows whether another was missed.
     pub fn row(&mut self, id: &EntityId, row: FullScanRow<T>) -> bool {
         let new = self.present.insert(id.clone());
         if new {
@@ -158,10 +152,10 @@ impl<T> FullScanBuilder<T> {
         self.present.insert(id);
     }
 
-    /// The rows of an id contradict each other: it is present, none of its rows is used, and the scan
-    /// is partial. `false` when that was known.
+    /// The rows of an id contradict each other: it is present, none of its rows is used, and the
+    /// scan is partial. `false` when that was known.
     pub fn conflict(&mut self, id: EntityId) -> bool {
-        self.mark(Partial::ConflictingDuplicate);
+        self.make_partial(Partial::ConflictingDuplicate);
         self.conflicting.insert(id)
     }
 
@@ -172,7 +166,7 @@ impl<T> FullScanBuilder<T> {
     }
 
     /// Makes the scan partial. The first reason stays.
-    pub fn mark(&mut self, reason: Partial) {
+    pub fn make_partial(&mut self, reason: Partial) {
         self.partial.get_or_insert(reason);
     }
 
@@ -193,7 +187,7 @@ impl<T> FullScanBuilder<T> {
     #[must_use]
     pub fn finish(mut self) -> FullScan<T> {
         if self.total.is_some_and(|total| total != self.present.len() as u64) {
-            self.mark(Partial::CountDisagrees);
+            self.make_partial(Partial::CountDisagrees);
             self.conflicting.extend(std::mem::take(&mut self.changed_between_pages));
         }
         let used = self.rows.into_iter().filter(|(id, _)| !self.conflicting.contains(id));

@@ -46,12 +46,12 @@ impl<'a, T: EntityRow> FullScanInProgress<'a, T> {
     }
 
     /// Makes the full scan partial: it proves nothing about absence.
-    pub(super) fn mark(&mut self, reason: Partial) {
-        self.scan.mark(reason);
+    pub(super) fn make_partial(&mut self, reason: Partial) {
+        self.scan.make_partial(reason);
     }
 
-    /// Takes the answer to the request for the next page. `None`: the scan ends here, with the pages
-    /// before.
+    /// Takes the answer to the request for the next page. `None`: the scan ends here, with the
+    /// pages before.
     pub(super) fn answered(
         &mut self,
         answered: Result<Answer, Error>,
@@ -64,7 +64,7 @@ impl<'a, T: EntityRow> FullScanInProgress<'a, T> {
             }
             Err(error) if self.pages > 0 && error.disposition() != Disposition::Stop => {
                 tracing::debug!(%error, pages = self.pages, "a page of a full scan failed");
-                self.scan.mark(Partial::PageUnanswered);
+                self.scan.make_partial(Partial::PageUnanswered);
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -83,7 +83,7 @@ impl<'a, T: EntityRow> FullScanInProgress<'a, T> {
             Err(problem) if self.pages > 1 => {
                 let pages = self.pages;
                 tracing::debug!(problem, pages, "a page of a full scan cannot be decoded");
-                self.scan.mark(Partial::PageUnanswered);
+                self.scan.make_partial(Partial::PageUnanswered);
                 Ok(None)
             }
             Err(problem) => Err(undecodable(problem, answer)),
@@ -105,7 +105,7 @@ impl<'a, T: EntityRow> FullScanInProgress<'a, T> {
     pub(super) fn quarantine(&mut self, quarantined: Quarantined) {
         match &quarantined.id {
             Some(id) => self.scan.present(id.clone()),
-            None => self.scan.mark(Partial::RowWithoutId),
+            None => self.scan.make_partial(Partial::RowWithoutId),
         }
         self.report(quarantined);
     }

@@ -33,8 +33,8 @@ pub(super) use self::request::{Authorization, JsonBody};
 
 /// How often one request is sent, at most.
 const ATTEMPTS: u32 = 3;
-/// Bytes of an error page that are read. Reading it keeps the connection, so that a refusal does not
-/// cost another handshake, and it may contain the vendor's own error. It is never shown.
+/// Bytes of an error page that are read. Reading it keeps the connection, so that a refusal does
+/// not cost another handshake, and it may contain the vendor's own error. It is never shown.
 const ERROR_PAGE: usize = 64 << 10;
 
 /// Bytes of a body above which it is large. Ordinary pages are smaller.
@@ -88,8 +88,8 @@ pub struct Connection {
     pub limits: Limits,
 }
 
-/// Finds a vendor's own error in the body of an answer with any status code: an error with our words
-/// and no text of the body. `None` where the body has none; the status code decides then.
+/// Finds a vendor's own error in the body of an answer with any status code: an error with our
+/// words and no text of the body. `None` where the body has none; the status code decides then.
 pub(super) type FindError = fn(status: u16, body: &[u8]) -> Option<Error>;
 
 /// A client for one account.
@@ -311,7 +311,7 @@ impl Client {
     }
 
     async fn large_body_permit(&self) -> Option<OwnedSemaphorePermit> {
-        // Nobody closes the semaphore.
+        // The semaphore is never closed.
         Arc::clone(&self.large).acquire_owned().await.ok()
     }
 
@@ -340,8 +340,8 @@ impl Client {
         Ok((body, large))
     }
 
-    /// The error in an answer without a success status: the vendor's own one in the body where that is
-    /// known, its status code otherwise.
+    /// The error in an answer without a success status: the vendor's own one in the body where that
+    /// is known, its status code otherwise.
     async fn error_of(&self, response: Response) -> Error {
         let (status, headers) = (response.status(), response.headers().clone());
         let page = self.read(response, ERROR_PAGE);
@@ -388,8 +388,8 @@ enum BodyProblem {
     TinyPieces,
 }
 
-/// Chunks of a body that may be of any size. More of them must have [`LEAST_CHUNK`] bytes on average:
-/// a body in single bytes costs a thousand times its size in work.
+/// Chunks of a body that may be of any size. More of them must have [`LEAST_CHUNK`] bytes on
+/// average: a body in single bytes costs a thousand times its size in work.
 const FREE_CHUNKS: usize = 4096;
 /// Bytes.
 const LEAST_CHUNK: usize = 16;

@@ -98,7 +98,7 @@ impl Poll<Agents> for Infobip {
             let Some(page) = scan.decoded(page, &answer)? else { break };
             match page.total {
                 Some(total) => scan.counted(total),
-                None => scan.mark(Partial::CountMissing),
+                None => scan.make_partial(Partial::CountMissing),
             }
             let new = scan.add_rows(&page.rows);
             let end = PageEnd { rows: page.rows.len(), new, ids: scan.len(), total: page.total };
@@ -106,7 +106,7 @@ impl Poll<Agents> for Infobip {
                 break;
             }
             if paging.requested() == MOST_PAGES {
-                scan.mark(Partial::TooLong);
+                scan.make_partial(Partial::TooLong);
                 break;
             }
         }

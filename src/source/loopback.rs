@@ -1,4 +1,5 @@
-//! A vendor's server on the loopback interface: it answers as a test wants, and records its requests.
+//! A vendor's server on the loopback interface: it answers as a test wants, and records its
+//! requests.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};

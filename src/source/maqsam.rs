@@ -96,12 +96,12 @@ impl Poll<Agents> for Maqsam {
                 break;
             }
             if paging.page() > MOST_PAGES {
-                scan.mark(Partial::TooLong);
+                scan.make_partial(Partial::TooLong);
                 break;
             }
         }
         if let Some(partial) = paging.partial() {
-            scan.mark(partial);
+            scan.make_partial(partial);
         }
         Ok(scan.finish())
     }

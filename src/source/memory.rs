@@ -1,5 +1,5 @@
-//! The rows of the last poll, by a fingerprint of their bytes: a row that has not changed by a single
-//! byte is neither decoded nor compared again.
+//! The rows of the last poll, by a fingerprint of their bytes: a row that has not changed by a
+//! single byte is neither decoded nor compared again.
 //!
 //! A memory may be used for the next poll only after the result that it came with was committed. It
 //! holds the rows of one result, no more.

@@ -1,9 +1,9 @@
 //! Paging of a full scan, as a pure decision: which page to request next, and when everything was
 //! read.
 //!
-//! A page that is shorter than requested proves nothing by itself: servers shorten pages silently. The
-//! end is known by a count or a link where the vendor gives one, else by a page that is empty or shows
-//! nothing new.
+//! A page that is shorter than requested proves nothing by itself: servers shorten pages silently.
+//! The end is known by a count or a link where the vendor gives one, else by a page that is empty
+//! or shows nothing new.
 
 use super::Partial;
 
@@ -56,9 +56,9 @@ impl FullScanPaging {
         self.rows += end.rows as u64;
         self.counted |= end.total.is_some();
         let more = end.has_next.or_else(|| end.total.map(|total| total > self.rows));
-        // Rows that come twice have moved, and another one may have moved away unseen. A whole page
-        // that comes again is how some servers answer a request beyond the end, but not when they
-        // have just announced that page.
+        // A repeated row shifted between pages, so another row may have been skipped. A repeated
+        // whole page is how some servers answer a request beyond the end, unless they have just
+        // announced that page.
         let shifted = end.new > 0 && end.rows > end.new;
         self.shifted |= shifted || (end.new == 0 && more == Some(true));
         if end.rows == 0 || end.new == 0 || more == Some(false) {
@@ -67,7 +67,7 @@ impl FullScanPaging {
         FullScanStep::RequestPage
     }
 
-    /// Why the scan is partial, so far as paging can tell. Where the vendor names a count, the number
+    /// Why the scan is partial, as far as paging shows. Where the vendor names a count, the number
     /// of different ids decides instead.
     pub(super) fn partial(&self) -> Option<Partial> {
         (self.shifted && !self.counted).then_some(Partial::RowsShifted)

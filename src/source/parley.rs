@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn its_own_errors_have_their_place_in_the_one_table() {
+    async fn its_own_errors_are_in_the_common_table() {
         for (problem, reason) in
             [("unknown key", "unauthorized"), ("too fast", "rate_limited"), ("Mira", "refused")]
         {

@@ -129,8 +129,8 @@ impl QuarantineReason {
     }
 }
 
-/// A row that was skipped, because it could not be decoded or contradicts another. It holds no byte of
-/// the row.
+/// A row that was skipped, because it could not be decoded or contradicts another. It holds no byte
+/// of the row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantined {
     /// The row's id, where that decoded.

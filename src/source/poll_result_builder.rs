@@ -26,7 +26,8 @@ impl PollResultBuilder {
         self.requests += answer.requests;
     }
 
-    /// Quarantines a row. It is reported unless `memory`, that of the last committed result, has it.
+    /// Quarantines a row. It is reported unless `memory`, that of the last committed result, has
+    /// it.
     pub(super) fn quarantine(&mut self, quarantined: Quarantined, memory: &RowMemory) {
         let fingerprint = quarantined.fingerprint;
         if !memory.was_quarantined(fingerprint) && !self.memory.was_quarantined(fingerprint) {

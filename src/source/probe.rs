@@ -1,5 +1,5 @@
-//! The report of `floorcast probe`: what a running account returns where its vendor's document leaves
-//! something open. It may be shown to others.
+//! The report of `floorcast probe`: what a running account returns where its vendor's document
+//! leaves something open. It may be shown to others.
 
 mod field_survey;
 

@@ -1,5 +1,5 @@
-//! What every request of an account needs before it is sent: the account's rate limit leaves room for
-//! it, and this process owns the account.
+//! What every request of an account needs before it is sent: the account's rate limit leaves room
+//! for it, and this process owns the account.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use crate::model::StreamName;
 
 /// Permits requests of one account. Every request needs one: pages, retries and lookups, too.
 pub trait RequestPermits: fmt::Debug + Send + Sync {
-    /// Waits until one request of this stream may be sent. Of the streams that wait at the same time
-    /// the implementation decides which one goes first.
+    /// Waits until one request of this stream may be sent. Of the streams that wait at the same
+    /// time the implementation decides which one goes first.
     ///
     /// Cancellation: dropping the future gives its place up; nothing is spent.
     ///

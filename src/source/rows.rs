@@ -1,5 +1,5 @@
-//! From an answer's bytes to rows. Each row is decoded on its own, so that one that cannot be decoded
-//! costs no other, and one that has not changed is not decoded at all.
+//! From an answer's bytes to rows. Each row is decoded on its own, so that one that cannot be
+//! decoded costs no other, and one that has not changed is not decoded.
 
 use std::collections::HashMap;
 
@@ -51,8 +51,8 @@ pub(super) fn split(body: &[u8]) -> Result<Vec<&RawValue>, &'static str> {
     Ok(rows)
 }
 
-/// Decodes an object by its fields. A list is an error: serde would take its items for the fields in
-/// their order.
+/// Decodes an object by its fields. A list is an error: serde would take its items for the fields
+/// in their order.
 pub(super) fn parts<'a, T: serde::Deserialize<'a>>(object: &'a [u8]) -> Result<T, &'static str> {
     if !object.trim_ascii_start().starts_with(b"{") {
         return Err("it is no object");
@@ -245,8 +245,8 @@ pub(super) struct PageDecoder<'a> {
 }
 
 impl PageDecoder<'_> {
-    /// Adds the rows of a page to the scan. Returns the quarantined ones: they cannot be decoded, or
-    /// contradict each other.
+    /// Adds the rows of a page to the scan. Returns the quarantined ones: they cannot be decoded,
+    /// or contradict each other.
     pub(super) fn decode<T: EntityRow>(
         &mut self,
         rows: &[&RawValue],
@@ -274,7 +274,7 @@ impl PageDecoder<'_> {
                                 }
                                 scan.present(id.clone());
                             }
-                            None => scan.mark(Partial::RowWithoutId),
+                            None => scan.make_partial(Partial::RowWithoutId),
                         }
                         quarantine.push(quarantined);
                         continue;
@@ -286,7 +286,7 @@ impl PageDecoder<'_> {
                 self.next.remember(fingerprint, id);
                 continue;
             }
-            // The same bytes once more say nothing new.
+            // A repetition of the same bytes is not a change.
             if self.next.recall(fingerprint).is_some() {
                 continue;
             }
@@ -295,7 +295,7 @@ impl PageDecoder<'_> {
                 scan.changed_between_pages(id);
                 continue;
             }
-            // The id does not tell entities apart: neither row is used.
+            // The id does not identify one entity: neither row is used.
             let conflict = |row| quarantined(row, Some(id.clone()), QuarantineReason::conflict());
             // A first row that could not be decoded is quarantined already.
             let first_was_decoded =

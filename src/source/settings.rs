@@ -27,12 +27,12 @@ pub trait SettingsReader {
     fn is_there(&self, name: &str) -> bool;
     /// Adds a mistake: what is wrong and what to do.
     fn mistake(&mut self, name: &str, problem: &str, remedy: &str);
-    /// The URL under `base_url`, which may have no path; `path_key` is the key for that, if there is
-    /// one. Without a default, a missing URL is a mistake.
+    /// The URL under `base_url`, which may have no path; `path_key` is the key for that, if there
+    /// is one. Without a default, a missing URL is a mistake.
     fn base_url(&mut self, default: Option<&str>, path_key: Option<&str>) -> Option<Url>;
 }
 
-/// How an account is reached: a vendor's settings, with the places of secrets but no secrets. Its
+/// How an account is reached: a vendor's settings, with references to secrets but no secrets. Its
 /// `Display` is the URL that is polled.
 pub trait Access: fmt::Debug + fmt::Display + Send + Sync {
     /// Where its secrets are; at least one.

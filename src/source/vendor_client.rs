@@ -144,9 +144,10 @@ pub trait Poll<S: StreamType>: VendorClient {
     /// cannot be decoded is among the quarantined ones; it costs no other row, and its entity
     /// counts as present.
     ///
-    /// **Repetition.** Any row may come again, in this result or a later one, because polls overlap. In a full scan each id comes once. A row with the same bytes as in `memory`
-    /// is left out of an incremental result, and is [`Unchanged`](super::FullScanRow::Unchanged)
-    /// in a full scan. A quarantined row is reported once as long as it stays in `memory`.
+    /// **Repetition.** Any row may come again, in this result or a later one, because polls
+    /// overlap. In a full scan each id comes once. A row with the same bytes as in `memory` is left
+    /// out of an incremental result, and is [`Unchanged`](super::FullScanRow::Unchanged) in a full
+    /// scan. A quarantined row is reported once as long as it stays in `memory`.
     ///
     /// **Cancellation.** The future may be dropped at any point. The requests that were sent are
     /// spent from the budget, the vendor's data is untouched, and the client holds nothing of the

@@ -40,7 +40,9 @@ fn settle_and_judge_after(
 ) -> Verdict {
     centre.simulator.stop_world();
     let settled = centre.requests() + requests;
-    wait_until(Duration::from_mins(1), "the bridge polls on", || centre.requests() > settled);
+    wait_until(Duration::from_mins(1), "the bridge continues polling", || {
+        centre.requests() > settled
+    });
     let verdict = fixture.verdict(centre, bootstrap);
     assert!(verdict.passed(), "{verdict}");
     verdict
@@ -140,8 +142,10 @@ fn an_outage_of_kafka_and_a_restart_lose_nothing_and_keep_the_order() {
     broker.stop();
     let before = centre.requests();
     bridge.wait_for_line("events cannot be published", Duration::from_mins(1));
-    // Polling goes on: at 10 requests per second, the outage takes about 20 seconds.
-    wait_until(Duration::from_secs(90), "the bridge polls on", || centre.requests() > before + 120);
+    // Polling continues: at 10 requests per second, the outage takes about 20 seconds.
+    wait_until(Duration::from_secs(90), "the bridge continues polling", || {
+        centre.requests() > before + 120
+    });
     broker.start();
 
     // A graceful restart, with whatever is in the outbox at that moment.

@@ -211,7 +211,7 @@ fn traces_under(modes: [&str; 3]) -> Traces {
     }
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(40)).success());
-    let log = bridge.said();
+    let log = bridge.output();
     // The debug level is on, for the program and for its libraries.
     for detail in
         [" DEBUG floorcast::source::http: retrying a request", " DEBUG hyper", " DEBUG reqwest"]

@@ -206,7 +206,7 @@ fn refused_credentials_of_one_vendor_do_not_affect_the_accounts_of_the_others() 
         }
         bridge.terminate();
         assert!(bridge.wait(DEADLINE).success());
-        let output = bridge.said();
+        let output = bridge.output();
         assert!(!output.contains("Invalid token") && !output.contains("Invalid login"), "{output}");
     }
 }
@@ -304,7 +304,7 @@ fn passwords_of_deepcall_agents_appear_in_no_log_page_event_or_store() {
     }
     bridge.terminate();
     assert!(bridge.wait(DEADLINE).success());
-    let output = bridge.said();
+    let output = bridge.output();
     assert!(output.contains("DEBUG"), "nothing is logged at debug level: {output}");
     assert!(output.contains("1502: a filter"), "the vendor's own error is not logged: {output}");
     traces.push(("log", output.into_bytes()));

@@ -357,7 +357,7 @@ pub(super) mod slow {
         forever(wire, b'x')
     }
 
-    pub(in super::super) fn silence(_: &ReceivedRequest, wire: &mut Wire) -> io::Result<()> {
+    pub(in super::super) fn no_answer(_: &ReceivedRequest, wire: &mut Wire) -> io::Result<()> {
         wire.until_gone()
     }
 }

@@ -116,7 +116,7 @@ fn the_memory_of_the_program_is_bounded_whatever_the_vendor_sends() {
 
     vendor.answer_badly(all_in_turn);
     wait_until(DEADLINE, "every bad answer was sent more than once", || {
-        assert!(!bridge.has_ended(), "{}", bridge.said());
+        assert!(!bridge.has_ended(), "{}", bridge.output());
         vendor.answers() >= 60
     });
     let rise = status(bridge.id(), "VmHWM:").saturating_sub(before);
@@ -129,8 +129,8 @@ fn the_memory_of_the_program_is_bounded_whatever_the_vendor_sends() {
         wait_until(DEADLINE, "the bridge recovers", || bridge.stdout().iter().any(has_event));
     }
     bridge.terminate();
-    assert!(bridge.wait(DEADLINE).success(), "{}", bridge.said());
-    let output = bridge.said();
+    assert!(bridge.wait(DEADLINE).success(), "{}", bridge.output());
+    let output = bridge.output();
     assert!(output.contains(" DEBUG floorcast::source::http: retrying a request"), "{output}");
     let output = output.into_bytes();
     for text in [PASSWORD, PLANTED, &authorization_of(PASSWORD)["authorization: Basic ".len()..]] {

@@ -103,11 +103,11 @@ struct ObservedBridge {
 
 impl ObservedBridge {
     fn start(
-        form: &str,
+        case: &str,
         Expectation { timeout, until_conditional_requests, .. }: Expectation,
     ) -> Self {
         log();
-        let password = format!("Planted-password-of-{form}");
+        let password = format!("Planted-password-of-{case}");
         let pair = STANDARD.encode(format!("acme:{password}"));
         let authorization = authorization_of(&password);
         let vendor = if until_conditional_requests {
@@ -215,9 +215,9 @@ pub(super) fn files(directory: &Path, found: &mut Vec<u8>) {
 }
 
 /// Runs a bridge with a vendor that answers correctly, then badly, then correctly again.
-pub(super) fn check_recovery(form: &str, bad_answer: BadAnswer, expected: Expectation) {
+pub(super) fn check_recovery(case: &str, bad_answer: BadAnswer, expected: Expectation) {
     let logged_before = log().lock().unwrap().len();
-    let mut observed = ObservedBridge::start(form, expected);
+    let mut observed = ObservedBridge::start(case, expected);
     let mut seen = 0;
     wait_until(DEADLINE, "the baseline is emitted", || {
         let (before, requests) = (seen, observed.vendor.least_requests());

@@ -27,8 +27,8 @@ use super::vendor::PLANTED;
 use crate::support::wait_until;
 
 const DEADLINE: Duration = Duration::from_secs(60);
-/// How often each vendor is requested per bad answer: often enough for three polls of three attempts
-/// each, and for a removal by full scans that would be complete.
+/// How often each vendor is requested per bad answer: often enough for three polls of three
+/// attempts each, and for a removal by full scans that would be complete.
 const BAD_REQUESTS: usize = 9;
 const VENDORS: [&str; 3] = ["infobip", "maqsam", "deepcall"];
 /// Agents of each vendor at the start.

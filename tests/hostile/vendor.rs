@@ -1,5 +1,5 @@
-//! A vendor on the loopback interface with an HTTP implementation of its own, which can send invalid
-//! HTTP; and another host, to which no request may be sent.
+//! A vendor on the loopback interface with an HTTP implementation of its own, which can send
+//! invalid HTTP; and another host, to which no request may be sent.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -30,8 +30,8 @@ pub(super) const ENDPOINTS: [&str; 11] = [
     "user_statuses",
 ];
 
-/// Requests that are sent under a condition only: calls that ended a short time ago, by their ids, and
-/// waiting calls, once one has waited too long.
+/// Requests that are sent under a condition only: calls that ended a short time ago, by their ids,
+/// and waiting calls, once one has waited too long.
 pub(super) const CONDITIONAL: [&str; 2] = ["calls by id", "calls that wait"];
 
 /// A request of the bridge.
@@ -356,15 +356,16 @@ impl Vendor {
         self.change(Behaviour::Good(Stage::After));
     }
 
-    /// How often the first page of each endpoint was requested since the behaviour changed: the minimum.
+    /// How often the first page of each endpoint was requested since the behaviour changed: the
+    /// minimum.
     pub(super) fn least_requests(&self) -> usize {
         let requests = self.shared.requests.lock().unwrap();
         let counts = ENDPOINTS.iter().map(|endpoint| requests.get(*endpoint).copied().unwrap_or(0));
         counts.min().unwrap()
     }
 
-    /// Whether each conditional request was sent since the behaviour changed. One right answer may be
-    /// enough for the bridge.
+    /// Whether each conditional request was sent since the behaviour changed. One right answer may
+    /// be enough for the bridge.
     pub(super) fn has_conditional_requests(&self) -> bool {
         let requests = self.shared.requests.lock().unwrap();
         CONDITIONAL.iter().all(|condition| requests.contains_key(*condition))

@@ -128,7 +128,7 @@ fn a_cut_and_a_held_proxy_keep_records_from_the_broker_until_it_is_open_again() 
     assert_eq!(values(broker.direct(), "proxied"), ["open", "cut", "held"]);
 }
 
-/// Tells the next test's child to hold a broker.
+/// Makes the child of the next test hold a broker.
 const HOLD: &str = "FLOORCAST_TEST_HOLD_A_BROKER";
 
 #[test]

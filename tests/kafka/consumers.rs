@@ -1,5 +1,5 @@
-//! The topics are read alike by the library, by the tests' own consumer, and by independent libraries in
-//! Python.
+//! The topics are read alike by the library, by the tests' own consumer, and by independent
+//! libraries in Python.
 
 use floorcast::consume::{Cluster, Error, read_all};
 use floorcast::event::Topic;

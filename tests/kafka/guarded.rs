@@ -56,18 +56,18 @@ fn grant(broker: &Broker, prefix: &str, operation: &str, on: &str) {
 }
 
 /// A configuration for the guarded broker; `check` sends a request to `vendor`, too.
-fn place(
+fn fixture(
     vendor: &str,
     bootstrap: &str,
     prefix: &str,
     authority: &str,
     kafka: &str,
 ) -> BridgeFixture {
-    let place =
+    let fixture =
         BridgeFixture::at(vendor, bootstrap, prefix, "[account.sla]\ntarget_percent = 80\n");
-    let ca = place.directory().join("ca.pem");
+    let ca = fixture.directory().join("ca.pem");
     std::fs::write(&ca, authority).unwrap();
-    let text = std::fs::read_to_string(place.config()).unwrap();
+    let text = std::fs::read_to_string(fixture.config()).unwrap();
     let text = text.replace("[state]", &format!("{kafka}\n[state]"));
     let properties = format!(
         "[kafka.properties]\n\"security.protocol\" = \"sasl_ssl\"\n\
@@ -75,24 +75,24 @@ fn place(
          \"sasl.username\" = \"floorcast\"\n\"sasl.password\" = {{ env = \"KAFKA_PASSWORD\" }}\n",
         ca.display()
     );
-    std::fs::write(place.config(), format!("{text}{properties}")).unwrap();
-    place
+    std::fs::write(fixture.config(), format!("{text}{properties}")).unwrap();
+    fixture
 }
 
 /// The line about Kafka in the output of `check`.
-fn checked(place: &BridgeFixture, password: &str) -> String {
-    let output = all_checked(place, password);
+fn checked(fixture: &BridgeFixture, password: &str) -> String {
+    let output = all_checked(fixture, password);
     let line = output.lines().find(|line| line.contains(" kafka: "));
     line.unwrap_or_else(|| panic!("{output}")).to_owned()
 }
 
 /// The output of `check`.
-fn all_checked(place: &BridgeFixture, password: &str) -> String {
-    let arguments = ["check", "--config", &place.config()];
+fn all_checked(fixture: &BridgeFixture, password: &str) -> String {
+    let arguments = ["check", "--config", &fixture.config()];
     let variables = [("ACME_TOKEN", TOKEN), ("KAFKA_PASSWORD", password)];
     let mut check = Floorcast::start(&arguments, &variables);
     check.wait(Duration::from_mins(2));
-    assert!(!check.said().contains(password), "{}", check.said());
+    assert!(!check.output().contains(password), "{}", check.output());
     check.stdout().join("\n")
 }
 
@@ -101,8 +101,9 @@ fn events_reach_a_guarded_kafka_once_each_right_is_granted_and_each_lack_is_one_
     let (broker, authority) = guarded();
     let prefix = kafka::unique_prefix("guarded");
     let closed_port = "http://127.0.0.1:1";
-    let configured =
-        |bootstrap: &str, ca: &str, kafka: &str| place(closed_port, bootstrap, &prefix, ca, kafka);
+    let configured = |bootstrap: &str, ca: &str, kafka: &str| {
+        fixture(closed_port, bootstrap, &prefix, ca, kafka)
+    };
     let there = configured(broker.bootstrap(), &authority.pem, "");
 
     let output = checked(&there, "a-wrong-password");
@@ -151,8 +152,8 @@ fn events_reach_a_guarded_kafka_once_each_right_is_granted_and_each_lack_is_one_
     let settings = WorldSettings { seed: 51, calls_per_second: 1.0, ..WorldSettings::default() };
     let centre = SimulatorFixture::open(settings, Faults::default());
     let url = centre.simulator.base_url();
-    let place = place(&url, broker.bootstrap(), &prefix, &authority.pem, "");
-    let mut bridge = place.run_with(&[("ACME_TOKEN", TOKEN), ("KAFKA_PASSWORD", PASSWORD)]);
+    let fixture = fixture(&url, broker.bootstrap(), &prefix, &authority.pem, "");
+    let mut bridge = fixture.run_with(&[("ACME_TOKEN", TOKEN), ("KAFKA_PASSWORD", PASSWORD)]);
     let line = bridge.wait_for_line("kafka is not ready", Duration::from_mins(1));
     assert!(line.contains("topics cannot be created: ") && line.contains(&hidden), "{line}");
     assert!(line.contains("Topic authorization failed; grant the rights"), "{line}");
@@ -177,7 +178,7 @@ fn events_reach_a_guarded_kafka_once_each_right_is_granted_and_each_lack_is_one_
             if let Some((index, _)) = found() {
                 break index;
             }
-            assert!(Instant::now() < deadline, "{operation} {on}: {}", bridge.said());
+            assert!(Instant::now() < deadline, "{operation} {on}: {}", bridge.output());
             std::thread::sleep(Duration::from_millis(100));
         };
         let ready = page(&mut bridge, "/readyz");
@@ -195,11 +196,11 @@ fn events_reach_a_guarded_kafka_once_each_right_is_granted_and_each_lack_is_one_
     wait_until(Duration::from_mins(1), "the bridge goes on polling", || {
         centre.requests() > settled
     });
-    let verdict = place.verdict(&centre, broker.direct());
-    assert!(verdict.passed(), "{verdict}\n{}", bridge.said());
+    let verdict = fixture.verdict(&centre, broker.direct());
+    assert!(verdict.passed(), "{verdict}\n{}", bridge.output());
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
-    assert!(!bridge.said().contains(PASSWORD), "{}", bridge.said());
+    assert!(!bridge.output().contains(PASSWORD), "{}", bridge.output());
 
     // Topics that differ from the configuration are reported, and left as they are.
     let otherwise = configured(broker.bootstrap(), &authority.pem, "");

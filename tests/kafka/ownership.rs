@@ -1,5 +1,5 @@
-//! Who owns a shard, when a new owner trusts its store, and that whatever becomes of a store the topics
-//! stay right: they are the truth.
+//! Who owns a shard, when a new owner trusts its store, and that whatever becomes of a store the
+//! topics stay right: they are the truth.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ fn copy_dir(from: &Path, to: &Path) {
 }
 
 #[test]
-fn entries_are_published_once_and_a_restart_goes_on_behind_them() {
+fn entries_are_published_once_and_a_restart_continues_after_them() {
     let (deployment, dir) = (deployment("once"), tempfile::tempdir().unwrap());
     let mut bridge = deployment.bridge(dir.path());
     let store = bridge.own();
@@ -51,8 +51,8 @@ fn entries_are_published_once_and_a_restart_goes_on_behind_them() {
     assert_eq!(deployment.numbers(), (0..40).collect::<Vec<_>>());
 }
 
-/// A kind of loss or damage: its name, what it does to a store's directory (an older copy is in the other
-/// one), and why the store is then restored; `*` for any reason.
+/// A kind of loss or damage: its name, what it does to a store's directory (an older copy is in the
+/// other one), and why the store is then restored; `*` for any reason.
 type Damage = (&'static str, fn(&Path, &Path), Option<&'static str>);
 
 fn damages() -> Vec<Damage> {
@@ -109,7 +109,7 @@ fn damages() -> Vec<Damage> {
 }
 
 #[test]
-fn whatever_becomes_of_a_store_the_topics_are_the_same_as_without() {
+fn a_lost_damaged_or_outdated_store_changes_nothing_on_the_topics() {
     for (what, damage, reason) in damages() {
         let (deployment, dirs) = (deployment("damage"), tempfile::tempdir().unwrap());
         let (dir, past) = (dirs.path().join("state"), dirs.path().join("past"));
@@ -355,7 +355,7 @@ fn of_two_bridges_that_start_at_once_one_owns_and_the_other_is_standby() {
 }
 
 #[test]
-fn accounts_that_are_not_configured_are_refused_before_their_owner_is_disturbed() {
+fn unconfigured_accounts_are_refused_before_their_owner_is_fenced() {
     let (deployment, dirs) = (deployment("orphans"), tempfile::tempdir().unwrap());
     let mut owner = deployment.bridge(&dirs.path().join("a"));
     let store = owner.own();
@@ -456,7 +456,7 @@ fn at_least_once_publishes_state_behind_the_events_it_belongs_to() {
 }
 
 #[test]
-fn a_store_agrees_with_its_topic_until_somebody_changes_one_of_them() {
+fn a_store_agrees_with_its_topic_until_one_of_them_is_changed() {
     let (deployment, dir) = (deployment("verify"), tempfile::tempdir().unwrap());
     let mut bridge = deployment.bridge(dir.path());
     let store = bridge.own();

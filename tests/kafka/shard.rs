@@ -1,5 +1,5 @@
-//! A shard's publisher over a store that the test fills itself: no vendor and no engine, so that every
-//! entry is known beforehand.
+//! A shard's publisher over a store that the test fills itself: no vendor and no engine, so that
+//! every entry is known beforehand.
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -191,8 +191,8 @@ pub(super) fn acme() -> AccountName {
     AccountName::new("acme").unwrap()
 }
 
-/// Adds an outbox entry: the depth of one of five queues becomes this number. `padding` bytes make it
-/// larger.
+/// Adds an outbox entry: the depth of one of five queues becomes this number. `padding` bytes make
+/// it larger.
 pub(super) fn emit(store: &Store, number: i64, padding: usize) {
     emit_for_queue(store, number, padding, number % 5);
 }

@@ -140,7 +140,7 @@ fn what_cannot_be_decoded_is_reported_and_the_rest_is_printed() {
     let prefix = kafka::unique_prefix("unknown");
     topics(broker, &prefix);
     let mut samples = samples(&prefix);
-    // Behind its two fixed bytes a single object names its schema.
+    // After its two fixed bytes a single object names its schema.
     samples[1].value[2] ^= 0xFF;
     publish(broker, &samples);
     let words = ["--prefix", &prefix, "--until-end", "--topic", "calls"];
@@ -248,7 +248,7 @@ fn a_following_tail_outlives_a_cut_connection() {
 }
 
 #[test]
-fn the_command_follows_until_it_is_signalled_and_ends_well() {
+fn the_command_follows_until_a_signal_and_exits_with_0() {
     let broker = kafka::shared();
     let prefix = kafka::unique_prefix("command");
     topics(broker, &prefix);
@@ -260,7 +260,7 @@ fn the_command_follows_until_it_is_signalled_and_ends_well() {
         wait_until(Duration::from_secs(20), "all is printed", || following.stdout().len() == 4);
         signal(&following);
         let status = following.wait(Duration::from_secs(5));
-        assert_eq!(status.code(), Some(0), "{}", following.said());
+        assert_eq!(status.code(), Some(0), "{}", following.output());
         assert_eq!(following.stderr(), Vec::<String>::new());
     }
     let mut killed = Floorcast::start(&words, &[]);
@@ -268,12 +268,12 @@ fn the_command_follows_until_it_is_signalled_and_ends_well() {
     assert_eq!(killed.wait(Duration::ZERO).code(), None);
 
     let mut bounded = Floorcast::start(&[&words[..], &["--until-end", "--max", "3"]].concat(), &[]);
-    assert_eq!(bounded.wait(Duration::from_secs(20)).code(), Some(0), "{}", bounded.said());
+    assert_eq!(bounded.wait(Duration::from_secs(20)).code(), Some(0), "{}", bounded.output());
     assert_eq!(bounded.stdout().len(), 3);
 }
 
 #[test]
-fn the_command_tells_failure_from_misuse() {
+fn exit_codes_distinguish_failure_from_wrong_usage() {
     for (words, status, text) in [
         (&["tail", "--brokers", "127.0.0.1:1"][..], 1, "no Kafka answers at 127.0.0.1:1"),
         (&["tail", "--type", "CallFinish"], 2, "did you mean CallFinished?"),
@@ -281,8 +281,8 @@ fn the_command_tells_failure_from_misuse() {
     ] {
         let mut tail = Floorcast::start(words, &[]);
         let code = tail.wait(Duration::from_secs(20)).code();
-        assert_eq!(code, Some(status), "{words:?}: {}", tail.said());
-        assert!(tail.stderr().join("\n").contains(text), "{words:?}: {}", tail.said());
+        assert_eq!(code, Some(status), "{words:?}: {}", tail.output());
+        assert!(tail.stderr().join("\n").contains(text), "{words:?}: {}", tail.output());
         assert_eq!(tail.stdout(), Vec::<String>::new());
     }
 }

@@ -14,12 +14,12 @@ fn centre(seed: u64) -> SimulatorFixture {
 }
 
 /// A configuration with these keys of Kafka.
-fn place(centre: &SimulatorFixture, bootstrap: &str, prefix: &str, kafka: &str) -> BridgeFixture {
-    let place = BridgeFixture::new(centre, bootstrap, prefix);
-    let text = std::fs::read_to_string(place.config()).unwrap();
+fn fixture(centre: &SimulatorFixture, bootstrap: &str, prefix: &str, kafka: &str) -> BridgeFixture {
+    let fixture = BridgeFixture::new(centre, bootstrap, prefix);
+    let text = std::fs::read_to_string(fixture.config()).unwrap();
     let text = text.replace("partitions = 3", kafka);
-    std::fs::write(place.config(), text).unwrap();
-    place
+    std::fs::write(fixture.config(), text).unwrap();
+    fixture
 }
 
 fn names(prefix: &str) -> Vec<String> {
@@ -27,12 +27,12 @@ fn names(prefix: &str) -> Vec<String> {
 }
 
 #[test]
-fn topics_are_made_with_the_configured_partitions_replicas_and_retention() {
+fn topics_are_created_with_the_configured_partitions_replicas_and_retention() {
     let broker = kafka::shared();
     let (centre, prefix) = (centre(61), kafka::unique_prefix("made"));
     let kafka = "partitions = 5\nshards = 2\nretention = \"36h\"";
-    let place = place(&centre, broker.bootstrap(), &prefix, kafka);
-    let mut bridge = place.run();
+    let fixture = fixture(&centre, broker.bootstrap(), &prefix, kafka);
+    let mut bridge = fixture.run();
     bridge.wait_for_line("connected to kafka", Duration::from_mins(1));
     for name in names(&prefix) {
         let topic = broker.describe(&name);
@@ -50,12 +50,12 @@ fn topics_are_made_with_the_configured_partitions_replicas_and_retention() {
 }
 
 #[test]
-fn a_bridge_that_may_make_no_topics_lists_what_is_missing_and_goes_on_once_all_are_there() {
+fn a_bridge_that_may_create_no_topics_lists_what_is_missing_and_starts_once_all_exist() {
     let broker = kafka::shared();
     let (centre, prefix) = (centre(62), kafka::unique_prefix("missing"));
-    let place =
-        place(&centre, broker.bootstrap(), &prefix, "partitions = 3\ncreate_topics = false");
-    let mut bridge = place.run();
+    let fixture =
+        fixture(&centre, broker.bootstrap(), &prefix, "partitions = 3\ncreate_topics = false");
+    let mut bridge = fixture.run();
     let line = bridge.wait_for_line("kafka is not ready", Duration::from_mins(1));
     assert!(line.contains("missing topics: "), "{line}");
     let ready = page(&mut bridge, "/readyz");
@@ -94,9 +94,9 @@ fn a_bridge_that_may_make_no_topics_lists_what_is_missing_and_goes_on_once_all_a
     wait_until(Duration::from_mins(1), "the bridge goes on polling", || {
         centre.requests() > settled
     });
-    let verdict = place.verdict(&centre, broker.bootstrap());
-    assert!(verdict.passed() && verdict.events > 0, "{verdict}\n{}", bridge.said());
+    let verdict = fixture.verdict(&centre, broker.bootstrap());
+    assert!(verdict.passed() && verdict.events > 0, "{verdict}\n{}", bridge.output());
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
-    assert!(!bridge.said().contains("topics created"), "{}", bridge.said());
+    assert!(!bridge.output().contains("topics created"), "{}", bridge.output());
 }

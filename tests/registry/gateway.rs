@@ -1,5 +1,5 @@
-//! A gateway in front of the real registry, as operators use one: TLS with a private authority, and only
-//! requests with the right header pass. At first it redirects every request to another host.
+//! A gateway in front of the real registry, as operators use one: TLS with a private authority, and
+//! only requests with the right header pass. At first it redirects every request to another host.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

@@ -13,28 +13,28 @@ use crate::support::{kafka, python, registry};
 
 const SECRET: &str = "nobody-sees-this";
 
-/// Runs a bridge and `tail` through a gateway that requires this header, and that redirects every request
-/// to another host at first.
+/// Runs a bridge and `tail` through a gateway that requires this header, and that redirects every
+/// request to another host at first.
 fn publish_and_read_through_a_gateway(seed: u64, credentials: &str, header: &str) {
     let (broker, registry) = (kafka::shared(), registry::shared());
     let (pem, tls) = authority();
     let gateway = Gateway::open(tls, header, registry.port());
     let (centre, prefix) = (centre(seed), kafka::unique_prefix("gateway"));
-    let place = BridgeFixture::at(
+    let fixture = BridgeFixture::at(
         &centre.simulator.base_url(),
         broker.bootstrap(),
         &prefix,
         "[account.sla]\ntarget_percent = 80\n",
     );
-    let ca = file_beside(place.directory(), "ca.pem", &pem);
-    let secret = file_beside(place.directory(), "secret", SECRET);
+    let ca = file_beside(fixture.directory(), "ca.pem", &pem);
+    let secret = file_beside(fixture.directory(), "secret", SECRET);
     let url = registry.behind(gateway.port()).replace("http://", "https://");
     let credentials = credentials.replace("SECRET", &format!("{{ file = \"{secret}\" }}"));
-    let config = std::fs::read_to_string(place.config()).unwrap();
+    let config = std::fs::read_to_string(fixture.config()).unwrap();
     let section = format!("[registry]\nurl = \"{url}\"\nca_file = \"{ca}\"\n{credentials}\n");
-    std::fs::write(place.config(), format!("{config}{section}")).unwrap();
+    std::fs::write(fixture.config(), format!("{config}{section}")).unwrap();
 
-    let mut bridge = place.run();
+    let mut bridge = fixture.run();
     let line = bridge.wait_for_line("events wait for a schema", Duration::from_secs(60));
     let host = format!("127.0.0.1:{}", gateway.port());
     assert!(line.contains(&host) && line.contains("307"), "{line}");
@@ -50,24 +50,24 @@ fn publish_and_read_through_a_gateway(seed: u64, credentials: &str, header: &str
     settle_and_compare(&centre, &mut bridge, broker, &prefix, registry);
     bridge.terminate();
     assert!(bridge.wait(Duration::from_secs(30)).success());
-    assert_eq!(lines_with(&bridge, "events wait for a schema"), 1, "{}", bridge.said());
+    assert_eq!(lines_with(&bridge, "events wait for a schema"), 1, "{}", bridge.output());
     let came = gateway.came();
     let registered = |line: &String| line.starts_with("POST ") && line.contains("/versions");
     assert!(came.passed.iter().any(registered), "{came:?}");
     assert_eq!((came.followed, came.refused), (0, 0));
 
-    let config = place.config();
+    let config = fixture.config();
     let words = ["tail", "--until-end", "--format", "json", "--config", &config];
     let mut tail = Floorcast::start(&words, &[("ACME_TOKEN", TOKEN)]);
-    assert!(tail.wait(Duration::from_mins(1)).success(), "{}", tail.said());
+    assert!(tail.wait(Duration::from_mins(1)).success(), "{}", tail.output());
     let (lines, came) = (tail.stdout(), gateway.came());
-    assert!(lines.iter().all(|line| line.contains("\"_type\":")), "{}", tail.said());
+    assert!(lines.iter().all(|line| line.contains("\"_type\":")), "{}", tail.output());
     let independent = python::read_framed(broker.bootstrap(), &prefix, registry.url());
     assert_eq!(lines.len(), independent.len());
     let fetched = |line: &String| line.starts_with("GET ") && line.contains("/schemas/ids/");
     assert!(!came.passed.is_empty() && came.passed.iter().all(fetched), "{came:?}");
     assert_eq!((came.followed, came.refused), (0, 0));
-    for output in [bridge.said(), tail.said()] {
+    for output in [bridge.output(), tail.output()] {
         assert!(!output.contains(SECRET) && !output.contains(header), "{output}");
     }
 }

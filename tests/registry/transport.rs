@@ -76,18 +76,18 @@ pub(super) fn request(stream: &mut impl Read) -> Option<(String, String)> {
 }
 
 fn register(section: &str, authority: &str) -> (i32, String) {
-    let place = BridgeFixture::at("http://127.0.0.1:1", "127.0.0.1:1", "tls", "");
-    let file = file_beside(place.directory(), "ca.pem", authority);
-    let secret = file_beside(place.directory(), "secret", "nobody-sees-this\n");
+    let fixture = BridgeFixture::at("http://127.0.0.1:1", "127.0.0.1:1", "tls", "");
+    let file = file_beside(fixture.directory(), "ca.pem", authority);
+    let secret = file_beside(fixture.directory(), "secret", "nobody-sees-this\n");
     let section = section.replace("SECRET", &format!("{{ file = \"{secret}\" }}"));
-    let config = std::fs::read_to_string(place.config()).unwrap();
+    let config = std::fs::read_to_string(fixture.config()).unwrap();
     let registry = format!("{config}[registry]\n{section}\nca_file = \"{file}\"\n");
-    std::fs::write(place.config(), registry).unwrap();
-    command(&["schemas", "register"], &place)
+    std::fs::write(fixture.config(), registry).unwrap();
+    command(&["schemas", "register"], &fixture)
 }
 
 #[test]
-fn a_registry_behind_an_authority_of_ones_own_is_reached_with_either_kind_of_credentials() {
+fn a_registry_with_a_private_certificate_authority_is_reached_with_either_kind_of_credentials() {
     use base64::Engine as _;
     let pair = base64::engine::general_purpose::STANDARD.encode("ada:nobody-sees-this");
     let cases = [

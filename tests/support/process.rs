@@ -54,8 +54,8 @@ impl Output {
 }
 
 impl Floorcast {
-    /// Starts the program with these arguments, and these variables in addition to the environment of
-    /// the tests, except for variables that would configure it.
+    /// Starts the program with these arguments, and these variables in addition to the environment
+    /// of the tests, except for variables that would configure it.
     pub(crate) fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(super::program());
         for (name, _) in std::env::vars_os() {
@@ -100,7 +100,11 @@ impl Floorcast {
                 return line;
             }
             let ended = self.has_ended();
-            assert!(start.elapsed() < deadline && !ended, "no line has {text:?}:\n{}", self.said());
+            assert!(
+                start.elapsed() < deadline && !ended,
+                "no line has {text:?}:\n{}",
+                self.output()
+            );
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -138,7 +142,7 @@ impl Floorcast {
     pub(crate) fn wait(&mut self, deadline: Duration) -> ExitStatus {
         let start = std::time::Instant::now();
         while !self.has_ended() {
-            assert!(start.elapsed() < deadline, "it does not end:\n{}", self.said());
+            assert!(start.elapsed() < deadline, "it does not end:\n{}", self.output());
             thread::sleep(Duration::from_millis(20));
         }
         self.stdout.read_to_end();
@@ -150,7 +154,7 @@ impl Floorcast {
     }
 
     /// The whole output, for the message of a failing test.
-    pub(crate) fn said(&self) -> String {
+    pub(crate) fn output(&self) -> String {
         let (stdout, stderr) = (self.stdout().join("\n"), self.stderr().join("\n"));
         format!("--- stdout\n{stdout}\n--- stderr\n{stderr}")
     }

@@ -33,8 +33,8 @@ pub(crate) fn interpreter() -> PathBuf {
 }
 
 /// Reads all topics that start with the prefix to their ends and decodes their records by the
-/// self-contained schemas in the directory, files named `floorcast.v1.<Event>.avsc`. One JSON object
-/// per record: `topic`, `partition`, `offset`, `key`, `headers`, `type`, `event`.
+/// self-contained schemas in the directory, files named `floorcast.v1.<Event>.avsc`. One JSON
+/// object per record: `topic`, `partition`, `offset`, `key`, `headers`, `type`, `event`.
 ///
 /// # Panics
 /// When a record cannot be decoded.

@@ -73,7 +73,7 @@ impl Registry {
     }
 
     /// Sends a request without the program under test: the status and the body.
-    pub(crate) fn ask(&self, method: &str, path: &str, body: Option<&str>) -> (u16, String) {
+    pub(crate) fn request(&self, method: &str, path: &str, body: Option<&str>) -> (u16, String) {
         let answer = self.exchange(method, path, body.unwrap_or_default());
         let answer = answer.unwrap_or_else(|problem| panic!("{}: {problem}", self.url));
         let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
@@ -192,9 +192,9 @@ fn ready(registry: Registry) -> Result<Registry, String> {
         std::thread::sleep(Duration::from_millis(200));
     }
     let rule = format!("{{\"compatibility\":\"{COMPATIBILITY}\"}}");
-    let (status, said) = registry.ask("PUT", "/config", Some(&rule));
+    let (status, answer) = registry.request("PUT", "/config", Some(&rule));
     if status != 200 {
-        return Err(format!("{} takes no compatibility rule: {said}", registry.url));
+        return Err(format!("{} takes no compatibility rule: {answer}", registry.url));
     }
     Ok(registry)
 }

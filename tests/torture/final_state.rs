@@ -1,5 +1,5 @@
-//! The final state: the state that the events lead to, compared with what the vendor's API returns at
-//! the end.
+//! The final state: the state that the events lead to, compared with what the vendor's API returns
+//! at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -103,7 +103,7 @@ pub(crate) fn differences(shown: &VendorState, published: &[Published]) -> Vec<S
         for row in rows.iter().filter(|row| ended_since(row, shown.since)) {
             let key = key(kind, row);
             let after = folded.records.get(key.as_str()).map(|record| {
-                // That a voicemail was read has an event of its own.
+                // The reading of a voicemail is a separate event.
                 let read = folded.flags.contains(&(key.as_str(), "Read"));
                 let record = interaction(record);
                 if read { record.replace("voicemail_received", "voicemail_read") } else { record }

@@ -67,7 +67,8 @@ impl Vendor {
         self.simulator.set_faults(Faults::default());
     }
 
-    /// When each request came, in milliseconds since the epoch, and the host that it was addressed to.
+    /// When each request came, in milliseconds since the epoch, and the host that it was addressed
+    /// to.
     pub(crate) fn requests(&self) -> Vec<(i64, String)> {
         self.simulator.hosts().into_iter().map(|(at, host)| (at.millis(), host)).collect()
     }
@@ -105,7 +106,7 @@ pub(crate) struct TestBridge {
     pub(crate) failpoint: Option<Failpoint>,
     options: StartOptions,
     /// The output of its earlier processes.
-    said: Vec<String>,
+    outputs: Vec<String>,
 }
 
 /// The name of the deployment.
@@ -137,7 +138,7 @@ impl TestBridge {
             TOKEN.0,
         );
         std::fs::write(directory.path().join("floorcast.toml"), text).unwrap();
-        Self { host, directory, process: None, failpoint: None, options, said: Vec::new() }
+        Self { host, directory, process: None, failpoint: None, options, outputs: Vec::new() }
     }
 
     /// Its state directory.
@@ -175,7 +176,7 @@ impl TestBridge {
     pub(crate) fn kill(&mut self) {
         let Some(mut process) = self.process.take() else { return };
         process.kill();
-        self.said.push(process.said());
+        self.outputs.push(process.output());
         self.failpoint = None;
     }
 
@@ -187,7 +188,7 @@ impl TestBridge {
         let Some(mut process) = self.process.take() else { return Ok(()) };
         self.failpoint = None;
         if process.has_ended() {
-            self.said.push(process.said());
+            self.outputs.push(process.output());
             return Err(format!("{} had ended before it was stopped", self.host));
         }
         process.terminate();
@@ -206,7 +207,7 @@ impl TestBridge {
             process.kill();
             Err(format!("{} did not end within {STOP_TIMEOUT:?}", self.host))
         };
-        self.said.push(process.said());
+        self.outputs.push(process.output());
         verdict
     }
 
@@ -234,18 +235,18 @@ impl TestBridge {
     }
 
     /// The output of all its processes.
-    pub(crate) fn said(&self) -> String {
-        let now = self.process.as_ref().map(Floorcast::said);
-        self.said.iter().cloned().chain(now).collect::<Vec<_>>().join("\n=====\n")
+    pub(crate) fn output(&self) -> String {
+        let now = self.process.as_ref().map(Floorcast::output);
+        self.outputs.iter().cloned().chain(now).collect::<Vec<_>>().join("\n=====\n")
     }
 
     /// The end of the last output.
     pub(crate) fn last_lines(&self) -> String {
-        let said = self
+        let output = self
             .process
             .as_ref()
-            .map_or_else(|| self.said.last().cloned().unwrap_or_default(), Floorcast::said);
-        let lines: Vec<_> = said.lines().collect();
+            .map_or_else(|| self.outputs.last().cloned().unwrap_or_default(), Floorcast::output);
+        let lines: Vec<_> = output.lines().collect();
         lines[lines.len().saturating_sub(8)..].join("\n    ")
     }
 
@@ -254,6 +255,6 @@ impl TestBridge {
         let config = self.beside("floorcast.toml").display().to_string();
         let mut command = Floorcast::start(&["state", "verify", "--config", &config], &[TOKEN]);
         let status = command.wait(Duration::from_mins(1));
-        if status.success() { Ok(()) } else { Err(format!("state verify: {}", command.said())) }
+        if status.success() { Ok(()) } else { Err(format!("state verify: {}", command.output())) }
     }
 }

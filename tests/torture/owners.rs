@@ -1,5 +1,5 @@
-//! Who owned the shard, by the owner records on the state topic: read while the torture runs, because the
-//! topic is compacted.
+//! Who owned the shard, by the owner records on the state topic: read while the torture runs,
+//! because the topic is compacted.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -110,8 +110,8 @@ fn owner_record(value: &Value) -> Option<OwnerRecord> {
 /// milliseconds: then the other one may begin.
 const TAKEOVER_MILLIS: i64 = 20_000;
 
-/// What is wrong with the vendor requests: each has to come from the bridge that owned the shard at that
-/// moment, and in no generation from two. `pair` says whether another bridge may take over.
+/// What is wrong with the vendor requests: each has to come from the bridge that owned the shard at
+/// that moment, and in no generation from two. `pair` says whether another bridge may take over.
 pub(crate) fn two_pollers(
     records: &[OwnerRecord],
     requests: &[(i64, String)],

@@ -50,8 +50,8 @@ impl Report {
         self.problems.is_empty() && !self.found()
     }
 
-    /// Whether the topics or the simulator's log show that something went wrong. That a bridge ended
-    /// by itself is a problem, but not a finding.
+    /// Whether the topics or the simulator's log show that something went wrong. That a bridge
+    /// ended by itself is a problem, but not a finding.
     pub(crate) fn found(&self) -> bool {
         self.lost + self.twice + self.out_of_order + self.pollers + self.others > 0
     }

@@ -145,8 +145,8 @@ impl<'t> EpochRun<'t> {
         Self { torture, vendor, bridges, owners, prefix, pair, kills, problems, last_owner }
     }
 
-    /// Waits until every stream was polled once and the baseline is committed: what happens from now
-    /// on has to be published, whatever fault is injected.
+    /// Waits until every stream was polled once and the baseline is committed: what happens from
+    /// now on has to be published, whatever fault is injected.
     fn wait_for_baseline(&mut self) -> Result<(), String> {
         let mut ended = false;
         let begun = self.wait(RECOVERY_TIMEOUT, |run| {
@@ -379,8 +379,8 @@ impl<'t> EpochRun<'t> {
         Ok(())
     }
 
-    /// Either of two bridges may become the owner: after a change of the owner, what was served to the
-    /// other one since may be lost.
+    /// Either of two bridges may become the owner: after a change of the owner, what was served to
+    /// the other one since may be lost.
     fn note_change_of_owner(&mut self) {
         let generation = self.generation();
         if self.pair && generation != self.last_owner.1 {
@@ -414,12 +414,12 @@ impl<'t> EpochRun<'t> {
     }
 
     fn generation(&self) -> Option<String> {
-        self.owners.records().last().map(|word| word.generation.clone())
+        self.owners.records().last().map(|record| record.generation.clone())
     }
 
     fn owners_so_far(&self) -> usize {
         let mut generations: Vec<_> =
-            self.owners.records().into_iter().map(|word| word.generation).collect();
+            self.owners.records().into_iter().map(|record| record.generation).collect();
         generations.dedup();
         generations.len()
     }
@@ -446,8 +446,8 @@ impl<'t> EpochRun<'t> {
         Ok(())
     }
 
-    /// Stops the simulation, waits until the bridges have published the rest, stops them, and checks
-    /// everything.
+    /// Stops the simulation, waits until the bridges have published the rest, stops them, and
+    /// checks everything.
     fn settle(&mut self) -> Findings {
         for bridge in 0..self.bridges.len() {
             if self.bridges[bridge].failpoint.is_some() {
@@ -498,7 +498,7 @@ impl<'t> EpochRun<'t> {
     fn save_logs(&self, epoch: usize) {
         for (number, bridge) in self.bridges.iter().enumerate() {
             let file = self.torture.logs.join(format!("epoch-{epoch}-bridge-{number}.log"));
-            std::fs::write(&file, bridge.said()).expect("a directory below target is writable");
+            std::fs::write(&file, bridge.output()).expect("a directory below target is writable");
             (self.torture.say)(&format!("       its log is in {}", file.display()));
         }
     }

@@ -1,5 +1,5 @@
-//! The schedule: which faults are injected, and when. It depends on the seed alone, so that a failing
-//! run can be repeated.
+//! The schedule: which faults are injected, and when. It depends on the seed alone, so that a
+//! failing run can be repeated.
 
 use std::fmt;
 
@@ -52,8 +52,8 @@ pub(crate) enum Damage {
     Truncated(u64),
     /// Some of its entries are removed without a trace, by this seed.
     Tampered(u64),
-    /// It is replaced by an older copy, made under an earlier generation while Kafka was unavailable
-    /// and the outbox filled.
+    /// It is replaced by an older copy, made under an earlier generation while Kafka was
+    /// unavailable and the outbox filled.
     Older,
     /// It is replaced by an older copy, made a moment ago under the same generation.
     Stale,

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// The sled database in a state directory, and the file beside it that records how far it was durable.
+/// The sled database in a state directory, and the file beside it that records how far it was
+/// durable.
 const FILES: &str = "store";
 const MARK: &str = "mark";
 /// How many bits are flipped.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use url::Url;
 
-use crate::consume::{Cluster, Start};
+use crate::consume::{Cluster, ReadFrom};
 use crate::event::{EventType, Topic};
 use crate::model::{AccountName, EntityKind, Timestamp};
 
@@ -79,7 +79,7 @@ pub struct TailArguments {
     /// Where to start: beginning, end, or a time such as 2026-03-01T08:00:00Z
     /// [default: end; with --until-end, beginning]
     #[arg(long, value_name = "WHERE", value_parser = start)]
-    pub from: Option<Start>,
+    pub from: Option<ReadFrom>,
     /// End after this many lines
     #[arg(long, value_name = "N")]
     pub max: Option<NonZeroU64>,
@@ -170,14 +170,14 @@ fn entity(text: &str) -> Result<EntityFilter, String> {
     })
 }
 
-fn start(text: &str) -> Result<Start, String> {
+fn start(text: &str) -> Result<ReadFrom, String> {
     match text {
-        "beginning" => Ok(Start::Beginning),
-        "end" => Ok(Start::End),
+        "beginning" => Ok(ReadFrom::Beginning),
+        "end" => Ok(ReadFrom::End),
         time => DateTime::parse_from_rfc3339(time)
             .ok()
             .and_then(|time| Timestamp::from_utc(time.with_timezone(&Utc)))
-            .map(Start::At)
+            .map(ReadFrom::At)
             .ok_or_else(|| {
                 String::from("write beginning, end, or a time such as 2026-03-01T08:00:00Z")
             }),
@@ -233,9 +233,9 @@ mod tests {
     #[test]
     fn a_start_is_the_beginning_the_end_or_a_time() {
         let from = |text| parse(&["--brokers", "a:1", "--from", text]).map(|all| all.from);
-        assert_eq!(from("beginning"), Ok(Some(Start::Beginning)));
-        assert_eq!(from("end"), Ok(Some(Start::End)));
-        let time = Start::At(Timestamp::from_millis(1_772_352_000_250));
+        assert_eq!(from("beginning"), Ok(Some(ReadFrom::Beginning)));
+        assert_eq!(from("end"), Ok(Some(ReadFrom::End)));
+        let time = ReadFrom::At(Timestamp::from_millis(1_772_352_000_250));
         assert_eq!(from("2026-03-01T09:00:00.250+01:00"), Ok(Some(time)));
         assert!(from("yesterday").unwrap_err().contains("2026-03-01T08:00:00Z"));
     }

@@ -99,7 +99,7 @@ impl Interaction for Call {
         steps.add(StepKind::Created.key(), at, created, Coverage::Fields(CREATED));
 
         if self.scheduled_at.is_some() || self.interaction.phase() == InteractionPhase::Scheduled {
-            // `scheduled_at` is the time it is scheduled for; it was scheduled when it came to be.
+            // `scheduled_at` is the time it is scheduled for; it was scheduled when it was created.
             let scheduled = Body::CallScheduled(CallSchedule {
                 call: context,
                 scheduled_at: self.scheduled_at,

@@ -85,7 +85,7 @@ fn learn<T>(known: &mut HashMap<EntityId, T>, id: &EntityId, target: T) {
     }
 }
 
-/// The deadline of a wait that goes on.
+/// The deadline of a wait that has not ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlaDeadline {
     /// From when on the wait is too long, in the vendor's clock, on the safe side of its stamps.

@@ -4,7 +4,8 @@ use crate::detect::poll_context::PollContext;
 use crate::event::{Body, Occurrence};
 use crate::model::Timestamp;
 
-/// Declares the kinds of steps and the names under which states remember them.
+/// Declares the kinds of steps and the names under which states remember them. The names are ours:
+/// no vendor's word is compared with them.
 macro_rules! step_kinds {
     ($( $(#[$doc:meta])* $kind:ident as $name:ident, )*) => {
         /// What kind of step it is.
@@ -21,7 +22,7 @@ macro_rules! step_kinds {
 }
 
 step_kinds! {
-    /// It came to be.
+    /// It was created.
     Created as created,
     /// A time was set for it.
     Scheduled as scheduled,
@@ -33,7 +34,7 @@ step_kinds! {
     Connected as connected,
     /// It was transferred.
     Transferred as transferred,
-    /// It was sent elsewhere.
+    /// It was deflected.
     Deflected as deflected,
     /// It ended without an error.
     Finished as finished,

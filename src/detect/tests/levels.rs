@@ -77,13 +77,13 @@ fn without_a_target_nothing_is_a_breach() {
 fn status(waiting: i64) -> QueueStatus {
     QueueStatus {
         queue: path(),
-        menu_id: Some(EntityId::new("10")),
-        menu_path: Some(String::from("Support/Shipping")),
-        in_queue_count: waiting,
-        oldest_in_queue: Some(at(90)),
-        oldest_duration_in_queue: Some(10),
-        total_queue_duration: Some(10),
-        average_queue_duration: Some(10),
+        queue_id: Some(EntityId::new("10")),
+        path: Some(String::from("Support/Shipping")),
+        depth: waiting,
+        oldest_queued_at: Some(at(90)),
+        oldest_duration: Some(10),
+        total_duration: Some(10),
+        average_duration: Some(10),
     }
 }
 

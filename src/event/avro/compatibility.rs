@@ -1,5 +1,5 @@
-//! Which changes of a released schema are allowed: a reader with any release's schema can read what any
-//! other release wrote (`FULL_TRANSITIVE` of the registries), and the meaning of a field stays.
+//! Which changes of a released schema are allowed: a reader with any release's schema can read what
+//! any other release wrote (`FULL_TRANSITIVE` of the registries), and the meaning of a field stays.
 
 use std::collections::BTreeMap;
 

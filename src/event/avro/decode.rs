@@ -1,8 +1,8 @@
 //! Decodes events: for `floorcast tail`, and for the tests that compare the topics with the ground
 //! truth. Publishing does not use it.
 //!
-//! A topic may hold anything, so a message is read to its last byte or refused: one that is truncated,
-//! has trailing bytes, or claims more memory than an event can have is an error.
+//! A topic may hold anything, so a message is read to its last byte or refused: one that is
+//! truncated, has trailing bytes, or claims more memory than an event can have is an error.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -29,8 +29,8 @@ const BACKOFF: Duration = Duration::from_secs(5);
 /// Fetches the text of a schema by its id in a registry. The error is one line.
 pub type FetchSchema = Box<dyn Fn(u32) -> Result<String, String> + Send + Sync>;
 
-/// Decodes events of every schema of the catalogue and of earlier releases in single-object encoding;
-/// with a registry, also those in its framing.
+/// Decodes events of every schema of the catalogue and of earlier releases in single-object
+/// encoding; with a registry, also those in its framing.
 pub struct Decoder {
     readers: HashMap<[u8; 8], (EventType, GenericDatumReader<'static>)>,
     registry: Option<Registry>,
@@ -170,8 +170,8 @@ fn read(
     }
 }
 
-/// The bytes of a datum. It notes reads beyond the end, because the crate reads a truncated boolean or
-/// text as null.
+/// The bytes of a datum. It notes reads beyond the end, because the crate reads a truncated boolean
+/// or text as null.
 struct Datum<'a> {
     rest: &'a [u8],
     ended_early: bool,

@@ -1,9 +1,10 @@
 //! The fingerprint of a schema: CRC-64-AVRO of its Parsing Canonical Form (Avro specification,
 //! "Parsing Canonical Form for Schemas" and "Schema Fingerprints").
 //!
-//! Not taken from the crate: it keeps `{"type":"long"}` in the canonical form of a logical type, where
-//! the specification, Java and fastavro write `"long"`. Its fingerprint of the same schema differs, and
-//! Java's `BinaryMessageDecoder` would not find the schema. (Python's `avro` has the same bug.)
+//! Not taken from the crate: it keeps `{"type":"long"}` in the canonical form of a logical type,
+//! where the specification, Java and fastavro write `"long"`. Its fingerprint of the same schema
+//! differs, and Java's `BinaryMessageDecoder` would not find the schema. (Python's `avro` has the
+//! same bug.)
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! The wire format of schema registries: a zero byte, the schema's id in four bytes (big-endian), and
-//! the datum (Confluent, "Wire format").
+//! The wire format of schema registries: a zero byte, the schema's id in four bytes (big-endian),
+//! and the datum (Confluent, "Wire format").
 
 /// The first byte of a framed message.
 pub(super) const MAGIC: u8 = 0;

@@ -161,7 +161,7 @@ pub(super) const AGENT: &[Field<Agent>] = &[
         let destination = agent.destination.iter_mut();
         destination.map(|destination| FieldValue::Text(&mut destination.value)).collect()
     }),
-    // The document does not say what stands in it. Closed by default.
+    // Its content is undocumented, so it is treated as personal.
     field!(Content, "favorite", |agent| vec![FieldValue::Text(&mut agent.favorite)]),
 ];
 
@@ -210,9 +210,9 @@ pub(super) const INTERACTION: &[Field<InteractionRecord>] = &[
 
 /// What only calls have.
 pub(super) const CALL: &[Field<Call>] = &[
-    // The document does not say whose number it is. Closed by default.
+    // Whose number it is is undocumented, so it is treated as personal.
     field!(Customers, "outbound_number", |call| vec![FieldValue::Text(&mut call.outbound_number)]),
-    // The contact centre's own, where a customer called it; otherwise nobody says.
+    // The contact centre's own number in inbound calls; otherwise its owner is undocumented.
     field!(Customers, "support_number", |call| {
         if call.direction() == Direction::Inbound {
             Vec::new()
@@ -291,7 +291,7 @@ personal! {
     Team by TEAM;
 }
 
-/// A status belongs to nobody.
+/// A status definition has no personal fields.
 impl Personal for StatusDefinition {
     fn remove_personal(&mut self) {}
     fn adopt_personal(&mut self, _later: &Self) {}

@@ -47,7 +47,7 @@ impl World {
         let offset = self.settings.clock_offset_millis;
         let first_answer = self.now.plus_millis(offset + BASELINE_MILLIS).floor_second();
         self.truth.first_answer.get_or_insert(first_answer);
-        let page = Page::requested(&query, rows.len());
+        let page = RequestedPage::read(&query, rows.len());
         let paged = PAGED.contains(&endpoint);
         if paged {
             let lost = usize::from(faults.shifted && page.number > 1 && endpoint == "agents");
@@ -137,14 +137,14 @@ impl World {
 }
 
 /// A page as it was requested, and how many rows there are on all pages.
-struct Page {
+struct RequestedPage {
     number: usize,
     size: usize,
     total: usize,
 }
 
-impl Page {
-    fn requested(query: &Query, total: usize) -> Self {
+impl RequestedPage {
+    fn read(query: &Query, total: usize) -> Self {
         let number = query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1_usize);
         let size = query.get("per").and_then(|per| per.parse().ok()).unwrap_or(PER_PAGE);
         Self { number: number.max(1), size: size.clamp(1, PER_PAGE), total }

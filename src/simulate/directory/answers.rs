@@ -5,7 +5,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::page::Page;
+use super::page::SimulatedPage;
 use super::state::Directory;
 use super::{deepcall, infobip, maqsam};
 use crate::simulate::fault_injector::AnswerFaults;
@@ -79,7 +79,7 @@ impl Directory {
             System::DeepCall => deepcall::page(self, &request.parts.uri),
             _ => maqsam::page(self, &request.parts.uri, faults),
         };
-        let Page { mut rows, first, envelope } = match page {
+        let SimulatedPage { mut rows, first, envelope } = match page {
             Ok(page) => page,
             Err(error) => return *error,
         };

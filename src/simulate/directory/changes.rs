@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::member::{Entry, Member, phone, states};
+use super::member::{DirectoryEntry, Member, phone, states};
 use super::state::{Action, Directory};
 use crate::simulate::delayed_record::DelayedRecord;
 use crate::simulate::system::System;
@@ -66,10 +66,10 @@ impl Directory {
         let late = self.between(0, self.settings.skew_millis.max(0));
         let offset = self.clock_offset_millis;
         let visible_at = self.now.plus_millis(late);
-        let entry = self
-            .entries
-            .entry(member.id.clone())
-            .or_insert_with(|| Entry { member: member.clone(), shown: DelayedRecord::default() });
+        let entry = self.entries.entry(member.id.clone()).or_insert_with(|| DirectoryEntry {
+            member: member.clone(),
+            shown: DelayedRecord::default(),
+        });
         let shown = entry.shown.not_before(visible_at).plus_millis(offset);
         if entry.member.active != member.active {
             member.active_visible = shown;

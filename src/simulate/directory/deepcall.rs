@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::member::{Member, ROLES};
-use super::page::{Page, Row, json_response};
+use super::page::{SimulatedPage, SimulatedRow, json_response};
 use super::state::Directory;
 use crate::simulate::truth::AgentView;
 
@@ -27,7 +27,7 @@ pub(super) fn error(code: u16, message: &str) -> Response {
     json_response(StatusCode::OK, &json!({"status": "error", "code": code, "message": message}))
 }
 
-pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Response>> {
+pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<SimulatedPage, Box<Response>> {
     if uri.path().trim_end_matches('/') != PATH {
         return Err(Box::new(StatusCode::NOT_FOUND.into_response()));
     }
@@ -54,7 +54,7 @@ pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Res
         } else {
             (row(member, names, map), view(member))
         };
-        Row { id: member.id.clone(), value, view, of_other_person: false }
+        SimulatedRow { id: member.id.clone(), value, view, of_other_person: false }
     });
     let ids: Vec<_> = members.iter().map(|member| member.id.clone()).collect();
     let envelope = move |rows: Vec<Value>| {
@@ -71,7 +71,7 @@ pub(super) fn page(directory: &mut Directory, uri: &Uri) -> Result<Page, Box<Res
             "status": "success", "code": 200,
         })
     };
-    Ok(Page { rows: rows.collect(), first: true, envelope: Box::new(envelope) })
+    Ok(SimulatedPage { rows: rows.collect(), first: true, envelope: Box::new(envelope) })
 }
 
 /// A row with only the fields of the documented table.
@@ -89,7 +89,8 @@ fn sparse_row(member: &Member) -> Value {
 
 fn row(member: &Member, names: u64, map: bool) -> Value {
     let name = |id: &u64| {
-        // One group has no name and one is renamed now and then: groups are identified by their ids.
+        // One group has no name and one is renamed now and then: groups are identified by their
+        // ids.
         let name = match id {
             4 => String::from("Unknown group (4)"),
             10 => format!("Parcels {names}"),
@@ -105,7 +106,8 @@ fn row(member: &Member, names: u64, map: bool) -> Value {
         "address": member.address,
         "dest_type": "MOBILE",
         "dest_value": member.destination,
-        // Invented passwords: they are in the vendor's answers, and must not be found anywhere else.
+        // Invented passwords: they are in the vendor's answers, and must not be found anywhere
+        // else.
         "call_pass": format!("{:08}", 52_000_000 + number),
         "password": format!("invented-password-{number}"),
         "role": (member.role + 1).to_string(),

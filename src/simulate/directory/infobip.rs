@@ -10,7 +10,7 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 
 use super::member::{Member, ROLES};
-use super::page::{Page, Row, json_response};
+use super::page::{SimulatedPage, SimulatedRow, json_response};
 use super::state::Directory;
 use crate::model::Timestamp;
 use crate::simulate::fault_injector::AnswerFaults;
@@ -49,7 +49,7 @@ pub(super) fn page(
     directory: &mut Directory,
     uri: &Uri,
     faults: AnswerFaults,
-) -> Result<Page, Box<Response>> {
+) -> Result<SimulatedPage, Box<Response>> {
     if uri.path() != "/ccaas/1/agents" {
         return Err(Box::new(failure(StatusCode::NOT_FOUND, true)));
     }
@@ -94,7 +94,7 @@ pub(super) fn page(
             json!({"totalItems": total, "page": number, "limit": limit, "orderBy": "id:ASC"});
         json!({"agents": Value::Array(rows), "pagination": pagination})
     };
-    Ok(Page { rows, first: number == 0, envelope: Box::new(envelope) })
+    Ok(SimulatedPage { rows, first: number == 0, envelope: Box::new(envelope) })
 }
 
 /// A time in the form of the documented example, or of RFC 3339.
@@ -106,9 +106,9 @@ fn time(time: Timestamp, rfc3339: bool) -> String {
     time.map(|time| time.format("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()).unwrap_or_default()
 }
 
-fn row_of(member: &Member, other_forms: bool, of_other_person: bool) -> Row {
+fn row_of(member: &Member, other_forms: bool, of_other_person: bool) -> SimulatedRow {
     let (value, view) = (row(member, other_forms), view(member));
-    Row { id: member.id.clone(), value, view, of_other_person }
+    SimulatedRow { id: member.id.clone(), value, view, of_other_person }
 }
 
 fn row(member: &Member, other_forms: bool) -> Value {

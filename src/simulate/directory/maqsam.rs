@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::member::Member;
-use super::page::{Page, Row, json_response};
+use super::page::{SimulatedPage, SimulatedRow, json_response};
 use super::state::Directory;
 use crate::model::Timestamp;
 use crate::simulate::fault_injector::AnswerFaults;
@@ -30,7 +30,7 @@ pub(super) fn page(
     directory: &mut Directory,
     uri: &Uri,
     faults: AnswerFaults,
-) -> Result<Page, Box<Response>> {
+) -> Result<SimulatedPage, Box<Response>> {
     let rest = uri.path().strip_prefix(PATH);
     let number = match rest {
         Some("" | "/") => Some(1),
@@ -57,11 +57,11 @@ pub(super) fn page(
         .map(|member| {
             let form = Form::of(member, directory);
             let (value, view) = (row(member, form), view(member, form));
-            Row { id: member.id.clone(), value, view, of_other_person: false }
+            SimulatedRow { id: member.id.clone(), value, view, of_other_person: false }
         })
         .collect();
     let envelope = |rows| json!({"result": "success", "message": Value::Array(rows)});
-    Ok(Page { rows, first: number == 1, envelope: Box::new(envelope) })
+    Ok(SimulatedPage { rows, first: number == 1, envelope: Box::new(envelope) })
 }
 
 /// How an agent's row is written. It is the same for an agent at all times: a client could not

@@ -43,7 +43,7 @@ pub(super) struct Member {
 
 /// An agent, and what is visible of them, which may lag behind.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct DirectoryEntry {
     pub(super) member: Member,
     pub(super) shown: DelayedRecord<Member>,
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::simulate::truth::AgentView;
 
 /// A row, and what it shows.
-pub(super) struct Row {
+pub(super) struct SimulatedRow {
     pub(super) id: String,
     pub(super) value: Value,
     pub(super) view: AgentView,
@@ -17,8 +17,8 @@ pub(super) struct Row {
 }
 
 /// The rows of a page, and the JSON around them.
-pub(super) struct Page {
-    pub(super) rows: Vec<Row>,
+pub(super) struct SimulatedPage {
+    pub(super) rows: Vec<SimulatedRow>,
     /// Whether a poll begins with this page.
     pub(super) first: bool,
     pub(super) envelope: Box<dyn FnOnce(Vec<Value>) -> Value>,

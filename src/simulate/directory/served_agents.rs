@@ -59,8 +59,8 @@ impl ServedAgents {
     }
 
     /// A row was served that is about another person, under the id of this agent. Where the agent's
-    /// own row is served as well, neither has to be published. Where it is not, a client cannot know
-    /// whose id it is.
+    /// own row is served as well, neither has to be published. Where it is not, a client cannot
+    /// know whose id it is.
     pub(super) fn record_other_person(&mut self, id: &str, view: AgentView) {
         match (self.current_poll.get(id), self.by_id.get_mut(id)) {
             (Some((_, true)), Some(served)) => served.mark_last_uncertain(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use super::member::{Entry, Member};
+use super::member::{DirectoryEntry, Member};
 use super::served_agents::ServedAgents;
 use crate::model::Timestamp;
 use crate::simulate::schedule::Schedule;
@@ -41,7 +41,7 @@ pub(in crate::simulate) struct Directory {
     pub(super) clock_offset_millis: i64,
     pub(super) random: StdRng,
     pub(super) now: Timestamp,
-    pub(super) entries: BTreeMap<String, Entry>,
+    pub(super) entries: BTreeMap<String, DirectoryEntry>,
     /// Another person who has the id of an agent for a while.
     pub(super) id_duplicate: Option<Member>,
     /// Counts renamed groups: a name is not part of a group's identity.
@@ -106,8 +106,8 @@ impl Directory {
         self.entries.values_mut().filter_map(|entry| entry.shown.visible_at(now)).cloned().collect()
     }
 
-    /// Decides whether this answer is empty by [`Traps::empty_answers`]. Never shortly after a departure,
-    /// and not before anybody was shown: a client would have to take it for the truth.
+    /// Decides whether this answer is empty by [`Traps::empty_answers`]. Never shortly after a
+    /// departure, and not before anybody was shown: a client would have to take it for the truth.
     ///
     /// [`Traps::empty_answers`]: crate::simulate::settings::Traps::empty_answers
     pub(super) fn draw_empty_answer(&mut self) -> bool {

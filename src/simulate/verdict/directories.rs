@@ -41,7 +41,7 @@ const fn kinds(system: System) -> Kinds {
     }
 }
 
-/// The state that is published in place of one that was never served.
+/// The state that is published instead of one that was never served.
 const UNSEEN: &str = "unknown OTHER";
 /// Personal facts, which privacy settings may leave out.
 const PERSONAL: &[&str] = &["name", "email", "phone", "destination"];
@@ -168,10 +168,13 @@ fn states(
     let has_state = served.versions().any(|version| version.value.state.is_some());
     if has_state || !published.is_empty() {
         let history = History { kind: kinds.states, of: &format!("agent {id}") };
-        let explained =
-            judge.history(history, None, served, &published, |known: &Option<State>, view| {
-                next_state(known.as_ref(), view)
-            });
+        let explained = judge.history(
+            history,
+            None,
+            served,
+            &published,
+            |known: &Option<PublishedState>, view| next_state(known.as_ref(), view),
+        );
         let unseen = published.iter().filter(|change| *change == UNSEEN).count();
         if explained && unseen > 0 {
             judge.add_published(kinds.hidden, unseen);
@@ -202,10 +205,13 @@ fn states(
     }
 }
 
-type State = (String, Option<i64>);
+type PublishedState = (String, Option<i64>);
 
 /// The state after a row, and what has to be published.
-fn next_state(known: Option<&State>, view: &AgentView) -> (Option<State>, Vec<String>) {
+fn next_state(
+    known: Option<&PublishedState>,
+    view: &AgentView,
+) -> (Option<PublishedState>, Vec<String>) {
     let Some((state, since)) = view.state.as_ref().filter(|_| !view.deleted) else {
         return (known.cloned(), Vec::new());
     };

@@ -1,5 +1,5 @@
-//! Rows that cannot be decoded: each is quarantined by a stream that was served it, and by no stream
-//! twice.
+//! Rows that cannot be decoded: each is quarantined by a stream that was served it, and by no
+//! stream twice.
 
 use std::collections::BTreeMap;
 

@@ -231,7 +231,7 @@ pub(super) fn name_of(event: &Published) -> Option<String> {
     };
     Some(match name {
         "AgentStatusChanged" | "AgentStatusRecovered" => {
-            // Without a row it comes from the baseline, or from a snapshot in place of the log.
+            // Without a row it comes from the baseline, or from a snapshot instead of the log.
             format!("user_status_changed {}", value["activity_id"].as_str()?)
         }
         "AgentLoggedIn" => format!("login {}", value["activity_id"].as_str()?),

@@ -18,7 +18,8 @@ fn noon() -> i64 {
     millis(&json!(NOON)).unwrap()
 }
 
-/// Events of one vendor under construction: revisions, sequences and offsets follow from their order.
+/// Events of one vendor under construction: revisions, sequences and offsets follow from their
+/// order.
 #[derive(Clone, Default)]
 struct Topics(Vec<Published>, &'static str);
 
@@ -202,7 +203,7 @@ fn each_event_that_comes_twice_is_noticed() {
 }
 
 #[test]
-fn a_fact_that_was_never_recorded_is_called_invented() {
+fn a_fact_that_was_never_recorded_is_reported_as_invented() {
     let mut more = topics();
     more.add("chats", "chat:9", "ChatFinished", 3, json!({}));
     assert_eq!(problems(&truth(), &more), ["invented: ChatFinished 9"]);
@@ -272,7 +273,8 @@ fn what_was_served_only_to_bridges_that_died_may_be_missing_and_nothing_else() {
         }
         topics
     };
-    // 1 was served to a bridge that lives; 2, 0 and 1 only to one that died; 0 and 3 to another one.
+    // 1 was served to a bridge that lives; 2, 0 and 1 only to one that died; 0 and 3 to another
+    // one.
     let mut served = Served::default();
     for (millis, depth) in [(1, 1), (10, 2), (11, 0), (12, 1)] {
         served.record_change(&0, depth, at(millis));

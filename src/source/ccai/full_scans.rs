@@ -18,7 +18,7 @@ use crate::source::{
 
 /// Pages of one full scan, at most: two hundred thousand agents.
 const MOST_PAGES: u32 = 2_000;
-/// Shows the deleted entities too: a row that says so is better than a missing one.
+/// Requests deleted entities too: a row marked deleted proves the removal, a missing row does not.
 const WITH_DELETED: [(&str, &str); 1] = [("with_deleted", "true")];
 
 impl Poll<Agents> for Ccai {
@@ -71,7 +71,7 @@ impl Ccai {
                 scan.counted(total);
             }
             if answer.count_unreadable {
-                scan.mark(Partial::CountDisagrees);
+                scan.make_partial(Partial::CountDisagrees);
             }
             let end = PageEnd {
                 rows: rows.len(),
@@ -83,12 +83,12 @@ impl Ccai {
                 break;
             }
             if paging.page() > MOST_PAGES {
-                scan.mark(Partial::TooLong);
+                scan.make_partial(Partial::TooLong);
                 break;
             }
         }
         if let Some(partial) = paging.partial() {
-            scan.mark(partial);
+            scan.make_partial(partial);
         }
         Ok(scan.finish())
     }
@@ -113,10 +113,10 @@ impl Ccai {
             scan.counted(total);
         }
         if answer.count_unreadable {
-            scan.mark(Partial::CountDisagrees);
+            scan.make_partial(Partial::CountDisagrees);
         }
         if answer.has_next == Some(true) {
-            scan.mark(Partial::PageUnanswered);
+            scan.make_partial(Partial::PageUnanswered);
         }
         for row in rows {
             match rows::decode(row, read, &mut result.unknown_values) {
@@ -127,7 +127,7 @@ impl Ccai {
                 Err(quarantined) => {
                     match &quarantined.id {
                         Some(id) => scan.present(id.clone()),
-                        None => scan.mark(Partial::RowWithoutId),
+                        None => scan.make_partial(Partial::RowWithoutId),
                     }
                     result.quarantine(quarantined, memory);
                 }

@@ -18,8 +18,8 @@ use crate::source::{
 
 /// Pages of one poll, at most; the cursor then says how far it came.
 const MOST_PAGES: u32 = 50;
-/// The same where the overlap alone is longer than that: a poll that does not get beyond its overlap
-/// would be the same as the one before.
+/// The same where the overlap alone is longer than that: a poll that does not get beyond its
+/// overlap would be the same as the one before.
 const MOST_PAGES_OF_AN_OVERLAP: u32 = 500;
 /// Pages after which a poll ends where that does no harm, so that a long backlog is published in
 /// parts.
@@ -84,8 +84,8 @@ impl Poll<Chats> for Ccai {
 }
 
 impl Ccai {
-    /// Reads until the end, or until a request fails. What was read before the failure counts, and the
-    /// cursor says how far it reaches; the failure is the result only when nothing was read.
+    /// Reads until the end, or until a request fails. What was read before the failure counts, and
+    /// the cursor says how far it reaches; the failure is the result only when nothing was read.
     async fn incremental<T: Timestamped>(
         &self,
         poll: &Incremental<T>,
@@ -178,8 +178,8 @@ impl Ccai {
         Ok(result.finish(IncrementalRows { from, rows: found, cursor }))
     }
 
-    /// Requests each skipped row once more, now that the vendor has shown that it can answer: when it
-    /// answered everything wrong for a while, no row was bad, and none may be missed for that.
+    /// Requests each skipped row once more after a successful answer: rows that were skipped during
+    /// an outage of the vendor are not bad, and must not be missed.
     async fn retry_skipped<T: Timestamped>(
         &self,
         poll: &Incremental<T>,
@@ -235,8 +235,8 @@ impl Ccai {
     }
 }
 
-/// Whether fewer rows may help: the answer is too large, or breaks in the middle of its rows. What is
-/// no list of rows at all comes from a server with another problem.
+/// Whether fewer rows may help: the answer is too large, or breaks in the middle of its rows. What
+/// is no list of rows at all comes from a server with another problem.
 fn may_be_caused_by_a_row(error: &Error) -> bool {
     match error {
         Error::TooLarge { .. } => true,
@@ -252,17 +252,17 @@ struct SkippedRow {
 }
 
 impl SkippedRow {
-    /// The row as a quarantined one, of which nothing but its place is known.
+    /// The row as a quarantined one, of which only its position is known.
     fn quarantined(&self, stream: &StreamName, error: &Error) -> Quarantined {
         let kind = match error {
             Error::TooLarge { .. } => "expected a smaller row",
             _ => "expected a row that can be read",
         };
-        let place = format!("{stream} {} {}", self.from, self.page);
+        let position = format!("{stream} {} {}", self.from, self.page);
         Quarantined {
             id: None,
             reason: QuarantineReason { path: String::new(), kind: String::from(kind) },
-            fingerprint: Fingerprint::of(place.as_bytes()),
+            fingerprint: Fingerprint::of(position.as_bytes()),
             size: match error {
                 Error::Undecodable { size, .. } => *size,
                 Error::TooLarge { limit, .. } => *limit,
@@ -304,7 +304,8 @@ trait Timestamped {
     fn id(&self) -> &EntityId;
     fn timestamp(&self) -> Option<Timestamp>;
 
-    /// By timestamp, then by id in the order in which the vendor assigns ids: shorter numbers first.
+    /// By timestamp, then by id in the order in which the vendor assigns ids: shorter numbers
+    /// first.
     fn order(&self) -> (Option<Timestamp>, usize, &str) {
         (self.timestamp(), self.id().as_str().len(), self.id().as_str())
     }

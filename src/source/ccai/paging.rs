@@ -1,8 +1,10 @@
-//! Paging of incremental polls, as pure decisions: what to request next, and when everything was read.
+//! Paging of incremental polls, as pure decisions: what to request next, and when everything was
+//! read.
 //!
-//! A page that is shorter than requested proves nothing by itself, because the server clamps `per` to
-//! 100 (or less) silently. The headers `Link` and `Total` mark the end; without them an empty page, one
-//! that shows nothing new, or one that is shorter than a page that the same server has just returned.
+//! A page that is shorter than requested proves nothing by itself, because the server clamps `per`
+//! to 100 (or less) silently. The headers `Link` and `Total` mark the end; without them an empty
+//! page, one that shows nothing new, or one that is shorter than a page that the same server has
+//! just returned.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -44,12 +46,12 @@ const MOST_SKIPPED_ROWS: u32 = 20;
 /// A long poll may end early, once it has come far enough: what it has read is committed, and the
 /// next one begins there.
 ///
-/// A server that does not sort is read by offset from the start. When its first pages were in order by
-/// chance, a later page shows it, or the count of rows that the first page named.
+/// A server that does not sort is read by offset from the start. When its first pages were in order
+/// by chance, a later page shows it, or the count of rows that the first page named.
 ///
-/// An answer that cannot be decoded (too large, broken in the middle) is requested in smaller pages,
-/// down to one row, which is then skipped. Smaller pages isolate a row for certain; a smaller window
-/// would rely on filters whose documentation contradicts their names.
+/// An answer that cannot be decoded (too large, broken in the middle) is requested in smaller
+/// pages, down to one row, which is then skipped. Smaller pages isolate a row for certain; a
+/// smaller window would rely on filters whose documentation contradicts their names.
 #[derive(Debug)]
 pub(super) struct IncrementalPaging {
     origin: Timestamp,
@@ -177,7 +179,7 @@ impl IncrementalPaging {
         self.newest = self.newest.max(timestamp);
     }
 
-    /// Starts again at a timestamp.
+    /// Restarts at a timestamp.
     fn restart(&mut self, from: Timestamp) {
         self.from = from;
         self.page = 1;
@@ -185,8 +187,8 @@ impl IncrementalPaging {
         self.previous.clear();
         self.shown.clear();
         if self.per < PER_PAGE {
-            // The cause of small pages may be passed: a poll that stays at them never ends where rows
-            // come faster than it reads them.
+            // Page sizes grow again: with small pages a poll would never end where rows are added
+            // faster than it reads them.
             self.per = (self.per * 4).min(PER_PAGE);
             self.longest = 0;
         }
@@ -233,9 +235,9 @@ impl IncrementalPaging {
         Narrowing::SkippedRow
     }
 
-    /// The timestamp up to which everything was read; `now` is the vendor's clock. A poll that was cut
-    /// off has read only what lies before the second that it was in. A timestamp in the future is no
-    /// cursor: everything that is recorded until then would be missed.
+    /// The timestamp up to which everything was read; `now` is the vendor's clock. A poll that was
+    /// cut off has read only what lies before the second that it was in. A timestamp in the future
+    /// is no cursor: everything that is recorded until then would be missed.
     pub(super) fn cursor(&self, now: Timestamp) -> Option<Timestamp> {
         let newest = self.newest?;
         if self.done {

@@ -14,8 +14,8 @@ pub(super) use crate::source::rows::{DecodeRow, EntityRow, split};
 /// The field that holds a row's id.
 const ID: &str = "id";
 
-/// How rows of a kind are decoded. The mark of deletion that some have is a field of the entity, which
-/// detection reads.
+/// How rows of a kind are decoded. The mark of deletion that some have is a field of the entity,
+/// which detection reads.
 pub(super) const fn format<T>(read: DecodeRow<T>) -> RowFormat<T> {
     RowFormat { id: ID, deleted: None, read }
 }
@@ -24,8 +24,8 @@ pub(super) const fn format<T>(read: DecodeRow<T>) -> RowFormat<T> {
 const MOST_LEVELS: usize = 32;
 
 /// The entities of an answer in any of the three forms of queues and teams: a list (also of one, as
-/// `menus/{id}` answers), a single object (`teams/{id}`), or a tree (`menus/tree`, `teams/tree`), of
-/// which every branch is an entity. An object without an id is not an entity.
+/// `menus/{id}` answers), a single object (`teams/{id}`), or a tree (`menus/tree`, `teams/tree`),
+/// of which every branch is an entity. An object without an id is not an entity.
 pub(super) fn entities(body: &[u8]) -> Result<Vec<&RawValue>, &'static str> {
     let top = if body.trim_ascii_start().starts_with(b"{") {
         let one: &RawValue = serde_json::from_slice(body).map_err(|_| "it is no JSON")?;

@@ -203,7 +203,7 @@ async fn rows_that_shift_between_pages_make_a_full_scan_partial() {
 }
 
 #[tokio::test]
-async fn a_full_scan_without_headers_goes_on_until_a_page_is_empty() {
+async fn a_full_scan_without_headers_continues_until_a_page_is_empty() {
     let roster: Vec<_> = (0..70).map(agent).collect();
     let vendor = VendorServer::answering(move |request| {
         let page: usize = request.query("page").unwrap().parse().unwrap();

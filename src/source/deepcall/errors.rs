@@ -12,7 +12,7 @@ pub(super) fn find_error(http_status: u16, body: &[u8]) -> Option<Error> {
     if let Some(error) = envelope.code().and_then(|code| by_code(http_status, code)) {
         return Some(error);
     }
-    // Otherwise the status code says more than an unknown code.
+    // An unknown code falls back to the HTTP status code, unless that is a success.
     let is_error = envelope.says_error() && http_status < 300;
     let unknown = "an error that its document does not list";
     is_error.then(|| Error::Refused(Refusal::known(http_status, unknown)))

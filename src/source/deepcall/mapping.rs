@@ -1,5 +1,5 @@
-//! From the vendor's fields to the model: every field of the document and of its example, except the
-//! passwords, which were removed before.
+//! From the vendor's fields to the model: every field of the document and of its example, except
+//! the passwords, which were removed before.
 
 use crate::model::{Agent, Destination, EntityId, GroupReference, WorkingHours};
 use crate::source::fields::Fields;
@@ -7,8 +7,8 @@ use crate::source::{QuarantineReason, UnknownValue};
 
 type Result<T> = std::result::Result<T, QuarantineReason>;
 
-/// What the document lists for every agent. A row that lacks one of them is of another form (that of
-/// `quick`, which is never requested): the missing fields are unknown, not removed.
+/// What the document lists for every agent. A row that lacks one of them is of another form (that
+/// of `quick`, which is never requested): the missing fields are unknown, not removed.
 const ALWAYS: [&str; 6] = ["email", "phone", "dest_type", "dest_value", "group", "status"];
 
 /// Where calls to an agent may go (vendor's document, "Response Details").

@@ -1,8 +1,8 @@
 //! The probe of an account: three requests at most, which change nothing, measure what the document
 //! leaves open.
 //!
-//! What follows from the answers is decided by pure functions. Rows are scrubbed before anything reads
-//! them, as in every poll.
+//! What follows from the answers is decided by pure functions. Rows are scrubbed before anything
+//! reads them, as in every poll.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -39,13 +39,13 @@ pub(super) fn add_rows(
     let rows: Vec<&RawValue> = rows.iter().map(AsRef::as_ref).collect();
     scan.add_rows(&rows);
     if !envelope.is_whole() {
-        scan.mark(Partial::PageUnanswered);
+        scan.make_partial(Partial::PageUnanswered);
     }
     match envelope.total_records() {
         Count::Missing => {}
-        Count::Unreadable => scan.mark(Partial::CountDisagrees),
-        // Whether deleted agents are counted is not documented. When the others alone reach the count,
-        // all are shown: if the deleted ones were counted, others would be missing.
+        Count::Unreadable => scan.make_partial(Partial::CountDisagrees),
+        // Whether deleted agents are counted is not documented. When the others alone reach the
+        // count, all are shown: if the deleted ones were counted, others would be missing.
         Count::Of(total) if total + deleted.len() as u64 == scan.len() as u64 => {
             scan.counted(scan.len() as u64);
         }

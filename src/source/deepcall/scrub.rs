@@ -1,9 +1,9 @@
 //! Removes the passwords from a row before anything else reads it.
 //!
-//! The vendor sends `password` and `call_pass`, the latter of eight digits, in plain text with every
-//! agent. A scrubbed row has neither, nor has anything that is made of it: no value, no error, no
-//! fingerprint. A hash of the original row would reveal a code of eight digits to anybody who tries
-//! them all.
+//! The vendor sends `password` and `call_pass`, the latter of eight digits, in plain text with
+//! every agent. A scrubbed row has neither, nor has anything that is made of it: no value, no
+//! error, no fingerprint. A hash of the original row would reveal a code of eight digits to anybody
+//! who tries them all.
 
 use std::fmt;
 
@@ -19,8 +19,8 @@ use crate::source::{Fingerprint, QuarantineReason, Quarantined};
 
 /// The field that holds an agent's id.
 pub(super) const ID: &str = "unique_id";
-/// Parts of the names of secrets: passwords for calls and log-ins, and others that the vendor may add.
-/// They are removed wherever in a row they are.
+/// Parts of the names of secrets: passwords for calls and log-ins, and others that the vendor may
+/// add. They are removed wherever in a row they are.
 const SECRET: [&str; 6] = ["pass", "pwd", "secret", "token", "ssid", "apikey"];
 
 /// The fault of a row that is no valid JSON.
@@ -69,8 +69,8 @@ fn with_id(mut fields: Map<String, Value>, key: Option<&str>) -> Map<String, Val
     fields
 }
 
-/// A row that cannot be scrubbed. Its fingerprint is that of its id and its fault: anything else in it
-/// may be a secret.
+/// A row that cannot be scrubbed. Its fingerprint is that of its id and its fault: anything else in
+/// it may be a secret.
 fn unscrubbed(listed: &ListedRow, fault: &'static str) -> Quarantined {
     let key = listed.key.as_ref().and_then(|key| id(&Value::from(key.as_str())));
     let id = row_id(listed.row, ID).or(key);

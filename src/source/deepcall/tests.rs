@@ -45,7 +45,7 @@ async fn read(account: &Deepcall, memory: &RowMemory) -> Polled<Agents> {
 }
 
 /// The poll result of one answer.
-async fn reading_of(answer: Answer) -> Polled<Agents> {
+async fn poll_of(answer: Answer) -> Polled<Agents> {
     let vendor = VendorServer::answering(move |_| answer.clone()).await;
     read(&account(&vendor), &RowMemory::default()).await
 }

@@ -1,5 +1,5 @@
-//! Which fields of a row are read: whatever a row contains besides is unknown to this program. So the
-//! decoders themselves are the list of known fields.
+//! Which fields of a row are read: whatever a row contains besides is unknown to this program. So
+//! the decoders themselves are the list of known fields.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +18,8 @@ impl ReadFields {
         self.paths.borrow_mut().insert(without_indexes(path));
     }
 
-    /// Counts the fields of a row that were not read, by their path without indexes of lists, such as
-    /// `queue_durations.mood`. The values inside such a field are not counted.
+    /// Counts the fields of a row that were not read, by their path without indexes of lists, such
+    /// as `queue_durations.mood`. The values inside such a field are not counted.
     pub(in crate::source) fn count_unread(&self, row: &Value, counts: &mut BTreeMap<String, u64>) {
         self.count(row, "", counts);
     }

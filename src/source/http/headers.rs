@@ -1,5 +1,5 @@
-//! The headers of an answer: pages, counts, times. Nothing in them is trusted, and no URL in them is
-//! followed.
+//! The headers of an answer: pages, counts, times. Nothing in them is trusted, and no URL in them
+//! is followed.
 
 use std::time::Duration;
 
@@ -32,8 +32,8 @@ pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(text(headers, DATE.as_str())?)
 }
 
-/// How long the vendor wants requests to pause: seconds or a date. The budget bounds it; what is past,
-/// or no number, is none.
+/// How long the vendor wants requests to pause: seconds or a date. The budget bounds it; what is
+/// past, or no number, is none.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let value = text(headers, RETRY_AFTER.as_str())?.trim();
     if let Ok(seconds) = value.parse::<u64>() {

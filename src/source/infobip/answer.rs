@@ -1,5 +1,5 @@
-//! The envelope of the rows, and the vendor's own errors: two formats of them, either with any status
-//! code.
+//! The envelope of the rows, and the vendor's own errors: two formats of them, either with any
+//! status code.
 //!
 //! Errors are shown with our words. The vendor's text is only compared.
 
@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use crate::source::rows::{parts, split};
 use crate::source::{Error, Refusal};
 
-/// The fields of an answer. Each is decoded on its own: one that is not as documented does not hide the
-/// others.
+/// The fields of an answer. Each is decoded on its own: one that is not as documented does not hide
+/// the others.
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow, default)]
@@ -27,7 +27,7 @@ struct Envelope<'a> {
 
 /// One page of the list.
 #[derive(Debug)]
-pub(super) struct Page<'a> {
+pub(super) struct AgentPage<'a> {
     /// Its rows.
     pub(super) rows: Vec<&'a RawValue>,
     /// How many agents there are in all, where the vendor says.
@@ -35,11 +35,11 @@ pub(super) struct Page<'a> {
 }
 
 /// The page in an answer.
-pub(super) fn page(body: &[u8]) -> Result<Page<'_>, &'static str> {
+pub(super) fn page(body: &[u8]) -> Result<AgentPage<'_>, &'static str> {
     let envelope: Envelope = parts(body)?;
     let agents = envelope.agents.ok_or("it has no list of agents")?;
     let rows = split(agents.get().as_bytes())?;
-    Ok(Page { rows, total: envelope.pagination.and_then(total_items) })
+    Ok(AgentPage { rows, total: envelope.pagination.and_then(total_items) })
 }
 
 fn total_items(pagination: &RawValue) -> Option<u64> {
@@ -130,7 +130,7 @@ fn by_message(status: u16, message: &str) -> Option<Error> {
     None
 }
 
-/// An unknown error counts only with the status code of a success; otherwise the status code says more.
+/// An unknown error counts only with a success status; otherwise the status code decides.
 fn unknown_error(status: u16) -> Option<Error> {
     let is_success = (200..300).contains(&status);
     is_success.then(|| Error::Refused(Refusal::known(status, "an error in place of the agents")))

@@ -1,8 +1,8 @@
 //! Paging, as a pure decision: what to request next, and when everything was read.
 //!
 //! The document says that `page` skips so many rows; the vendor's clients use it as the number of a
-//! page, counted from 0. Pages are numbered here, too, until one shows the rows of the page before it:
-//! then `page` is the number of rows to skip.
+//! page, counted from 0. Pages are numbered here, too, until one shows the rows of the page before
+//! it: then `page` is the number of rows to skip.
 
 /// What a page shows about whether there is another one.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,5 @@
-//! The probe of an account: four requests that change nothing measure what the document leaves open.
-//! What follows from the answers is decided by pure functions.
+//! The probe of an account: four requests that change nothing measure what the document leaves
+//! open. What follows from the answers is decided by pure functions.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! The envelope of the rows, and the vendor's own errors.
 //!
-//! `message` is the list of agents or the text of an error. `error`, `result` and its own type decide
-//! which; the status code may be that of a success either way. Errors are shown with our words; the
-//! vendor's text is only compared.
+//! `message` is the list of agents or the text of an error. `error`, `result` and its own type
+//! decide which; the status code may be that of a success either way. Errors are shown with our
+//! words; the vendor's text is only compared.
 
 use std::borrow::Cow;
 
@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use crate::source::rows::{parts, split};
 use crate::source::{Error, Refusal};
 
-/// The fields of an answer. Each is decoded on its own: one that is not as documented does not hide the
-/// others.
+/// The fields of an answer. Each is decoded on its own: one that is not as documented does not hide
+/// the others.
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow, default)]
@@ -77,8 +77,8 @@ pub(super) fn find_error(status: u16, body: &[u8]) -> Option<Error> {
     if message.contains("too many requests") {
         return Some(Error::RateLimited);
     }
-    // An unknown error counts only with the status code of a success; otherwise the status code says
-    // more.
+    // An unknown error counts only with the status code of a success; otherwise the status code
+    // says more.
     let is_success = (200..300).contains(&status);
     is_success.then(|| Error::Refused(known("an error in place of the agents")))
 }

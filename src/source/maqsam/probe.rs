@@ -1,5 +1,5 @@
-//! The probe of an account: five requests that change nothing measure what the document leaves open.
-//! What follows from the answers is decided by pure functions.
+//! The probe of an account: five requests that change nothing measure what the document leaves
+//! open. What follows from the answers is decided by pure functions.
 
 use std::collections::BTreeMap;
 
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_start_of_a_state_is_shown_by_its_place_and_form() {
+    fn the_start_of_a_state_is_shown_by_its_position_and_format() {
         let rows: Vec<_> = [
             json!("Busy"),
             json!({"name": "Busy", "since": 1_772_366_400}),

@@ -1,5 +1,5 @@
-//! Which fields of a vendor's rows are not read, or have unknown values: counted by name, never with a
-//! value.
+//! Which fields of a vendor's rows are not read, or have unknown values: counted by name, never
+//! with a value.
 
 use std::collections::BTreeMap;
 
@@ -62,8 +62,8 @@ impl FieldSurvey {
     }
 }
 
-/// Fields by name. A name may be personal data, where an object is keyed by it: only what looks like a
-/// field name is listed.
+/// Fields by name. A name may be personal data, where an object is keyed by it: only what looks
+/// like a field name is listed.
 pub(super) fn listed(fields: &FieldCounts) -> String {
     if fields.is_empty() {
         return String::from("none");

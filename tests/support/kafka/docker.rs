@@ -21,8 +21,8 @@ const INSIDE: Ports = Ports { client: 9092, direct: 9093, internal: 9094, contro
 /// Whether a Docker engine answers.
 pub(crate) fn answers() -> bool {
     wait_for(async {
-        let asked = testcontainers::bollard::Docker::connect_with_defaults();
-        match asked {
+        let response = testcontainers::bollard::Docker::connect_with_defaults();
+        match response {
             Ok(engine) => engine.ping().await.is_ok(),
             Err(_) => false,
         }
@@ -90,8 +90,8 @@ impl Drop for Container {
     }
 }
 
-/// Runs a future on the runtime that keeps the connections to the engine, from a separate thread: the
-/// test may already be inside a runtime.
+/// Runs a future on the runtime that keeps the connections to the engine, from a separate thread:
+/// the test may already be inside a runtime.
 pub(crate) fn wait_for<T: Send>(future: impl Future<Output = T> + Send) -> T {
     static RUNTIME: LazyLock<Runtime> =
         LazyLock::new(|| Runtime::new().expect("a runtime can be made"));

@@ -1,5 +1,5 @@
-//! The configuration of a test broker: one node that is broker and controller, replication factors of
-//! 1, no automatic creation of topics.
+//! The configuration of a test broker: one node that is broker and controller, replication factors
+//! of 1, no automatic creation of topics.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -31,8 +31,8 @@ impl Ports {
     }
 }
 
-/// The broker's properties. `listen` are the ports that it binds, the advertised ones those of the two
-/// outer listeners as clients see them.
+/// The broker's properties. `listen` are the ports that it binds, the advertised ones those of the
+/// two outer listeners as clients see them.
 pub(crate) fn properties(
     host: &str,
     listen: Ports,
@@ -94,7 +94,8 @@ impl Guarding {
         format!("SCRAM-SHA-512=[name={},password={}]", self.username, self.password)
     }
 
-    /// The properties that differ. Clients of the other listeners are anonymous, and may do everything.
+    /// The properties that differ. Clients of the other listeners are anonymous, and may do
+    /// everything.
     pub(crate) fn properties(key_store: &Path) -> Vec<(&'static str, String)> {
         vec![
             (

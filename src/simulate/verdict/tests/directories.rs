@@ -119,7 +119,7 @@ fn each_event_of_a_directory_that_comes_twice_is_noticed() {
 }
 
 #[test]
-fn each_event_of_a_directory_that_trades_places_with_the_next_one_of_its_agent_is_noticed() {
+fn each_event_of_a_directory_that_is_swapped_with_the_next_one_of_its_agent_is_noticed() {
     let all = topics();
     for agent in ["acme:agent:7001", "acme:agent:agent-2"] {
         let places: Vec<_> = (0..all.0.len()).filter(|at| all.0[*at].key == agent).collect();
@@ -181,7 +181,7 @@ fn a_change_is_between_a_poll_that_did_not_show_it_and_one_that_did() {
 }
 
 #[test]
-fn what_no_row_showed_is_called_invented() {
+fn what_no_row_showed_is_reported_as_invented() {
     let mut more = topics();
     more.add("agents", "agent:9", "AgentAdded", 3, json!({"after": row("Nobody")}));
     assert_eq!(problems(&truth(), &more), ["invented: AgentAdded of acme:agent:9"]);

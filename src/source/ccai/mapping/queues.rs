@@ -107,13 +107,13 @@ pub(in crate::source::ccai) fn queue_status(
             lang: row.text("lang")?,
             channel,
         },
-        menu_id: row.id("menu_id")?,
-        menu_path: row.text("menu_path")?,
-        in_queue_count: row.required_integer("in_queue_count")?,
-        oldest_in_queue: row.time("oldest_in_queue")?,
-        oldest_duration_in_queue: row.integer("oldest_duration_in_queue")?,
-        total_queue_duration: row.integer("total_queue_duration")?,
-        average_queue_duration: row.integer("average_queue_duration")?,
+        queue_id: row.id("menu_id")?,
+        path: row.text("menu_path")?,
+        depth: row.required_integer("in_queue_count")?,
+        oldest_queued_at: row.time("oldest_in_queue")?,
+        oldest_duration: row.integer("oldest_duration_in_queue")?,
+        total_duration: row.integer("total_queue_duration")?,
+        average_duration: row.integer("average_queue_duration")?,
     })
 }
 

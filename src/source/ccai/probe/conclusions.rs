@@ -1,5 +1,5 @@
-//! What follows from the answers to a probe, as pure functions. A conclusion may be shown to others: it
-//! contains counts, times and names of fields, and no value of a row.
+//! What follows from the answers to a probe, as pure functions. A conclusion may be shown to
+//! others: it contains counts, times and names of fields, and no value of a row.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -154,8 +154,8 @@ pub(super) fn null_levels(page: &Page) -> String {
     format!("{null} of {}", page.rows.len())
 }
 
-/// Rows of the second answer with a timestamp from before the first request, whose answer did not have
-/// them.
+/// Rows of the second answer with a timestamp from before the first request, whose answer did not
+/// have them.
 pub(super) fn lateness(first: &Page, second: &Page, column: &str) -> String {
     let requested_at =
         first.requested_at.plus_millis(first.clock_offset_millis.unwrap_or_default());

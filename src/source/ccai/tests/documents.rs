@@ -1,5 +1,5 @@
-//! Every model and example of the vendor's document, none of which loses a field on the way to the model.
-//! The people are invented; the formats are the vendor's.
+//! Every model and example of the vendor's document, none of which loses a field on the way to the
+//! model. The people are invented; the formats are the vendor's.
 
 use chrono::DateTime;
 use serde::Serialize;
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::mapping;
 use super::super::rows::{DecodeRow, decode, entities, split};
+use crate::model::EntityId;
 
 macro_rules! fixture {
     ($name:literal) => {
@@ -162,11 +163,29 @@ fn every_field_of_a_status_definition_reaches_the_model() {
 
 #[test]
 fn every_field_of_a_queues_status_reaches_the_model() {
-    // The model has the path as an object, and one spelling of the channel.
-    let moved = ["row.lang", "row.menu_path_id", "row.comm_type"];
+    // The model has the path as an object, one spelling of the channel, and names of its own.
+    let moved = [
+        "row.menu_id",
+        "row.lang",
+        "row.menu_path_id",
+        "row.menu_path",
+        "row.comm_type",
+        "row.in_queue_count",
+        "row.oldest_in_queue",
+        "row.oldest_duration_in_queue",
+        "row.total_queue_duration",
+        "row.average_queue_duration",
+    ];
     let decoded = check(fixture!("menus_current_status.json"), mapping::queue_status, &moved);
     assert_eq!(decoded[0].queue.id().as_str(), "5/en/call");
-    assert_eq!(decoded[0].in_queue_count, 2);
+    let status = &decoded[0];
+    assert_eq!(status.queue_id, Some(EntityId::new("10")));
+    assert_eq!(status.path.as_deref(), Some("acme IVR Support/1 Day Shipping"));
+    assert_eq!(status.depth, 2);
+    assert_eq!(status.oldest_queued_at.unwrap().millis(), 1_620_685_041_000);
+    assert_eq!(status.oldest_duration, Some(300));
+    assert_eq!(status.total_duration, Some(400));
+    assert_eq!(status.average_duration, Some(200));
 }
 
 #[test]
@@ -176,7 +195,7 @@ fn every_service_level_reaches_the_model_and_nothing_is_not_zero() {
         let read = |row| decode(row, mapping::level, &mut Vec::new()).unwrap();
         rows.into_iter().map(read).map(|row| (row.id, row.lang, row.percent)).collect()
     };
-    let id = |id: &str| crate::model::EntityId::new(id);
+    let id = |id: &str| EntityId::new(id);
     let lang = |lang: &str| Some(String::from(lang));
     assert_eq!(
         levels(fixture!("menus_sla.json")),

@@ -1,6 +1,5 @@
-//! For any bytes of an answer: rows are decoded or quarantined, good rows beside a bad one are unchanged,
-//! no error shows a value, and detection emits nothing for a row
-//! that comes again.
+//! For any bytes of an answer: rows are decoded or quarantined, good rows beside a bad one are
+//! unchanged, no error shows a value, and detection emits nothing for a row that comes again.
 
 use std::fmt::Write;
 
@@ -25,7 +24,7 @@ macro_rules! fixture {
     };
 }
 
-/// Holds the rows of an answer against what every endpoint promises.
+/// Checks the rows of an answer against what every endpoint promises.
 fn endpoint<T: Serialize>(bytes: &[u8], read: DecodeRow<T>, detect: fn(&T)) -> Outcome {
     let failed = |outcome: &str| Outcome { class: outcome.to_owned(), whole: outcome.to_owned() };
     let rows = match split(bytes) {
@@ -102,24 +101,24 @@ macro_rules! endpoints {
 }
 
 endpoints! {
-    fuzzed_agents_are_read_or_set_aside, "agents", mapping::agent,
+    fuzzed_agents_are_read_or_quarantined, "agents", mapping::agent,
         ["agents.json", "agents_model.json"], |agent| {
             let first = roster_row(None, agent, StatusSource::Log, &context());
             assert_encodable(&first.drafts);
             assert_eq!(roster_row(Some(&first.state), agent, StatusSource::Log, &context()).drafts, []);
         }, scanned;
-    fuzzed_current_statuses_are_read_or_set_aside, "agents_current_status",
+    fuzzed_current_statuses_are_read_or_quarantined, "agents_current_status",
         mapping::current_status, ["agents_current_status.json"], |status| {
             let first = current_status_row(None, status, &context());
             assert_encodable(&first.drafts);
             assert_eq!(current_status_row(Some(&first.state), status, &context()).drafts, []);
         };
-    fuzzed_activities_are_read_or_set_aside, "agent_activity_logs", mapping::activity,
+    fuzzed_activities_are_read_or_quarantined, "agent_activity_logs", mapping::activity,
         ["agent_activity_logs.json", "agent_activity_logs_model.json"], |activity| {
             assert_encodable(&activity_row(None, activity, &context()).drafts);
             assert!((Timestamp::EARLIEST..=Timestamp::LATEST).contains(&activity.started_at));
         };
-    fuzzed_calls_are_read_or_set_aside, "calls", mapping::call,
+    fuzzed_calls_are_read_or_quarantined, "calls", mapping::call,
         ["calls.json", "calls_model.json"], |call| {
             let targets = Targets::new(Some(20), None);
             let first = interaction_row(None, call, &context(), &targets);
@@ -128,7 +127,7 @@ endpoints! {
             let again = interaction_row(Some(&first.state), call, &context(), &targets);
             assert_eq!(again.drafts, []);
         };
-    fuzzed_chats_are_read_or_set_aside, "chats", mapping::chat,
+    fuzzed_chats_are_read_or_quarantined, "chats", mapping::chat,
         ["chats.json", "chats_model.json"], |chat| {
             let targets = Targets::new(Some(20), None);
             let first = interaction_row(None, chat, &context(), &targets);
@@ -137,25 +136,25 @@ endpoints! {
             let again = interaction_row(Some(&first.state), chat, &context(), &targets);
             assert_eq!(again.drafts, []);
         };
-    fuzzed_queues_are_read_or_set_aside, "menus", mapping::queue,
+    fuzzed_queues_are_read_or_quarantined, "menus", mapping::queue,
         ["menus.json", "menus_one.json", "menus_tree.json"], |queue| {
             let first = record_row(None, queue, &context());
             assert_encodable(&first.drafts);
             assert_eq!(record_row(Some(&first.state), queue, &context()).drafts, []);
         }, scanned;
-    fuzzed_teams_are_read_or_set_aside, "teams", mapping::team,
+    fuzzed_teams_are_read_or_quarantined, "teams", mapping::team,
         ["teams.json", "teams_tree.json"], |team| {
             let first = record_row(None, team, &context());
             assert_encodable(&first.drafts);
             assert_eq!(record_row(Some(&first.state), team, &context()).drafts, []);
         }, scanned;
-    fuzzed_status_definitions_are_read_or_set_aside, "user_statuses",
+    fuzzed_status_definitions_are_read_or_quarantined, "user_statuses",
         mapping::status_definition, ["user_statuses.json", "user_statuses_model.json"], |status| {
             let first = record_row(None, status, &context());
             assert_encodable(&first.drafts);
             assert_eq!(record_row(Some(&first.state), status, &context()).drafts, []);
         }, scanned;
-    fuzzed_queue_statuses_are_read_or_set_aside, "menus_current_status",
+    fuzzed_queue_statuses_are_read_or_quarantined, "menus_current_status",
         mapping::queue_status, ["menus_current_status.json"], |row| {
             let first = queue_status_row(None, row, &context());
             assert_encodable(&first.drafts);

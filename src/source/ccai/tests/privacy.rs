@@ -45,7 +45,7 @@ fn merged(model: &Value, example: &Value) -> Value {
     }
 }
 
-/// A text in place of every text and every missing value, but times.
+/// Replaces every text and every missing value except times with a text.
 fn plant(value: &mut Value, name: &str) {
     match value {
         Value::Object(fields) => {
@@ -269,7 +269,8 @@ const NOT_PERSONAL_IN_A_QUEUE: &str = "
 const NOT_PERSONAL_IN_A_TEAM: &str = "
     assignees.id id name parent_id
 ";
-/// Fields that are not personal: the vendor's ids, its enumerations, names of queues, virtual agents.
+/// Fields that are not personal: the vendor's ids, its enumerations, names of queues, virtual
+/// agents.
 const NOT_PERSONAL_IN_A_CALL: &str = "
     agent_info.id answer_type call_type consumer_event_durations.event
     consumer_event_durations.id consumer_event_durations.lang consumer_event_durations.menu_path
@@ -342,7 +343,7 @@ fn no_personal_data_is_left_when_every_class_is_closed() {
     for_each_kind!(nothing_personal_is_left);
 }
 
-fn pseudonyms_stand_in_place<T: Planted>() {
+fn pseudonyms_replace_personal_fields<T: Planted>() {
     let mut row = T::row();
     let all = fields(&row, PLANTED);
     row.close(&pseudonyms());
@@ -352,8 +353,8 @@ fn pseudonyms_stand_in_place<T: Planted>() {
 }
 
 #[test]
-fn pseudonyms_stand_where_texts_stood_and_nothing_shows_through() {
-    for_each_kind!(pseudonyms_stand_in_place);
+fn pseudonyms_replace_texts_completely() {
+    for_each_kind!(pseudonyms_replace_personal_fields);
 }
 
 #[test]

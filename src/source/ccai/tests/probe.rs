@@ -1,5 +1,5 @@
-//! The report about an account: what it contains for vendors that behave differently, and what it never
-//! contains.
+//! The report about an account: what it contains for vendors that behave differently, and what it
+//! never contains.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! With any value in a field, a row is decoded or quarantined: nothing panics, the row's id is kept,
-//! the path is named and the value is not.
+//! With any value in a field, a row is decoded or quarantined: nothing panics, the row's id is
+//! kept, the path is named and the value is not.
 
 use proptest::prelude::*;
 use serde::Serialize;

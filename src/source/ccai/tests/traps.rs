@@ -108,9 +108,9 @@ fn a_fraction_of_a_second_is_rounded_and_quarantines_no_row() {
     let row = json!({"menu_path_id": 5, "in_queue_count": 2, "average_queue_duration": 12.5,
         "total_queue_duration": 25.0, "oldest_duration_in_queue": "13.2"});
     let status = read(&row, mapping::queue_status).0.unwrap();
-    assert_eq!(status.average_queue_duration, Some(13));
-    assert_eq!(status.total_queue_duration, Some(25));
-    assert_eq!(status.oldest_duration_in_queue, Some(13));
+    assert_eq!(status.average_duration, Some(13));
+    assert_eq!(status.total_duration, Some(25));
+    assert_eq!(status.oldest_duration, Some(13));
     let row = json!({"id": 1, "average_response_time": 7.4,
         "handle_durations": [{"id": 1, "response_time_avg": 3.6}]});
     let chat = read(&row, mapping::chat).0.unwrap();

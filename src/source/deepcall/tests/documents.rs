@@ -1,9 +1,9 @@
-//! The examples of the vendor's document, which lose only the intended fields on the way to the model. The
-//! people are invented; the formats are the vendor's.
+//! The examples of the vendor's document, which lose only the intended fields on the way to the
+//! model. The people are invented; the formats are the vendor's.
 
 use std::collections::BTreeSet;
 
-use super::{Answer, EntityId, Value, agents, reading_of, scan};
+use super::{Answer, EntityId, Value, agents, poll_of, scan};
 use crate::model::{Agent, Destination, GroupReference, Timestamp, WorkingHours};
 
 macro_rules! fixture {
@@ -14,7 +14,7 @@ macro_rules! fixture {
 
 #[tokio::test]
 async fn the_example_of_the_document_is_read_in_full() {
-    let poll_result = reading_of(Answer::body(fixture!("list.json"))).await.unwrap();
+    let poll_result = poll_of(Answer::body(fixture!("list.json"))).await.unwrap();
     assert!(scan(&poll_result).is_complete() && scan(&poll_result).was_counted());
     assert_eq!((poll_result.quarantined.len(), poll_result.unknown_values.len()), (0, 0));
     let agents = agents(&poll_result);
@@ -62,7 +62,7 @@ async fn the_example_of_the_document_is_read_in_full() {
 async fn every_value_of_the_example_reaches_the_model_but_the_passwords() {
     let document: Value = serde_json::from_str(fixture!("list.json")).unwrap();
     let mut lost = BTreeSet::new();
-    let poll_result = reading_of(Answer::body(fixture!("list.json"))).await.unwrap();
+    let poll_result = poll_of(Answer::body(fixture!("list.json"))).await.unwrap();
     for (row, agent) in document["response"].as_array().unwrap().iter().zip(agents(&poll_result)) {
         let model = serde_json::to_string(agent).unwrap();
         let mut missing = |field: &str, text: &str| {
@@ -104,7 +104,7 @@ async fn every_value_of_the_example_reaches_the_model_but_the_passwords() {
 
 #[tokio::test]
 async fn the_map_of_the_documents_table_is_read_in_full() {
-    let poll_result = reading_of(Answer::body(fixture!("list_map.json"))).await.unwrap();
+    let poll_result = poll_of(Answer::body(fixture!("list_map.json"))).await.unwrap();
     let agents = agents(&poll_result);
     assert_eq!(agents.len(), 3);
     assert_eq!((agents[1].id.as_str(), agents[1].active), ("3", Some(false)));
@@ -116,14 +116,14 @@ async fn the_map_of_the_documents_table_is_read_in_full() {
 
 #[tokio::test]
 async fn the_answers_without_rows_are_an_empty_list_and_three_errors() {
-    let empty = reading_of(Answer::body(fixture!("list_empty.json"))).await.unwrap();
+    let empty = poll_of(Answer::body(fixture!("list_empty.json"))).await.unwrap();
     assert!(agents(&empty).is_empty());
     for (body, expected) in [
         (fixture!("error_1014.json"), "unauthorized"),
         (fixture!("error_1015.json"), "unauthorized"),
         (fixture!("error_1006.json"), "refused"),
     ] {
-        let error = reading_of(Answer::body(body)).await.unwrap_err();
+        let error = poll_of(Answer::body(body)).await.unwrap_err();
         assert_eq!(error.reason(), expected, "{error}");
     }
 }

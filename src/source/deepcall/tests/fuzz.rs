@@ -7,7 +7,7 @@ use proptest::prelude::{ProptestConfig, any, prop, proptest};
 
 use super::super::errors::find_error;
 use super::super::rows::{FORMAT, add_rows};
-use super::{Answer, Value, agent, list, reading_of};
+use super::{Answer, Value, agent, list, poll_of};
 use crate::detect::{StatusSource, roster_row};
 use crate::fuzz::{Outcome, PLANTED, run};
 use crate::model::{Agent, Privacy};
@@ -110,7 +110,7 @@ proptest! {
 #[tokio::test]
 async fn an_answer_that_is_no_list_of_deepcalls_is_an_error_that_shows_nothing_of_it() {
     for body in hostile_bodies() {
-        let error = reading_of(Answer::body(body.clone())).await.unwrap_err();
+        let error = poll_of(Answer::body(body.clone())).await.unwrap_err();
         assert_eq!(error.reason(), "undecodable", "{}", String::from_utf8_lossy(&body));
         assert!(!format!("{error:?} {error}").contains("Ada"), "{error:?}");
     }

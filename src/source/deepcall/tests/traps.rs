@@ -1,9 +1,8 @@
-//! Where the document says nothing, or something else than the API does.
+//! Cases that the document omits, or in which the API differs from it.
 
 use super::{
     Answer, Credentials, Disposition, EntityId, Error, FullScanRow, Partial, Privacy, SSID, Secret,
-    Value, VendorServer, account, account_as, agent, agents, json, list, read, reading_of, scan,
-    with,
+    Value, VendorServer, account, account_as, agent, agents, json, list, poll_of, read, scan, with,
 };
 use crate::model::Mode;
 use crate::source::{QuarantineReason, RowMemory};
@@ -18,8 +17,8 @@ async fn the_table_has_a_map_the_example_a_list_and_both_are_read() {
         let name = row.remove("name").unwrap();
         row.insert(String::from("nm"), name);
     }
-    let listed = reading_of(Answer::json(&with(list(&[]), "response", rows))).await;
-    let mapped = reading_of(Answer::json(&with(list(&[]), "response", by_id))).await;
+    let listed = poll_of(Answer::json(&with(list(&[]), "response", rows))).await;
+    let mapped = poll_of(Answer::json(&with(list(&[]), "response", by_id))).await;
     let (listed, mapped) = (listed.unwrap(), mapped.unwrap());
     assert_eq!(agents(&listed), agents(&mapped));
     assert_eq!(agents(&listed)[1].id, EntityId::new("3"));
@@ -28,7 +27,7 @@ async fn the_table_has_a_map_the_example_a_list_and_both_are_read() {
 #[tokio::test]
 async fn an_empty_map_is_an_answer_without_a_count() {
     let empty = json!({"response": {}, "status": "success", "code": 200});
-    let poll_result = reading_of(Answer::json(&empty)).await.unwrap();
+    let poll_result = poll_of(Answer::json(&empty)).await.unwrap();
     assert!(agents(&poll_result).is_empty() && scan(&poll_result).is_complete());
     // Without a count a removal needs one more scan.
     assert!(!scan(&poll_result).was_counted());
@@ -51,7 +50,7 @@ async fn more_pages_or_another_count_than_rows_prove_no_absence() {
         ),
     ];
     for (answer, partial) in cases {
-        let poll_result = reading_of(Answer::json(&answer)).await.unwrap();
+        let poll_result = poll_of(Answer::json(&answer)).await.unwrap();
         assert_eq!(scan(&poll_result).partial(), partial, "{answer}");
         assert!(!agents(&poll_result).is_empty());
     }
@@ -72,8 +71,7 @@ async fn an_error_is_known_by_its_code_whatever_the_status_code_is() {
             for code in [json!(code), json!(code.to_string())] {
                 let answer = json!({"status": "error", "code": code, "message": "of Ada Sample",
                     "response": {"1": {"password": "Invented-pass"}}});
-                let error =
-                    reading_of(Answer::json(&answer).with_status(status)).await.unwrap_err();
+                let error = poll_of(Answer::json(&answer).with_status(status)).await.unwrap_err();
                 let text = error.to_string();
                 assert!(text.starts_with(&format!("{what} ({status}; {meaning}")), "{text}");
                 assert!(!format!("{error:?}").contains("Ada"), "{error:?}");
@@ -84,11 +82,11 @@ async fn an_error_is_known_by_its_code_whatever_the_status_code_is() {
 }
 
 #[tokio::test]
-async fn every_code_of_the_document_has_words_of_its_own() {
+async fn every_code_of_the_document_has_its_own_text() {
     let mut texts = std::collections::BTreeSet::new();
     for code in (1501..=1530).chain([1006, 1014, 1015]) {
         let answer = json!({"status": "error", "code": code});
-        let error = reading_of(Answer::json(&answer)).await.unwrap_err().to_string();
+        let error = poll_of(Answer::json(&answer)).await.unwrap_err().to_string();
         assert!(error.contains(&format!("(200; {code}: ")), "{error}");
         texts.insert(error);
     }
@@ -111,22 +109,22 @@ async fn only_success_is_an_answer() {
         (json!([agent(2)]), "undecodable"),
     ];
     for (answer, reason) in cases {
-        let error = reading_of(Answer::json(&answer)).await.unwrap_err();
+        let error = poll_of(Answer::json(&answer)).await.unwrap_err();
         assert_eq!(error.reason(), reason, "{answer}: {error}");
     }
     // A status code that is no success is an error, whatever the body says.
-    let error = reading_of(Answer::json(&whole()).with_status(500)).await.unwrap_err();
+    let error = poll_of(Answer::json(&whole()).with_status(500)).await.unwrap_err();
     assert_eq!(error.to_string(), "the vendor failed (500)");
 }
 
 #[tokio::test]
 async fn an_unknown_error_is_reported_without_its_text() {
     let answer = json!({"status": "error", "code": 52_597_981, "message": "Ada"});
-    let error = reading_of(Answer::json(&answer)).await.unwrap_err();
+    let error = poll_of(Answer::json(&answer)).await.unwrap_err();
     let text = "the vendor refused the request (200; an error that its document does not list)";
     assert_eq!(error.to_string(), text);
     for (status, reason) in [(401, "unauthorized"), (503, "server_error"), (404, "refused")] {
-        let error = reading_of(Answer::json(&answer).with_status(status)).await.unwrap_err();
+        let error = poll_of(Answer::json(&answer).with_status(status)).await.unwrap_err();
         assert_eq!(error.reason(), reason);
         assert!(!format!("{error:?} {error}").contains("5259"), "{error:?}");
     }
@@ -155,7 +153,7 @@ async fn status_is_activation_and_never_presence() {
     ];
     for (status, active, unknown) in cases {
         let answer = list(&[with(agent(2), "status", status.clone())]);
-        let poll_result = reading_of(Answer::json(&answer)).await.unwrap();
+        let poll_result = poll_of(Answer::json(&answer)).await.unwrap();
         let agent = agents(&poll_result)[0];
         assert_eq!(agent.active, active, "{status}");
         assert_eq!((&agent.status, agent.status_updated_at, agent.online), (&None, None, None));
@@ -174,7 +172,7 @@ async fn allowed_numbers_are_a_list_or_an_empty_text_and_so_is_what_is_a_favouri
     ];
     for (did, expected) in cases {
         let answer = list(&[with(agent(2), "allowDid", did.clone())]);
-        let poll_result = reading_of(Answer::json(&answer)).await.unwrap();
+        let poll_result = poll_of(Answer::json(&answer)).await.unwrap();
         assert_eq!(agents(&poll_result)[0].allowed_dids, expected, "{did}");
     }
     let favourites = [(json!(""), None), (json!("3"), Some("3")), (json!([3, 4]), Some("3,4"))];
@@ -200,7 +198,7 @@ async fn groups_are_known_by_their_ids_in_any_order_with_and_without_names() {
         row(json!([4, 17]), json!({"17": "Sales"})),
     ];
     for row in cases {
-        let poll_result = reading_of(Answer::json(&list(&[row]))).await.unwrap();
+        let poll_result = poll_of(Answer::json(&list(&[row]))).await.unwrap();
         let groups: Vec<_> = agents(&poll_result)[0]
             .groups
             .iter()
@@ -209,19 +207,19 @@ async fn groups_are_known_by_their_ids_in_any_order_with_and_without_names() {
         assert_eq!(groups, [("17", Some("Sales")), ("4", None)]);
     }
     let none = list(&[with(agent(2), "group", json!(""))]);
-    assert_eq!(agents(&reading_of(Answer::json(&none)).await.unwrap())[0].groups, []);
+    assert_eq!(agents(&poll_of(Answer::json(&none)).await.unwrap())[0].groups, []);
 }
 
 #[tokio::test]
 async fn names_and_telephone_numbers_repeat_and_the_id_identifies_an_agent() {
-    let poll_result = reading_of(Answer::json(&list(&[agent(2), agent(3)]))).await.unwrap();
+    let poll_result = poll_of(Answer::json(&list(&[agent(2), agent(3)]))).await.unwrap();
     let agents = agents(&poll_result);
     assert_eq!((&agents[0].name, &agents[0].phone), (&agents[1].name, &agents[1].phone));
     assert!(scan(&poll_result).is_complete());
     // Of two rows that differ and share an id, neither is used.
     let mut other = agent(2);
     other["email"] = json!("other@example.com");
-    let poll_result = reading_of(Answer::json(&list(&[agent(2), other, agent(3)]))).await.unwrap();
+    let poll_result = poll_of(Answer::json(&list(&[agent(2), other, agent(3)]))).await.unwrap();
     assert_eq!(scan(&poll_result).partial(), Some(Partial::ConflictingDuplicate));
     assert_eq!(scan(&poll_result).rows().len(), 1);
     assert!(scan(&poll_result).present().contains(&EntityId::new("2")));
@@ -232,7 +230,7 @@ async fn a_row_without_a_required_field_is_quarantined_and_loses_nothing() {
     for field in ["name", "email", "phone", "dest_type", "dest_value", "group", "status"] {
         let mut quick = agent(2);
         quick.as_object_mut().unwrap().remove(field);
-        let poll_result = reading_of(Answer::json(&list(&[quick, agent(3)]))).await.unwrap();
+        let poll_result = poll_of(Answer::json(&list(&[quick, agent(3)]))).await.unwrap();
         // It is present, and its missing fields prove nothing.
         assert_eq!(agents(&poll_result).len(), 1, "{field}");
         assert!(scan(&poll_result).is_complete());
@@ -242,7 +240,7 @@ async fn a_row_without_a_required_field_is_quarantined_and_loses_nothing() {
         assert_eq!(poll_result.quarantined[0].reason, reason);
         // An empty value is a value.
         let emptied = list(&[with(agent(2), field, Value::Null)]);
-        assert!(reading_of(Answer::json(&emptied)).await.unwrap().quarantined.is_empty());
+        assert!(poll_of(Answer::json(&emptied)).await.unwrap().quarantined.is_empty());
     }
 }
 
@@ -265,29 +263,29 @@ async fn an_agent_that_is_marked_deleted_is_gone_and_the_count_may_leave_it_out(
     }
     // A mark of deletion needs no full row.
     let bare = list(&[json!({"unique_id": 3, "isDeleted": 1})]);
-    let poll_result = reading_of(Answer::json(&bare)).await.unwrap();
+    let poll_result = poll_of(Answer::json(&bare)).await.unwrap();
     assert_eq!(scan(&poll_result).rows(), [FullScanRow::Deleted(EntityId::new("3"))]);
     // `preDeleted` is no mark of deletion.
     let pre = list(&[with(agent(2), "preDeleted", json!(1))]);
-    assert_eq!(agents(&reading_of(Answer::json(&pre)).await.unwrap())[0].pre_deleted, Some(true));
+    assert_eq!(agents(&poll_of(Answer::json(&pre)).await.unwrap())[0].pre_deleted, Some(true));
 }
 
 #[tokio::test]
 async fn a_row_without_an_id_makes_a_full_scan_partial() {
     let mut without_id = agent(2);
     without_id.as_object_mut().unwrap().remove("unique_id");
-    let poll_result = reading_of(Answer::json(&list(&[without_id, agent(3)]))).await.unwrap();
+    let poll_result = poll_of(Answer::json(&list(&[without_id, agent(3)]))).await.unwrap();
     assert_eq!(scan(&poll_result).partial(), Some(Partial::RowWithoutId));
     assert_eq!(agents(&poll_result).len(), 1);
 }
 
 #[tokio::test]
-async fn a_redirect_takes_the_session_nowhere() {
+async fn a_redirect_never_receives_the_session() {
     let elsewhere = VendorServer::answering(|_| Answer::json(&list(&[]))).await;
     let target = elsewhere.url().to_string();
     for status in [301, 307, 308] {
         let moved = Answer::status(status).header("Location", &target);
-        let error = reading_of(moved).await.unwrap_err();
+        let error = poll_of(moved).await.unwrap_err();
         assert!(matches!(error, Error::Redirected { .. }), "{error}");
     }
     assert_eq!(elsewhere.requests().len(), 0);

@@ -63,7 +63,7 @@ fn every_field_of_an_agent_of_infobip_reaches_the_model() {
         updated_at: None,
         ..last.clone()
     };
-    assert_eq!(of_others, Agent::new(last.id.clone()), "nothing else is told");
+    assert_eq!(of_others, Agent::new(last.id.clone()), "nothing else is shown");
 }
 
 #[test]
@@ -89,14 +89,14 @@ fn updated_at_is_not_the_start_of_a_status_and_a_change_lies_between_two_full_sc
     let stamps = agents[..5].iter().map(|agent| agent.updated_at);
     assert!(stamps.clone().all(|stamp| stamp == agents[0].updated_at));
     assert!(agents.iter().all(|agent| agent.status_updated_at.is_none()));
-    let told = |state: Option<&_>, agent: &Agent| {
+    let emitted = |state: Option<&_>, agent: &Agent| {
         roster_row(state, agent, StatusSource::Roster, &context())
     };
-    let before = told(None, &agents[3]).state;
+    let before = emitted(None, &agents[3]).state;
     let mut busy = agents[3].clone();
     busy.status = read(&AGENTS.replace("\"ACTIVE\"", "\"BUSY\"")).0[3].status.clone();
     busy.updated_at = Some(Timestamp::from_millis(1_772_366_399_500));
-    let drafts = told(Some(&before), &busy).drafts;
+    let drafts = emitted(Some(&before), &busy).drafts;
     assert_eq!(drafts.len(), 1);
     let Body::AgentStatusChanged(change) = &drafts[0].body else { panic!("{drafts:?}") };
     assert_eq!(change.current.presence, Presence::Busy);
@@ -104,22 +104,22 @@ fn updated_at_is_not_the_start_of_a_status_and_a_change_lies_between_two_full_sc
     // A new `updatedAt` alone is no change.
     let mut rewritten = busy.clone();
     rewritten.updated_at = Some(Timestamp::from_millis(1_772_366_399_900));
-    let held = told(Some(&before), &busy).state;
-    assert_eq!(told(Some(&held), &rewritten).drafts, []);
+    let held = emitted(Some(&before), &busy).state;
+    assert_eq!(emitted(Some(&held), &rewritten).drafts, []);
 }
 
 #[test]
 fn enabled_is_activation_and_name_and_role_are_updates() {
     let (agents, _) = read(AGENTS);
-    let told = |state: Option<&_>, agent: &Agent| {
+    let emitted = |state: Option<&_>, agent: &Agent| {
         roster_row(state, agent, StatusSource::Roster, &context())
     };
-    let state = told(None, &agents[0]).state;
+    let state = emitted(None, &agents[0]).state;
     let mut next = agents[0].clone();
     next.active = Some(false);
     next.name = Some(String::from("Mira Example"));
     next.roles = vec![String::from("SUPERVISOR")];
-    let drafts = told(Some(&state), &next).drafts;
+    let drafts = emitted(Some(&state), &next).drafts;
     let names: Vec<_> = drafts.iter().map(|draft| draft.body.event_type().as_str()).collect();
     assert_eq!(names, ["AgentUpdated", "AgentDeactivated"]);
     let Body::AgentUpdated(update) = &drafts[0].body else { panic!("{drafts:?}") };

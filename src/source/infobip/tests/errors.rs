@@ -34,7 +34,7 @@ fn both_forms_of_an_error_are_known_with_any_status_code() {
         (200, json!({"requestError": "Ada Sample"}).to_string(), Some("refused")),
         (400, newer("BAD_REQUEST"), Some("refused")),
         (500, newer("UNAUTHORIZED"), Some("unauthorized")),
-        // The status code says more than an unknown error.
+        // An unknown error falls back to the status code.
         (503, newer("SOMETHING_NEW"), None),
         (401, older("Ada Sample"), None),
         // No errors.
@@ -91,7 +91,7 @@ async fn an_error_on_a_later_page_stops_only_what_it_has_to() {
 }
 
 #[tokio::test]
-async fn a_redirect_takes_the_credentials_of_infobip_nowhere() {
+async fn a_redirect_never_receives_the_credentials_of_infobip() {
     for status in [302, 307] {
         let elsewhere = VendorServer::answering(|_| Answer::status(200)).await;
         let target = elsewhere.url().join("/v1/agents").unwrap().to_string();

@@ -53,14 +53,14 @@ fn every_field_of_an_agent_of_maqsam_reaches_the_model() {
         ..Agent::new(EntityId::new("mira.sample"))
     };
     assert_eq!(*mira, expected);
-    let told = |agent: &Agent| {
+    let shown = |agent: &Agent| {
         let status = agent.status.clone().unwrap();
         (status.id.as_str().to_owned(), status.presence, agent.status_updated_at)
     };
-    assert_eq!(told(mira), ("Available".into(), Presence::Available, Some(SINCE)));
-    assert_eq!(told(jonas), ("Busy".into(), Presence::Busy, Some(SINCE.plus_millis(250))));
-    assert_eq!(told(nadia), ("Absent".into(), Presence::Away, None));
-    assert_eq!(told(paul), ("Prayer".into(), Presence::Other, Some(SINCE)));
+    assert_eq!(shown(mira), ("Available".into(), Presence::Available, Some(SINCE)));
+    assert_eq!(shown(jonas), ("Busy".into(), Presence::Busy, Some(SINCE.plus_millis(250))));
+    assert_eq!(shown(nadia), ("Absent".into(), Presence::Away, None));
+    assert_eq!(shown(paul), ("Prayer".into(), Presence::Other, Some(SINCE)));
     assert_eq!((jonas.id.as_str(), nadia.active), ("4002", Some(false)));
     assert_eq!(jonas.groups, [group(Some("7"), Some("Support"))]);
     assert_eq!(jonas.created_at, Some(Timestamp::from_millis(1_720_093_558_000)));
@@ -148,7 +148,7 @@ fn groups_come_by_name_by_number_or_as_objects() {
     }
 }
 
-fn told(before: &Agent, after: &Agent) -> Vec<(Body, Precision)> {
+fn emitted(before: &Agent, after: &Agent) -> Vec<(Body, Precision)> {
     let read = |state: Option<&_>, agent: &Agent| {
         roster_row(state, agent, StatusSource::Roster, &context())
     };
@@ -165,9 +165,9 @@ fn a_change_of_state_is_as_exact_as_its_start() {
         (json!("Absent"), Precision::Bounded),
     ];
     for (state, expected) in cases {
-        let told = told(&before, &with_state(&state).0);
+        let emitted = emitted(&before, &with_state(&state).0);
         assert!(
-            matches!(told[..], [(Body::AgentStatusChanged(_), precision)] if precision == expected)
+            matches!(emitted[..], [(Body::AgentStatusChanged(_), precision)] if precision == expected)
         );
     }
 }
@@ -175,11 +175,11 @@ fn a_change_of_state_is_as_exact_as_its_start() {
 #[test]
 fn the_same_state_with_a_newer_start_is_a_hidden_round_trip() {
     let state = |since: i64| with_state(&json!({"name": "Busy", "timestamp": since})).0;
-    let told = told(&state(1_772_366_100), &state(1_772_366_399));
+    let emitted = emitted(&state(1_772_366_100), &state(1_772_366_399));
     let [(Body::AgentStatusChanged(away), bounded), (Body::AgentStatusChanged(back), second)] =
-        &told[..]
+        &emitted[..]
     else {
-        panic!("{told:?}")
+        panic!("{emitted:?}")
     };
     assert_eq!(away.current, StatusValue::unknown());
     assert_eq!(back.current.id.as_str(), "Busy");
@@ -201,8 +201,8 @@ fn activation_switches_and_groups_are_facts_of_their_own() {
     ] {
         let mut next = base.clone();
         next[field] = value;
-        let told = told(&read(&base).0, &read(&next).0);
-        let names: Vec<_> = told
+        let emitted = emitted(&read(&base).0, &read(&next).0);
+        let names: Vec<_> = emitted
             .iter()
             .map(|(body, _)| match body {
                 Body::AgentUpdated(update) => update.changed.join(" "),

@@ -26,7 +26,7 @@ fn an_error_is_known_by_its_flag_whatever_the_status_code_is() {
         (200, body(json!({"error": true, "message": [{"name": "Ada"}]})), Some("refused")),
         (200, body(json!({"error": true})), Some("refused")),
         (200, body(json!({"result": "failure", "message": "Ada"})), Some("refused")),
-        // The status code says more than an unknown error.
+        // An unknown error falls back to the status code.
         (404, body(json!({"error": true, "message": "Ada Sample"})), None),
         // No errors.
         (200, body(json!({"error": false, "message": []})), None),
@@ -83,7 +83,7 @@ async fn a_fault_of_the_vendors_is_retried() {
 }
 
 #[tokio::test]
-async fn a_redirect_takes_the_credentials_of_maqsam_nowhere() {
+async fn a_redirect_never_receives_the_credentials_of_maqsam() {
     for status in [302, 307] {
         let elsewhere = VendorServer::answering(|_| Answer::status(200)).await;
         let target = elsewhere.url().join("/v1/agents").unwrap().to_string();

@@ -1,5 +1,5 @@
-//! For any answer: rows are decoded or quarantined, what cannot be decoded proves nothing, and no error
-//! shows a value.
+//! For any answer: rows are decoded or quarantined, what cannot be decoded proves nothing, and no
+//! error shows a value.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

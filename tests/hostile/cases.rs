@@ -15,7 +15,7 @@ const SHORT_TIMEOUT: Duration = Duration::from_millis(150);
 const FEW_REQUESTS: usize = 3;
 
 /// Defines a test of each bad answer, and a list of their names.
-macro_rules! forms {
+macro_rules! cases {
     ($( $name:ident: $bad_answer:expr $(, $field:ident = $value:expr)*; )*) => {
         $(
             #[test]
@@ -30,7 +30,7 @@ macro_rules! forms {
     };
 }
 
-forms! {
+cases! {
     a_redirect_302_to_another_host_is_not_followed:
         |request, wire| redirects::to_another_host("302 Found", request, wire),
         until_conditional_requests = true;
@@ -105,7 +105,7 @@ forms! {
     an_endless_chunk_extension_is_aborted: endless::chunk_extension, timeout = SHORT_TIMEOUT;
     endless_trailers_after_a_body_are_aborted: endless::trailers, timeout = SHORT_TIMEOUT;
     endless_informational_answers_are_aborted: endless::informational, timeout = SHORT_TIMEOUT;
-    an_answer_that_never_comes_times_out: slow::silence, timeout = SHORT_TIMEOUT;
+    an_answer_that_never_comes_times_out: slow::no_answer, timeout = SHORT_TIMEOUT;
 
     a_content_length_that_is_too_long_is_rejected: lengths::too_long;
     a_content_length_that_is_too_short_is_rejected: lengths::too_short;
