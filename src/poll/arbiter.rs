@@ -1,11 +1,10 @@
 //! Who may send the next request of an account, and when: pure, synchronous, with the time passed
 //! in, so that weeks of it run in a test.
 //!
-//! - **Rate.** Two requests are at least `1 / rate` apart, and time that passed unused earns
-//!   nothing: there is no burst. With a limit of n requests per second, n a whole number, no second
-//!   ever holds more than n, and a server that counts in a token bucket of one sees no excess. The
-//!   rate is 95 % of the limit at most, because spacing on our side and jitter on the network
-//!   collide at 100 %.
+//! - **Rate.** Two requests are at least `1 / rate` apart. Unused time is not saved: there are no
+//!   bursts. With a limit of n requests per second, n a whole number, no second ever holds more than
+//!   n, and a server with a token bucket of one token refuses none. The rate is 95 % of the limit at
+//!   most: at 100 %, network jitter could put two requests closer than the server allows.
 //! - **Refusals.** A 429 pauses the account and lowers its rate; the rate recovers slowly, because
 //!   the limit may be shared with the customer's other programs.
 //! - **Order.** Of the streams that wait, one that has had no request for longer than its ceiling
@@ -79,9 +78,9 @@ pub struct BudgetState {
 pub(super) enum Decision {
     /// A request of this stream may be sent now.
     Grant(StreamName),
-    /// Nobody may send before this instant, and then somebody may.
+    /// No request before this instant; then one may be sent.
     WaitUntil(Instant),
-    /// Nobody waits.
+    /// No stream waits.
     Idle,
 }
 
@@ -98,7 +97,7 @@ pub(super) struct Arbiter {
     refusals_in_a_row: u32,
     window_began: Instant,
     window_spent: f64,
-    /// Grows with every fair turn, so that a stream that comes late starts level with the others.
+    /// Grows with every fair turn, so that a stream gets no credit for the time it was idle.
     virtual_time: f64,
     /// In the order in which they were first named. An account has a few.
     streams: Vec<Queueing>,
@@ -167,7 +166,7 @@ impl Arbiter {
         let queueing = self.stream(stream, now);
         let step = 1.0 / weight(queueing.share);
         let start = if queueing.overdue(now) > 1.0 {
-            // It did not come by its weight: it pays from now on, and the others' accounts stand.
+            // Granted because it was overdue, not by weight: only its own virtual time advances.
             virtual_time
         } else {
             queueing.finish.max(virtual_time)
@@ -176,7 +175,7 @@ impl Arbiter {
         queueing.last = now;
         self.virtual_time = start;
         self.window_spent += 1.0;
-        // A request that goes late does not let the next one go early.
+        // Spacing counts from the actual send time, so that a late request moves the next one, too.
         self.next = now + self.spacing();
     }
 

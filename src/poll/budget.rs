@@ -1,13 +1,13 @@
 //! The budget of one account: every request waits here for its turn, pages and retries too.
 //!
-//! The [`Arbiter`] decides who is next. This is the part that waits: inside one lock, each change
-//! (a task that comes, goes or sends, a refusal, another share) is followed by one decision, which
-//! appoints one task and the instant from which it may send.
+//! The [`Arbiter`] decides which stream is next. This is the asynchronous part. Inside one lock, each
+//! change (a task that starts or stops waiting or sends, a refusal, another share) recomputes which
+//! task sends next, and from which instant.
 //!
-//! - The appointed task has a timer for that instant, and is woken when it is appointed. Every other
-//!   task has a timer too, [`PATIENCE`] later: should the appointed one not run by then, its stream
-//!   no longer counts as waiting until it does, and another task is appointed.
-//! - A task that is dropped is followed by the next decision at once.
+//! - The selected task has a timer for that instant, and is woken when it is selected. Every other
+//!   task has a timer too, [`GRANT_TIMEOUT`] later: if the selected one has not run by then, its
+//!   stream does not count as waiting until it does, and another task is selected.
+//! - When a waiting task is dropped, the next one is selected at once.
 //! - A request counts from when its task takes the turn, so a task that runs late does not let the
 //!   next request follow too soon.
 
@@ -20,8 +20,8 @@ use tokio::time::Instant;
 use super::arbiter::{Arbiter, BudgetSettings, BudgetState, Decision, Share};
 use crate::model::StreamName;
 
-/// How long an appointed task may stay away before another one is appointed.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a grant may go unused before another task is selected.
+const GRANT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The right to send one request.
 #[derive(Debug)]
@@ -37,9 +37,9 @@ pub struct Budget {
 #[derive(Debug)]
 struct Queue {
     arbiter: Arbiter,
-    /// In the order in which they came.
+    /// In order of arrival.
     waiters: Vec<Waiter>,
-    appointment: Option<Appointment>,
+    selection: Option<Selection>,
     next_ticket: Ticket,
 }
 
@@ -52,20 +52,20 @@ struct Waiter {
     ticket: Ticket,
     stream: StreamName,
     wake: Arc<Notify>,
-    attendance: Attendance,
+    state: WaiterState,
 }
 
 /// Whether a waiting task runs when it is woken.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Attendance {
-    Present,
-    /// It did not come when it was appointed. It is not counted as waiting until it runs again.
-    Absent,
+enum WaiterState {
+    Responsive,
+    /// It did not run in time when it was selected. It does not count as waiting until it runs.
+    Unresponsive,
 }
 
 /// The task that sends next.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Appointment {
+struct Selection {
     ticket: Ticket,
     at: Instant,
 }
@@ -74,7 +74,7 @@ struct Appointment {
 enum Outcome {
     /// It may send.
     Taken,
-    /// It looks again at this instant, or when it is woken.
+    /// It waits until this instant, or until it is woken.
     WaitUntil(Instant),
 }
 
@@ -85,31 +85,32 @@ impl Budget {
         let queue = Queue {
             arbiter: Arbiter::new(settings, Instant::now()),
             waiters: Vec::new(),
-            appointment: None,
+            selection: None,
             next_ticket: 0,
         };
         Self { queue: Mutex::new(queue) }
     }
 
-    /// Says what a stream may claim. A stream that was never named has the default share.
+    /// Sets the share of a stream. A stream without one has the default share.
     pub fn set_share(&self, stream: &StreamName, share: Share) {
         let now = Instant::now();
         let mut queue = self.lock();
         queue.arbiter.set_share(stream, share, now);
-        queue.appoint(now, None);
+        queue.select(now, None);
     }
 
-    /// Waits until this stream may send one request. Dropping the future gives the place up.
+    /// Waits until this stream may send one request. Dropping the future leaves the
+    /// queue.
     pub async fn turn(&self, stream: &StreamName) -> Turn {
-        let place = Place::take(self, stream);
+        let entry = QueueEntry::new(self, stream);
         loop {
-            let outcome = self.lock().try_take(place.ticket, Instant::now());
+            let outcome = self.lock().try_take(entry.ticket, Instant::now());
             match outcome {
                 Outcome::Taken => return Turn(()),
                 Outcome::WaitUntil(time) => {
                     tokio::select! {
                         () = tokio::time::sleep_until(time) => {}
-                        () = place.wake.notified() => {}
+                        () = entry.wake.notified() => {}
                     }
                 }
             }
@@ -123,7 +124,7 @@ impl Budget {
         let now = Instant::now();
         let mut queue = self.lock();
         queue.arbiter.refused(retry_after, now);
-        queue.appoint(now, None);
+        queue.select(now, None);
     }
 
     /// A request was answered: the refusals in a row are over.
@@ -146,16 +147,16 @@ impl Budget {
 impl Queue {
     /// Called by a waiting task whenever it runs.
     fn try_take(&mut self, ticket: Ticket, now: Instant) -> Outcome {
-        self.attend(ticket, now);
-        if self.appointment.is_none() {
-            // Cannot be, since this task waits. If it is so all the same, it does not stay so.
-            self.appoint(now, Some(ticket));
+        self.record_run(ticket, now);
+        if self.selection.is_none() {
+            // Unreachable, since this task waits; kept so that a bug cannot block the account.
+            self.select(now, Some(ticket));
         }
-        let Some(Appointment { ticket: appointed, at }) = self.appointment else {
-            return Outcome::WaitUntil(now + PATIENCE);
+        let Some(Selection { ticket: selected, at }) = self.selection else {
+            return Outcome::WaitUntil(now + GRANT_TIMEOUT);
         };
-        if appointed != ticket {
-            return Outcome::WaitUntil(at + PATIENCE);
+        if selected != ticket {
+            return Outcome::WaitUntil(at + GRANT_TIMEOUT);
         }
         if now < at {
             return Outcome::WaitUntil(at);
@@ -163,60 +164,60 @@ impl Queue {
         if let Some(waiter) = self.remove(ticket) {
             self.arbiter.spend(&waiter.stream, now);
         }
-        self.appoint(now, None);
+        self.select(now, None);
         Outcome::Taken
     }
 
-    /// Notes that a task runs, and whether the appointed one does not.
-    fn attend(&mut self, ticket: Ticket, now: Instant) {
+    /// Records that a task runs, and that the selected one does not where it is late.
+    fn record_run(&mut self, ticket: Ticket, now: Instant) {
         let late = self
-            .appointment
-            .filter(|appointment| now >= appointment.at + PATIENCE)
-            .filter(|appointment| appointment.ticket != ticket);
+            .selection
+            .filter(|selection| now >= selection.at + GRANT_TIMEOUT)
+            .filter(|selection| selection.ticket != ticket);
         let mut changed = late.is_some();
         for waiter in &mut self.waiters {
-            let attendance = if waiter.ticket == ticket {
-                Attendance::Present
+            let state = if waiter.ticket == ticket {
+                WaiterState::Responsive
             } else if late.is_some_and(|late| late.ticket == waiter.ticket) {
-                Attendance::Absent
+                WaiterState::Unresponsive
             } else {
                 continue;
             };
-            if waiter.attendance == attendance {
+            if waiter.state == state {
                 continue;
             }
-            waiter.attendance = attendance;
-            match attendance {
-                Attendance::Present => self.arbiter.enter(&waiter.stream, now),
-                Attendance::Absent => self.arbiter.leave(&waiter.stream, now),
+            waiter.state = state;
+            match state {
+                WaiterState::Responsive => self.arbiter.enter(&waiter.stream, now),
+                WaiterState::Unresponsive => self.arbiter.leave(&waiter.stream, now),
             }
             changed = true;
         }
         if changed {
-            self.appoint(now, Some(ticket));
+            self.select(now, Some(ticket));
         }
     }
 
-    /// Makes the decision. The task that it appoints is woken, unless it is the caller.
-    fn appoint(&mut self, now: Instant, caller: Option<Ticket>) {
+    /// Selects the next task and wakes it, unless it is the caller.
+    fn select(&mut self, now: Instant, caller: Option<Ticket>) {
         let decided = match self.arbiter.decide(now) {
             Decision::WaitUntil(time) => (self.arbiter.decide(time), time),
             decision => (decision, now),
         };
-        let before = self.appointment.take();
+        let before = self.selection.take();
         let (Decision::Grant(stream), at) = decided else { return };
-        let mut present =
-            self.waiters.iter().filter(|waiter| waiter.attendance == Attendance::Present);
-        let Some(waiter) = present.find(|waiter| waiter.stream == stream) else { return };
-        // Its patience runs from the first time it was due, however often the decision is repeated.
+        let mut responsive =
+            self.waiters.iter().filter(|waiter| waiter.state == WaiterState::Responsive);
+        let Some(waiter) = responsive.find(|waiter| waiter.stream == stream) else { return };
+        // The timeout counts from when the task was first due, however often it is selected again.
         let due =
             before.filter(|before| before.ticket == waiter.ticket && before.at < at && at == now);
         let at = due.map_or(at, |due| due.at);
-        let appointment = Appointment { ticket: waiter.ticket, at };
-        if before != Some(appointment) && caller != Some(waiter.ticket) {
+        let selection = Selection { ticket: waiter.ticket, at };
+        if before != Some(selection) && caller != Some(waiter.ticket) {
             waiter.wake.notify_one();
         }
-        self.appointment = Some(appointment);
+        self.selection = Some(selection);
     }
 
     fn remove(&mut self, ticket: Ticket) -> Option<Waiter> {
@@ -225,15 +226,15 @@ impl Queue {
     }
 }
 
-/// A place in the line, given up when the waiting ends in any way.
-struct Place<'a> {
+/// A place in the queue; it is left when the waiting ends in any way.
+struct QueueEntry<'a> {
     budget: &'a Budget,
     ticket: Ticket,
     wake: Arc<Notify>,
 }
 
-impl<'a> Place<'a> {
-    fn take(budget: &'a Budget, stream: &StreamName) -> Self {
+impl<'a> QueueEntry<'a> {
+    fn new(budget: &'a Budget, stream: &StreamName) -> Self {
         let wake = Arc::new(Notify::new());
         let now = Instant::now();
         let mut queue = budget.lock();
@@ -243,24 +244,24 @@ impl<'a> Place<'a> {
             ticket,
             stream: stream.clone(),
             wake: Arc::clone(&wake),
-            attendance: Attendance::Present,
+            state: WaiterState::Responsive,
         });
         queue.arbiter.enter(stream, now);
-        queue.appoint(now, Some(ticket));
+        queue.select(now, Some(ticket));
         Self { budget, ticket, wake }
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueEntry<'_> {
     fn drop(&mut self) {
         let now = Instant::now();
         let mut queue = self.budget.lock();
-        // Not there any more when the turn was taken.
+        // Already removed when the turn was taken.
         let Some(waiter) = queue.remove(self.ticket) else { return };
-        if waiter.attendance == Attendance::Present {
+        if waiter.state == WaiterState::Responsive {
             queue.arbiter.leave(&waiter.stream, now);
         }
-        queue.appoint(now, None);
+        queue.select(now, None);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a stream's polls teach: how often something new happens, and what a poll costs.
+//! Estimates of a stream's event rate and of the cost of its polls.
 //!
 //! **Events.** λ = (n + ½) / (t + ½) over the past, which fades with a half-life of a minute: after
 //! a tenfold change of the true rate, five minutes bring λ within a third of it, whichever way it
@@ -20,7 +20,7 @@ use crate::model::Timestamp;
 const HALF_LIFE: f64 = 60.0;
 /// The weight of the polls before, for the cost of a poll.
 const COST_MEMORY: f64 = 0.8;
-/// The longest time that one poll may speak for, in seconds. After an outage of a day the day's
+/// The longest time between two polls that counts, in seconds. After an outage of a day the day's
 /// events are found at once, and count as the rate of these last minutes.
 const LONGEST_GAP: f64 = 600.0;
 /// The prior, in events and in seconds.
