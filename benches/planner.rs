@@ -27,7 +27,8 @@
 use std::time::Duration;
 
 use floorcast::model::{StreamName, Timestamp};
-use floorcast::poll::planner::{DegradationClass, ObservedPoll, Planner, StreamSettings};
+use floorcast::poll::planner::{ObservedPoll, Planner, StreamSettings};
+use floorcast::source::DegradationClass;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 

@@ -56,6 +56,6 @@ pub use requests::{
     WaitingRequest,
 };
 pub use settings::{Access, ConnectError, SettingsReader};
-pub use stream_spec::{Pace, StreamSpec};
+pub use stream_spec::{DegradationClass, Pace, Planning, StreamSpec};
 pub use vendor_client::{Poll, Polled, VendorClient, VendorStream};
 pub use vendors::{VENDORS, Vendor};

@@ -42,9 +42,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::allocation::{Allocation, DegradationClass, Demand, LONGEST_STRETCH, allocate};
+pub use self::allocation::{Allocation, Demand, LONGEST_STRETCH, allocate};
 pub use self::rates::{LearnedRates, ObservedPoll};
 use crate::model::StreamName;
+use crate::source::DegradationClass;
 
 /// How one stream may be planned.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -26,8 +26,8 @@ use super::full_scan_in_progress::FullScanInProgress;
 use super::http::{Authorization, Client, Connection, JsonBody};
 use super::stream::{Agents, StreamType};
 use super::{
-    Access, ConnectError, FullScanRequest, Pace, Poll, PollSettings, Polled, Report, RowMemory,
-    SettingsReader, Source, VendorClient, VendorStream,
+    Access, ConnectError, DegradationClass, FullScanRequest, Pace, Poll, PollSettings, Polled,
+    Report, RowMemory, SettingsReader, Source, VendorClient, VendorStream,
 };
 use crate::model::Privacy;
 use crate::secret::{Environment, Secret, SecretSource};
@@ -102,11 +102,14 @@ impl VendorClient for Deepcall {
     const NAME: &'static str = "deepcall";
     // The document names no limit; the endpoint, it says, "can be resource-intensive".
     const REQUESTS_PER_SECOND: f64 = 0.2;
-    const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Agents>(Pace {
-        weight: 1.0,
-        max_interval: Duration::from_secs(30),
-        min_interval: Duration::from_secs(2),
-    })];
+    const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Agents>(
+        DegradationClass::Roster,
+        Pace {
+            weight: 1.0,
+            max_interval: Duration::from_secs(30),
+            min_interval: Duration::from_secs(2),
+        },
+    )];
 
     fn settings(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
         settings::read(keys)

@@ -21,8 +21,8 @@ use super::http::{Authorization, Client, Connection};
 use super::rows::RowFormat;
 use super::stream::{Agents, StreamType};
 use super::{
-    Access, FullScanRequest, Pace, Partial, Poll, PollSettings, Polled, Report, RowMemory,
-    SettingsReader, VendorClient, VendorStream,
+    Access, DegradationClass, FullScanRequest, Pace, Partial, Poll, PollSettings, Polled, Report,
+    RowMemory, SettingsReader, VendorClient, VendorStream,
 };
 use crate::model::{Agent, Privacy};
 
@@ -48,11 +48,14 @@ impl VendorClient for Infobip {
     const NAME: &'static str = "infobip";
     // The document names no limit.
     const REQUESTS_PER_SECOND: f64 = 0.2;
-    const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Agents>(Pace {
-        weight: 1.0,
-        max_interval: Duration::from_secs(30),
-        min_interval: Duration::from_secs(2),
-    })];
+    const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Agents>(
+        DegradationClass::Roster,
+        Pace {
+            weight: 1.0,
+            max_interval: Duration::from_secs(30),
+            min_interval: Duration::from_secs(2),
+        },
+    )];
 
     fn settings(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
         settings::read(keys)

@@ -19,9 +19,9 @@ use super::probe::ReportBuilder;
 use super::rows::RowFormat;
 use super::stream::{Agents, StreamType};
 use super::{
-    Access, ConnectError, Connection, Error, FullScanRequest, Pace, Poll, PollSettings, Polled,
-    QuarantineReason, Refusal, Report, RowMemory, SettingsReader, Source, UnknownValue,
-    VendorClient, VendorStream,
+    Access, ConnectError, Connection, DegradationClass, Error, FullScanRequest, Pace, Poll,
+    PollSettings, Polled, QuarantineReason, Refusal, Report, RowMemory, SettingsReader, Source,
+    UnknownValue, VendorClient, VendorStream,
 };
 use crate::model::{Agent, AgentStatus, Presence, Privacy, StreamName};
 use crate::secret::{Environment, SecretSource};
@@ -90,11 +90,14 @@ struct People<'a> {
 impl VendorClient for Parley {
     const NAME: &'static str = "parley";
     const REQUESTS_PER_SECOND: f64 = 0.2;
-    const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Agents>(Pace {
-        weight: 1.0,
-        max_interval: Duration::from_secs(30),
-        min_interval: Duration::from_secs(2),
-    })];
+    const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Agents>(
+        DegradationClass::Roster,
+        Pace {
+            weight: 1.0,
+            max_interval: Duration::from_secs(30),
+            min_interval: Duration::from_secs(2),
+        },
+    )];
 
     fn settings(keys: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
         let base_url = keys.base_url(Some("https://api.parley.example.com"), None);

@@ -18,7 +18,7 @@ use super::requests::{
 };
 use super::settings::{Access, SettingsReader};
 use super::stream::StreamType;
-use super::stream_spec::{Pace, StreamSpec};
+use super::stream_spec::{DegradationClass, Pace, Planning, StreamSpec};
 use crate::model::Vocabulary;
 
 /// A vendor's client for one account. It implements [`Poll`] for each of its streams besides.
@@ -70,11 +70,14 @@ pub type Polled<S> = Result<PollResult<<S as StreamType>::Rows>, Error>;
 /// impl VendorClient for Client {
 ///     const NAME: &'static str = "example";
 ///     const REQUESTS_PER_SECOND: f64 = 1.0;
-///     const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Agents>(Pace {
-///         weight: 1.0,
-///         max_interval: Duration::from_secs(30),
-///         min_interval: Duration::from_secs(2),
-///     })];
+///     const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Agents>(
+///         DegradationClass::Roster,
+///         Pace {
+///             weight: 1.0,
+///             max_interval: Duration::from_secs(30),
+///             min_interval: Duration::from_secs(2),
+///         },
+///     )];
 ///
 ///     fn settings(_: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
 ///         None
@@ -106,11 +109,14 @@ pub type Polled<S> = Result<PollResult<<S as StreamType>::Rows>, Error>;
 /// impl VendorClient for Client {
 ///     const NAME: &'static str = "example";
 ///     const REQUESTS_PER_SECOND: f64 = 1.0;
-///     const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Queues>(Pace {
-///         weight: 1.0,
-///         max_interval: Duration::from_secs(30),
-///         min_interval: Duration::from_secs(2),
-///     })];
+///     const STREAMS: &'static [VendorStream<Self>] = &[VendorStream::full_scan::<Queues>(
+///         DegradationClass::Reference,
+///         Pace {
+///             weight: 1.0,
+///             max_interval: Duration::from_secs(30),
+///             min_interval: Duration::from_secs(2),
+///         },
+///     )];
 ///
 ///     fn settings(_: &mut dyn SettingsReader) -> Option<Arc<dyn Access>> {
 ///         None
@@ -174,33 +180,42 @@ pub struct VendorStream<C> {
 impl<C: VendorClient> VendorStream<C> {
     /// A stream that is read by full scans.
     #[must_use]
-    pub const fn full_scan<S: StreamType<Request = FullScanRequest>>(pace: Pace) -> Self
+    pub const fn full_scan<S: StreamType<Request = FullScanRequest>>(
+        class: DegradationClass,
+        pace: Pace,
+    ) -> Self
     where
         C: Poll<S>,
     {
-        let spec = StreamSpec { name: S::NAME, overlap: None, pace };
+        let planning = Some(Planning { class, rows_per_request: None });
+        let spec = StreamSpec { name: S::NAME, overlap: None, pace, planning };
         Self { spec, bind: |client, _| StreamPoll::FullScan(bound::<C, S>(client)) }
     }
 
     /// A stream that is read by snapshots.
     #[must_use]
-    pub const fn snapshot<S: StreamType<Request = SnapshotRequest>>(pace: Pace) -> Self
+    pub const fn snapshot<S: StreamType<Request = SnapshotRequest>>(
+        class: DegradationClass,
+        pace: Pace,
+    ) -> Self
     where
         C: Poll<S>,
     {
-        let spec = StreamSpec { name: S::NAME, overlap: None, pace };
+        let planning = Some(Planning { class, rows_per_request: None });
+        let spec = StreamSpec { name: S::NAME, overlap: None, pace, planning };
         Self { spec, bind: |client, _| StreamPoll::Snapshot(bound::<C, S>(client)) }
     }
 
     /// A stream that is read by incremental polls, each of which begins `overlap` before the cursor
     /// unless the configuration says otherwise.
     #[must_use]
-    pub const fn incremental<S>(overlap: Duration, pace: Pace) -> Self
+    pub const fn incremental<S>(overlap: Duration, planning: Planning, pace: Pace) -> Self
     where
         S: StreamType<Request = IncrementalRequest>,
         C: Poll<S>,
     {
-        let spec = StreamSpec { name: S::NAME, overlap: Some(overlap), pace };
+        let spec =
+            StreamSpec { name: S::NAME, overlap: Some(overlap), pace, planning: Some(planning) };
         Self {
             spec,
             bind: |client, overlap| StreamPoll::Incremental {
@@ -212,12 +227,13 @@ impl<C: VendorClient> VendorStream<C> {
 
     /// The activity log of agents, which is read by incremental polls.
     #[must_use]
-    pub const fn activity_log<S>(overlap: Duration, pace: Pace) -> Self
+    pub const fn activity_log<S>(overlap: Duration, planning: Planning, pace: Pace) -> Self
     where
         S: StreamType<Request = ActivityLogRequest>,
         C: Poll<S>,
     {
-        let spec = StreamSpec { name: S::NAME, overlap: Some(overlap), pace };
+        let spec =
+            StreamSpec { name: S::NAME, overlap: Some(overlap), pace, planning: Some(planning) };
         Self {
             spec,
             bind: |client, overlap| StreamPoll::ActivityLog {
@@ -233,7 +249,7 @@ impl<C: VendorClient> VendorStream<C> {
     where
         C: Poll<S>,
     {
-        let spec = StreamSpec { name: S::NAME, overlap: None, pace };
+        let spec = StreamSpec { name: S::NAME, overlap: None, pace, planning: None };
         Self { spec, bind: |client, _| StreamPoll::Lookup(bound::<C, S>(client)) }
     }
 
@@ -243,7 +259,7 @@ impl<C: VendorClient> VendorStream<C> {
     where
         C: Poll<S>,
     {
-        let spec = StreamSpec { name: S::NAME, overlap: None, pace };
+        let spec = StreamSpec { name: S::NAME, overlap: None, pace, planning: None };
         Self { spec, bind: |client, _| StreamPoll::Waiting(bound::<C, S>(client)) }
     }
 

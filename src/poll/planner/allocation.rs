@@ -10,29 +10,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-/// What a stream is for when the budget is not enough for all: the first gives way first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DegradationClass {
-    /// What changes a few times a month: queues, teams, definitions. Late is as good as in time.
-    Reference,
-    /// Rosters: who is there, with which settings.
-    Roster,
-    /// Values of the moment. What lies between two polls is lost, and what is seen stays true.
-    Snapshot,
-    /// Second polls that find rows which became visible late. They only repair.
-    LookBack,
-    /// What the vendor recorded, row by row. A backlog here delays every event behind it.
-    Incremental,
-}
-
-impl DegradationClass {
-    /// All of them, in the order in which they give way.
-    pub const ALL: [Self; 5] =
-        [Self::Reference, Self::Roster, Self::Snapshot, Self::LookBack, Self::Incremental];
-}
+use crate::source::DegradationClass;
 
 /// How many times its longest interval a stream may wait when the budget is not enough. Beyond
 /// that the next class gives way, so that nothing stops for good.

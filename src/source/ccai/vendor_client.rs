@@ -11,12 +11,22 @@ use crate::source::stream::{
     ActivityEnds, AgentActivity, AgentStatuses, Agents, Calls, Chats, QueueGroupServiceLevels,
     QueueStatuses, Queues, Recent, ServiceLevels, StatusDefinitions, Teams, Waiting,
 };
-use crate::source::{Access, Error, Pace, Report, SettingsReader, VendorClient, VendorStream};
+use crate::source::{
+    Access, DegradationClass, Error, Pace, Planning, Report, SettingsReader, VendorClient,
+    VendorStream,
+};
+
+/// What the vendor recorded, by pages of [`PER_PAGE`](super::PER_PAGE) rows.
+const RECORDS: Planning =
+    Planning { class: DegradationClass::Incremental, rows_per_request: Some(100) };
+/// The ends of rows that the activity log has shown: they repeat it, and fill in what it lacked.
+const ENDS: Planning = Planning { class: DegradationClass::LookBack, ..RECORDS };
 
 /// The streams, with their defaults.
 const STREAMS: &[VendorStream<Ccai>] = &[
     VendorStream::activity_log::<AgentActivity>(
         OVERLAP,
+        RECORDS,
         Pace {
             weight: 4.0,
             max_interval: Duration::from_secs(5),
@@ -25,24 +35,32 @@ const STREAMS: &[VendorStream<Ccai>] = &[
     ),
     VendorStream::incremental::<ActivityEnds>(
         OVERLAP,
+        ENDS,
         Pace {
             weight: 1.0,
             max_interval: Duration::from_secs(15),
             min_interval: Duration::from_secs(2),
         },
     ),
-    VendorStream::snapshot::<AgentStatuses>(Pace {
-        weight: 2.0,
-        max_interval: Duration::from_secs(10),
-        min_interval: Duration::from_secs(1),
-    }),
-    VendorStream::full_scan::<Agents>(Pace {
-        weight: 1.0,
-        max_interval: Duration::from_secs(30),
-        min_interval: Duration::from_secs(2),
-    }),
+    VendorStream::snapshot::<AgentStatuses>(
+        DegradationClass::Snapshot,
+        Pace {
+            weight: 2.0,
+            max_interval: Duration::from_secs(10),
+            min_interval: Duration::from_secs(1),
+        },
+    ),
+    VendorStream::full_scan::<Agents>(
+        DegradationClass::Roster,
+        Pace {
+            weight: 1.0,
+            max_interval: Duration::from_secs(30),
+            min_interval: Duration::from_secs(2),
+        },
+    ),
     VendorStream::incremental::<Calls>(
         OVERLAP,
+        RECORDS,
         Pace {
             weight: 4.0,
             max_interval: Duration::from_secs(5),
@@ -51,6 +69,7 @@ const STREAMS: &[VendorStream<Ccai>] = &[
     ),
     VendorStream::incremental::<Chats>(
         OVERLAP,
+        RECORDS,
         Pace {
             weight: 3.0,
             max_interval: Duration::from_secs(5),
@@ -67,36 +86,54 @@ const STREAMS: &[VendorStream<Ccai>] = &[
         max_interval: Duration::from_secs(2),
         min_interval: Duration::from_secs(2),
     }),
-    VendorStream::snapshot::<QueueStatuses>(Pace {
-        weight: 1.0,
-        max_interval: Duration::from_secs(20),
-        min_interval: Duration::from_secs(1),
-    }),
-    VendorStream::snapshot::<ServiceLevels>(Pace {
-        weight: 0.5,
-        max_interval: Duration::from_mins(1),
-        min_interval: Duration::from_secs(5),
-    }),
-    VendorStream::snapshot::<QueueGroupServiceLevels>(Pace {
-        weight: 0.25,
-        max_interval: Duration::from_mins(2),
-        min_interval: Duration::from_secs(5),
-    }),
-    VendorStream::full_scan::<Queues>(Pace {
-        weight: 0.25,
-        max_interval: Duration::from_mins(5),
-        min_interval: Duration::from_secs(10),
-    }),
-    VendorStream::full_scan::<Teams>(Pace {
-        weight: 0.25,
-        max_interval: Duration::from_mins(5),
-        min_interval: Duration::from_secs(10),
-    }),
-    VendorStream::full_scan::<StatusDefinitions>(Pace {
-        weight: 0.1,
-        max_interval: Duration::from_mins(10),
-        min_interval: Duration::from_secs(10),
-    }),
+    VendorStream::snapshot::<QueueStatuses>(
+        DegradationClass::Snapshot,
+        Pace {
+            weight: 1.0,
+            max_interval: Duration::from_secs(20),
+            min_interval: Duration::from_secs(1),
+        },
+    ),
+    VendorStream::snapshot::<ServiceLevels>(
+        DegradationClass::Snapshot,
+        Pace {
+            weight: 0.5,
+            max_interval: Duration::from_mins(1),
+            min_interval: Duration::from_secs(5),
+        },
+    ),
+    VendorStream::snapshot::<QueueGroupServiceLevels>(
+        DegradationClass::Snapshot,
+        Pace {
+            weight: 0.25,
+            max_interval: Duration::from_mins(2),
+            min_interval: Duration::from_secs(5),
+        },
+    ),
+    VendorStream::full_scan::<Queues>(
+        DegradationClass::Reference,
+        Pace {
+            weight: 0.25,
+            max_interval: Duration::from_mins(5),
+            min_interval: Duration::from_secs(10),
+        },
+    ),
+    VendorStream::full_scan::<Teams>(
+        DegradationClass::Reference,
+        Pace {
+            weight: 0.25,
+            max_interval: Duration::from_mins(5),
+            min_interval: Duration::from_secs(10),
+        },
+    ),
+    VendorStream::full_scan::<StatusDefinitions>(
+        DegradationClass::Reference,
+        Pace {
+            weight: 0.1,
+            max_interval: Duration::from_mins(10),
+            min_interval: Duration::from_secs(10),
+        },
+    ),
 ];
 
 impl VendorClient for Ccai {
