@@ -45,8 +45,8 @@ pub use future::BoxFuture;
 pub use http::{Connection, Limits};
 pub use memory::{Fingerprint, RowMemory};
 pub use poll_result::{
-    IncrementalRows, LookupRows, PollResult, QuarantineReason, Quarantined, Rows, RowsById,
-    UnknownValue, WaitingRows,
+    IncrementalProgress, IncrementalRows, LookupRows, PollResult, QuarantineReason, Quarantined,
+    Rows, RowsById, UnknownValue, WaitingRows,
 };
 pub use poll_settings::PollSettings;
 pub use probe::{Finding, Report};

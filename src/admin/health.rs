@@ -68,6 +68,8 @@ struct AccountStatus {
     #[serde(skip)]
     shard: i32,
     stopped: Option<String>,
+    /// The headroom of the last plan; `None` before the account is polled.
+    headroom_ratio: Option<f64>,
     streams: BTreeMap<String, StreamStatus>,
 }
 
@@ -75,6 +77,8 @@ struct AccountStatus {
 struct StreamStatus {
     committed_at: Option<String>,
     events: u64,
+    /// `None` before the account is polled, and for lookups, which are polled when one is due.
+    planned_interval_seconds: Option<f64>,
     consecutive_failures: u32,
     last_error: Option<String>,
     #[serde(skip)]
@@ -311,6 +315,22 @@ impl<'a> AccountHealth<'a> {
         self.write(|account| account.stopped = Some(reason.to_owned()));
     }
 
+    /// How often its streams are to be polled, and with which headroom.
+    pub fn planned<'s>(
+        &self,
+        headroom_ratio: f64,
+        intervals: impl Iterator<Item = (&'s StreamName, Duration)>,
+    ) {
+        self.write(|account| {
+            account.headroom_ratio = Some(headroom_ratio);
+            for (stream, interval) in intervals {
+                if let Some(stream) = account.streams.get_mut(stream.as_str()) {
+                    stream.planned_interval_seconds = Some(interval.as_secs_f64());
+                }
+            }
+        });
+    }
+
     fn write(&self, write: impl FnOnce(&mut AccountStatus)) {
         if let Some(account) = self.health.lock().accounts.get_mut(self.account) {
             write(account);
@@ -373,6 +393,19 @@ mod tests {
         assert_eq!(health.reasons(), [""; 0]);
         assert_eq!(health.status(at(2))["ready"], true);
         assert_eq!(health.status(at(2))["accounts"]["acme"]["streams"]["calls"]["events"], 3);
+    }
+
+    #[test]
+    fn the_status_shows_headroom_and_planned_intervals() {
+        let acme = AccountName::new("acme").unwrap();
+        let health = health(&acme);
+        let status = &health.status(at(1))["accounts"]["acme"];
+        assert!(status["headroom_ratio"].is_null());
+        let intervals = [(&CALLS, Duration::from_millis(2_500))];
+        health.account(&acme).planned(-0.25, intervals.into_iter());
+        let status = &health.status(at(1))["accounts"]["acme"];
+        assert_eq!(status["headroom_ratio"], -0.25);
+        assert_eq!(status["streams"]["calls"]["planned_interval_seconds"], 2.5);
     }
 
     #[test]

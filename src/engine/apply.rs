@@ -26,7 +26,7 @@ use crate::model::{
     AccountName, Call, Chat, EntityId, EntityKind, Queue, StatusDefinition, StreamName, Team,
     Timestamp,
 };
-use crate::source::{LookupRows, PollResult, Rows, WaitingRows};
+use crate::source::{IncrementalProgress, LookupRows, PollResult, Rows, WaitingRows};
 use crate::store::{Key, Store};
 use crate::telemetry::Metrics;
 
@@ -40,6 +40,9 @@ pub struct Applied {
     pub events: usize,
     /// Whether a snapshot disagrees with the log: the log is to be polled now.
     pub poll_log_now: bool,
+    /// How far an incremental poll came. It is behind only if its cursor moved, so that polling it
+    /// again at once leads further.
+    pub progress: IncrementalProgress,
 }
 
 /// The engine of one shard.
@@ -217,6 +220,8 @@ impl Engine {
         let stream = poll_result.rows.stream();
         let mut position = account.positions.get(&stream).copied().unwrap_or_default();
         position.requested_at = Some(context.requested_at);
+        let cursor_before = position.cursor;
+        let mut progress = poll_result.rows.progress();
         let mut work = UnitOfWork::new(
             &self.store,
             &self.encoders,
@@ -285,6 +290,9 @@ impl Engine {
                 service_levels(&mut work, &levels, &context)?;
             }
         }
+        if progress == IncrementalProgress::Behind && position.cursor == cursor_before {
+            progress = IncrementalProgress::CutOff;
+        }
         quarantined(&mut work, &stream, &poll_result.quarantined, &context)?;
         if work.account.record.is_none() {
             work.put(Key::account(name), &record)?;
@@ -310,7 +318,7 @@ impl Engine {
         }
         #[allow(clippy::cast_precision_loss, reason = "an offset of days is far below 2^52 ms")]
         self.metrics.clock_offset(name, account.offset_millis() as f64 / 1000.0);
-        Ok(Applied { events, poll_log_now })
+        Ok(Applied { events, poll_log_now, progress })
     }
 
     /// Sets other entity quotas.

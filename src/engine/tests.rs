@@ -16,8 +16,9 @@ use crate::model::{
     Privacy, QueueStatus, ServiceLevel, StreamName, Team, Timestamp, VendorWord, Vocabulary,
 };
 use crate::source::{
-    ActivityLogRequest, Fingerprint, FullScanBuilder, FullScanRow, IncrementalRows, LookupRequest,
-    Partial, PollResult, QuarantineReason, Quarantined, RowMemory, Rows, VENDORS,
+    ActivityLogRequest, Fingerprint, FullScanBuilder, FullScanRow, IncrementalProgress,
+    IncrementalRows, LookupRequest, Partial, PollResult, QuarantineReason, Quarantined, RowMemory,
+    Rows, VENDORS,
 };
 use crate::store::{Options, Store};
 use crate::telemetry::Metrics;
@@ -177,7 +178,12 @@ fn activity(id: &str, second: i64, ended: Option<i64>) -> Activity {
 
 fn ends(rows: Vec<Activity>) -> Rows {
     let cursor = rows.iter().filter_map(|row| row.ended_at).max();
-    Rows::ActivityEnds(IncrementalRows { from: LONG_AGO, rows, cursor })
+    Rows::ActivityEnds(IncrementalRows {
+        from: LONG_AGO,
+        rows,
+        cursor,
+        progress: IncrementalProgress::CaughtUp,
+    })
 }
 
 fn log(rows: Vec<Activity>) -> Rows {
@@ -186,7 +192,12 @@ fn log(rows: Vec<Activity>) -> Rows {
 
 fn log_since(from: Timestamp, rows: Vec<Activity>) -> Rows {
     let cursor = rows.iter().map(|row| row.started_at).max();
-    Rows::AgentActivity(IncrementalRows { from, rows, cursor })
+    Rows::AgentActivity(IncrementalRows {
+        from,
+        rows,
+        cursor,
+        progress: IncrementalProgress::CaughtUp,
+    })
 }
 
 #[test]
@@ -511,7 +522,12 @@ fn a_call_that_ended_is_looked_up_for_half_an_hour() {
         "id": "4711", "status": "finished", "created_at": at(1).millis(),
         "ends_at": at(20).millis(), "updated_at": at(20).millis(),
     }));
-    let incremental = IncrementalRows { from: LONG_AGO, rows: vec![call], cursor: Some(at(20)) };
+    let incremental = IncrementalRows {
+        from: LONG_AGO,
+        rows: vec![call],
+        cursor: Some(at(20)),
+        progress: IncrementalProgress::CaughtUp,
+    };
     bench.read(22, CALLS, Rows::Calls(incremental));
     let recent = StreamName::new("recent");
     let mut request =
@@ -664,7 +680,12 @@ fn persons(bench: &mut Bench, second: i64, privacy: &Privacy, changed: bool) {
     bench.read(
         second,
         CALLS,
-        Rows::Calls(IncrementalRows { from: LONG_AGO, rows, cursor: Some(at(6)) }),
+        Rows::Calls(IncrementalRows {
+            from: LONG_AGO,
+            rows,
+            cursor: Some(at(6)),
+            progress: IncrementalProgress::CaughtUp,
+        }),
     );
 }
 

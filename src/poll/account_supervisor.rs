@@ -10,10 +10,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use super::account_planner::AccountPlanner;
 use super::budget::Budget;
-use super::stream_poller::{PollerContext, PollingEnd, StreamPlan, StreamPoller};
+use super::schedule::{RequestCap, Schedule};
+use super::stream_plan::StreamPlan;
+use super::stream_poller::{PollerContext, PollingEnd, StreamPoller};
 use crate::model::AccountName;
-use crate::source::Source;
+use crate::source::{Source, StreamPoll};
 
 /// How long an account that had to stop waits before it is tried again.
 const RETRY_AFTER_STOP: Duration = Duration::from_mins(5);
@@ -49,12 +52,19 @@ impl AccountSupervisor {
         for stream in &plan.streams {
             plan.budget.set_share(&stream.name, stream.share);
         }
+        let planner = Arc::new(AccountPlanner::new(
+            plan.name.clone(),
+            Arc::clone(&plan.budget),
+            Arc::clone(&context.health),
+            Arc::clone(&context.metrics),
+            &plan.streams,
+        ));
         loop {
             let reason = match (plan.connect)() {
                 Ok(source) => {
                     context.metrics.account_up(&plan.name, true);
                     context.health.account(&plan.name).up();
-                    match self.poll_streams(&source).await {
+                    match self.poll_streams(&source, &planner).await {
                         PollingEnd::AccountStopped(reason) => reason,
                         PollingEnd::EngineStopped => return,
                     }
@@ -72,19 +82,31 @@ impl AccountSupervisor {
     }
 
     /// Polls the enabled streams until one of them ends; the others end with it.
-    async fn poll_streams(&self, source: &Source) -> PollingEnd {
+    async fn poll_streams(&self, source: &Source, planner: &Arc<AccountPlanner>) -> PollingEnd {
         let Self { context, plan } = self;
         let log_disputed = Arc::new(Notify::new());
         let mut pollers = JoinSet::new();
         for stream in source.streams() {
             let enabled = plan.streams.iter().find(|enabled| enabled.name == stream.name);
             let Some(stream_plan) = enabled else { continue };
+            let schedule = Schedule {
+                stream: stream.name.clone(),
+                planner: Arc::clone(planner),
+                budget: Arc::clone(&plan.budget),
+                min_interval: stream_plan.min_interval,
+                cap: match stream.poll {
+                    StreamPoll::Waiting(_) => RequestCap::Fifth,
+                    _ => RequestCap::None,
+                },
+                first_pause: context.first_pause,
+                failures: 0,
+            };
             let poller = StreamPoller {
                 context: Arc::clone(context),
                 account: plan.name.clone(),
                 budget: Arc::clone(&plan.budget),
                 stream: stream.clone(),
-                min_interval: stream_plan.min_interval,
+                schedule,
                 log_disputed: Arc::clone(&log_disputed),
             };
             pollers.spawn(poller.run());

@@ -6,41 +6,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::Rng;
 use tokio::sync::{Notify, RwLock, watch};
 use tokio::time::Instant;
 
-use super::arbiter::Share;
 use super::budget::Budget;
+use super::schedule::{Outcome, PollStart, Schedule};
 use crate::admin::Health;
 use crate::clock::Clock;
-use crate::engine::{ChooseRequest, EngineHandle};
-use crate::model::{AccountName, StreamName};
+use crate::engine::{Applied, ChooseRequest, EngineHandle};
+use crate::model::AccountName;
 use crate::source::{
     AccountStream, Disposition, Error, PollResult, PollStream, RowMemory, StreamPoll,
 };
 use crate::telemetry::{FullScanOutcome, Metrics};
-
-/// How long a stream waits that has nothing to request, or may not.
-const IDLE_WAIT: Duration = Duration::from_millis(500);
-/// The longest wait between two polls of a stream that fails.
-const LONGEST_BACKOFF: Duration = Duration::from_mins(1);
-
-/// One request in so many may be for the interactions that wait.
-const WAITING_PART: f64 = 5.0;
-/// The longest wait that follows from it, in seconds.
-const LONGEST_WAIT: f64 = 600.0;
-
-/// How often one stream is polled.
-#[derive(Clone, Debug)]
-pub struct StreamPlan {
-    /// The stream.
-    pub name: StreamName,
-    /// What it may claim of the budget.
-    pub share: Share,
-    /// The shortest time from one poll to the next.
-    pub min_interval: Duration,
-}
 
 /// What the pollers of all accounts of a shard share.
 pub struct PollerContext {
@@ -75,19 +53,10 @@ pub(super) struct StreamPoller {
     pub(super) account: AccountName,
     pub(super) budget: Arc<Budget>,
     pub(super) stream: AccountStream,
-    pub(super) min_interval: Duration,
+    /// When it is polled.
+    pub(super) schedule: Schedule,
     /// Notified when a snapshot disagrees with the activity log.
     pub(super) log_disputed: Arc<Notify>,
-}
-
-/// What one round of a poller led to.
-enum Outcome {
-    /// A result was committed that took so many requests.
-    Committed { requests: u32 },
-    /// There is nothing to request yet.
-    NothingToRequest,
-    /// The poll failed; the next one repairs it.
-    Failed,
 }
 
 /// What is remembered of a stream from one poll to the next.
@@ -111,51 +80,23 @@ enum NoResult {
 impl StreamPoller {
     pub(super) async fn run(mut self) -> PollingEnd {
         let mut memory = StreamMemory::default();
-        let mut failures = 0_u32;
         loop {
             if self.wait_for_gate().await.is_err() {
                 return PollingEnd::EngineStopped;
             }
             let under_way = Arc::clone(&self.context.turns).read_owned().await;
-            let began = Instant::now();
+            let start = PollStart { instant: Instant::now(), at: self.context.clock.now() };
             let outcome = match self.poll_and_commit(&mut memory).await {
                 Ok(outcome) => outcome,
                 Err(end) => return end,
             };
             drop(under_way);
-            let wait = match outcome {
-                Outcome::Committed { requests } => {
-                    failures = 0;
-                    self.min_interval.max(self.wait_after(requests))
-                }
-                Outcome::NothingToRequest => IDLE_WAIT,
-                Outcome::Failed => {
-                    failures = failures.saturating_add(1);
-                    let random = rand::rng().random_range(0.5..1.0);
-                    backoff(self.context.first_pause, failures, random)
-                }
-            };
-            let until = began + wait;
+            let next = self.schedule.next(start, outcome);
             let is_log = matches!(self.stream.poll, StreamPoll::ActivityLog { .. });
-            if is_log && matches!(outcome, Outcome::Committed { .. }) {
-                tokio::select! {
-                    () = tokio::time::sleep_until(until) => {}
-                    () = self.log_disputed.notified() => {}
-                }
-            } else {
-                tokio::time::sleep_until(until.max(Instant::now())).await;
-            }
+            let is_committed = matches!(outcome, Outcome::Committed { .. });
+            let early = (is_log && is_committed).then_some(&*self.log_disputed);
+            self.schedule.wait(next, early).await;
         }
-    }
-
-    /// How long a stream keeps back after so many requests: polling the interactions that wait is
-    /// worth a fifth of the budget at most, however many waits become too long.
-    fn wait_after(&self, requests: u32) -> Duration {
-        if !matches!(self.stream.poll, StreamPoll::Waiting(_)) {
-            return Duration::ZERO;
-        }
-        let rate = self.budget.state().working_rate.max(0.001);
-        Duration::from_secs_f64((f64::from(requests) * WAITING_PART / rate).min(LONGEST_WAIT))
     }
 
     async fn wait_for_gate(&mut self) -> Result<(), watch::error::RecvError> {
@@ -198,7 +139,8 @@ impl StreamPoller {
                     self.log_disputed.notify_one();
                 }
                 health.account(account).stream(stream).committed(clock.now(), applied.events);
-                Ok(Outcome::Committed { requests })
+                let Applied { events, progress, .. } = applied;
+                Ok(Outcome::Committed { requests, events, progress })
             }
             Err(error) => {
                 health.store_failed(&error.to_string());
@@ -272,25 +214,5 @@ impl StreamPoller {
                 Ok(Outcome::Failed)
             }
         }
-    }
-}
-
-/// How long to wait after this many failures in a row: doubling from the first pause, times a random
-/// part between a half and one.
-fn backoff(first: Duration, failures: u32, random: f64) -> Duration {
-    let doubled = first.saturating_mul(1 << failures.min(8).saturating_sub(1));
-    doubled.min(LONGEST_BACKOFF).mul_f64(random)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stream_that_fails_waits_longer_each_time_up_to_a_minute() {
-        let half = Duration::from_millis(500);
-        let waits: Vec<_> = (1..=9).map(|n| backoff(half, n, 1.0).as_millis()).collect();
-        assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
-        assert_eq!(backoff(half, 1, 0.5), Duration::from_millis(250));
     }
 }

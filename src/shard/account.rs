@@ -96,6 +96,7 @@ pub fn default_streams(vendor: &Vendor) -> Vec<StreamPlan> {
         name: spec.name.clone(),
         share: Share { weight: spec.pace.weight, ceiling: spec.pace.max_interval },
         min_interval: spec.pace.min_interval,
+        planning: spec.planning,
     };
     vendor.streams().into_iter().map(plan).collect()
 }

@@ -7,6 +7,20 @@ use crate::model::{
     StatusDefinition, Team, Timestamp,
 };
 
+/// How far an incremental poll came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IncrementalProgress {
+    /// It read all rows that there were.
+    #[default]
+    CaughtUp,
+    /// It ended because it was long enough, and more rows are there: the next poll goes on at its
+    /// cursor.
+    Behind,
+    /// A request failed on the way, or it did not get beyond its overlap: what it read counts, and
+    /// another poll at once would end in the same way.
+    CutOff,
+}
+
 /// The rows of an incremental poll.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IncrementalRows<T> {
@@ -17,6 +31,8 @@ pub struct IncrementalRows<T> {
     /// The newest timestamp up to which everything was read, in the vendor's clock; `None` when the
     /// vendor showed no row. The next poll starts here, less the overlap.
     pub cursor: Option<Timestamp>,
+    /// Whether more rows are there.
+    pub progress: IncrementalProgress,
 }
 
 /// Interactions that were requested by their ids.
@@ -99,6 +115,26 @@ impl Rows {
             | Self::Waiting(_)
             | Self::ServiceLevels(_)
             | Self::QueueGroupServiceLevels(_) => None,
+        }
+    }
+
+    /// How far an incremental poll came; other polls have read what there was.
+    #[must_use]
+    pub const fn progress(&self) -> IncrementalProgress {
+        match self {
+            Self::AgentActivity(log) | Self::ActivityEnds(log) => log.progress,
+            Self::Calls(calls) => calls.progress,
+            Self::Chats(chats) => chats.progress,
+            Self::Agents(_)
+            | Self::AgentStatuses(_)
+            | Self::Recent(_)
+            | Self::Waiting(_)
+            | Self::Queues(_)
+            | Self::QueueStatuses(_)
+            | Self::ServiceLevels(_)
+            | Self::QueueGroupServiceLevels(_)
+            | Self::Teams(_)
+            | Self::StatusDefinitions(_) => IncrementalProgress::CaughtUp,
         }
     }
 }

@@ -80,7 +80,9 @@ pub struct Metrics {
     requests: IntCounterVec,
     rate_limit: GaugeVec,
     rate_limit_unspent: GaugeVec,
+    rate_limit_headroom: GaugeVec,
     rate_limited: IntCounterVec,
+    stream_interval: GaugeVec,
     staleness: GaugeVec,
     full_scans: IntCounterVec,
     incomplete_full_scans: IntGaugeVec,
@@ -154,10 +156,20 @@ impl Metrics {
                 "share of the working rate that was not used during the last minute",
                 &["account"],
             )?,
+            rate_limit_headroom: gauge(
+                "floorcast_rate_limit_headroom_ratio",
+                "1 - the rate that the longest intervals need ÷ the working rate; below 0 the account is saturated",
+                &["account"],
+            )?,
             rate_limited: counter(
                 "floorcast_rate_limited_total",
                 "requests that the vendor refused because of its rate limit (429)",
                 &["account"],
+            )?,
+            stream_interval: gauge(
+                "floorcast_stream_interval_seconds",
+                "planned time from the beginning of one poll of the stream to that of the next",
+                stream,
             )?,
             staleness: gauge(
                 "floorcast_stream_staleness_seconds",
@@ -280,6 +292,16 @@ impl Metrics {
     pub fn rate(&self, account: &AccountName, working: f64, unspent: f64) {
         self.rate_limit.with_label_values(&[account.as_str()]).set(working);
         self.rate_limit_unspent.with_label_values(&[account.as_str()]).set(unspent);
+    }
+
+    /// The headroom of an account's plan; below 0 the account is saturated.
+    pub fn headroom(&self, account: &AccountName, ratio: f64) {
+        self.rate_limit_headroom.with_label_values(&[account.as_str()]).set(ratio);
+    }
+
+    /// The planned interval of a stream.
+    pub fn stream_interval(&self, account: &AccountName, stream: &StreamName, seconds: f64) {
+        self.stream_interval.with_label_values(&[account.as_str(), stream.as_str()]).set(seconds);
     }
 
     /// Seconds since a stream's last committed poll.
@@ -408,6 +430,8 @@ mod tests {
         metrics.polled(&acme, &calls, 0.25);
         metrics.requested(&acme, &calls, RequestOutcome::RateLimited);
         metrics.rate(&acme, 9.5, 0.75);
+        metrics.headroom(&acme, -0.25);
+        metrics.stream_interval(&acme, &calls, 2.5);
         metrics.stale(&acme, "calls", 3.0);
         metrics.scanned(&acme, &calls, FullScanOutcome::Partial, 2);
         metrics.detected(&acme, "calls", 1.5);
@@ -430,7 +454,9 @@ mod tests {
             "floorcast_requests_total{account=\"acme\",outcome=\"rate_limited\",stream=\"calls\"} 1",
             "floorcast_rate_limit_requests_per_second{account=\"acme\"} 9.5",
             "floorcast_rate_limit_unspent_ratio{account=\"acme\"} 0.75",
+            "floorcast_rate_limit_headroom_ratio{account=\"acme\"} -0.25",
             "floorcast_rate_limited_total{account=\"acme\"} 1",
+            "floorcast_stream_interval_seconds{account=\"acme\",stream=\"calls\"} 2.5",
             "floorcast_stream_staleness_seconds{account=\"acme\",stream=\"calls\"} 3",
             "floorcast_full_scans_total{account=\"acme\",outcome=\"partial\",stream=\"calls\"} 1",
             "floorcast_incomplete_full_scans{account=\"acme\",stream=\"calls\"} 2",

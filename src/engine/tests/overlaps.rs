@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{AGENTS, Bench, CALLS, LONG_AGO, at, mapped, scan};
 use crate::model::{Call, StreamName};
-use crate::source::{IncrementalRows, Rows, WaitingRows};
+use crate::source::{IncrementalProgress, IncrementalRows, Rows, WaitingRows};
 
 fn call(status: &str, updated: i64, ended: Option<i64>, verdict: Option<&str>) -> Call {
     mapped(json!({
@@ -22,7 +22,12 @@ fn a_call_is_not_set_back_by_an_older_poll_that_is_committed_later() {
     let mut bench = Bench::new();
     bench.read(0, AGENTS, scan(&[], false));
     let incremental = |call: Call| {
-        Rows::Calls(IncrementalRows { from: LONG_AGO, rows: vec![call], cursor: None })
+        Rows::Calls(IncrementalRows {
+            from: LONG_AGO,
+            rows: vec![call],
+            cursor: None,
+            progress: IncrementalProgress::CaughtUp,
+        })
     };
     bench.read(6, CALLS, incremental(call("queued", 5, None, None)));
     bench.read(12, CALLS, incremental(call("connected", 11, Some(11), Some("in_sla"))));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{AGENTS, Bench, CALLS, LONG_AGO, acme, at, mapped, scan};
 use crate::model::{Call, EntityKind, Mode, Privacy, StreamName};
-use crate::source::{IncrementalRows, Rows, WaitingRequest};
+use crate::source::{IncrementalProgress, IncrementalRows, Rows, WaitingRequest};
 
 fn call(changes: &Value) -> Call {
     let mut row = json!({
@@ -18,7 +18,12 @@ fn call(changes: &Value) -> Call {
 }
 
 fn calls(call: Call) -> Rows {
-    Rows::Calls(IncrementalRows { from: LONG_AGO, rows: vec![call], cursor: Some(at(5)) })
+    Rows::Calls(IncrementalRows {
+        from: LONG_AGO,
+        rows: vec![call],
+        cursor: Some(at(5)),
+        progress: IncrementalProgress::CaughtUp,
+    })
 }
 
 #[test]

@@ -8,7 +8,9 @@ use crate::model::{
     Agent, Call, Chat, EntityId, EntityKey, EntityKind, MODEL_VERSION, Normalise, Queue,
     StatusDefinition, StreamName, Team,
 };
-use crate::source::{FullScan, FullScanBuilder, FullScanRow, IncrementalRows, Rows};
+use crate::source::{
+    FullScan, FullScanBuilder, FullScanRow, IncrementalProgress, IncrementalRows, Rows,
+};
 use crate::store::{Key, StateRecord};
 
 /// States as each version of the model stored them, a line each. A line is never edited; a new
@@ -104,6 +106,7 @@ fn incremental<R>(rows: Vec<(EntityId, R)>) -> IncrementalRows<R> {
         from: LONG_AGO,
         rows: rows.into_iter().map(|(_, row)| row).collect(),
         cursor: None,
+        progress: IncrementalProgress::CaughtUp,
     }
 }
 

@@ -12,8 +12,8 @@ use crate::source::http::Answer;
 use crate::source::poll_result_builder::{PollResultBuilder, undecodable};
 use crate::source::stream::{ActivityEnds, AgentActivity, Calls, Chats, StreamType};
 use crate::source::{
-    ActivityLogRequest, Fingerprint, IncrementalRequest, IncrementalRows, Poll, PollResult, Polled,
-    QuarantineReason, Quarantined, RowMemory,
+    ActivityLogRequest, Fingerprint, IncrementalProgress, IncrementalRequest, IncrementalRows,
+    Poll, PollResult, Polled, QuarantineReason, Quarantined, RowMemory,
 };
 
 /// Pages of one poll, at most; the cursor then says how far it came.
@@ -97,11 +97,16 @@ impl Ccai {
         let mut paging = IncrementalPaging::new(from);
         // Rows that were skipped since the last page that could be decoded.
         let mut skipped: Vec<SkippedRow> = Vec::new();
+        let mut progress = IncrementalProgress::CutOff;
         for requested in 0..MOST_PAGES_OF_AN_OVERLAP {
             if requested >= ENOUGH_PAGES && paging.is_far(self.overlap)
                 || requested >= MOST_PAGES
                     && (paging.has_passed(self.overlap) || !paging.pages_by_key())
             {
+                // Without a step beyond the overlap the next poll would be the same as this one.
+                if paging.has_passed(self.overlap) {
+                    progress = IncrementalProgress::Behind;
+                }
                 break;
             }
             let answered = self.page(poll, paging.from(), paging.page(), paging.per()).await;
@@ -146,7 +151,10 @@ impl Ccai {
                         }
                         match paging.next_step(&seen, answer.has_next, answer.total) {
                             IncrementalStep::RequestPage => continue,
-                            IncrementalStep::Done => break,
+                            IncrementalStep::Done => {
+                                progress = IncrementalProgress::CaughtUp;
+                                break;
+                            }
                         }
                     }
                     Err(problem) => undecodable(problem, &answer),
@@ -175,7 +183,7 @@ impl Ccai {
         }
         let vendor_now = result.answered_at.plus_millis(result.clock_offset_millis.unwrap_or(0));
         let cursor = paging.cursor(vendor_now);
-        Ok(result.finish(IncrementalRows { from, rows: found, cursor }))
+        Ok(result.finish(IncrementalRows { from, rows: found, cursor, progress }))
     }
 
     /// Requests each skipped row once more, now that the vendor has shown that it can answer: when it
