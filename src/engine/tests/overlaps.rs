@@ -42,3 +42,21 @@ fn a_call_is_not_set_back_by_an_older_poll_that_is_committed_later() {
     bench.read(14, CALLS, incremental(call("connected", 11, Some(11), Some("in_sla"))));
     assert_eq!(bench.names(), emitted);
 }
+
+#[test]
+fn a_poll_is_behind_only_where_the_next_one_leads_further() {
+    let mut bench = Bench::new();
+    bench.read(0, AGENTS, scan(&[], false));
+    let read_to = |second: i64| {
+        Rows::Calls(IncrementalRows {
+            from: LONG_AGO,
+            rows: vec![],
+            cursor: Some(at(second)),
+            progress: IncrementalProgress::Behind,
+        })
+    };
+    assert_eq!(bench.read(6, CALLS, read_to(4)).progress, IncrementalProgress::Behind);
+    // It read again what lies before the cursor.
+    assert_eq!(bench.read(7, CALLS, read_to(3)).progress, IncrementalProgress::CutOff);
+    assert_eq!(bench.read(8, CALLS, read_to(5)).progress, IncrementalProgress::Behind);
+}

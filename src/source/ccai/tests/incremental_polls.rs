@@ -7,9 +7,9 @@ use serde_json::json;
 use super::{
     NOON, account, account_with, activity, call, cursor, ids, log_since, page, since, timestamp,
 };
-use crate::source::RowMemory;
 use crate::source::loopback::{Answer, VendorServer};
 use crate::source::stream::{AgentActivity, Calls};
+use crate::source::{IncrementalProgress, RowMemory};
 
 #[tokio::test]
 async fn an_incremental_poll_pages_by_key_and_its_parameters_have_encoded_brackets() {
@@ -60,6 +60,24 @@ async fn an_incremental_poll_that_fails_in_the_middle_returns_how_far_it_came() 
     let poll_result = account(&vendor).poll::<Calls>(since(-500)).await.unwrap();
     assert_eq!(ids(&poll_result).len(), 100);
     assert_eq!(cursor(&poll_result), Some(NOON.plus_millis(-401_000)));
+    assert_eq!(poll_result.rows.progress, IncrementalProgress::CutOff);
+}
+
+#[tokio::test]
+async fn a_long_backlog_is_read_in_parts_each_of_which_says_whether_it_is_the_last() {
+    let calls: Vec<_> = (0..2_500_u32).map(|n| call(n, i64::from(n) - 2_500)).collect();
+    let vendor = VendorServer::answering(move |request| page(&calls, request, "updated_at")).await;
+    let account = account(&vendor);
+    let (mut from, mut read) = (-2_500, BTreeSet::new());
+    for progress in
+        [IncrementalProgress::Behind, IncrementalProgress::Behind, IncrementalProgress::CaughtUp]
+    {
+        let part = account.poll::<Calls>(since(from)).await.unwrap();
+        assert_eq!(part.rows.progress, progress, "from {from}");
+        read.extend(ids(&part).into_iter().map(String::from));
+        from = cursor(&part).unwrap().millis_since(NOON) / 1000 - 10;
+    }
+    assert_eq!(read.len(), 2_500);
 }
 
 #[tokio::test]
