@@ -134,9 +134,9 @@ impl Default for ServiceLevelSettings {
 pub struct StreamConfig {
     /// Whether it is polled.
     pub disabled: bool,
-    /// Its share of the budget relative to the other streams'.
+    /// What a second of delay of one of its events costs, beside other streams' events.
     pub weight: Option<f64>,
-    /// It is polled before other streams once its last poll is this old.
+    /// The longest time from one poll to the next, unless the account is saturated.
     pub max_interval: Option<Duration>,
 }
 
