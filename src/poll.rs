@@ -1,5 +1,5 @@
-//! What to read next: the account's rate limit as a budget, a plan of how often each stream is
-//! polled, a supervisor for each account and a poller for each of its streams.
+//! What to read next: the account's rate limit as a budget, a supervisor for each account, a poller
+//! for each of its streams, and the calculation of how often each stream is best polled.
 
 mod account_permits;
 mod account_supervisor;

@@ -8,19 +8,21 @@
 //! between a shortest and a longest one for each stream ([`allocate`]). It is pure: the time of a
 //! poll is passed in, and the same polls give the same plan, in whatever order streams are named.
 //!
-//! The planner says how often; the [`Budget`](super::Budget) stays the arbiter of single requests.
+//! It is a calculation that `benches/planner.rs` compares with other policies. The pollers do not use
+//! it yet: they follow the intervals of the vendors' tables, and the [`Budget`](super::Budget) decides
+//! which of the waiting streams sends the next request.
 //!
 //! # Saturation
 //! When the longest intervals alone need more than the budget, no stream is polled more often than
-//! its longest interval, and the classes give way in turn: reference data, rosters, snapshots,
-//! look-back, incremental polls ([`DegradationClass`]). A class gives way down to a tenth of its
-//! slowest rate before the next one does; inside the class in which the budget ends, the rates
+//! its longest interval, and the classes are slowed in this order: reference data, rosters, snapshots,
+//! look-back, incremental polls ([`DegradationClass`]). A class is slowed down to a tenth of its
+//! slowest rate before the next one is; inside the class in which the budget ends, the rates
 //! follow λ, w and c as always. The headroom ratio, 1 - need ÷ budget, says how far away that is,
 //! or how much is missing.
 //!
 //! # Weights
-//! A weight says what a second of delay of one event costs beside an event of another stream. It is
-//! not a priority: a stream with twice the weight is polled √2 times as often. Defaults:
+//! A weight is the relative importance of a second of delay of one event of the stream. It is not a
+//! priority: a stream with twice the weight is polled √2 times as often. Defaults:
 //!
 //! | weight | streams | reason |
 //! |---|---|---|
@@ -28,11 +30,11 @@
 //! | 3 | chats | the same, but a chat lasts longer and its steps may be later |
 //! | 2 | snapshots of agents; lookups of who waits | show hold, wrap-up and breaches, which the log does not; a deadline has its own instant |
 //! | 1 | rosters; ends of log rows; recently ended interactions; snapshots of queues | facts that are looked at in minutes |
-//! | ½, ¼ | service levels, by queue, by group | averages over many minutes: a minute later they say the same |
+//! | ½, ¼ | service levels, by queue, by group | averages over many minutes, which change slowly |
 //! | ¼ | queues, teams | change a few times a month; λ is near 0, so the longest interval decides anyway |
 //! | 0.1 | status definitions | change a few times a year |
 //!
-//! They stand in the vendors' tables of streams, with the intervals, and may be configured.
+//! They are defined in the vendors' tables of streams, with the intervals, and can be configured.
 
 mod allocation;
 mod rates;

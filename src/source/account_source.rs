@@ -44,9 +44,9 @@ pub enum StreamPoll {
 }
 
 /// A stream of an account that takes requests of type `R`, of whatever vendor. It promises what
-/// [`Poll`] promises.
+/// [`Poll`](super::Poll) promises.
 pub trait PollStream<R>: fmt::Debug + Send + Sync {
-    /// Polls the stream once, see [`Poll::poll`].
+    /// Polls the stream once, see [`Poll::poll`](super::Poll::poll).
     ///
     /// # Errors
     /// As there.
@@ -85,7 +85,7 @@ impl Source {
         &self.streams
     }
 
-    /// Measures what the vendor's document leaves open, see [`VendorClient::probe`].
+    /// Measures what the vendor's document leaves open, see [`VendorClient::probe`](super::VendorClient::probe).
     ///
     /// # Errors
     /// As there.
@@ -94,7 +94,7 @@ impl Source {
     }
 }
 
-/// [`VendorClient::probe`] for a client whose type is not known.
+/// [`VendorClient::probe`](super::VendorClient::probe) for a client whose type is not known.
 pub(super) trait Probe: fmt::Debug + Send + Sync {
     fn probe_boxed(&self) -> BoxFuture<'_, Result<Report, Error>>;
 }

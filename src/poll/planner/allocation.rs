@@ -1,5 +1,5 @@
 //! How often each stream is polled, for a given budget: the rates that make the weighted detection
-//! latency least, exactly, and what gives way when the budget is not enough.
+//! latency least, exactly, and which streams are slowed when the budget is not enough.
 //!
 //! A stream that is polled `f` times a second shows a change after `1 / 2f` on average. The rates
 //! that minimise `Σ value / 2f` subject to `Σ cost · f = budget` are `f = s · √(value / cost)`, with
@@ -12,17 +12,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What a stream is for when the budget is not enough for all: the first gives way first.
+/// What a stream is for, in the order in which streams are slowed when the budget is not enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DegradationClass {
-    /// What changes a few times a month: queues, teams, definitions. Late is as good as in time.
+    /// What changes a few times a month: queues, teams, definitions. Delay does not matter.
     Reference,
     /// Rosters: who is there, with which settings.
     Roster,
-    /// Values of the moment. What lies between two polls is lost, and what is seen stays true.
+    /// Values of the moment. Values between two polls are lost; published ones stay valid.
     Snapshot,
-    /// Second polls that find rows which became visible late. They only repair.
+    /// Second polls that find rows which became visible late. They only find late rows.
     LookBack,
     /// What the vendor recorded, row by row. A backlog here delays every event behind it.
     Incremental,
@@ -43,7 +43,7 @@ const LEAST_FOR_POLLS: f64 = 0.1;
 /// The lowest cost of a poll, for streams that often have nothing to request.
 const LEAST_COST: f64 = 0.01;
 
-/// The lowest budget that is told apart from none.
+/// Below this the budget counts as zero.
 const LEAST_BUDGET: f64 = 1e-6;
 /// Bounds of every interval, whatever is asked for.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
@@ -90,7 +90,7 @@ pub fn allocate(demands: &[Demand], budget: f64) -> Allocation {
     let headroom_ratio = 1.0 - (throughput + least(&streams)) / budget;
     let mut degraded = None;
     if headroom_ratio < 0.0 {
-        // Nobody is polled more often than it must be, and each class in turn less often.
+        // Every stream uses its longest interval, and each class in turn a longer one.
         for stream in &mut streams {
             stream.highest = stream.lowest;
         }
@@ -155,7 +155,7 @@ impl Stream {
         let (shortest, longest) = demand.bounds();
         let cost = demand.cost.max(LEAST_COST);
         Self {
-            // What is no number pulls nothing.
+            // NaN counts as 0.
             pull: (demand.value.max(0.0) / cost).sqrt().min(f64::MAX.sqrt()),
             cost,
             lowest: 1.0 / longest.as_secs_f64(),
