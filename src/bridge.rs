@@ -30,7 +30,7 @@ use crate::telemetry::Metrics;
 const TOPICS_RETRY_WAIT: Duration = Duration::from_secs(3);
 
 /// Where events go.
-pub enum Destination {
+pub enum EventDestination {
     /// To Kafka.
     Kafka(Box<Publishing>),
     /// As lines of JSON into this channel.
@@ -60,7 +60,7 @@ pub struct BridgeParts {
     /// The accounts.
     pub accounts: Vec<AccountParts>,
     /// Where events go.
-    pub destination: Destination,
+    pub destination: EventDestination,
     /// The schema registry that events are framed for; `None` for single objects.
     pub registry: Option<registry::RegistrySettings>,
     /// The directory of the store.
@@ -174,8 +174,8 @@ impl Bridge {
         let BridgeParts { deployment, accounts, destination, registry, clock, .. } = parts;
         let metrics = Arc::new(Metrics::new()?);
         let (shards, publishes) = match &destination {
-            Destination::Kafka(publishing) => (publishing.shards.max(1), true),
-            Destination::Lines(_) => (1, false),
+            EventDestination::Kafka(publishing) => (publishing.shards.max(1), true),
+            EventDestination::Lines(_) => (1, false),
         };
         let mut by_shard: BTreeMap<u32, Vec<AccountParts>> =
             (0..shards).map(|shard| (shard, Vec::new())).collect();
@@ -209,7 +209,7 @@ impl Bridge {
         let publishers: Arc<Mutex<Vec<Publisher>>> = Arc::default();
         let mut running = Vec::new();
         match destination {
-            Destination::Lines(lines) => {
+            EventDestination::Lines(lines) => {
                 let options = Options { privacy: parts.privacy.fingerprint(), now: clock.now() };
                 let (store, opened) = Store::open(&parts.state_dir, options)?;
                 if let OpenOutcome::Replaced { reason, .. } = &opened {
@@ -224,7 +224,7 @@ impl Bridge {
                     task: tokio::spawn(shard.run_unpublished(stopped)),
                 });
             }
-            Destination::Kafka(publishing) => {
+            EventDestination::Kafka(publishing) => {
                 let reporter = Arc::new(Reporter {
                     health: Arc::clone(&health),
                     metrics: Arc::clone(&metrics),

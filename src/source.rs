@@ -39,7 +39,7 @@ mod vendor_client;
 mod vendors;
 
 pub use account_source::{AccountStream, PollStream, Source, StreamPoll};
-pub use error::{Disposition, Error, Refusal};
+pub use error::{Error, ErrorDisposition, Refusal};
 pub use full_scan::{FullScan, FullScanBuilder, FullScanRow, Partial};
 pub use future::BoxFuture;
 pub use http::{Connection, Limits};

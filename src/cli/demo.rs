@@ -14,7 +14,7 @@ use rdkafka::producer::DefaultProducerContext;
 use super::run::account_parts;
 use super::simulate::WorldArguments;
 use super::{Failure, say, stop_signal};
-use crate::bridge::{Bridge, BridgeParts, Destination, Publishing};
+use crate::bridge::{Bridge, BridgeParts, EventDestination, Publishing};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Environment};
 use crate::consume::{Cluster, Record, read_all};
@@ -135,7 +135,7 @@ pub(super) async fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
     let bridge = Bridge::start(BridgeParts {
         deployment: String::from("demo"),
         accounts: accounts.collect::<Result<_, _>>()?,
-        destination: Destination::Kafka(Box::new(Publishing {
+        destination: EventDestination::Kafka(Box::new(Publishing {
             settings: kafka,
             topics: plan,
             delivery,

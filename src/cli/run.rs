@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Failure, say, stop_signal};
-use crate::bridge::{Bridge, BridgeParts, Destination, Publishing};
+use crate::bridge::{Bridge, BridgeParts, EventDestination, Publishing};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, CredentialsConfig, Environment, Property};
 use crate::delivery::{TopicPlan, registry};
@@ -132,7 +132,7 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
         printer = Some(std::thread::spawn(move || printed.iter().for_each(say)));
         let dir = std::env::temp_dir().join(format!("floorcast-dry-run-{}", std::process::id()));
         dry_dir = Some(dir.clone());
-        (Destination::Lines(lines), dir)
+        (EventDestination::Lines(lines), dir)
     } else {
         let publishing = Publishing {
             settings: kafka_settings(&config, &environment)?,
@@ -142,7 +142,7 @@ pub(super) async fn run(arguments: &RunArguments, environment: Environment) -> R
             shards: config.kafka.shards,
             retired: config.kafka.retire.clone(),
         };
-        (Destination::Kafka(Box::new(publishing)), config.state_dir.clone())
+        (EventDestination::Kafka(Box::new(publishing)), config.state_dir.clone())
     };
     let parts = BridgeParts {
         deployment: config.kafka.deployment.clone(),

@@ -14,7 +14,7 @@ use crate::store::{NumberedEntry, OutboxEvent, StateRecord};
 
 /// What was changed after a refusal, for the next delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum BrokerRefusal {
     /// Fewer entries are delivered at once.
     Halved,
     /// An event has a placeholder.
@@ -79,13 +79,17 @@ impl Refusals {
     }
 
     /// The broker refused a delivery of these entries.
-    pub(super) fn refused(&mut self, entries: &[NumberedEntry], code: RDKafkaErrorCode) -> Refusal {
+    pub(super) fn refused(
+        &mut self,
+        entries: &[NumberedEntry],
+        code: RDKafkaErrorCode,
+    ) -> BrokerRefusal {
         let entry = match entries {
-            [] => return Refusal::Unresolved,
+            [] => return BrokerRefusal::Unresolved,
             [entry] => entry,
             _ => {
                 self.entries_at_once = (entries.len() / 2).max(1);
-                return Refusal::Halved;
+                return BrokerRefusal::Halved;
             }
         };
         let number = entry.number;
@@ -94,7 +98,7 @@ impl Refusals {
             unreplaced.filter(|(index, _)| !self.placeholders.contains_key(&(number, *index)));
         if let Some((index, event)) = unreplaced.max_by_key(|(_, event)| event.datum.len()) {
             self.placeholders.insert((number, index), replace(event, code));
-            return Refusal::EventReplaced;
+            return BrokerRefusal::EventReplaced;
         }
         if self.without_state.insert(number) {
             let size: usize = entry.entry.records.iter().map(record_size).sum();
@@ -103,9 +107,9 @@ impl Refusals {
                 "state is too large for the state topic and is not published; raise its \
                  max.message.bytes"
             );
-            return Refusal::StateLeftOut;
+            return BrokerRefusal::StateLeftOut;
         }
-        Refusal::Unresolved
+        BrokerRefusal::Unresolved
     }
 }
 
@@ -166,7 +170,7 @@ mod tests {
         let entries: Vec<_> = (1..=8).map(|number| entry(number, &[1])).collect();
         for expected in [4, 2, 1] {
             let delivered = &entries[..refusals.entries_at_once()];
-            assert_eq!(refusals.refused(delivered, TOO_LARGE), Refusal::Halved);
+            assert_eq!(refusals.refused(delivered, TOO_LARGE), BrokerRefusal::Halved);
             assert_eq!(refusals.entries_at_once(), expected);
         }
         for expected in [2, 4, 8, 8] {
@@ -181,15 +185,15 @@ mod tests {
         let entries = [entry(3, &[1, 9, 5])];
         let mut replaced = Vec::new();
         for _ in 0..3 {
-            assert_eq!(refusals.refused(&entries, TOO_LARGE), Refusal::EventReplaced);
+            assert_eq!(refusals.refused(&entries, TOO_LARGE), BrokerRefusal::EventReplaced);
             replaced.push(refusals.placeholders.len());
             assert!(refusals.publishes_state(3));
         }
         assert!(refusals.placeholders.contains_key(&(3, 1)) && replaced == [1, 2, 3]);
-        assert_eq!(refusals.refused(&entries, TOO_LARGE), Refusal::StateLeftOut);
+        assert_eq!(refusals.refused(&entries, TOO_LARGE), BrokerRefusal::StateLeftOut);
         assert!(!refusals.publishes_state(3) && refusals.publishes_state(4));
-        assert_eq!(refusals.refused(&entries, TOO_LARGE), Refusal::Unresolved);
-        assert_eq!(refusals.refused(&[], TOO_LARGE), Refusal::Unresolved);
+        assert_eq!(refusals.refused(&entries, TOO_LARGE), BrokerRefusal::Unresolved);
+        assert_eq!(refusals.refused(&[], TOO_LARGE), BrokerRefusal::Unresolved);
         refusals.forget_through(3);
         assert!(refusals.publishes_state(3) && refusals.placeholders.is_empty());
     }

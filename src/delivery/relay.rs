@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use super::framing::{Framing, Preparation};
 use super::observer::{Observer, TransactionOutcome};
 use super::producer::{Delivery, DeliveryFailure, Producer, TransactionBatch};
-use super::refusals::{Refusal, Refusals};
+use super::refusals::{BrokerRefusal, Refusals};
 use super::registry;
 use super::settlement::{Settlement, UnknownDelivery};
 use super::signal::Signal;
@@ -359,7 +359,7 @@ impl<'a> OutboxRelay<'a> {
             DeliveryFailure::GivenUp => Step::GivenUp,
             DeliveryFailure::Refused(code) => {
                 let refusal = self.refusals.refused(entries, code);
-                if refusal == Refusal::Unresolved && !entries.is_empty() {
+                if refusal == BrokerRefusal::Unresolved && !entries.is_empty() {
                     self.back_off(&KafkaError::MessageProduction(code));
                 }
                 Step::Refused

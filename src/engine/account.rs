@@ -65,7 +65,7 @@ pub(super) struct AccountRecord {
 
 /// What is stored of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Position {
+pub(super) struct StreamPosition {
     /// The cursor of an incremental poll, in the vendor's clock.
     pub(super) cursor: Option<Timestamp>,
     /// When the last committed poll was requested, in the vendor's clock.
@@ -79,7 +79,7 @@ pub(super) struct Position {
     pub(super) complete_requested_at: Option<Timestamp>,
 }
 
-impl Position {
+impl StreamPosition {
     /// Records a full scan that was requested at this time.
     pub(super) fn scanned<T>(&mut self, scan: &FullScan<T>, requested_at: Timestamp) {
         if scan.is_complete() {
@@ -125,7 +125,7 @@ pub(super) struct AccountState {
     pub(super) record: Option<AccountRecord>,
     /// How far the vendor's clock is ahead of ours, by the answers since the start.
     offset: Option<i64>,
-    pub(super) positions: HashMap<StreamName, Position>,
+    pub(super) positions: HashMap<StreamName, StreamPosition>,
     /// When each stream's position was last published, in our clock.
     pub(super) positions_published: HashMap<StreamName, Timestamp>,
     pub(super) sequences: HashMap<Topic, u64>,
@@ -320,7 +320,7 @@ mod tests {
         assert_eq!(serde_json::to_value(record).unwrap(), stored);
         assert_eq!(serde_json::from_value::<AccountRecord>(stored).unwrap(), record);
 
-        let position = Position {
+        let position = StreamPosition {
             cursor: Some(at(1)),
             requested_at: Some(at(2)),
             complete: true,
@@ -330,7 +330,7 @@ mod tests {
             "cursor": 1, "asked_at": 2, "complete": true, "complete_asked_at": 3,
         });
         assert_eq!(serde_json::to_value(position).unwrap(), stored);
-        assert_eq!(serde_json::from_value::<Position>(stored).unwrap(), position);
+        assert_eq!(serde_json::from_value::<StreamPosition>(stored).unwrap(), position);
     }
 
     #[test]

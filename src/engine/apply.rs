@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::account::{AccountRecord, AccountState, AgentBrief, EngineAccount, Position};
+use super::account::{AccountRecord, AccountState, AgentBrief, EngineAccount, StreamPosition};
 use super::output::{EngineError, Output};
 use super::privacy_migration::migrate_privacy;
 use super::rows::{
@@ -95,7 +95,9 @@ impl Engine {
             }
         }
         for stream in AccountState::LOG_STREAMS {
-            if let Some(position) = self.store.get::<Position>(&Key::cursor(&name, &stream))? {
+            if let Some(position) =
+                self.store.get::<StreamPosition>(&Key::cursor(&name, &stream))?
+            {
                 account.positions.insert(stream, position.value);
             }
         }
@@ -167,13 +169,13 @@ impl Engine {
         &mut self,
         name: &AccountName,
         stream: &StreamName,
-    ) -> Result<Position, EngineError> {
+    ) -> Result<StreamPosition, EngineError> {
         let account = self.account(name)?;
         if let Some(position) = account.positions.get(stream) {
             return Ok(*position);
         }
         let key = Key::cursor(name, stream);
-        let stored = self.store.get::<Position>(&key)?;
+        let stored = self.store.get::<StreamPosition>(&key)?;
         let position = stored.map(|stored| stored.value).unwrap_or_default();
         self.account(name)?.positions.insert(stream.clone(), position);
         Ok(position)

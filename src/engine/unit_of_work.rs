@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::account::{AccountState, AgentBrief, Position};
+use super::account::{AccountState, AgentBrief, StreamPosition};
 use super::output::{EngineError, Output};
 use super::versioned_state::VersionedState;
 use crate::detect::{AgentState, Change, HoldsRow, Interaction, InteractionState, adopt_unknown};
@@ -300,7 +300,7 @@ impl<'a> UnitOfWork<'a> {
     pub(super) fn put_position(
         &mut self,
         key: Key,
-        position: &Position,
+        position: &StreamPosition,
         due: bool,
     ) -> Result<bool, EngineError> {
         let publish = due || self.events > 0;

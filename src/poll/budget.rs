@@ -31,11 +31,11 @@ pub struct Turn(());
 /// One account's budget.
 #[derive(Debug)]
 pub struct Budget {
-    queue: Mutex<Queue>,
+    queue: Mutex<WaitQueue>,
 }
 
 #[derive(Debug)]
-struct Queue {
+struct WaitQueue {
     arbiter: Arbiter,
     /// In order of arrival.
     waiters: Vec<Waiter>,
@@ -71,7 +71,7 @@ struct Selection {
 }
 
 /// What a task that waits has to do.
-enum Outcome {
+enum TurnOutcome {
     /// It may send.
     Taken,
     /// It waits until this instant, or until it is woken.
@@ -82,7 +82,7 @@ impl Budget {
     /// A budget that may be spent from at once.
     #[must_use]
     pub fn new(settings: BudgetSettings) -> Self {
-        let queue = Queue {
+        let queue = WaitQueue {
             arbiter: Arbiter::new(settings, Instant::now()),
             waiters: Vec::new(),
             selection: None,
@@ -106,8 +106,8 @@ impl Budget {
         loop {
             let outcome = self.lock().try_take(entry.ticket, Instant::now());
             match outcome {
-                Outcome::Taken => return Turn(()),
-                Outcome::WaitUntil(time) => {
+                TurnOutcome::Taken => return Turn(()),
+                TurnOutcome::WaitUntil(time) => {
                     tokio::select! {
                         () = tokio::time::sleep_until(time) => {}
                         () = entry.wake.notified() => {}
@@ -138,34 +138,34 @@ impl Budget {
         self.lock().arbiter.state(Instant::now())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, WaitQueue> {
         // The numbers are valid after every statement, so a panic elsewhere is no reason to stop.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Queue {
+impl WaitQueue {
     /// Called by a waiting task whenever it runs.
-    fn try_take(&mut self, ticket: Ticket, now: Instant) -> Outcome {
+    fn try_take(&mut self, ticket: Ticket, now: Instant) -> TurnOutcome {
         self.record_run(ticket, now);
         if self.selection.is_none() {
             // Unreachable, since this task waits; kept so that a bug cannot block the account.
             self.select(now, Some(ticket));
         }
         let Some(Selection { ticket: selected, at }) = self.selection else {
-            return Outcome::WaitUntil(now + GRANT_TIMEOUT);
+            return TurnOutcome::WaitUntil(now + GRANT_TIMEOUT);
         };
         if selected != ticket {
-            return Outcome::WaitUntil(at + GRANT_TIMEOUT);
+            return TurnOutcome::WaitUntil(at + GRANT_TIMEOUT);
         }
         if now < at {
-            return Outcome::WaitUntil(at);
+            return TurnOutcome::WaitUntil(at);
         }
         if let Some(waiter) = self.remove(ticket) {
             self.arbiter.spend(&waiter.stream, now);
         }
         self.select(now, None);
-        Outcome::Taken
+        TurnOutcome::Taken
     }
 
     /// Records that a task runs, and that the selected one does not where it is late.

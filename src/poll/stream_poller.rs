@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::engine::{ChooseRequest, EngineHandle};
 use crate::model::{AccountName, StreamName};
 use crate::source::{
-    AccountStream, Disposition, Error, PollResult, PollStream, RowMemory, StreamPoll,
+    AccountStream, Error, ErrorDisposition, PollResult, PollStream, RowMemory, StreamPoll,
 };
 use crate::telemetry::{FullScanOutcome, Metrics};
 
@@ -81,7 +81,7 @@ pub(super) struct StreamPoller {
 }
 
 /// What one round of a poller led to.
-enum Outcome {
+enum PollOutcome {
     /// A result was committed that took so many requests.
     Committed { requests: u32 },
     /// There is nothing to request yet.
@@ -124,12 +124,12 @@ impl StreamPoller {
             };
             drop(under_way);
             let wait = match outcome {
-                Outcome::Committed { requests } => {
+                PollOutcome::Committed { requests } => {
                     failures = 0;
                     self.min_interval.max(self.wait_after(requests))
                 }
-                Outcome::NothingToRequest => IDLE_WAIT,
-                Outcome::Failed => {
+                PollOutcome::NothingToRequest => IDLE_WAIT,
+                PollOutcome::Failed => {
                     failures = failures.saturating_add(1);
                     let random = rand::rng().random_range(0.5..1.0);
                     backoff(self.context.first_pause, failures, random)
@@ -137,7 +137,7 @@ impl StreamPoller {
             };
             let until = began + wait;
             let is_log = matches!(self.stream.poll, StreamPoll::ActivityLog { .. });
-            if is_log && matches!(outcome, Outcome::Committed { .. }) {
+            if is_log && matches!(outcome, PollOutcome::Committed { .. }) {
                 tokio::select! {
                     () = tokio::time::sleep_until(until) => {}
                     () = self.log_disputed.notified() => {}
@@ -164,15 +164,15 @@ impl StreamPoller {
         Ok(())
     }
 
-    async fn poll_and_commit(&self, memory: &mut StreamMemory) -> Result<Outcome, PollingEnd> {
+    async fn poll_and_commit(&self, memory: &mut StreamMemory) -> Result<PollOutcome, PollingEnd> {
         let PollerContext { engine, health, metrics, clock, .. } = &*self.context;
         let (account, stream) = (&self.account, &self.stream.name);
         let mut result = match self.poll(&memory.rows).await {
             Ok(result) => result,
-            Err(NoResult::NothingToRequest) => return Ok(Outcome::NothingToRequest),
+            Err(NoResult::NothingToRequest) => return Ok(PollOutcome::NothingToRequest),
             Err(NoResult::EngineStopped) => return Err(PollingEnd::EngineStopped),
             // The gate closes a moment later, and says why.
-            Err(NoResult::Failed(Error::NotOwner)) => return Ok(Outcome::NothingToRequest),
+            Err(NoResult::Failed(Error::NotOwner)) => return Ok(PollOutcome::NothingToRequest),
             Err(NoResult::Failed(error)) => {
                 if self.is_full_scan() {
                     memory.incomplete_scans += 1;
@@ -198,7 +198,7 @@ impl StreamPoller {
                     self.log_disputed.notify_one();
                 }
                 health.account(account).stream(stream).committed(clock.now(), applied.events);
-                Ok(Outcome::Committed { requests })
+                Ok(PollOutcome::Committed { requests })
             }
             Err(error) => {
                 health.store_failed(&error.to_string());
@@ -262,14 +262,14 @@ impl StreamPoller {
         self.context.metrics.scanned(account, stream, outcome, memory.incomplete_scans);
     }
 
-    fn failed(&self, error: &Error) -> Result<Outcome, PollingEnd> {
+    fn failed(&self, error: &Error) -> Result<PollOutcome, PollingEnd> {
         let (account, stream) = (&self.account, &self.stream.name);
         self.context.health.account(account).stream(stream).failed(&error.to_string());
         match error.disposition() {
-            Disposition::Stop => Err(PollingEnd::AccountStopped(error.to_string())),
-            Disposition::Retry | Disposition::Skip => {
+            ErrorDisposition::Stop => Err(PollingEnd::AccountStopped(error.to_string())),
+            ErrorDisposition::Retry | ErrorDisposition::Skip => {
                 tracing::warn!(%account, %stream, reason = error.reason(), %error, "poll failed");
-                Ok(Outcome::Failed)
+                Ok(PollOutcome::Failed)
             }
         }
     }

@@ -58,7 +58,7 @@ impl Faults {
 }
 
 /// How a request is to be answered.
-pub(super) enum Outcome {
+pub(super) enum RequestOutcome {
     /// By a page.
     Answer(AnswerFaults),
     /// By a page, after this delay.
@@ -144,7 +144,7 @@ impl FaultInjector {
     }
 
     /// Logs a request, counts it against the rate limit, and decides how it is answered.
-    pub(super) fn admit(&self, now: Timestamp, path: &str, host: &str) -> Outcome {
+    pub(super) fn admit(&self, now: Timestamp, path: &str, host: &str) -> RequestOutcome {
         let faults = self.faults();
         let mut state = lock(&self.state);
         log(&mut state.requests, now, path);
@@ -154,20 +154,20 @@ impl FaultInjector {
         state.refilled_at = now;
         state.tokens = (state.tokens + passed * self.limit).min(BURST);
         if state.tokens < 1.0 {
-            return Outcome::Refused(StatusCode::TOO_MANY_REQUESTS);
+            return RequestOutcome::Refused(StatusCode::TOO_MANY_REQUESTS);
         }
         state.tokens -= 1.0;
         let mut occurs = |probability: f64| state.random.random_bool(probability.clamp(0.0, 1.0));
         if occurs(faults.server_error) {
-            Outcome::Refused(StatusCode::INTERNAL_SERVER_ERROR)
+            RequestOutcome::Refused(StatusCode::INTERNAL_SERVER_ERROR)
         } else if occurs(faults.refused) {
-            Outcome::Refused(StatusCode::TOO_MANY_REQUESTS)
+            RequestOutcome::Refused(StatusCode::TOO_MANY_REQUESTS)
         } else if occurs(faults.garbage) {
-            Outcome::Garbage
+            RequestOutcome::Garbage
         } else if occurs(faults.slow) {
-            Outcome::Delayed(Duration::from_millis(faults.slow_millis))
+            RequestOutcome::Delayed(Duration::from_millis(faults.slow_millis))
         } else {
-            Outcome::Answer(AnswerFaults {
+            RequestOutcome::Answer(AnswerFaults {
                 cut: occurs(faults.cut),
                 undecodable_row: occurs(faults.undecodable_row),
                 shifted: occurs(faults.shifted_rows),

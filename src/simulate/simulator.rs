@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::contact_centre::World;
 use super::directory::Directory;
-use super::fault_injector::{AnswerFaults, FaultInjector, Faults, Outcome, lock};
+use super::fault_injector::{AnswerFaults, FaultInjector, Faults, RequestOutcome, lock};
 use super::request::VendorRequest;
 use super::settings::WorldSettings;
 use super::system::System;
@@ -271,14 +271,16 @@ async fn contact_centre_answer(shared: &Shared, request: &VendorRequest) -> (Res
         _ if !request.has_basic_credentials(&shared.username, secret) => {
             (StatusCode::UNAUTHORIZED, r#"{"message":"Unauthorized"}"#).into_response()
         }
-        Outcome::Refused(StatusCode::TOO_MANY_REQUESTS) => too_many(),
-        Outcome::Refused(status) => (status, "<h1>Something went wrong</h1>").into_response(),
-        Outcome::Garbage => "<!doctype html><h1>Maintenance</h1>".into_response(),
-        Outcome::Delayed(delay) => {
+        RequestOutcome::Refused(StatusCode::TOO_MANY_REQUESTS) => too_many(),
+        RequestOutcome::Refused(status) => {
+            (status, "<h1>Something went wrong</h1>").into_response()
+        }
+        RequestOutcome::Garbage => "<!doctype html><h1>Maintenance</h1>".into_response(),
+        RequestOutcome::Delayed(delay) => {
             tokio::time::sleep(delay).await;
             page(AnswerFaults::default())
         }
-        Outcome::Answer(faults) => page(faults),
+        RequestOutcome::Answer(faults) => page(faults),
     };
     (response, lock(simulation).clock_offset_millis())
 }
@@ -300,14 +302,14 @@ async fn directory_answer(
         _ if !lock(simulation).is_authorized(request, &shared.username, secret) => {
             lock(simulation).unauthorized()
         }
-        Outcome::Refused(StatusCode::TOO_MANY_REQUESTS) => too_many(),
-        Outcome::Refused(_) => lock(simulation).failure(),
-        Outcome::Garbage => lock(simulation).garbage(),
-        Outcome::Delayed(delay) => {
+        RequestOutcome::Refused(StatusCode::TOO_MANY_REQUESTS) => too_many(),
+        RequestOutcome::Refused(_) => lock(simulation).failure(),
+        RequestOutcome::Garbage => lock(simulation).garbage(),
+        RequestOutcome::Delayed(delay) => {
             tokio::time::sleep(delay).await;
             page(AnswerFaults::default())
         }
-        Outcome::Answer(faults) => page(faults),
+        RequestOutcome::Answer(faults) => page(faults),
     };
     (response, lock(simulation).clock_offset_millis())
 }

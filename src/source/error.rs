@@ -112,7 +112,7 @@ pub enum Error {
 
 /// What follows from an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disposition {
+pub enum ErrorDisposition {
     /// Retry the request, after a backoff; each attempt spends from the budget.
     Retry,
     /// Give up this poll; the next one covers it.
@@ -124,22 +124,22 @@ pub enum Disposition {
 impl Error {
     /// The one table of what each error means.
     #[must_use]
-    pub const fn disposition(&self) -> Disposition {
+    pub const fn disposition(&self) -> ErrorDisposition {
         match self {
             // The network and the vendor's servers recover by themselves; 429 has paused the budget
             // already.
             Self::Disconnected { .. }
             | Self::TimedOut { .. }
             | Self::RateLimited
-            | Self::ServerError(_) => Disposition::Retry,
+            | Self::ServerError(_) => ErrorDisposition::Retry,
             // The same request would get the same answer; a later poll makes another one.
             Self::Redirected { .. }
             | Self::Refused(_)
             | Self::TooLarge { .. }
             | Self::Undecodable { .. }
-            | Self::NotOwner => Disposition::Skip,
+            | Self::NotOwner => ErrorDisposition::Skip,
             // Needs an operator.
-            Self::Unauthorized(_) | Self::Client(_) => Disposition::Stop,
+            Self::Unauthorized(_) | Self::Client(_) => ErrorDisposition::Stop,
         }
     }
 

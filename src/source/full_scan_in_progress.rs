@@ -5,7 +5,7 @@
 
 use serde_json::value::RawValue;
 
-use super::error::{Disposition, Error};
+use super::error::{Error, ErrorDisposition};
 use super::http::Answer;
 use super::poll_result_builder::{PollResultBuilder, undecodable};
 use super::rows::{EntityRow, PageDecoder, RowFormat};
@@ -62,7 +62,7 @@ impl<'a, T: EntityRow> FullScanInProgress<'a, T> {
                 self.pages += 1;
                 Ok(Some(answer))
             }
-            Err(error) if self.pages > 0 && error.disposition() != Disposition::Stop => {
+            Err(error) if self.pages > 0 && error.disposition() != ErrorDisposition::Stop => {
                 tracing::debug!(%error, pages = self.pages, "a page of a full scan failed");
                 self.scan.make_partial(Partial::PageUnanswered);
                 Ok(None)

@@ -22,7 +22,7 @@ use url::Url;
 use self::encoding::decompress;
 use self::headers::{count, date, has_next, retry_after};
 use self::request::Request;
-use super::error::{Disposition, Error, Refusal};
+use super::error::{Error, ErrorDisposition, Refusal};
 use super::request_permits::RequestPermits;
 use crate::backoff::Backoff;
 use crate::clock::Clock;
@@ -181,7 +181,7 @@ impl Client {
                 }
                 Err(error) => error,
             };
-            if error.disposition() != Disposition::Retry || attempt == ATTEMPTS {
+            if error.disposition() != ErrorDisposition::Retry || attempt == ATTEMPTS {
                 return Err(error);
             }
             tracing::debug!(stream = %stream, %error, attempt, "retrying a request");

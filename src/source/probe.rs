@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::error::{Disposition, Error};
+use super::error::{Error, ErrorDisposition};
 use super::fields::id;
 use super::http::Answer;
 use super::poll_result_builder::undecodable;
@@ -112,7 +112,7 @@ impl ReportBuilder {
             Ok(page) => Ok(Ok(page)),
             // One endpoint may be closed to an account that others are open to; only a refusal of
             // the first request means the credentials.
-            Err(error) if error.disposition() == Disposition::Stop && self.requests == 1 => {
+            Err(error) if error.disposition() == ErrorDisposition::Stop && self.requests == 1 => {
                 Err(error)
             }
             Err(error) => Ok(Err(error.reason())),

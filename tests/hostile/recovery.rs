@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use floorcast::bridge::{Bridge, BridgeParts, Destination};
+use floorcast::bridge::{Bridge, BridgeParts, EventDestination};
 use floorcast::clock::{Clock, SystemClock};
 use floorcast::config::{Config, Environment};
 use floorcast::engine::Start;
@@ -153,7 +153,7 @@ impl ObservedBridge {
         let parts = BridgeParts {
             deployment: String::from("tests"),
             accounts: vec![account],
-            destination: Destination::Lines(sender),
+            destination: EventDestination::Lines(sender),
             registry: None,
             state_dir: state.path().join("state"),
             outbox_limit: 1 << 30,

@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Uri;
 use axum::response::Response;
-use floorcast::bridge::{Bridge, BridgeParts, Destination};
+use floorcast::bridge::{Bridge, BridgeParts, EventDestination};
 use floorcast::clock::SystemClock;
 use floorcast::config::{Config, Environment};
 use floorcast::model::Privacy;
@@ -287,7 +287,7 @@ impl ObservedBridge {
         let parts = BridgeParts {
             deployment: String::from("tests"),
             accounts: accounts.collect(),
-            destination: Destination::Lines(sender),
+            destination: EventDestination::Lines(sender),
             registry: None,
             state_dir: state.path().join("state"),
             outbox_limit: 1 << 30,

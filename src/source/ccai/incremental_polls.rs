@@ -7,7 +7,7 @@ use super::mapping;
 use super::paging::{IncrementalPaging, IncrementalStep, Narrowing};
 use super::rows::{self, DecodeRow, split};
 use crate::model::{Activity, Call, Chat, EntityId, Privacy, StreamName, Timestamp};
-use crate::source::error::{Disposition, Error};
+use crate::source::error::{Error, ErrorDisposition};
 use crate::source::http::Answer;
 use crate::source::poll_result_builder::{PollResultBuilder, undecodable};
 use crate::source::stream::{ActivityEnds, AgentActivity, Calls, Chats, StreamType};
@@ -124,7 +124,7 @@ impl Ccai {
                             )
                             .await;
                         if let Err(error) = retried {
-                            if error.disposition() == Disposition::Stop {
+                            if error.disposition() == ErrorDisposition::Stop {
                                 return Err(error);
                             }
                             tracing::debug!(
@@ -163,7 +163,7 @@ impl Ccai {
                     Narrowing::GaveUp => {}
                 }
             }
-            if result.requests == 0 || error.disposition() == Disposition::Stop {
+            if result.requests == 0 || error.disposition() == ErrorDisposition::Stop {
                 return Err(error);
             }
             tracing::debug!(stream = %poll.stream, %error, "an incremental poll was cut off");

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::rows::{self, DecodeRow, EntityRow, split};
 use super::{Ccai, PER_PAGE, mapping};
 use crate::model::{EntityId, StreamName};
-use crate::source::error::{Disposition, Error};
+use crate::source::error::{Error, ErrorDisposition};
 use crate::source::pages::{FullScanPaging, FullScanStep, PageEnd};
 use crate::source::poll_result_builder::{PollResultBuilder, undecodable};
 use crate::source::stream::{Recent, StreamType, Waiting};
@@ -94,7 +94,9 @@ impl Ccai {
             query.extend([("page", page.as_str()), ("per", per.as_str())]);
             let answer = match self.client.get(stream, &self.url(path, &query)).await {
                 Ok(answer) => answer,
-                Err(error) if paging.page() > 1 && error.disposition() != Disposition::Stop => {
+                Err(error)
+                    if paging.page() > 1 && error.disposition() != ErrorDisposition::Stop =>
+                {
                     break;
                 }
                 Err(error) => return Err(error),

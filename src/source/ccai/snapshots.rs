@@ -4,7 +4,7 @@ use super::Ccai;
 use super::mapping::{self, LevelRow};
 use super::rows::{self, split};
 use crate::model::{Measured, QueuePath, QueueStatus, ServiceLevel, StreamName};
-use crate::source::error::{Disposition, Error};
+use crate::source::error::{Error, ErrorDisposition};
 use crate::source::poll_result_builder::{PollResultBuilder, undecodable};
 use crate::source::stream::{
     AgentStatuses, QueueGroupServiceLevels, QueueStatuses, ServiceLevels, StreamType,
@@ -90,7 +90,7 @@ impl Ccai {
                 // A contact centre without chats may refuse requests for them: the levels of the
                 // first channel count.
                 Err(error)
-                    if channel != CHANNELS[0] && error.disposition() != Disposition::Stop =>
+                    if channel != CHANNELS[0] && error.disposition() != ErrorDisposition::Stop =>
                 {
                     // A refusal will be the same each time; anything else is a failure, which the
                     // next poll repairs.

@@ -17,8 +17,8 @@ use crate::source::checks::{connection, limits};
 use crate::source::loopback::{Answer, VendorServer};
 use crate::source::stream::Agents;
 use crate::source::{
-    Disposition, Error, FullScan, FullScanRequest, FullScanRow, Partial, Poll, PollResult, Polled,
-    RowMemory,
+    Error, ErrorDisposition, FullScan, FullScanRequest, FullScanRow, Partial, Poll, PollResult,
+    Polled, RowMemory,
 };
 
 const SSID: &str = "session-that-must-not-leak";

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{PASSWORD, account, page, timestamp};
 use crate::source::loopback::{Answer, ReceivedRequest, VendorServer};
-use crate::source::{Disposition, Report};
+use crate::source::{ErrorDisposition, Report};
 
 /// What no report may contain.
 const PLANTED: &[&str] = &["Ada", "Sample", "5550", "example.com", "4711", "Parcels", PASSWORD];
@@ -80,6 +80,6 @@ async fn a_report_follows_from_the_answers_and_contains_no_personal_data() {
 async fn a_probe_with_refused_credentials_ends_at_its_first_request() {
     let vendor = VendorServer::answering(|_| Answer::status(401)).await;
     let error = account(&vendor).ccai.report().await.unwrap_err();
-    assert_eq!(error.disposition(), Disposition::Stop);
+    assert_eq!(error.disposition(), ErrorDisposition::Stop);
     assert_eq!(vendor.requests().len(), 1);
 }

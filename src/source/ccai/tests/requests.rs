@@ -9,7 +9,7 @@ use crate::source::loopback::{Answer, VendorServer};
 use crate::source::stream::{
     ActivityEnds, QueueGroupServiceLevels, ServiceLevels, StreamType, Waiting,
 };
-use crate::source::{Disposition, Poll, SnapshotRequest, WaitingRequest, WaitingRows};
+use crate::source::{ErrorDisposition, Poll, SnapshotRequest, WaitingRequest, WaitingRows};
 
 #[tokio::test]
 async fn waiting_interactions_are_requested_by_status_because_no_incremental_poll_shows_them() {
@@ -143,7 +143,7 @@ async fn a_contact_centre_without_chats_still_has_the_levels_of_its_calls() {
     account(&vendor).poll::<ServiceLevels>(SnapshotRequest).await.unwrap_err();
     let vendor = refusing("chat", 401).await;
     let error = account(&vendor).poll::<ServiceLevels>(SnapshotRequest).await.unwrap_err();
-    assert_eq!(error.disposition(), Disposition::Stop);
+    assert_eq!(error.disposition(), ErrorDisposition::Stop);
     assert!(!error.to_string().contains(PASSWORD));
 }
 

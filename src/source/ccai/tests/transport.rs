@@ -11,7 +11,7 @@ use crate::source::ccai::Ccai;
 use crate::source::loopback::{Answer, VendorServer};
 use crate::source::stream::{AgentStatuses, Agents};
 use crate::source::{
-    Disposition, Error, FullScanRequest, Poll, PollSettings, RowMemory, SnapshotRequest,
+    Error, ErrorDisposition, FullScanRequest, Poll, PollSettings, RowMemory, SnapshotRequest,
 };
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn an_answer_that_is_no_list_is_an_error_and_is_never_shown() {
         assert_eq!(error.reason(), "undecodable", "{body}");
         let outcome = if body.starts_with(['[', '{']) { "answered" } else { "undecodable" };
         assert!(account.metrics.render().contains(&format!("outcome=\"{outcome}\"")), "{body}");
-        assert_eq!(error.disposition(), Disposition::Skip);
+        assert_eq!(error.disposition(), ErrorDisposition::Skip);
         assert!(!format!("{error} {error:?}").contains("Ada"), "{error:?}");
         assert_eq!(vendor.requests().len(), 1, "the same request would get the same answer");
     }
@@ -34,7 +34,7 @@ async fn refused_credentials_stop_the_account_after_one_request() {
     for status in [401, 403] {
         let vendor = VendorServer::answering(move |_| Answer::status(status)).await;
         let error = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap_err();
-        assert_eq!(error.disposition(), Disposition::Stop);
+        assert_eq!(error.disposition(), ErrorDisposition::Stop);
         assert!(error.to_string().contains("check the account's credentials"), "{error}");
         assert!(!format!("{error} {error:?}").contains(PASSWORD));
         assert_eq!(vendor.requests().len(), 1);
@@ -48,7 +48,7 @@ async fn a_redirect_is_not_followed_and_the_other_host_sees_no_credentials() {
     let vendor =
         VendorServer::answering(move |_| Answer::status(302).header("Location", &there)).await;
     let error = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap_err();
-    assert_eq!((error.reason(), error.disposition()), ("redirected", Disposition::Skip));
+    assert_eq!((error.reason(), error.disposition()), ("redirected", ErrorDisposition::Skip));
     assert!(error.to_string().contains("base_url"), "{error}");
     assert!(other.requests().is_empty());
     assert_eq!(vendor.requests()[0].header("authorization").unwrap(), basic());
@@ -119,7 +119,7 @@ async fn a_slow_endless_body_ends_at_the_time_limit() {
     let account = account_with(&vendor, |limits| limits.body = Duration::from_millis(50));
     let error = account.poll::<Agents>(FullScanRequest).await.unwrap_err();
     assert!(matches!(error, Error::TimedOut { phase: "body", .. }), "{error}");
-    assert_eq!(error.disposition(), Disposition::Retry);
+    assert_eq!(error.disposition(), ErrorDisposition::Retry);
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn a_body_that_is_cut_is_no_answer() {
     let vendor =
         VendorServer::cutting("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[{\"id\":1}").await;
     let error = account(&vendor).poll::<Agents>(FullScanRequest).await.unwrap_err();
-    assert_eq!((error.reason(), error.disposition()), ("disconnected", Disposition::Retry));
+    assert_eq!((error.reason(), error.disposition()), ("disconnected", ErrorDisposition::Retry));
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! The report about an account: what it contains for vendors that behave differently, and what it
 //! never contains.
 
-use super::{Answer, Disposition, SSID, Value, VendorServer, account, agent, json, list, with};
+use super::{
+    Answer, ErrorDisposition, SSID, Value, VendorServer, account, agent, json, list, with,
+};
 use crate::source::Report;
 use crate::source::loopback::ReceivedRequest;
 
@@ -70,7 +72,7 @@ async fn a_probe_of_deepcall_with_a_refused_session_ends_at_its_first_request() 
     let vendor =
         VendorServer::answering(|_| Answer::json(&json!({"status": "error", "code": 1014}))).await;
     let error = account(&vendor).report().await.unwrap_err();
-    assert_eq!(error.disposition(), Disposition::Stop);
+    assert_eq!(error.disposition(), ErrorDisposition::Stop);
     assert_eq!(vendor.requests().len(), 1);
 }
 

@@ -1,8 +1,9 @@
 //! Cases that the document omits, or in which the API differs from it.
 
 use super::{
-    Answer, Credentials, Disposition, EntityId, Error, FullScanRow, Partial, Privacy, SSID, Secret,
-    Value, VendorServer, account, account_as, agent, agents, json, list, poll_of, read, scan, with,
+    Answer, Credentials, EntityId, Error, ErrorDisposition, FullScanRow, Partial, Privacy, SSID,
+    Secret, Value, VendorServer, account, account_as, agent, agents, json, list, poll_of, read,
+    scan, with,
 };
 use crate::model::Mode;
 use crate::source::{QuarantineReason, RowMemory};
@@ -60,11 +61,21 @@ async fn more_pages_or_another_count_than_rows_prove_no_absence() {
 async fn an_error_is_known_by_its_code_whatever_the_status_code_is() {
     let refused = "the vendor refused the credentials";
     let cases = [
-        (1014, refused, "1014: the session or the token is not valid", Disposition::Stop),
-        (1015, refused, "1015: the user may not list agents", Disposition::Stop),
-        (1006, "the vendor refused the request", "1006: there is no such group", Disposition::Skip),
-        (1501, "the vendor failed", "1501: it is still busy", Disposition::Retry),
-        (1519, "the vendor refused the request", "1519: the code for calls", Disposition::Skip),
+        (1014, refused, "1014: the session or the token is not valid", ErrorDisposition::Stop),
+        (1015, refused, "1015: the user may not list agents", ErrorDisposition::Stop),
+        (
+            1006,
+            "the vendor refused the request",
+            "1006: there is no such group",
+            ErrorDisposition::Skip,
+        ),
+        (1501, "the vendor failed", "1501: it is still busy", ErrorDisposition::Retry),
+        (
+            1519,
+            "the vendor refused the request",
+            "1519: the code for calls",
+            ErrorDisposition::Skip,
+        ),
     ];
     for (code, what, meaning, disposition) in cases {
         for status in [200, 400, 401, 500] {
@@ -135,7 +146,7 @@ async fn a_refused_session_is_not_tried_again() {
     let vendor =
         VendorServer::answering(|_| Answer::json(&json!({"status": "error", "code": 1014}))).await;
     let error = read(&account(&vendor), &RowMemory::default()).await.unwrap_err();
-    assert_eq!((error.disposition(), vendor.requests().len()), (Disposition::Stop, 1));
+    assert_eq!((error.disposition(), vendor.requests().len()), (ErrorDisposition::Stop, 1));
     assert!(!format!("{error:?} {error}").contains(SSID));
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::answer::find_error;
 use super::{API_KEY, account, agent, agents, envelope, scan_of};
 use crate::source::loopback::{Answer, VendorServer};
-use crate::source::{Disposition, RowMemory};
+use crate::source::{ErrorDisposition, RowMemory};
 
 const ERROR: &str = include_str!("../../../../tests/fixtures/infobip/error.json");
 const EXCEPTION: &str = include_str!("../../../../tests/fixtures/infobip/service_exception.json");
@@ -57,7 +57,7 @@ async fn credentials_that_are_refused_with_a_success_stop_the_account() {
     for body in [EXCEPTION, r#"{"statusCode": "ERROR", "message": "Unauthorized"}"#] {
         let vendor = VendorServer::answering(move |_| Answer::body(body)).await;
         let error = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
-        assert_eq!(error.disposition(), Disposition::Stop);
+        assert_eq!(error.disposition(), ErrorDisposition::Stop);
         assert!(!format!("{error} {error:?}").contains(API_KEY));
         assert_eq!(vendor.requests().len(), 1);
     }
@@ -87,7 +87,7 @@ async fn an_error_on_a_later_page_stops_only_what_it_has_to() {
     assert_eq!(agents(&poll_result).rows().len(), 2);
     let vendor = VendorServer::answering_in_turn(vec![page(4), Answer::body(EXCEPTION)]).await;
     let error = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
-    assert_eq!(error.disposition(), Disposition::Stop);
+    assert_eq!(error.disposition(), ErrorDisposition::Stop);
 }
 
 #[tokio::test]

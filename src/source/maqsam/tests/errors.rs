@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::answer::{find_error, list, rows};
 use super::{ACCESS_SECRET, account, agent, agents, envelope, scan_of};
 use crate::source::loopback::{Answer, VendorServer};
-use crate::source::{Disposition, RowMemory};
+use crate::source::{ErrorDisposition, RowMemory};
 
 const UNAUTHORIZED: &str = include_str!("../../../../tests/fixtures/maqsam/unauthorized.json");
 const FAILED: &str = include_str!("../../../../tests/fixtures/maqsam/internal_server_error.json");
@@ -65,7 +65,7 @@ async fn credentials_that_are_refused_stop_the_account_with_any_status_code() {
         let refusal = Answer::body(UNAUTHORIZED).with_status(status);
         let vendor = VendorServer::answering(move |_| refusal.clone()).await;
         let error = scan_of(&account(&vendor), &RowMemory::default()).await.unwrap_err();
-        assert_eq!(error.disposition(), Disposition::Stop, "{status}");
+        assert_eq!(error.disposition(), ErrorDisposition::Stop, "{status}");
         assert!(!format!("{error} {error:?}").contains(ACCESS_SECRET));
         assert_eq!(vendor.requests().len(), 1);
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{ACCESS_SECRET, account, agent, envelope};
-use crate::source::Disposition;
+use crate::source::ErrorDisposition;
 use crate::source::loopback::{Answer, VendorServer};
 
 /// What no report may contain.
@@ -60,6 +60,6 @@ async fn a_report_on_maqsam_follows_from_the_answers_and_contains_no_personal_da
 async fn a_probe_of_maqsam_with_refused_credentials_ends_at_its_first_request() {
     let vendor = VendorServer::answering(|_| Answer::status(401)).await;
     let error = account(&vendor).report().await.unwrap_err();
-    assert_eq!(error.disposition(), Disposition::Stop);
+    assert_eq!(error.disposition(), ErrorDisposition::Stop);
     assert_eq!(vendor.requests().len(), 1);
 }
