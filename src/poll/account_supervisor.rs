@@ -74,7 +74,7 @@ impl AccountSupervisor {
     /// Polls the enabled streams until one of them ends; the others end with it.
     async fn poll_streams(&self, source: &Source) -> PollingEnd {
         let Self { context, plan } = self;
-        let log_disputed = Arc::new(Notify::new());
+        let log_discrepancy = Arc::new(Notify::new());
         let mut pollers = JoinSet::new();
         for stream in source.streams() {
             let enabled = plan.streams.iter().find(|enabled| enabled.name == stream.name);
@@ -85,7 +85,7 @@ impl AccountSupervisor {
                 budget: Arc::clone(&plan.budget),
                 stream: stream.clone(),
                 min_interval: stream_plan.min_interval,
-                log_disputed: Arc::clone(&log_disputed),
+                log_discrepancy: Arc::clone(&log_discrepancy),
             };
             pollers.spawn(poller.run());
         }

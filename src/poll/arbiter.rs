@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::backoff::Backoff;
 use crate::model::StreamName;
 
 /// The part of the vendor's limit that is used.
@@ -31,6 +32,8 @@ const LOWEST_RATIO: f64 = 0.1;
 const RECOVERY_PER_SECOND: f64 = 0.002;
 /// The pause after a refusal that names none; it doubles with each refusal in a row.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause after refusals that name none, where the settings allow a longer one.
+const LONGEST_OWN_PAUSE: Duration = Duration::from_secs(1 << 10);
 /// The window over which the unspent part is measured.
 const WINDOW: Duration = Duration::from_mins(1);
 /// The longest time between two requests, however low the limit is.
@@ -94,7 +97,8 @@ pub(super) struct Arbiter {
     /// When the spacing allows the next request.
     next: Instant,
     paused_until: Option<Instant>,
-    refusals_in_a_row: u32,
+    /// The pauses after refusals in a row that name none.
+    pauses: Backoff,
     window_began: Instant,
     window_spent: f64,
     /// Grows with every fair turn, so that a stream gets no credit for the time it was idle.
@@ -123,7 +127,7 @@ impl Arbiter {
             ratio_at: now,
             next: now,
             paused_until: None,
-            refusals_in_a_row: 0,
+            pauses: Backoff::new(FIRST_PAUSE, LONGEST_OWN_PAUSE.min(settings.longest_pause)),
             window_began: now,
             window_spent: 0.0,
             virtual_time: 0.0,
@@ -183,15 +187,14 @@ impl Arbiter {
     pub(super) fn refused(&mut self, retry_after: Option<Duration>, now: Instant) {
         self.advance(now);
         self.ratio = (self.ratio * AFTER_REFUSAL).max(LOWEST_RATIO);
-        let own = FIRST_PAUSE.saturating_mul(1 << self.refusals_in_a_row.min(10));
-        self.refusals_in_a_row = self.refusals_in_a_row.saturating_add(1);
+        let own = self.pauses.next();
         let until = now + retry_after.unwrap_or(own).min(self.settings.longest_pause);
         self.paused_until = Some(self.paused_until.map_or(until, |before| before.max(until)));
     }
 
     /// A request was answered: the refusals in a row are over.
     pub(super) fn answered(&mut self) {
-        self.refusals_in_a_row = 0;
+        self.pauses.reset();
     }
 
     /// What the budget does now.

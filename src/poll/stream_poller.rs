@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::arbiter::Share;
 use super::budget::Budget;
 use crate::admin::Health;
+use crate::backoff::{Backoff, JITTER};
 use crate::clock::Clock;
 use crate::engine::{ChooseRequest, EngineHandle};
 use crate::model::{AccountName, StreamName};
@@ -52,11 +53,11 @@ pub struct PollerContext {
     pub metrics: Arc<Metrics>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// The poll gate: whether polling is allowed. It is not while the outbox is full.
+    /// The poll gate: whether polling is allowed. It is not while the outbox is full or the lease has expired.
     pub gate: watch::Receiver<bool>,
-    /// Held by every poll while it lasts. Whoever gets the lock alone knows that none is under way
+    /// Read-locked during each poll. Whoever gets the lock alone knows that none is under way
     /// and none begins.
-    pub turns: Arc<RwLock<()>>,
+    pub polls_in_flight: Arc<RwLock<()>>,
     /// How long a stream waits after its first failure, at most; longer after each further one.
     pub first_pause: Duration,
 }
@@ -77,7 +78,7 @@ pub(super) struct StreamPoller {
     pub(super) stream: AccountStream,
     pub(super) min_interval: Duration,
     /// Notified when a snapshot disagrees with the activity log.
-    pub(super) log_disputed: Arc<Notify>,
+    pub(super) log_discrepancy: Arc<Notify>,
 }
 
 /// What one round of a poller led to.
@@ -111,12 +112,12 @@ enum NoResult {
 impl StreamPoller {
     pub(super) async fn run(mut self) -> PollingEnd {
         let mut memory = StreamMemory::default();
-        let mut failures = 0_u32;
+        let mut backoff = failure_backoff(self.context.first_pause);
         loop {
             if self.wait_for_gate().await.is_err() {
                 return PollingEnd::EngineStopped;
             }
-            let under_way = Arc::clone(&self.context.turns).read_owned().await;
+            let under_way = Arc::clone(&self.context.polls_in_flight).read_owned().await;
             let began = Instant::now();
             let outcome = match self.poll_and_commit(&mut memory).await {
                 Ok(outcome) => outcome,
@@ -125,14 +126,13 @@ impl StreamPoller {
             drop(under_way);
             let wait = match outcome {
                 PollOutcome::Committed { requests } => {
-                    failures = 0;
+                    backoff.reset();
                     self.min_interval.max(self.wait_after(requests))
                 }
                 PollOutcome::NothingToRequest => IDLE_WAIT,
                 PollOutcome::Failed => {
-                    failures = failures.saturating_add(1);
-                    let random = rand::rng().random_range(0.5..1.0);
-                    backoff(self.context.first_pause, failures, random)
+                    let part = rand::rng().random_range(JITTER);
+                    backoff.next_part(part)
                 }
             };
             let until = began + wait;
@@ -140,7 +140,7 @@ impl StreamPoller {
             if is_log && matches!(outcome, PollOutcome::Committed { .. }) {
                 tokio::select! {
                     () = tokio::time::sleep_until(until) => {}
-                    () = self.log_disputed.notified() => {}
+                    () = self.log_discrepancy.notified() => {}
                 }
             } else {
                 tokio::time::sleep_until(until.max(Instant::now())).await;
@@ -171,7 +171,7 @@ impl StreamPoller {
             Ok(result) => result,
             Err(NoResult::NothingToRequest) => return Ok(PollOutcome::NothingToRequest),
             Err(NoResult::EngineStopped) => return Err(PollingEnd::EngineStopped),
-            // The gate closes a moment later, and says why.
+            // The poll gate closes a moment later and logs the reason.
             Err(NoResult::Failed(Error::NotOwner)) => return Ok(PollOutcome::NothingToRequest),
             Err(NoResult::Failed(error)) => {
                 if self.is_full_scan() {
@@ -195,7 +195,7 @@ impl StreamPoller {
             Ok(applied) => {
                 memory.rows = rows;
                 if applied.poll_log_now {
-                    self.log_disputed.notify_one();
+                    self.log_discrepancy.notify_one();
                 }
                 health.account(account).stream(stream).committed(clock.now(), applied.events);
                 Ok(PollOutcome::Committed { requests })
@@ -275,11 +275,9 @@ impl StreamPoller {
     }
 }
 
-/// How long to wait after this many failures in a row: doubling from the first pause, times a random
-/// part between a half and one.
-fn backoff(first: Duration, failures: u32, random: f64) -> Duration {
-    let doubled = first.saturating_mul(1 << failures.min(8).saturating_sub(1));
-    doubled.min(LONGEST_BACKOFF).mul_f64(random)
+/// The waits of a stream that fails, from the first pause up to [`LONGEST_BACKOFF`].
+fn failure_backoff(first: Duration) -> Backoff {
+    Backoff::new(first, first.saturating_mul(128).min(LONGEST_BACKOFF))
 }
 
 #[cfg(test)]
@@ -289,8 +287,9 @@ mod tests {
     #[test]
     fn a_stream_that_fails_waits_longer_each_time_up_to_a_minute() {
         let half = Duration::from_millis(500);
-        let waits: Vec<_> = (1..=9).map(|n| backoff(half, n, 1.0).as_millis()).collect();
+        let mut backoff = failure_backoff(half);
+        let waits: Vec<_> = (1..=9).map(|_| backoff.next_part(1.0).as_millis()).collect();
         assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
-        assert_eq!(backoff(half, 1, 0.5), Duration::from_millis(250));
+        assert_eq!(failure_backoff(half).next_part(0.5), Duration::from_millis(250));
     }
 }

@@ -181,7 +181,7 @@ impl Shard {
             metrics: Arc::clone(metrics),
             clock: Arc::clone(clock),
             gate: may_poll,
-            turns: Arc::clone(&polls_in_flight),
+            polls_in_flight: Arc::clone(&polls_in_flight),
             first_pause: self.context.limits.pause,
         });
         let mut tasks = JoinSet::new();
