@@ -1,13 +1,13 @@
 //! How late changes are detected, in simulated time: the planner, which has to learn how often
 //! something changes and what a poll costs, beside equal rates, and beside the best fixed rates
-//! that a search finds with the true numbers. A table of limits and sizes of floors.
+//! that a search finds with the true numbers. A table of rate limits and numbers of agents.
 //!
 //! Requests go out one by one, spaced by the working rate, the poll with the nearest deadline first,
 //! so that pages of a long scan interleave with what is due; each takes a tenth of a second to
 //! answer. An event is late by the time from when it happens to the end of the poll that shows it.
 //!
 //! A cell is saturated where the longest intervals need more than the budget: what is shown there is
-//! the latency with the classes that gave way, and the best fixed rates may be ten times slower than
+//! the latency with the classes that were slowed, and the best fixed rates may be ten times slower than
 //! the longest intervals, without an order of classes. An account falls behind where pages full of
 //! new rows alone need more: its lateness grows without end, whatever the rates are.
 //!
@@ -104,13 +104,13 @@ const STREAMS: [Stream; 13] = [
     stream("status_definitions", Reference, 0.1, (10.0, 600.0), (0.0, 1e-6), Some(0.0)),
 ];
 
-/// Who says how often each stream is polled.
+/// The policy that decides how often each stream is polled.
 enum Policy<'a> {
     Fixed(&'a [f64]),
     Planned { planner: Box<Planner>, budget: f64 },
 }
 
-/// What an account went through.
+/// The result of an account.
 struct Outcome {
     /// Spans of lateness, evenly filled, with the weight of the events in them.
     spans: Vec<(f64, f64, f64)>,

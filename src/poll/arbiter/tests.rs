@@ -248,7 +248,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn whatever_the_streams_do_the_limit_holds_and_nobody_waits_in_vain(
+    fn the_limit_holds_and_no_stream_waits_forever_whatever_the_streams_do(
         behaviour in any_behaviour(),
         seed in any::<u64>(),
     ) {
@@ -278,7 +278,7 @@ fn a_stream_that_goes_first_because_it_is_late_leaves_the_others_their_shares() 
 }
 
 #[test]
-fn ceilings_of_nothing_and_weights_without_end_do_no_harm() {
+fn zero_ceilings_and_infinite_weights_are_harmless() {
     let shares = [(1.0, 0.0), (f64::INFINITY, 1.0), (1e300, 1.0), (1.0, 1e9)];
     let behaviour = Behaviour { shares: shares.into_iter().map(share).collect(), ..account(1.0) };
     let run = drive(&behaviour, 1, Duration::from_hours(10));

@@ -136,7 +136,7 @@ async fn an_account_whose_streams_wait_all_the_time_never_stops() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn streams_that_give_up_waiting_hold_nobody_up() {
+async fn cancelled_waits_delay_no_other_stream() {
     let behaviour = Behaviour { requests_per_second: 1.0, drops: 0.5, refusals: 0.0 };
     for seed in 0..4 {
         let turns = turns_of_an_account(behaviour, seed, 2).await;

@@ -54,7 +54,7 @@ fn rates_go_by_the_root_of_value_over_cost() {
 }
 
 #[test]
-fn what_a_bound_leaves_over_goes_to_the_others() {
+fn budget_left_by_a_bounded_stream_goes_to_the_others() {
     let demands = [
         demand(100.0, 1.0, 0.5, 10.0, Incremental),
         demand(1.0, 1.0, 0.1, 10.0, Incremental),

@@ -140,7 +140,7 @@ fn what_was_learned_is_stored_and_read_again() {
 
 proptest! {
     #[test]
-    fn whatever_is_observed_the_numbers_stay_numbers(
+    fn learned_rates_stay_finite_for_any_observation(
         polls in prop::collection::vec((any::<i32>(), 0_u32..10_000, 0_u32..1_000_000), 0..50),
         page in prop::option::of(0_u32..1000),
     ) {
