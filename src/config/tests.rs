@@ -309,9 +309,24 @@ fn addresses_of_kubernetes_services_are_no_keys() {
     ] {
         assert!(read(MINIMAL, &[(name, "tcp://10.0.0.1:9464")]).is_ok(), "{name}");
     }
-    for name in ["FLOORCAST_PORTS", "FLOORCAST_SERVICE", "FLOORCAST_PORT_9464", "FLOORCAST_X"] {
+    for name in [
+        "FLOORCAST_PORTS",
+        "FLOORCAST_SERVICE",
+        "FLOORCAST_PORT_9464",
+        "FLOORCAST_X",
+        "FLOORCAST_ADMIN__PORT",
+        "FLOORCAST_KAFKA__SERVICE_HOST",
+    ] {
         assert!(read(MINIMAL, &[(name, "x")]).is_err(), "{name}");
     }
+}
+
+#[test]
+fn an_account_may_be_named_like_a_kubernetes_variable() {
+    let text = MINIMAL.replace("\"acme\"", "\"service-port\"");
+    let variable = ("FLOORCAST_ACCOUNT__SERVICE_PORT__REQUESTS_PER_SECOND", "7.5");
+    let config = read(&text, &[variable]).unwrap();
+    assert!((config.accounts[0].requests_per_second - 7.5).abs() < f64::EPSILON);
 }
 
 #[test]

@@ -69,9 +69,12 @@ pub(super) fn read(
 
 /// Whether Kubernetes set the variable: every pod gets the address of each Service of its
 /// namespace as `{SERVICE}_SERVICE_HOST`, `{SERVICE}_SERVICE_PORT`, `{SERVICE}_PORT`,
-/// `{SERVICE}_PORT_{NUMBER}_TCP`, …, and a Service may be named floorcast or floorcast-metrics. No
-/// key of the configuration has such a name.
+/// `{SERVICE}_PORT_{NUMBER}_TCP`, …, and a Service may be named floorcast or floorcast-metrics. Every
+/// key of the configuration is in a table, so that its variable has a double underscore.
 fn is_service_link(path: &str) -> bool {
+    if path.contains("__") {
+        return false;
+    }
     let words: Vec<_> = path.split('_').collect();
     (0..words.len()).any(|at| match &words[at..] {
         ["SERVICE", "HOST"] | ["SERVICE", "PORT", ..] | ["PORT"] => true,

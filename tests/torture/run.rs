@@ -196,6 +196,8 @@ impl<'t> EpochRun<'t> {
                 if let Err(problem) = self.bridges[target].end() {
                     self.problems.push(problem);
                 }
+                // It stored all that it was served, but what it had not confirmed is forgotten.
+                self.vendor.mark_uncertain_since(now());
                 std::thread::sleep(away);
                 self.start(target, next);
             }

@@ -123,6 +123,8 @@ impl World {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -140,5 +142,29 @@ mod tests {
         assert!(first.0.len() > 100 && first.1.len() > 20 && first.2.len() > 10);
         assert!(first == history(1, 60), "the history depends on the steps of time");
         assert!(first != history(2, 1), "the history does not depend on the seed");
+    }
+
+    #[test]
+    fn a_bridge_that_ends_has_to_confirm_again_that_many_queues_are_empty() {
+        let noon = Timestamp::from_millis(1_772_366_400_000);
+        let waiting: Vec<_> = (1..=5)
+            .map(|path| {
+                let comm_type = "Call";
+                json!({"menu_path_id": path, "lang": "en", "comm_type": comm_type, "in_queue_count": 8})
+            })
+            .collect();
+        let emptied = |is_killed_between| {
+            let mut world = World::new(WorldSettings::default(), noon);
+            world.record_served("menus/current_status", "", &waiting);
+            world.record_served("menus/current_status", "", &[]);
+            if is_killed_between {
+                world.mark_uncertain_since(noon.plus_millis(1));
+            }
+            world.record_served("menus/current_status", "", &[]);
+            let depths = &world.truth.served_depths["1/en/call"];
+            depths.versions().last().unwrap().value
+        };
+        assert_eq!(emptied(false), 0, "confirmed by the second answer");
+        assert_eq!(emptied(true), 8, "the next bridge sees it for the first time");
     }
 }

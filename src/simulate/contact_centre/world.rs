@@ -46,9 +46,11 @@ impl World {
         truth
     }
 
-    /// Marks as uncertain what was served since this time.
+    /// Marks as uncertain what was served since this time, to a bridge that has ended. What it had
+    /// not confirmed yet its successor sees for the first time.
     pub(in crate::simulate) fn mark_uncertain_since(&mut self, since: Timestamp) {
         self.truth.mark_uncertain_since(since);
+        self.unconfirmed_empty_paths.clear();
     }
 
     /// How far the vendor's clock is ahead of ours.
