@@ -81,7 +81,7 @@ fn the_configurations_of_manifests_and_packages_pass_the_check_under_their_varia
             assert!(status.success(), "{configuration}: {:?}", check.stderr());
             let shown = check.stdout().join("\n");
             for expected in
-                ["another bridge may take over", "/var/lib/floorcast", "http://0.0.0.0:9464"]
+                ["exactly once, with standby", "/var/lib/floorcast", "http://0.0.0.0:9464"]
             {
                 assert!(shown.contains(expected), "{configuration}: no {expected} in {shown}");
             }
