@@ -29,7 +29,7 @@ fn tests(root: &Path) -> BTreeSet<String> {
 
 /// The names of the functions that carry `#[test]` or `#[tokio::test]`, on a line of its own as
 /// rustfmt leaves it; further attributes and comments may stand between.
-fn tests_of(source: &str) -> Vec<String> {
+pub(crate) fn tests_of(source: &str) -> Vec<String> {
     let mut tests = Vec::new();
     let mut is_test = false;
     for line in source.lines().map(str::trim) {

@@ -13,6 +13,7 @@ mod vendor;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::documents::tests_of;
 use crate::support::repository_file;
 
 /// Appends the sources below a directory.
@@ -25,18 +26,6 @@ fn sources(directory: &Path, all: &mut String) {
             all.push_str(&std::fs::read_to_string(path).unwrap());
         }
     }
-}
-
-/// Whether there is a function of this name with the attribute of a test.
-fn is_test_function(sources: &str, name: &str) -> bool {
-    let is_attribute = |line: &&str| line.trim_start().starts_with("#[");
-    let is_test =
-        |line: &str| ["#[test]", "#[tokio::test"].iter().any(|of| line.trim().starts_with(of));
-    let start = format!("fn {name}(");
-    sources.match_indices(&start).any(|(at, _)| {
-        let above = sources[..at].rsplit('\n').skip(1);
-        above.take_while(is_attribute).any(is_test)
-    })
 }
 
 #[test]
@@ -55,10 +44,11 @@ fn the_page_on_hostile_vendors_names_every_test_and_only_existing_ones() {
     let mut all = String::new();
     sources(&repository_file("src"), &mut all);
     sources(&repository_file("tests/hostile"), &mut all);
+    let tests: BTreeSet<_> = tests_of(&all).into_iter().collect();
     // Macros define the cases and the tests of endpoints.
     let declared = |name: &str| {
         cases::NAMES.contains(&name)
-            || is_test_function(&all, name)
+            || tests.contains(name)
             || all.contains(&format!("    {name}, \""))
     };
     let unknown: Vec<_> = named.iter().filter(|name| !declared(name)).collect();

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::documents::files;
+use crate::structure::code;
 
 /// The folders, each after all that it may use. `docs/architecture.md` shows the same order.
 const ORDER: [&str; 23] = [
@@ -36,13 +37,6 @@ const ORDER: [&str; 23] = [
 /// A module: its path below the crate, such as `["delivery", "relay"]`.
 type Module = Vec<String>;
 
-/// The program's own code of a file: neither its comments nor its tests.
-fn code(text: &str) -> String {
-    let own = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    let lines = own.lines().map(|line| line.split("//").next().unwrap_or_default());
-    lines.collect::<Vec<_>>().join("\n")
-}
-
 /// The modules of the program, with their code; those that exist only for tests are left out.
 fn modules() -> BTreeMap<Module, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -54,7 +48,8 @@ fn modules() -> BTreeMap<Module, String> {
         let below = path.strip_prefix(&root).unwrap().with_extension("");
         let module: Module =
             below.components().map(|part| part.as_os_str().to_str().unwrap().to_owned()).collect();
-        let text = code(&fs::read_to_string(&path).unwrap());
+        let text = fs::read_to_string(&path).unwrap();
+        let text = code(&text).collect::<Vec<_>>().join("\n");
         let own = if module == ["lib"] { Module::new() } else { module };
         let declared = text.split("#[cfg(test)]\n").skip(1);
         for_tests.extend(declared.filter_map(|after| {

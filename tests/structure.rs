@@ -29,7 +29,7 @@ const WORDS: [&str; 12] = [
 const COMMON_KEYS: [&str; 6] = ["base_url", "password", "path", "token", "user_id", "username"];
 
 /// The program's own code of a file: neither its comments nor its tests.
-fn code(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn code(text: &str) -> impl Iterator<Item = &str> {
     let own = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     own.lines().map(|line| line.split("//").next().unwrap_or_default())
 }
